@@ -24,6 +24,7 @@ static void test_versions_are_three_numbers(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/util/version/both-versions-are-three-numbers", test_versions_are_three_numbers);
+    g_test_add_func("/util/version/both-versions-are-three-numbers",
+                    test_versions_are_three_numbers);
     return g_test_run();
 }
