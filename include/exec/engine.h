@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The engine of one VM: owner of the translation cache and of the list of vCPUs. The run control
+ * in system/ creates one, CPUs attach themselves with cpu_init().
+ */
+#ifndef EXEC_ENGINE_H
+#define EXEC_ENGINE_H
+
+#include "exec/cpu.h"
+
+typedef struct ExecConfig {
+    bool no_threads;      /* accel=qtest: cpu_start does nothing */
+    bool single_thread;   /* thread=single: vCPUs take turns */
+    bool jit;             /* use the host backend where there is one */
+    bool no_opt;          /* lowering without optimisation (a test oracle) */
+    unsigned max_insns;   /* per region, 0 = default; 1 = one-insn-per-tb */
+    size_t cache_bytes;   /* bound on translations, 0 = default */
+} ExecConfig;
+
+ExecEngine *engine_new(const ExecConfig *config);
+/* All vCPUs must have been cleared. */
+void engine_free(ExecEngine *e);
+
+unsigned engine_cpu_count(const ExecEngine *e);
+CpuState *engine_cpu(const ExecEngine *e, unsigned index);
+
+/* VM lock held. Pause waits for all vCPUs to have left the loop. */
+void engine_pause_all(ExecEngine *e);
+void engine_resume_all(ExecEngine *e);
+
+/* Physical range changed behind the vCPUs (DMA, loader, debugger, migration load): translations of
+ * it go. Any thread. host: RAM address of the range. */
+void engine_invalidate_host(ExecEngine *e, const void *host, size_t len);
+/* Everything (memory topology, feature change). Any thread. */
+void engine_flush_translations(ExecEngine *e);
+/* Topology of an address space changed: every TLB of every vCPU drops its entries. */
+void engine_flush_tlbs(ExecEngine *e);
+/* The dirty bits of RAM were cleared (migration, display): stores take the slow path again. */
+void engine_dirty_cleared(ExecEngine *e, const void *host, size_t len);
+
+typedef struct ExecStats {
+    uint64_t translations, invalidations, tb_flushes, tlb_flushes;
+    uint64_t tb_bytes;
+} ExecStats;
+void engine_stats(const ExecEngine *e, ExecStats *out);
+
+/* A guest debug stop (CPU_EXCP_DEBUG that the target does not take) calls this with the VM lock
+ * held on the vCPU's thread; it should pause the VM. */
+void engine_set_debug_stop(ExecEngine *e, void (*fn)(CpuState *cpu, void *opaque), void *opaque);
+
+#endif

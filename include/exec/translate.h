@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a target's translator gets while a region is being built, and what it may ask for.
+ *
+ * The driver (exec/translate.c) opens a region at a TbKey and calls ops->translate_insn once a
+ * guest instruction. The translator fetches bytes with trans_fetch*, decodes, emits IR into
+ * ctx->b, sets ctx->next_pc, and says whether the line goes on. Code bytes must come through
+ * trans_fetch* only: that is how the region's pages and self-modification are known.
+ */
+#ifndef EXEC_TRANSLATE_H
+#define EXEC_TRANSLATE_H
+
+#include "exec/cpu.h"
+#include "exec/ir.h"
+
+typedef enum TransStatus {
+    /* The line continues at ctx->next_pc (the following instruction, or a jump target that
+     * trans_may_follow() allowed). */
+    TRANS_NEXT,
+    /* The translator has emitted the exit itself (ir_exit_*, ir_raise, noreturn call). */
+    TRANS_END,
+    /* State that the key depends on, or what the loop must see, changed: the driver emits
+     * ir_exit_loop to next_pc. */
+    TRANS_END_LOOP,
+    /* Like TRANS_NEXT but no further instruction in this region: driver exits directly. */
+    TRANS_END_DIRECT,
+} TransStatus;
+
+#define TRANS_MAX_INSNS 64
+
+struct TransCtx {
+    CpuState *cpu;
+    IrBuilder *b;
+    TbKey key;         /* of the region's start */
+    uint64_t pc;       /* of the current instruction, TbKey.pc form */
+    uint64_t next_pc;  /* in: pc; out: set by the translator (see trans_advance) */
+    uint64_t pc_base;  /* vaddr - pc at the start: fetch address = (pc + pc_base) & vaddr_mask */
+    uint64_t vaddr_mask; /* default all ones; translate_begin may set (32-bit modes) */
+    unsigned insn_index; /* 0 for the first of the region */
+    unsigned max_insns;  /* the region ends after that many */
+    bool single_step;    /* one instruction, then CPU_EXCP_DEBUG: done by the driver */
+    unsigned fetched;    /* bytes fetched by the current instruction so far */
+    uint8_t bytes[24];   /* ... and the first of them */
+    uint64_t target[8];  /* free for the target's translate_begin/insn */
+    void *priv;          /* driver */
+};
+
+/*
+ * The next instruction bytes of the current instruction, in sequence, from ctx->pc. Does not return
+ * when the bytes cannot be fetched: if this is the region's first instruction the guest's fetch
+ * fault is raised; else the region ends before this instruction. So fetch the whole instruction
+ * before emitting any IR, or be ready to have it undone (the driver truncates the IR).
+ */
+uint8_t trans_fetch8(TransCtx *ctx);
+uint16_t trans_fetch16(TransCtx *ctx); /* little-endian */
+uint32_t trans_fetch32(TransCtx *ctx);
+uint64_t trans_fetch64(TransCtx *ctx);
+uint16_t trans_fetch16be(TransCtx *ctx);
+uint32_t trans_fetch32be(TransCtx *ctx);
+/* Look ahead at the byte `ahead` positions on without consuming; same fault rule. */
+uint8_t trans_peek8(TransCtx *ctx, unsigned ahead);
+/* As peek, but returns -1 instead of leaving when it cannot be had without a fault. */
+int trans_try_peek8(TransCtx *ctx, unsigned ahead);
+
+/* next_pc = pc + bytes fetched. The usual last step of decoding; 16/32-bit modes wrap themselves. */
+static inline void trans_advance(TransCtx *ctx)
+{
+    ctx->next_pc = ctx->pc + ctx->fetched;
+}
+
+/* May the region simply continue at this pc (unconditional jump, likely branch side)? False when
+ * it is on another page than those already used, already in the region, or limits are near. */
+bool trans_may_follow(TransCtx *ctx, uint64_t pc);
+
+/* Is pc the start of this region? Then ir_exit_direct there is a loop (cheap, polls interrupts). */
+static inline bool trans_is_head(const TransCtx *ctx, uint64_t pc)
+{
+    return pc == ctx->key.pc;
+}
+
+#endif
