@@ -79,3 +79,32 @@ void vm_powerdown_request(Vm *vm); /* the ACPI power button */
 void vm_suspend_request(Vm *vm);
 void vm_wakeup_request(Vm *vm);
 void vm_stop_request(Vm *vm, RunState reason);
+
+/* What to do when the guest reboots, powers off, panics (-action, set-action, -no-reboot, ...). */
+typedef enum { REBOOT_ACTION_RESET, REBOOT_ACTION_SHUTDOWN } RebootAction;
+typedef enum { SHUTDOWN_ACTION_POWEROFF, SHUTDOWN_ACTION_PAUSE } ShutdownAction;
+typedef enum {
+    PANIC_ACTION_SHUTDOWN,
+    PANIC_ACTION_PAUSE,
+    PANIC_ACTION_EXIT_FAILURE,
+    PANIC_ACTION_NONE,
+} PanicAction;
+typedef enum {
+    WATCHDOG_ACTION_RESET,
+    WATCHDOG_ACTION_SHUTDOWN,
+    WATCHDOG_ACTION_POWEROFF,
+    WATCHDOG_ACTION_PAUSE,
+    WATCHDOG_ACTION_DEBUG,
+    WATCHDOG_ACTION_NONE,
+    WATCHDOG_ACTION_INJECT_NMI,
+} WatchdogAction;
+typedef struct {
+    RebootAction reboot;
+    ShutdownAction shutdown;
+    PanicAction panic;
+    WatchdogAction watchdog;
+} VmActions;
+/* Borrowed; change under the VM lock. */
+VmActions *vm_actions(Vm *vm);
+/* The exit code of the process once the main loop has ended. */
+int vm_exit_code(Vm *vm);

@@ -33,8 +33,15 @@ typedef struct {
     void *event_opaque;
 } VmPorts;
 
+/* A recursive lock that knows its owner, so that the main loop can give it up at any depth. */
+typedef struct {
+    GMutex mutex;
+    GThread *owner;
+    unsigned depth; /* guarded by mutex */
+} VmLock;
+
 struct Vm {
-    GRecMutex lock;           /* the VM lock; use vm_lock/vm_unlock */
+    VmLock lock;              /* use vm_lock/vm_unlock */
     TypeRegistry *types;      /* owned */
     Object *root;             /* owned: "/" */
     Clocks *clocks;           /* owned */
@@ -71,6 +78,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Vm, vm_free)
 void vm_lock(Vm *vm);
 void vm_unlock(Vm *vm);
 bool vm_lock_held(Vm *vm); /* by this thread */
+/* Gives the lock up whatever its depth (0: was not held), and takes it back to that depth: for
+   waits that need other lock holders to get on. */
+unsigned vm_lock_drop_all(Vm *vm);
+void vm_lock_retake(Vm *vm, unsigned depth);
 
 /* Emits a QMP event through the port (dropped when nobody listens). */
 void vm_event(Vm *vm, const char *name, GVariant *data);

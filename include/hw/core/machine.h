@@ -20,6 +20,7 @@ typedef struct {
 } MachineCompat;
 
 typedef struct {
+    DeviceOps dev;              /* first: a machine is a Device; usually all zero */
     const char *machine_name;   /* "pc-q35-ferry-1.0"; the type is that + "-machine" */
     const char *alias;          /* "q35" */
     const char *family;

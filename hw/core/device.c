@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Devices: creation, realize and unrealize, users' -device and device_add, reset, and the device
+ * tree as text. A device that fails to realize leaves nothing behind.
+ */
+#include <string.h>
+#include "hw/core/machine.h"
+#include "hw/core/types.h"
+
+GQuark ferry_hw_error_quark(void)
+{
+    return g_quark_from_static_string("ferry-hw-error");
+}
+
+static GVariant *get_realized(Object *obj, const Property *prop)
+{
+    return g_variant_new_boolean(DEVICE(obj)->realized);
+}
+
+static GVariant *get_hotplugged(Object *obj, const Property *prop)
+{
+    return g_variant_new_boolean(DEVICE(obj)->hotplugged);
+}
+
+static GVariant *get_hotpluggable(Object *obj, const Property *prop)
+{
+    return g_variant_new_boolean(device_ops(DEVICE(obj))->hotpluggable);
+}
+
+static GVariant *get_parent_bus(Object *obj, const Property *prop)
+{
+    Bus *bus = DEVICE(obj)->bus;
+    return g_variant_new_take_string(bus ? object_path(&bus->obj) : g_strdup(""));
+}
+
+static const Property device_props[] = {
+    { .name = "realized", .kind = PROP_CUSTOM, .link_type = "bool", .get = get_realized },
+    { .name = "hotplugged", .kind = PROP_CUSTOM, .link_type = "bool", .get = get_hotplugged },
+    { .name = "hotpluggable", .kind = PROP_CUSTOM, .link_type = "bool", .get = get_hotpluggable },
+    { .name = "parent_bus", .kind = PROP_CUSTOM, .link_type = "link<bus>", .get = get_parent_bus },
+    PROP_END,
+};
+
+static void device_finalize(Object *obj)
+{
+    Device *dev = DEVICE(obj);
+    for (guint i = 0; dev->gpios && i < dev->gpios->len; i++) {
+        GpioGroup *g = &g_array_index(dev->gpios, GpioGroup, i);
+        g_free(g->name);
+        g_free(g->pins);
+        g_free(g->slots);
+    }
+    g_clear_pointer(&dev->gpios, g_array_unref);
+    g_clear_pointer(&dev->buses, g_ptr_array_unref);
+    g_clear_pointer(&dev->id, g_free);
+}
+
+static const DeviceOps device_base_ops = { 0 };
+
+const TypeInfo hw_core_device_types[] = {
+    { .name = "device", .parent = "object", .abstract = true, .instance_size = sizeof(Device),
+      .ops = &device_base_ops, .props = device_props, .finalize = device_finalize },
+    { .name = "sys-bus-device", .parent = "device", .abstract = true },
+};
+const size_t hw_core_device_types_n = G_N_ELEMENTS(hw_core_device_types);
+
+const char *device_category_title(DeviceCategory category)
+{
+    static const char *const titles[DEVICE_CATEGORY_COUNT] = {
+        [DEVICE_CATEGORY_MISC] = "Misc devices",
+        [DEVICE_CATEGORY_BRIDGE] = "Controller/Bridge/Hub devices",
+        [DEVICE_CATEGORY_USB] = "USB devices",
+        [DEVICE_CATEGORY_STORAGE] = "Storage devices",
+        [DEVICE_CATEGORY_NETWORK] = "Network devices",
+        [DEVICE_CATEGORY_INPUT] = "Input devices",
+        [DEVICE_CATEGORY_DISPLAY] = "Display devices",
+        [DEVICE_CATEGORY_SOUND] = "Sound devices",
+        [DEVICE_CATEGORY_CPU] = "CPU devices",
+        [DEVICE_CATEGORY_WATCHDOG] = "Watchdog devices",
+    };
+    return titles[category];
+}
+
+Device *device_new(Vm *vm, const char *type, GError **error)
+{
+    const Type *t = type_find(vm->types, type);
+    if (t && !type_is_a(t, "device")) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG, "'%s' is not a device", type);
+        return NULL;
+    }
+    g_autoptr(Object) obj = object_new(vm, type, error);
+    if (!obj || !machine_apply_defaults(vm, obj, error)) {
+        return NULL;
+    }
+    return DEVICE(g_steal_pointer(&obj));
+}
+
+/* Names an unnamed device like QEMU does: /machine/unattached/device[N]. */
+static bool give_place(Device *dev, const char *name, GError **error)
+{
+    Vm *vm = device_vm(dev);
+    if (dev->obj.parent) {
+        return true;
+    }
+    if (dev->id) {
+        return object_add_child(object_container(vm->root, "/machine/peripheral"), dev->id,
+                                &dev->obj, error);
+    }
+    if (name && *name == '/') {
+        g_autofree char *dir = g_path_get_dirname(name);
+        g_autofree char *leaf = g_path_get_basename(name);
+        return object_add_child(object_container(vm->root, dir), leaf, &dev->obj, error);
+    }
+    Object *at = object_container(vm->root, "/machine/unattached");
+    if (name) {
+        return object_add_child(at, name, &dev->obj, error);
+    }
+    for (unsigned i = 0;; i++) {
+        g_autofree char *n = g_strdup_printf("device[%u]", i);
+        if (!object_child(at, n)) {
+            return object_add_child(at, n, &dev->obj, error);
+        }
+    }
+}
+
+static bool plug(Device *dev, Bus *bus, GError **error)
+{
+    const BusOps *ops = bus_ops(bus);
+    const char *wanted = device_ops(dev)->bus_type;
+    if (wanted && strcmp(wanted, ops->kind) && !object_is_a(&bus->obj, wanted)) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_NO_BUS,
+                    "Device '%s' can't go on %s bus", object_type_name(&dev->obj), ops->kind);
+        return false;
+    }
+    if (ops->max_devices && bus->devices->len >= (guint)ops->max_devices) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_BUSY,
+                    "bus '%s' is full (%d devices)", bus_name(bus), ops->max_devices);
+        return false;
+    }
+    if (ops->plug && !ops->plug(bus, dev, error)) {
+        return false;
+    }
+    dev->bus = bus;
+    g_ptr_array_add(bus->devices, dev);
+    return true;
+}
+
+static void unplug(Device *dev)
+{
+    if (dev->bus) {
+        const BusOps *ops = bus_ops(dev->bus);
+        g_ptr_array_remove(dev->bus->devices, dev);
+        if (ops->unplug) {
+            ops->unplug(dev->bus, dev);
+        }
+        dev->bus = NULL;
+    }
+}
+
+bool device_realize(Device *dev, Bus *bus, const char *name, GError **error)
+{
+    const DeviceOps *ops = device_ops(dev);
+    g_assert(!dev->realized);
+    if (bus && !plug(dev, bus, error)) {
+        return false;
+    }
+    if (!give_place(dev, name, error)) {
+        unplug(dev);
+        return false;
+    }
+    if (ops->realize && !ops->realize(dev, error)) {
+        object_unparent(&dev->obj);
+        unplug(dev);
+        return false;
+    }
+    if (ops->section) {
+        const BusOps *bops = bus ? bus_ops(bus) : NULL;
+        g_autofree char *prefix =
+            bops && bops->device_path ? bops->device_path(bus, dev) : NULL;
+        dev->section = section_register(device_vm(dev), prefix, ops->section,
+                                        SECTION_INSTANCE_AUTO, dev);
+    }
+    dev->realized = true;
+    if (dev->hotplugged) {
+        device_reset(dev, RESET_COLD);
+    }
+    return true;
+}
+
+Device *device_create(Vm *vm, const char *type, Bus *bus, const char *name, GError **error)
+{
+    Device *dev = device_new(vm, type, error);
+    if (!dev) {
+        return NULL;
+    }
+    bool ok = device_realize(dev, bus, name, error);
+    object_unref(&dev->obj); /* the tree holds it */
+    return ok ? dev : NULL;
+}
+
+void device_unrealize(Device *dev)
+{
+    if (!dev->realized) {
+        return;
+    }
+    for (guint i = 0; dev->buses && i < dev->buses->len; i++) {
+        Bus *bus = g_ptr_array_index(dev->buses, i);
+        while (bus->devices->len) {
+            device_unrealize(g_ptr_array_index(bus->devices, bus->devices->len - 1));
+        }
+    }
+    if (dev->section) {
+        section_unregister(device_vm(dev), dev->section);
+        dev->section = NULL;
+    }
+    if (device_ops(dev)->unrealize) {
+        device_ops(dev)->unrealize(dev);
+    }
+    dev->realized = false;
+    unplug(dev);
+    object_unparent(&dev->obj);
+}
+
+void device_reset(Device *dev, ResetKind kind)
+{
+    if (device_ops(dev)->reset) {
+        device_ops(dev)->reset(dev, kind);
+    }
+    for (guint i = 0; dev->buses && i < dev->buses->len; i++) {
+        bus_reset(g_ptr_array_index(dev->buses, i), kind);
+    }
+}
+
+/* ---- users' devices ---- */
+
+typedef struct {
+    const char *alias;
+    const char *found;
+} AliasSearch;
+
+static void match_alias(const Type *type, void *opaque)
+{
+    AliasSearch *s = opaque;
+    const DeviceOps *ops = type_ops(type);
+    if (ops->alias && !strcmp(ops->alias, s->alias) && type_info(type)->ops == ops) {
+        s->found = type_name(type);
+    }
+}
+
+static const Type *find_user_type(Vm *vm, const char *driver, GError **error)
+{
+    const Type *type = type_find(vm->types, driver);
+    if (!type) {
+        AliasSearch s = { driver, NULL };
+        type_foreach(vm->types, "device", false, match_alias, &s);
+        type = s.found ? type_find(vm->types, s.found) : NULL;
+    }
+    if (!type || !type_is_a(type, "device")) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
+                    "'%s' is not a valid device model name", driver);
+        return NULL;
+    }
+    const DeviceOps *ops = type_ops(type);
+    if (type_is_abstract(type) || !ops->user_creatable) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
+                    "Parameter 'driver' expects a pluggable device type, not '%s'", driver);
+        return NULL;
+    }
+    return type;
+}
+
+static bool set_user_props(Device *dev, GVariant *props, GError **error)
+{
+    GVariantIter it;
+    const char *key;
+    GVariant *value;
+    g_variant_iter_init(&it, props);
+    while (g_variant_iter_loop(&it, "{&sv}", &key, &value)) {
+        if (!strcmp(key, "driver") || !strcmp(key, "bus") || !strcmp(key, "id")) {
+            continue;
+        }
+        if (!object_set(&dev->obj, key, value, error)) {
+            g_variant_unref(value);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool id_well_formed(const char *id)
+{
+    if (!g_ascii_isalpha(*id)) {
+        return false;
+    }
+    for (; *id; id++) {
+        if (!g_ascii_isalnum(*id) && !strchr("-._", *id)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool user_bus(Vm *vm, const DeviceOps *ops, const char *driver, const char *name, Bus **bus,
+                     GError **error)
+{
+    *bus = NULL;
+    if (name) {
+        *bus = bus_find(vm, name, error);
+        return *bus != NULL;
+    }
+    if (ops->bus_type) {
+        *bus = bus_find_kind(vm, ops->bus_type);
+        if (!*bus) {
+            g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_NO_BUS,
+                        "No '%s' bus found for device '%s'", ops->bus_type, driver);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Without an id a user's device lives at /machine/peripheral-anon/device[N]. */
+static bool give_anon_place(Device *dev, GError **error)
+{
+    Object *at = object_container(device_vm(dev)->root, "/machine/peripheral-anon");
+    for (unsigned i = 0;; i++) {
+        g_autofree char *n = g_strdup_printf("device[%u]", i);
+        if (!object_child(at, n)) {
+            return object_add_child(at, n, &dev->obj, error);
+        }
+    }
+}
+
+Device *device_add_user(Vm *vm, GVariant *props, bool hotplug, GError **error)
+{
+    const char *driver = NULL, *id = NULL, *bus_id = NULL;
+    Bus *bus;
+    g_variant_lookup(props, "id", "&s", &id);
+    g_variant_lookup(props, "bus", "&s", &bus_id);
+    if (!g_variant_lookup(props, "driver", "&s", &driver)) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
+                    "Parameter 'driver' is missing");
+        return NULL;
+    }
+    if (id && !id_well_formed(id)) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
+                    "Parameter 'id' expects an identifier, not '%s'", id);
+        return NULL;
+    }
+    if (id && device_find_by_id(vm, id)) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_BUSY, "Duplicate device ID '%s'", id);
+        return NULL;
+    }
+    const Type *type = find_user_type(vm, driver, error);
+    if (!type) {
+        return NULL;
+    }
+    const DeviceOps *ops = type_ops(type);
+    if (!user_bus(vm, ops, driver, bus_id, &bus, error)) {
+        return NULL;
+    }
+    if (hotplug && (!ops->hotpluggable || (bus && !bus->hotpluggable))) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_HOTPLUG,
+                    ops->hotpluggable ? "Bus '%s' does not support hotplugging"
+                                      : "Device '%s' does not support hotplugging",
+                    ops->hotpluggable ? bus_name(bus) : driver);
+        return NULL;
+    }
+    Device *dev = device_new(vm, type_name(type), error);
+    g_autoptr(Object) hold = dev ? &dev->obj : NULL;
+    if (!dev || !set_user_props(dev, props, error)) {
+        return NULL;
+    }
+    dev->id = g_strdup(id);
+    dev->hotplugged = hotplug;
+    if (!id && !give_anon_place(dev, error)) {
+        return NULL;
+    }
+    if (!device_realize(dev, bus, NULL, error)) {
+        object_unparent(&dev->obj);
+        return NULL;
+    }
+    return dev;
+}
+
+Device *device_find_by_id(Vm *vm, const char *id)
+{
+    Object *at = object_container(vm->root, "/machine/peripheral");
+    Object *obj = object_child(at, id);
+    return obj ? DEVICE(obj) : NULL;
+}
+
+bool device_del_user(Vm *vm, const char *id, GError **error)
+{
+    Device *dev = device_find_by_id(vm, id);
+    if (!dev) {
+        g_set_error(error, FERRY_OBJECT_ERROR, FERRY_OBJECT_ERROR_NOT_FOUND,
+                    "Device '%s' not found", id);
+        return false;
+    }
+    const DeviceOps *ops = device_ops(dev);
+    if (!ops->hotpluggable || (dev->bus && !dev->bus->hotpluggable)) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_HOTPLUG,
+                    "Device '%s' does not support hotplugging", id);
+        return false;
+    }
+    if (ops->unplug_request) {
+        return ops->unplug_request(dev, error);
+    }
+    g_autofree char *path = object_path(&dev->obj);
+    GVariantBuilder b;
+    g_variant_builder_init(&b, G_VARIANT_TYPE_VARDICT);
+    g_variant_builder_add(&b, "{sv}", "device", g_variant_new_string(id));
+    g_variant_builder_add(&b, "{sv}", "path", g_variant_new_string(path));
+    device_unrealize(dev);
+    vm_event(vm, "DEVICE_DELETED", g_variant_builder_end(&b));
+    return true;
+}
+
+/* ---- info qtree ---- */
+
+static void describe_bus(GString *out, Bus *bus, int indent);
+
+static void describe_device(GString *out, Device *dev, int indent)
+{
+    g_string_append_printf(out, "%*sdev: %s, id \"%s\"\n", indent, "", object_type_name(&dev->obj),
+                           dev->id ? dev->id : "");
+    for (const Type *t = dev->obj.type; t; t = type_parent(t)) {
+        for (const Property *p = type_info(t)->props; p && p->name; p++) {
+            if (p->kind == PROP_CUSTOM && !p->set) {
+                continue;
+            }
+            g_autoptr(GVariant) v = object_get(&dev->obj, p->name, NULL);
+            g_autofree char *s = g_variant_print(v, false);
+            g_string_append_printf(out, "%*s%s = %s\n", indent + 2, "", p->name, s);
+        }
+    }
+    for (guint i = 0; dev->buses && i < dev->buses->len; i++) {
+        describe_bus(out, g_ptr_array_index(dev->buses, i), indent + 2);
+    }
+}
+
+static void describe_bus(GString *out, Bus *bus, int indent)
+{
+    g_string_append_printf(out, "%*sbus: %s\n%*s  type %s\n", indent, "", bus_name(bus), indent, "",
+                           object_type_name(&bus->obj));
+    for (guint i = 0; i < bus->devices->len; i++) {
+        describe_device(out, g_ptr_array_index(bus->devices, i), indent + 2);
+    }
+}
+
+char *device_tree_describe(Vm *vm)
+{
+    GString *out = g_string_new(NULL);
+    describe_bus(out, bus_root(vm), 0);
+    return g_string_free(out, false);
+}

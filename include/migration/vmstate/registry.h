@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the session sees of the registered sections; devices need only vmstate.h. */
+#pragma once
+#include "migration/vmstate/vmstate.h"
+
+typedef struct Records Records;
+
+struct Section {
+    char *idstr;          /* as on the wire; owned */
+    uint32_t instance;
+    uint32_t section_id;  /* this process's number for it */
+    const SectionDesc *desc;
+    void *owner;          /* borrowed */
+};
+
+/* NULL if there is none. VM lock held. */
+Section *section_find(Vm *vm, const char *idstr, uint32_t instance);
+/* In the order of saving: priority, then registration; stops when @fn says false. */
+void section_foreach(Vm *vm, bool (*fn)(Section *s, void *opaque), void *opaque);
+void records_teardown(Vm *vm);
+
+/* What is wrong with a record (recursively), or NULL. Owned by the caller. */
+char *record_check(const Record *record);
