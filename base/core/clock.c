@@ -40,10 +40,8 @@ static int64_t host_ns(clockid_t id)
 static int64_t now_locked(const Clocks *c, ClockKind kind)
 {
     switch (kind) {
-    case CLOCK_KIND_REALTIME:
-        return host_ns(CLOCK_MONOTONIC);
-    case CLOCK_KIND_HOST:
-        return host_ns(CLOCK_REALTIME);
+    case CLOCK_KIND_REALTIME: return host_ns(CLOCK_MONOTONIC);
+    case CLOCK_KIND_HOST: return host_ns(CLOCK_REALTIME);
     default:
         return c->virtual_running && !c->virtual_manual
                    ? host_ns(CLOCK_MONOTONIC) + c->virtual_offset

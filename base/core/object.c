@@ -338,8 +338,8 @@ void object_foreach_property(Object *obj, void (*fn)(const PropertyView *view, v
     fn(&type_view, opaque);
     type_foreach_property(obj->type, view_static, &call);
     if (obj->dynamic) {
-        g_autoptr(GList) names = g_list_sort(g_hash_table_get_keys(obj->dynamic),
-                                             (GCompareFunc)strcmp);
+        g_autoptr(GList) names =
+            g_list_sort(g_hash_table_get_keys(obj->dynamic), (GCompareFunc)strcmp);
         for (GList *n = names; n; n = n->next) {
             DynProp *dyn = g_hash_table_lookup(obj->dynamic, n->data);
             PropertyView view = { dyn->name, dyn->type_name, NULL, dyn->set != NULL };

@@ -32,22 +32,16 @@ const char *property_type_name(const Property *prop)
 {
     switch (prop->kind) {
     case PROP_BOOL:
-    case PROP_BIT:
-        return "bool";
+    case PROP_BIT: return "bool";
     case PROP_ENUM:
-    case PROP_CUSTOM:
-        return prop->link_type ? prop->link_type : "str";
-    case PROP_ONOFFAUTO:
-        return "OnOffAuto";
-    case PROP_LINK:
-        return prop->link_type ? prop->link_type : "link<object>";
+    case PROP_CUSTOM: return prop->link_type ? prop->link_type : "str";
+    case PROP_ONOFFAUTO: return "OnOffAuto";
+    case PROP_LINK: return prop->link_type ? prop->link_type : "link<object>";
     case PROP_STR:
     case PROP_NAME:
     case PROP_MAC:
-    case PROP_UUID:
-        return "str";
-    default:
-        return int_kinds[prop->kind].name;
+    case PROP_UUID: return "str";
+    default: return int_kinds[prop->kind].name;
     }
 }
 
@@ -81,27 +75,13 @@ static bool variant_to_bool(const Property *prop, GVariant *v, bool *out, GError
 static bool variant_to_wide(GVariant *v, __int128 *out)
 {
     switch (g_variant_classify(v)) {
-    case G_VARIANT_CLASS_BYTE:
-        *out = g_variant_get_byte(v);
-        return true;
-    case G_VARIANT_CLASS_INT16:
-        *out = g_variant_get_int16(v);
-        return true;
-    case G_VARIANT_CLASS_UINT16:
-        *out = g_variant_get_uint16(v);
-        return true;
-    case G_VARIANT_CLASS_INT32:
-        *out = g_variant_get_int32(v);
-        return true;
-    case G_VARIANT_CLASS_UINT32:
-        *out = g_variant_get_uint32(v);
-        return true;
-    case G_VARIANT_CLASS_INT64:
-        *out = g_variant_get_int64(v);
-        return true;
-    case G_VARIANT_CLASS_UINT64:
-        *out = g_variant_get_uint64(v);
-        return true;
+    case G_VARIANT_CLASS_BYTE: *out = g_variant_get_byte(v); return true;
+    case G_VARIANT_CLASS_INT16: *out = g_variant_get_int16(v); return true;
+    case G_VARIANT_CLASS_UINT16: *out = g_variant_get_uint16(v); return true;
+    case G_VARIANT_CLASS_INT32: *out = g_variant_get_int32(v); return true;
+    case G_VARIANT_CLASS_UINT32: *out = g_variant_get_uint32(v); return true;
+    case G_VARIANT_CLASS_INT64: *out = g_variant_get_int64(v); return true;
+    case G_VARIANT_CLASS_UINT64: *out = g_variant_get_uint64(v); return true;
     case G_VARIANT_CLASS_DOUBLE: {
         double d = g_variant_get_double(v);
         if (d != floor(d) || d < -0x1p63 || d >= 0x1p64) {
@@ -110,8 +90,7 @@ static bool variant_to_wide(GVariant *v, __int128 *out)
         *out = (__int128)d;
         return true;
     }
-    default:
-        return false;
+    default: return false;
     }
 }
 
@@ -241,8 +220,7 @@ static bool store_string_kind(Object *obj, const Property *prop, void *member, c
         g_free(*(char **)member);
         *(char **)member = g_strdup(s);
         return true;
-    case PROP_ENUM:
-        return store_choice(member, prop, prop->choices, s, error);
+    case PROP_ENUM: return store_choice(member, prop, prop->choices, s, error);
     case PROP_MAC:
         return parse_hex_bytes(s, member, 6, ':', NULL) ||
                bad_value(error, prop, s, "a MAC address such as 52:54:00:12:34:56");
@@ -263,8 +241,7 @@ static bool store_string_kind(Object *obj, const Property *prop, void *member, c
         *(Object **)member = target;
         return true;
     }
-    default:
-        g_assert_not_reached();
+    default: g_assert_not_reached();
     }
 }
 
@@ -284,14 +261,13 @@ bool property_store(Object *obj, const Property *prop, GVariant *value, GError *
         return prop->set(obj, prop, value, error);
     }
     switch (prop->kind) {
-    case PROP_BOOL:
-        return variant_to_bool(prop, value, member, error);
+    case PROP_BOOL: return variant_to_bool(prop, value, member, error);
     case PROP_BIT:
         if (!variant_to_bool(prop, value, &b, error)) {
             return false;
         }
-        *(uint64_t *)member = (*(uint64_t *)member & ~(1ULL << prop->bit)) |
-                              ((uint64_t)b << prop->bit);
+        *(uint64_t *)member =
+            (*(uint64_t *)member & ~(1ULL << prop->bit)) | ((uint64_t)b << prop->bit);
         return true;
     case PROP_ONOFFAUTO:
         if (g_variant_is_of_type(value, G_VARIANT_TYPE_BOOLEAN)) {
@@ -312,19 +288,12 @@ bool property_store(Object *obj, const Property *prop, GVariant *value, GError *
             return false;
         }
         switch (prop->kind) {
-        case PROP_U8:
-            *(uint8_t *)member = (uint8_t)n;
-            break;
-        case PROP_U16:
-            *(uint16_t *)member = (uint16_t)n;
-            break;
+        case PROP_U8: *(uint8_t *)member = (uint8_t)n; break;
+        case PROP_U16: *(uint16_t *)member = (uint16_t)n; break;
         case PROP_U32:
         case PROP_I32:
-        case PROP_DEVFN:
-            *(uint32_t *)member = (uint32_t)n;
-            break;
-        default:
-            *(uint64_t *)member = n;
+        case PROP_DEVFN: *(uint32_t *)member = (uint32_t)n; break;
+        default: *(uint64_t *)member = n;
         }
         return true;
     default:
@@ -336,8 +305,8 @@ bool property_store(Object *obj, const Property *prop, GVariant *value, GError *
 static char *format_uuid(const uint8_t *u)
 {
     return g_strdup_printf("%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
-                           u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10],
-                           u[11], u[12], u[13], u[14], u[15]);
+                           u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11],
+                           u[12], u[13], u[14], u[15]);
 }
 
 GVariant *property_load(Object *obj, const Property *prop)
@@ -349,35 +318,24 @@ GVariant *property_load(Object *obj, const Property *prop)
         return prop->get(obj, prop);
     }
     switch (prop->kind) {
-    case PROP_BOOL:
-        return g_variant_new_boolean(*(const bool *)member);
-    case PROP_BIT:
-        return g_variant_new_boolean(*(const uint64_t *)member >> prop->bit & 1);
-    case PROP_U8:
-        return g_variant_new_uint64(*u);
-    case PROP_U16:
-        return g_variant_new_uint64(*(const uint16_t *)member);
-    case PROP_U32:
-        return g_variant_new_uint64(*(const uint32_t *)member);
+    case PROP_BOOL: return g_variant_new_boolean(*(const bool *)member);
+    case PROP_BIT: return g_variant_new_boolean(*(const uint64_t *)member >> prop->bit & 1);
+    case PROP_U8: return g_variant_new_uint64(*u);
+    case PROP_U16: return g_variant_new_uint64(*(const uint16_t *)member);
+    case PROP_U32: return g_variant_new_uint64(*(const uint32_t *)member);
     case PROP_U64:
-    case PROP_SIZE:
-        return g_variant_new_uint64(*(const uint64_t *)member);
-    case PROP_I32:
-        return g_variant_new_int64(*(const int32_t *)member);
-    case PROP_I64:
-        return g_variant_new_int64(*(const int64_t *)member);
+    case PROP_SIZE: return g_variant_new_uint64(*(const uint64_t *)member);
+    case PROP_I32: return g_variant_new_int64(*(const int32_t *)member);
+    case PROP_I64: return g_variant_new_int64(*(const int64_t *)member);
     case PROP_STR:
     case PROP_NAME:
         return g_variant_new_string(*(char *const *)member ? *(char *const *)member : "");
-    case PROP_ENUM:
-        return g_variant_new_string(prop->choices[*(const int *)member]);
-    case PROP_ONOFFAUTO:
-        return g_variant_new_string(onoffauto_names[*(const int *)member]);
+    case PROP_ENUM: return g_variant_new_string(prop->choices[*(const int *)member]);
+    case PROP_ONOFFAUTO: return g_variant_new_string(onoffauto_names[*(const int *)member]);
     case PROP_MAC:
-        return g_variant_new_take_string(g_strdup_printf("%02x:%02x:%02x:%02x:%02x:%02x", u[0],
-                                                         u[1], u[2], u[3], u[4], u[5]));
-    case PROP_UUID:
-        return g_variant_new_take_string(format_uuid(u));
+        return g_variant_new_take_string(
+            g_strdup_printf("%02x:%02x:%02x:%02x:%02x:%02x", u[0], u[1], u[2], u[3], u[4], u[5]));
+    case PROP_UUID: return g_variant_new_take_string(format_uuid(u));
     case PROP_DEVFN: {
         int32_t devfn = *(const int32_t *)member;
         return g_variant_new_take_string(
@@ -387,8 +345,7 @@ GVariant *property_load(Object *obj, const Property *prop)
         Object *target = *(Object *const *)member;
         return g_variant_new_take_string(target ? object_path(target) : g_strdup(""));
     }
-    case PROP_CUSTOM:
-        break;
+    case PROP_CUSTOM: break;
     }
     return g_variant_new_string("");
 }

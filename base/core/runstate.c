@@ -51,7 +51,7 @@ static const char *const state_names[RUN_STATE_COUNT] = {
     [RUN_STATE_COLO] = "colo",
 };
 
-#define S(x) (1u << RUN_STATE_##x)
+#define S(x)        (1u << RUN_STATE_##x)
 #define ALL_STOPPED (((1u << RUN_STATE_COUNT) - 1) & ~S(RUNNING))
 /* Edges between stopped states, beside those through vm_start and vm_stop. */
 static const uint32_t edges[RUN_STATE_COUNT] = {
@@ -253,8 +253,9 @@ static void request(Vm *vm, int *which, int value)
 
 static int take(int *which)
 {
-    return __atomic_load_n(which, __ATOMIC_RELAXED) ? __atomic_exchange_n(which, 0, __ATOMIC_SEQ_CST)
-                                                    : 0;
+    return __atomic_load_n(which, __ATOMIC_RELAXED)
+               ? __atomic_exchange_n(which, 0, __ATOMIC_SEQ_CST)
+               : 0;
 }
 
 void vm_shutdown_request_with_code(Vm *vm, ShutdownCause cause, int exit_code)

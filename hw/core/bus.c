@@ -18,8 +18,13 @@ static const BusOps bus_base_ops = { .kind = "bus" };
 static const BusOps system_bus_ops = { .kind = "System" };
 
 const TypeInfo hw_core_bus_types[] = {
-    { .name = "bus", .parent = "object", .abstract = true, .instance_size = sizeof(Bus),
-      .ops = &bus_base_ops, .init = bus_init, .finalize = bus_finalize },
+    { .name = "bus",
+      .parent = "object",
+      .abstract = true,
+      .instance_size = sizeof(Bus),
+      .ops = &bus_base_ops,
+      .init = bus_init,
+      .finalize = bus_finalize },
     { .name = "System", .parent = "bus", .ops = &system_bus_ops },
 };
 const size_t hw_core_bus_types_n = G_N_ELEMENTS(hw_core_bus_types);

@@ -58,8 +58,13 @@ static void device_finalize(Object *obj)
 static const DeviceOps device_base_ops = { 0 };
 
 const TypeInfo hw_core_device_types[] = {
-    { .name = "device", .parent = "object", .abstract = true, .instance_size = sizeof(Device),
-      .ops = &device_base_ops, .props = device_props, .finalize = device_finalize },
+    { .name = "device",
+      .parent = "object",
+      .abstract = true,
+      .instance_size = sizeof(Device),
+      .ops = &device_base_ops,
+      .props = device_props,
+      .finalize = device_finalize },
     { .name = "sys-bus-device", .parent = "device", .abstract = true },
 };
 const size_t hw_core_device_types_n = G_N_ELEMENTS(hw_core_device_types);
@@ -128,13 +133,13 @@ static bool plug(Device *dev, Bus *bus, GError **error)
     const BusOps *ops = bus_ops(bus);
     const char *wanted = device_ops(dev)->bus_type;
     if (wanted && strcmp(wanted, ops->kind) && !object_is_a(&bus->obj, wanted)) {
-        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_NO_BUS,
-                    "Device '%s' can't go on %s bus", object_type_name(&dev->obj), ops->kind);
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_NO_BUS, "Device '%s' can't go on %s bus",
+                    object_type_name(&dev->obj), ops->kind);
         return false;
     }
     if (ops->max_devices && bus->devices->len >= (guint)ops->max_devices) {
-        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_BUSY,
-                    "bus '%s' is full (%d devices)", bus_name(bus), ops->max_devices);
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_BUSY, "bus '%s' is full (%d devices)",
+                    bus_name(bus), ops->max_devices);
         return false;
     }
     if (ops->plug && !ops->plug(bus, dev, error)) {
@@ -175,10 +180,9 @@ bool device_realize(Device *dev, Bus *bus, const char *name, GError **error)
     }
     if (ops->section) {
         const BusOps *bops = bus ? bus_ops(bus) : NULL;
-        g_autofree char *prefix =
-            bops && bops->device_path ? bops->device_path(bus, dev) : NULL;
-        dev->section = section_register(device_vm(dev), prefix, ops->section,
-                                        SECTION_INSTANCE_AUTO, dev);
+        g_autofree char *prefix = bops && bops->device_path ? bops->device_path(bus, dev) : NULL;
+        dev->section =
+            section_register(device_vm(dev), prefix, ops->section, SECTION_INSTANCE_AUTO, dev);
     }
     dev->realized = true;
     if (dev->hotplugged) {
@@ -338,8 +342,7 @@ Device *device_add_user(Vm *vm, GVariant *props, bool hotplug, GError **error)
     g_variant_lookup(props, "id", "&s", &id);
     g_variant_lookup(props, "bus", "&s", &bus_id);
     if (!g_variant_lookup(props, "driver", "&s", &driver)) {
-        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
-                    "Parameter 'driver' is missing");
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG, "Parameter 'driver' is missing");
         return NULL;
     }
     if (id && !id_well_formed(id)) {

@@ -99,12 +99,20 @@ static const MachineOps none_ops = {
 };
 
 const TypeInfo hw_core_machine_types[] = {
-    { .name = "machine", .parent = "device", .abstract = true, .instance_size = sizeof(Machine),
-      .ops = &machine_base_ops, .props = machine_props, .init = machine_init,
+    { .name = "machine",
+      .parent = "device",
+      .abstract = true,
+      .instance_size = sizeof(Machine),
+      .ops = &machine_base_ops,
+      .props = machine_props,
+      .init = machine_init,
       .finalize = machine_finalize },
     { .name = "none-machine", .parent = "machine", .ops = &none_ops },
-    { .name = "ferry-globals", .parent = "object", .instance_size = sizeof(Globals),
-      .init = globals_init, .finalize = globals_finalize },
+    { .name = "ferry-globals",
+      .parent = "object",
+      .instance_size = sizeof(Globals),
+      .init = globals_init,
+      .finalize = globals_finalize },
 };
 const size_t hw_core_machine_types_n = G_N_ELEMENTS(hw_core_machine_types);
 
@@ -285,8 +293,8 @@ bool machine_parse_smp(Machine *m, const CpuTopology *given, GError **error)
     }
     if (t.max_cpus > MAX(ops->max_cpus, 1u)) {
         g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
-                    "Invalid SMP CPUs %u. The max CPUs supported by machine '%s' is %u",
-                    t.max_cpus, ops->machine_name, MAX(ops->max_cpus, 1u));
+                    "Invalid SMP CPUs %u. The max CPUs supported by machine '%s' is %u", t.max_cpus,
+                    ops->machine_name, MAX(ops->max_cpus, 1u));
         return false;
     }
     m->smp = t;
@@ -305,8 +313,8 @@ static bool make_ram(Machine *m, GError **error)
     }
     m->ram = g_new0(MemoryRegion, 1);
     if (!m->memory_backend || !*m->memory_backend) {
-        bool ok = memory_region_init_ram(m->ram, vm, &m->dev.obj, ops->default_ram_id,
-                                         m->ram_bytes, error);
+        bool ok = memory_region_init_ram(m->ram, vm, &m->dev.obj, ops->default_ram_id, m->ram_bytes,
+                                         error);
         if (!ok) {
             g_clear_pointer(&m->ram, g_free);
         }

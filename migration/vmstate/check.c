@@ -11,20 +11,15 @@ static size_t kind_size(FieldKind kind)
     switch (kind) {
     case FIELD_U8:
     case FIELD_I8:
-    case FIELD_BOOL:
-        return 1;
+    case FIELD_BOOL: return 1;
     case FIELD_U16:
-    case FIELD_I16:
-        return 2;
+    case FIELD_I16: return 2;
     case FIELD_U32:
-    case FIELD_I32:
-        return 4;
+    case FIELD_I32: return 4;
     case FIELD_U64:
     case FIELD_I64:
-    case FIELD_TIMER:
-        return 8;
-    default:
-        return 0;
+    case FIELD_TIMER: return 8;
+    default: return 0;
     }
 }
 
@@ -41,7 +36,8 @@ static char *field_check(const Record *record, const Field *f)
         return g_strdup("a field has no name");
     }
     if (want && f->size != want) {
-        return g_strdup_printf("field '%s' has %zu bytes, its kind has %zu", f->name, f->size, want);
+        return g_strdup_printf("field '%s' has %zu bytes, its kind has %zu", f->name, f->size,
+                               want);
     }
     if (!f->size) {
         return g_strdup_printf("field '%s' has no size", f->name);
@@ -63,7 +59,7 @@ static char *field_check(const Record *record, const Field *f)
         return g_strdup_printf("field '%s' has no maximum count", f->name);
     }
     if (((f->flags & FIELD_VARRAY) || f->kind == FIELD_VBUFFER) &&
-        f->count_offset + sizeof(uint32_t) > record->size) {
+        f->count_offset + (f->count_bytes ? f->count_bytes : 4u) > record->size) {
         return g_strdup_printf("field '%s': its count lies outside the saved form", f->name);
     }
     return NULL;
@@ -72,8 +68,8 @@ static char *field_check(const Record *record, const Field *f)
 static char *subsection_check(const Record *parent, const Record *sub)
 {
     size_t len = strlen(parent->name);
-    bool prefixed = !strncmp(sub->name, parent->name, len) && sub->name[len] == '/' &&
-                    sub->name[len + 1];
+    bool prefixed =
+        !strncmp(sub->name, parent->name, len) && sub->name[len] == '/' && sub->name[len + 1];
     if (!prefixed && !sub->legacy_name) {
         return g_strdup_printf("subsection '%s' is not called '%s/...'", sub->name, parent->name);
     }

@@ -19,11 +19,16 @@ typedef struct Vm Vm;
 typedef struct Clocks Clocks;
 typedef struct Timer Timer;
 
-typedef enum { CLOCK_KIND_REALTIME, CLOCK_KIND_VIRTUAL, CLOCK_KIND_HOST, CLOCK_KIND_COUNT } ClockKind;
+typedef enum {
+    CLOCK_KIND_REALTIME,
+    CLOCK_KIND_VIRTUAL,
+    CLOCK_KIND_HOST,
+    CLOCK_KIND_COUNT
+} ClockKind;
 
-#define NS_PER_SEC 1000000000LL
-#define NS_PER_MS 1000000LL
-#define NS_PER_US 1000LL
+#define NS_PER_SEC  1000000000LL
+#define NS_PER_MS   1000000LL
+#define NS_PER_US   1000LL
 #define TIMER_NEVER INT64_MAX
 
 int64_t clock_now_ns(Vm *vm, ClockKind kind);

@@ -24,9 +24,9 @@ typedef enum {
     FERRY_OBJECT_ERROR_NO_PROPERTY, /* the object has no property of that name */
     FERRY_OBJECT_ERROR_VALUE,       /* the value does not parse or is out of range */
     FERRY_OBJECT_ERROR_READ_ONLY,
-    FERRY_OBJECT_ERROR_NOT_FOUND,   /* no object at that path */
-    FERRY_OBJECT_ERROR_DUPLICATE,   /* the id is in use */
-    FERRY_OBJECT_ERROR_STATE,       /* not now: realized, in use, ... */
+    FERRY_OBJECT_ERROR_NOT_FOUND, /* no object at that path */
+    FERRY_OBJECT_ERROR_DUPLICATE, /* the id is in use */
+    FERRY_OBJECT_ERROR_STATE,     /* not now: realized, in use, ... */
 } FerryObjectError;
 
 typedef struct Object Object;
@@ -38,27 +38,31 @@ typedef struct Vm Vm;
 
 /* How a property is stored in the instance and spelled by users. */
 typedef enum {
-    PROP_BOOL,   /* bool */
-    PROP_BIT,    /* one bit (Property.bit) of a uint64_t */
+    PROP_BOOL, /* bool */
+    PROP_BIT,  /* one bit (Property.bit) of a uint64_t */
     PROP_U8,
     PROP_U16,
     PROP_U32,
     PROP_U64,
     PROP_I32,
     PROP_I64,
-    PROP_SIZE,   /* uint64_t bytes; strings take K/M/G/T suffixes */
-    PROP_STR,    /* char *, owned by the instance, NULL when unset */
-    PROP_ENUM,   /* int, one of Property.choices (NULL-terminated list) */
+    PROP_SIZE,      /* uint64_t bytes; strings take K/M/G/T suffixes */
+    PROP_STR,       /* char *, owned by the instance, NULL when unset */
+    PROP_ENUM,      /* int, one of Property.choices (NULL-terminated list) */
     PROP_ONOFFAUTO, /* OnOffAuto: "on", "off", "auto" */
-    PROP_LINK,   /* Object *, borrowed with a reference; string is a path or id; Property.link_type */
-    PROP_NAME,   /* char *: id of a backend (chardev, netdev, drive); type name in link_type */
-    PROP_MAC,    /* uint8_t[6] */
-    PROP_UUID,   /* uint8_t[16] */
+    PROP_LINK, /* Object *, borrowed with a reference; string is a path or id; Property.link_type */
+    PROP_NAME, /* char *: id of a backend (chardev, netdev, drive); type name in link_type */
+    PROP_MAC,  /* uint8_t[6] */
+    PROP_UUID, /* uint8_t[16] */
     PROP_DEVFN,  /* int32_t: "slot[.fn]" or number, -1 = any */
     PROP_CUSTOM, /* Property.get / Property.set */
 } PropKind;
 
-typedef enum { ONOFFAUTO_AUTO, ONOFFAUTO_ON, ONOFFAUTO_OFF } OnOffAuto;
+typedef enum {
+    ONOFFAUTO_AUTO,
+    ONOFFAUTO_ON,
+    ONOFFAUTO_OFF
+} OnOffAuto;
 
 typedef GVariant *(*PropGet)(Object *obj, const Property *prop);
 typedef bool (*PropSet)(Object *obj, const Property *prop, GVariant *value, GError **error);
@@ -75,24 +79,29 @@ struct Property {
     const char *const *choices; /* PROP_ENUM */
     const char *link_type;      /* PROP_LINK, PROP_NAME; CUSTOM: the QOM type shown to users */
     const char *description;
-    PropGet get;                /* PROP_CUSTOM; also overrides the stored getter of any kind */
+    PropGet get; /* PROP_CUSTOM; also overrides the stored getter of any kind */
     PropSet set;
 };
 
-#define PROP_END { .name = NULL }
+#define PROP_END     \
+    {                \
+        .name = NULL \
+    }
 #define PROP(kind_, T, field, name_, default_, ...)                                                \
-    { .name = (name_), .kind = (kind_), .offset = offsetof(T, field), .default_str = (default_),  \
-      ##__VA_ARGS__ }
+    {                                                                                              \
+        .name = (name_), .kind = (kind_), .offset = offsetof(T, field), .default_str = (default_), \
+        ##__VA_ARGS__                                                                              \
+    }
 
 struct TypeInfo {
-    const char *name;         /* what users see: "virtio-rng-pci" */
-    const char *parent;       /* NULL only for "object" */
+    const char *name;   /* what users see: "virtio-rng-pci" */
+    const char *parent; /* NULL only for "object" */
     const char *description;
     bool abstract;
-    bool user_creatable;      /* -object / object-add (devices: see DeviceOps.user_creatable) */
-    size_t instance_size;     /* 0: as the parent */
-    const Property *props;    /* PROP_END-terminated; NULL: none beyond the parent's */
-    const void *ops;          /* const class struct, its layout fixed by the root of the family
+    bool user_creatable;   /* -object / object-add (devices: see DeviceOps.user_creatable) */
+    size_t instance_size;  /* 0: as the parent */
+    const Property *props; /* PROP_END-terminated; NULL: none beyond the parent's */
+    const void *ops;       /* const class struct, its layout fixed by the root of the family
                                  (DeviceOps, BusOps, MachineOps, ...); NULL: the parent's */
     const char *const *interfaces; /* extra names that object_is_a() answers to; NULL-terminated */
     void (*init)(Object *obj);     /* parents first; cannot fail */
@@ -104,12 +113,12 @@ struct TypeInfo {
 /* The head of every instance. Fields are private to base/core. */
 struct Object {
     const Type *type;
-    Vm *vm;             /* borrowed */
+    Vm *vm; /* borrowed */
     int refs;
-    char *name;         /* name in the parent, NULL while detached */
-    Object *parent;     /* borrowed */
-    GPtrArray *children; /* owned refs, in order of adding; NULL when none */
-    GHashTable *dynamic; /* name -> DynProp, see object_add_property */
+    char *name;              /* name in the parent, NULL while detached */
+    Object *parent;          /* borrowed */
+    GPtrArray *children;     /* owned refs, in order of adding; NULL when none */
+    GHashTable *dynamic;     /* name -> DynProp, see object_add_property */
     GHashTable *set_by_user; /* names set explicitly (so that defaults and compat can ask) */
 };
 

@@ -51,7 +51,11 @@ bool vm_stop(Vm *vm, RunState reason, GError **error);
 typedef bool (*RunStateFn)(void *opaque, bool running, RunState state, GError **error);
 typedef struct RunStateHandler RunStateHandler;
 /* Lower priority runs earlier on start, later on stop. CPUs start last (RUN_PRIORITY_CPU). */
-enum { RUN_PRIORITY_EARLY = -100, RUN_PRIORITY_DEVICE = 0, RUN_PRIORITY_CPU = 1000 };
+enum {
+    RUN_PRIORITY_EARLY = -100,
+    RUN_PRIORITY_DEVICE = 0,
+    RUN_PRIORITY_CPU = 1000
+};
 RunStateHandler *run_state_handler_add(Vm *vm, int priority, const char *name, RunStateFn fn,
                                        void *opaque);
 void run_state_handler_remove(Vm *vm, RunStateHandler *handler);
@@ -81,8 +85,14 @@ void vm_wakeup_request(Vm *vm);
 void vm_stop_request(Vm *vm, RunState reason);
 
 /* What to do when the guest reboots, powers off, panics (-action, set-action, -no-reboot, ...). */
-typedef enum { REBOOT_ACTION_RESET, REBOOT_ACTION_SHUTDOWN } RebootAction;
-typedef enum { SHUTDOWN_ACTION_POWEROFF, SHUTDOWN_ACTION_PAUSE } ShutdownAction;
+typedef enum {
+    REBOOT_ACTION_RESET,
+    REBOOT_ACTION_SHUTDOWN
+} RebootAction;
+typedef enum {
+    SHUTDOWN_ACTION_POWEROFF,
+    SHUTDOWN_ACTION_PAUSE
+} ShutdownAction;
 typedef enum {
     PANIC_ACTION_SHUTDOWN,
     PANIC_ACTION_PAUSE,

@@ -41,16 +41,16 @@ typedef struct {
 } VmLock;
 
 struct Vm {
-    VmLock lock;              /* use vm_lock/vm_unlock */
-    TypeRegistry *types;      /* owned */
-    Object *root;             /* owned: "/" */
-    Clocks *clocks;           /* owned */
-    LoopState *loop;          /* owned */
-    RunStates *run;           /* owned */
+    VmLock lock;         /* use vm_lock/vm_unlock */
+    TypeRegistry *types; /* owned */
+    Object *root;        /* owned: "/" */
+    Clocks *clocks;      /* owned */
+    LoopState *loop;     /* owned */
+    RunStates *run;      /* owned */
     VmPorts ports;
-    NotifierList reset_list;  /* called at machine reset after devices; data: ShutdownCause * */
+    NotifierList reset_list;     /* called at machine reset after devices; data: ShutdownCause * */
     NotifierList powerdown_list; /* the power button was pressed */
-    NotifierList exit_list;   /* before the VM is freed */
+    NotifierList exit_list;      /* before the VM is freed */
     /* Of higher rooms; NULL until they set them up. */
     struct MemoryRoot *memory; /* base/memory: RAM blocks, address spaces, system regions */
     struct Accel *accel;       /* exec */
@@ -62,8 +62,8 @@ struct Vm {
     struct Records *records;   /* migration/vmstate: the registry of sections */
     struct Migration *migration;
     struct Monitors *monitors;
-    struct System *system;     /* the composition root's own */
-    char *name;                /* -name; NULL when not given */
+    struct System *system; /* the composition root's own */
+    char *name;            /* -name; NULL when not given */
     uint8_t uuid[16];
     bool uuid_set;
 };

@@ -29,27 +29,32 @@ typedef enum {
     RAM_SHARED = 1 << 0,
     RAM_RESIZEABLE = 1 << 1,
     RAM_MIGRATABLE = 1 << 2,
-    RAM_READONLY = 1 << 3,    /* guest view is read-only (ROM contents) */
+    RAM_READONLY = 1 << 3, /* guest view is read-only (ROM contents) */
     RAM_PREALLOC = 1 << 4,
     RAM_NAMED_FILE = 1 << 5,
     RAM_UNINITIALIZED = 1 << 6,
 } RamFlags;
 
 /* Clients of the dirty bitmaps. */
-typedef enum { DIRTY_MIGRATION, DIRTY_DISPLAY, DIRTY_CODE, DIRTY_CLIENTS } DirtyClient;
+typedef enum {
+    DIRTY_MIGRATION,
+    DIRTY_DISPLAY,
+    DIRTY_CODE,
+    DIRTY_CLIENTS
+} DirtyClient;
 #define DIRTY_MASK(client) (1u << (client))
-#define DIRTY_MASK_ALL ((1u << DIRTY_CLIENTS) - 1)
+#define DIRTY_MASK_ALL     ((1u << DIRTY_CLIENTS) - 1)
 
 /* Where the memory comes from; see ram_block_new. */
 typedef struct {
-    const char *idstr;     /* NULL: unnamed until ram_block_set_idstr */
-    uint64_t used_length;  /* bytes, rounded up to the guest page */
-    uint64_t max_length;   /* 0: same as used */
-    unsigned flags;        /* RamFlags */
-    int fd;                /* -1: anonymous (memfd when RAM_SHARED); ownership passes on success */
+    const char *idstr;    /* NULL: unnamed until ram_block_set_idstr */
+    uint64_t used_length; /* bytes, rounded up to the guest page */
+    uint64_t max_length;  /* 0: same as used */
+    unsigned flags;       /* RamFlags */
+    int fd;               /* -1: anonymous (memfd when RAM_SHARED); ownership passes on success */
     uint64_t fd_offset;
-    uint64_t align;        /* 0: host page */
-    void *host;            /* caller's memory, not freed; NULL: mapped here */
+    uint64_t align; /* 0: host page */
+    void *host;     /* caller's memory, not freed; NULL: mapped here */
     /* RAM_RESIZEABLE: told after the used length changed */
     void (*resized)(void *opaque, RamBlock *block, uint64_t old_used);
     void *opaque;
@@ -109,8 +114,7 @@ unsigned ram_dirty_clean_mask(Vm *vm, RamAddr addr);
 bool ram_dirty_test_and_clear(Vm *vm, RamAddr addr, uint64_t len, DirtyClient client);
 /* Moves the block's dirty bits of @client into @dest (one bit a guest page, from bit 0), clearing
    them; returns how many were set. */
-uint64_t ram_dirty_sync_and_clear(Vm *vm, RamBlock *block, DirtyClient client,
-                                  unsigned long *dest);
+uint64_t ram_dirty_sync_and_clear(Vm *vm, RamBlock *block, DirtyClient client, unsigned long *dest);
 /* While a client is off its bits read "dirty" and cost nothing. CODE is always on. */
 void ram_dirty_client_enable(Vm *vm, DirtyClient client, bool on);
 bool ram_dirty_client_enabled(Vm *vm, DirtyClient client);

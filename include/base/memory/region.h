@@ -21,17 +21,23 @@ typedef struct {
                              MemAttrs attrs);
     DeviceEndian endian;
     /* Accesses the guest may make; others are a decode error. 0,0: 1..8 (valid) / as valid (impl). */
-    struct { uint8_t min, max; bool unaligned; } valid;
+    struct {
+        uint8_t min, max;
+        bool unaligned;
+    } valid;
     /* Accesses the callbacks take; others are split or widened. */
-    struct { uint8_t min, max; bool unaligned; } impl;
+    struct {
+        uint8_t min, max;
+        bool unaligned;
+    } impl;
     bool lockless;
 } RegionOps;
 
 typedef enum {
     REGION_CONTAINER,
     REGION_RAM,
-    REGION_ROM,    /* RAM that guest writes do not change */
-    REGION_ROMD,   /* reads as RAM, writes (and, switched off, reads) go to ops */
+    REGION_ROM,  /* RAM that guest writes do not change */
+    REGION_ROMD, /* reads as RAM, writes (and, switched off, reads) go to ops */
     REGION_IO,
     REGION_ALIAS,
     REGION_IOMMU,
@@ -52,7 +58,7 @@ struct MemoryRegion {
     char *name;
     Object *owner; /* borrowed; may be NULL */
     RegionKind kind;
-    uint64_t size; /* bytes; UINT64_MAX means 2^64 */
+    uint64_t size;  /* bytes; UINT64_MAX means 2^64 */
     GuestPhys addr; /* in the container */
     int priority;
     bool enabled, readonly, may_overlap, rom_device_mode;

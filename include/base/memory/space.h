@@ -35,22 +35,22 @@ uint64_t address_space_ld(AddressSpace *as, GuestPhys addr, unsigned size, Devic
                           MemAttrs attrs, MemResult *result);
 void address_space_st(AddressSpace *as, GuestPhys addr, uint64_t value, unsigned size,
                       DeviceEndian endian, MemAttrs attrs, MemResult *result);
-#define DEFINE_AS_LDST(bits, sz)                                                                   \
-    static inline uint64_t phys_ld##bits##_le(AddressSpace *as, GuestPhys a)                       \
-    {                                                                                              \
-        return address_space_ld(as, a, sz, DEVICE_LITTLE_ENDIAN, MEM_ATTRS_NONE, NULL);            \
-    }                                                                                              \
-    static inline void phys_st##bits##_le(AddressSpace *as, GuestPhys a, uint64_t v)               \
-    {                                                                                              \
-        address_space_st(as, a, v, sz, DEVICE_LITTLE_ENDIAN, MEM_ATTRS_NONE, NULL);                \
-    }                                                                                              \
-    static inline uint64_t phys_ld##bits##_be(AddressSpace *as, GuestPhys a)                       \
-    {                                                                                              \
-        return address_space_ld(as, a, sz, DEVICE_BIG_ENDIAN, MEM_ATTRS_NONE, NULL);               \
-    }                                                                                              \
-    static inline void phys_st##bits##_be(AddressSpace *as, GuestPhys a, uint64_t v)               \
-    {                                                                                              \
-        address_space_st(as, a, v, sz, DEVICE_BIG_ENDIAN, MEM_ATTRS_NONE, NULL);                   \
+#define DEFINE_AS_LDST(bits, sz)                                                        \
+    static inline uint64_t phys_ld##bits##_le(AddressSpace *as, GuestPhys a)            \
+    {                                                                                   \
+        return address_space_ld(as, a, sz, DEVICE_LITTLE_ENDIAN, MEM_ATTRS_NONE, NULL); \
+    }                                                                                   \
+    static inline void phys_st##bits##_le(AddressSpace *as, GuestPhys a, uint64_t v)    \
+    {                                                                                   \
+        address_space_st(as, a, v, sz, DEVICE_LITTLE_ENDIAN, MEM_ATTRS_NONE, NULL);     \
+    }                                                                                   \
+    static inline uint64_t phys_ld##bits##_be(AddressSpace *as, GuestPhys a)            \
+    {                                                                                   \
+        return address_space_ld(as, a, sz, DEVICE_BIG_ENDIAN, MEM_ATTRS_NONE, NULL);    \
+    }                                                                                   \
+    static inline void phys_st##bits##_be(AddressSpace *as, GuestPhys a, uint64_t v)    \
+    {                                                                                   \
+        address_space_st(as, a, v, sz, DEVICE_BIG_ENDIAN, MEM_ATTRS_NONE, NULL);        \
     }
 DEFINE_AS_LDST(8, 1)
 DEFINE_AS_LDST(16, 2)

@@ -27,7 +27,10 @@ typedef enum {
     MEM_ACCESS_ERROR = 4, /* not permitted (write to ROM is silently dropped, not this) */
 } MemResult;
 
-typedef enum { DEVICE_LITTLE_ENDIAN, DEVICE_BIG_ENDIAN } DeviceEndian;
+typedef enum {
+    DEVICE_LITTLE_ENDIAN,
+    DEVICE_BIG_ENDIAN
+} DeviceEndian;
 
 typedef struct AddressSpace AddressSpace;
 typedef struct MemoryRegion MemoryRegion;

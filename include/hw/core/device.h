@@ -16,9 +16,9 @@
 #define FERRY_HW_ERROR (ferry_hw_error_quark())
 GQuark ferry_hw_error_quark(void);
 typedef enum {
-    FERRY_HW_ERROR_CONFIG,  /* a property value that makes no sense here */
-    FERRY_HW_ERROR_NO_BUS,  /* no bus of the needed kind, or it is full */
-    FERRY_HW_ERROR_BUSY,    /* slot, id or backend in use */
+    FERRY_HW_ERROR_CONFIG, /* a property value that makes no sense here */
+    FERRY_HW_ERROR_NO_BUS, /* no bus of the needed kind, or it is full */
+    FERRY_HW_ERROR_BUSY,   /* slot, id or backend in use */
     FERRY_HW_ERROR_RESOURCE,
     FERRY_HW_ERROR_HOTPLUG, /* not while the VM runs */
     FERRY_HW_ERROR_IMAGE,   /* kernel, firmware, ROM file */
@@ -28,7 +28,11 @@ typedef struct Device Device;
 typedef struct Bus Bus;
 typedef struct Machine Machine;
 
-typedef enum { RESET_COLD, RESET_WARM, RESET_SNAPSHOT_LOAD } ResetKind;
+typedef enum {
+    RESET_COLD,
+    RESET_WARM,
+    RESET_SNAPSHOT_LOAD
+} ResetKind;
 
 typedef enum {
     DEVICE_CATEGORY_MISC,
@@ -46,9 +50,9 @@ typedef enum {
 const char *device_category_title(DeviceCategory category); /* "Network devices" */
 
 typedef struct {
-    const char *bus_type;     /* type of bus it plugs into ("PCI", "ISA", "virtio-bus"); NULL: none */
+    const char *bus_type; /* type of bus it plugs into ("PCI", "ISA", "virtio-bus"); NULL: none */
     DeviceCategory category;
-    bool user_creatable;      /* -device; board-only devices say false */
+    bool user_creatable; /* -device; board-only devices say false */
     bool hotpluggable;
     bool (*realize)(Device *dev, GError **error);
     void (*unrealize)(Device *dev);
@@ -57,13 +61,13 @@ typedef struct {
     const SectionDesc *section; /* migrated state; NULL: none to keep */
     /* hotplug: asks the guest to let go; NULL: removed at once */
     bool (*unplug_request)(Device *dev, GError **error);
-    const char *alias;          /* historical second name of the type */
+    const char *alias; /* historical second name of the type */
 } DeviceOps;
 
 /* Named groups of pins. */
 typedef struct {
-    char *name; /* NULL: the unnamed group */
-    Irq *pins;  /* inputs: n Irq, owned */
+    char *name;   /* NULL: the unnamed group */
+    Irq *pins;    /* inputs: n Irq, owned */
     Irq ***slots; /* outputs: n pointers to where the device keeps its Irq* */
     int n;
     bool output;
@@ -82,8 +86,8 @@ struct Device {
 
 /* Bus families: TypeInfo.ops starts with BusOps. */
 typedef struct {
-    const char *kind;        /* the bus_type that devices name: "PCI" */
-    int max_devices;         /* 0: unlimited */
+    const char *kind; /* the bus_type that devices name: "PCI" */
+    int max_devices;  /* 0: unlimited */
     /* Gives @dev its address (checks a user-given one); before realize. */
     bool (*plug)(Bus *bus, Device *dev, GError **error);
     void (*unplug)(Bus *bus, Device *dev);
@@ -94,14 +98,14 @@ typedef struct {
 } BusOps;
 
 struct Bus {
-    Object obj;        /* first */
-    Device *owner;     /* the device that provides it; NULL for the root ("main-system-bus") */
+    Object obj;         /* first */
+    Device *owner;      /* the device that provides it; NULL for the root ("main-system-bus") */
     GPtrArray *devices; /* borrowed, in order of plugging */
     bool hotpluggable, full;
 };
 
 #define DEVICE(obj_) ((Device *)(obj_))
-#define BUS(obj_) ((Bus *)(obj_))
+#define BUS(obj_)    ((Bus *)(obj_))
 static inline Vm *device_vm(const Device *dev)
 {
     return dev->obj.vm;

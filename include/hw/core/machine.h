@@ -20,26 +20,26 @@ typedef struct {
 } MachineCompat;
 
 typedef struct {
-    DeviceOps dev;              /* first: a machine is a Device; usually all zero */
-    const char *machine_name;   /* "pc-q35-ferry-1.0"; the type is that + "-machine" */
-    const char *alias;          /* "q35" */
+    DeviceOps dev;            /* first: a machine is a Device; usually all zero */
+    const char *machine_name; /* "pc-q35-ferry-1.0"; the type is that + "-machine" */
+    const char *alias;        /* "q35" */
     const char *family;
     const char *description;
-    const char *deprecated;     /* reason; NULL: not deprecated */
+    const char *deprecated; /* reason; NULL: not deprecated */
     bool is_default;
     unsigned max_cpus;
     unsigned default_cpus;
     uint64_t default_ram_bytes;
-    const char *default_ram_id;  /* "pc.ram" */
-    const char *default_cpu_type;/* "qemu64-x86_64-cpu" */
-    const char *cpu_type_suffix; /* "-x86_64-cpu" */
-    const char *target;          /* "x86_64": which program name offers it; NULL: every one */
+    const char *default_ram_id;   /* "pc.ram" */
+    const char *default_cpu_type; /* "qemu64-x86_64-cpu" */
+    const char *cpu_type_suffix;  /* "-x86_64-cpu" */
+    const char *target;           /* "x86_64": which program name offers it; NULL: every one */
     const char *default_nic;
     bool no_serial, no_parallel, no_floppy, no_cdrom;
     bool has_hotpluggable_cpus;
     bool numa_mem_supported;
-    unsigned stream_version;     /* 3 or 4 */
-    const CompatProp *const *compat; /* NULL-terminated array of {NULL}-terminated lists */
+    unsigned stream_version;            /* 3 or 4 */
+    const CompatProp *const *compat;    /* NULL-terminated array of {NULL}-terminated lists */
     const char *const *valid_cpu_types; /* NULL: any of the target */
     /* Builds the board. All properties and CPU topology are set. */
     bool (*build)(Machine *m, GError **error);
@@ -62,16 +62,16 @@ struct Machine {
     CpuTopology smp;
     uint64_t ram_bytes, max_ram_bytes;
     unsigned ram_slots;
-    MemoryRegion *ram;       /* the default RAM region, made before build(); NULL if ram_bytes 0 */
-    char *memory_backend;    /* id of a -object memory-backend-*; NULL: none */
+    MemoryRegion *ram;    /* the default RAM region, made before build(); NULL if ram_bytes 0 */
+    char *memory_backend; /* id of a -object memory-backend-*; NULL: none */
     char *kernel_file, *initrd_file, *cmdline, *dtb_file, *firmware;
-    char *cpu_type;          /* full type name */
-    GVariant *cpu_props;     /* a{ss} in order: features from -cpu MODEL,... ; NULL: none */
+    char *cpu_type;      /* full type name */
+    GVariant *cpu_props; /* a{ss} in order: features from -cpu MODEL,... ; NULL: none */
     char *boot_order, *boot_once;
     bool boot_menu, boot_strict;
     bool dump_guest_core, mem_merge, usb, graphics, suppress_vmdesc, enable_defaults;
     OnOffAuto kernel_irqchip;
-    GPtrArray *cpus;         /* Device *, by cpu index, borrowed */
+    GPtrArray *cpus; /* Device *, by cpu index, borrowed */
     void *priv;
 };
 

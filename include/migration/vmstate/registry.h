@@ -6,11 +6,11 @@
 typedef struct Records Records;
 
 struct Section {
-    char *idstr;          /* as on the wire; owned */
+    char *idstr; /* as on the wire; owned */
     uint32_t instance;
-    uint32_t section_id;  /* this process's number for it */
+    uint32_t section_id; /* this process's number for it */
     const SectionDesc *desc;
-    void *owner;          /* borrowed */
+    void *owner; /* borrowed */
 };
 
 /* NULL if there is none. VM lock held. */

@@ -31,54 +31,58 @@ typedef enum {
     FIELD_I16,
     FIELD_I32,
     FIELD_I64,
-    FIELD_BOOL,   /* one byte 0/1; the member is bool */
-    FIELD_TIMER,  /* int64_t expiry in ns of the timer's clock; -1: not armed */
-    FIELD_BUFFER, /* `size` raw bytes in the struct */
-    FIELD_UNUSED, /* `size` bytes of zero on the wire, nothing in the struct, ignored on load */
-    FIELD_STRUCT, /* embedded struct of `record` */
-    FIELD_POINTER,  /* pointer to an allocated struct of `record`; NULL is the marker byte '0' */
-    FIELD_VBUFFER,  /* uint8_t * of length in member at `count_offset` (uint32_t), g_malloc'd */
-    FIELD_LIST,     /* GPtrArray * of structs of `record`: 01 before each, 00 at the end */
+    FIELD_BOOL,    /* one byte 0/1; the member is bool */
+    FIELD_TIMER,   /* int64_t expiry in ns of the timer's clock; -1: not armed */
+    FIELD_BUFFER,  /* `size` raw bytes in the struct */
+    FIELD_UNUSED,  /* `size` bytes of zero on the wire, nothing in the struct, ignored on load */
+    FIELD_STRUCT,  /* embedded struct of `record` */
+    FIELD_POINTER, /* pointer to an allocated struct of `record`, or NULL: see decode.c */
+    FIELD_VBUFFER, /* uint8_t * of length in member at `count_offset` (uint32_t), g_malloc'd */
+    FIELD_LIST,    /* GPtrArray * of structs of `record`: 01 before each, 00 at the end */
 } FieldKind;
 
 /* Extra duties of a field. */
 typedef enum {
-    FIELD_EQUAL = 1 << 0,      /* the value must equal what `save` of the receiver gives */
-    FIELD_AT_MOST = 1 << 1,    /* it must be <= that */
-    FIELD_VARRAY = 1 << 2,     /* `count` is a maximum; the number is in the member at count_offset */
+    FIELD_EQUAL = 1 << 0,   /* the value must equal what `save` of the receiver gives */
+    FIELD_AT_MOST = 1 << 1, /* it must be <= that */
+    FIELD_VARRAY = 1 << 2,  /* `count` is a maximum; the number is in the member at count_offset */
 } FieldFlags;
 
 struct Field {
-    const char *name;        /* as in the VM description */
+    const char *name; /* as in the VM description */
     FieldKind kind;
-    uint8_t flags;           /* FieldFlags */
-    size_t offset;           /* in the saved form */
-    size_t size;             /* bytes of one element in the struct (BUFFER, UNUSED: the total) */
-    uint32_t count;          /* array elements; 0: not an array */
-    size_t count_offset;     /* VARRAY, VBUFFER: offset of the uint32_t count in the saved form */
-    uint64_t min, max;       /* integers: allowed range (as unsigned); both 0: any */
-    uint32_t max_len;        /* VBUFFER, LIST: limit */
-    uint32_t since;          /* present from this record version on */
+    uint8_t flags;       /* FieldFlags */
+    size_t offset;       /* in the saved form */
+    size_t size;         /* bytes of one element in the struct (BUFFER, UNUSED: the total) */
+    uint32_t count;      /* array elements; 0: not an array */
+    size_t count_offset; /* VARRAY, VBUFFER: offset of the count in the saved form */
+    uint8_t count_bytes; /* its size: 1, 2 or 4; 0: 4 */
+    uint64_t min, max;   /* integers: allowed range (as unsigned); both 0: any */
+    uint32_t max_len;    /* VBUFFER, LIST: limit */
+    uint32_t since;      /* present from this record version on */
     bool (*present)(const void *saved, uint32_t version); /* NULL: always */
-    const Record *record;    /* STRUCT, POINTER, LIST */
-    const char *wire_type;   /* type name in the VM description when not the kind's usual one */
+    const Record *record;                                 /* STRUCT, POINTER, LIST */
+    const char *wire_type; /* type name in the VM description when not the kind's usual one */
 };
 
 /* What a host or a configuration must offer for a subsection to be honoured. */
-typedef enum { SUBSECTION_FAIL, SUBSECTION_WARN } SubsectionPolicy;
+typedef enum {
+    SUBSECTION_FAIL,
+    SUBSECTION_WARN
+} SubsectionPolicy;
 
 struct Record {
-    const char *name;        /* "mc146818rtc"; a subsection: "<parent>/<leaf>" */
+    const char *name; /* "mc146818rtc"; a subsection: "<parent>/<leaf>" */
     uint32_t version, min_version;
-    size_t size;             /* sizeof the saved form that the offsets refer to */
-    const Field *fields;     /* FIELD_END-terminated */
+    size_t size;                      /* sizeof the saved form that the offsets refer to */
+    const Field *fields;              /* FIELD_END-terminated */
     const Record *const *subsections; /* NULL-terminated; they share the parent's saved form */
     /* Subsections only: is it to be sent? @saved is the filled saved form. */
     bool (*needed)(const void *saved);
     /* Subsections only: marks in the saved form that it was received (may be NULL). */
-    size_t present_offset;   /* offset of a bool that load sets to true, valid if has_present */
+    size_t present_offset; /* offset of a bool that load sets to true, valid if has_present */
     bool has_present;
-    bool legacy_name;        /* its name does not start with "<parent>/", as QEMU ships it */
+    bool legacy_name; /* its name does not start with "<parent>/", as QEMU ships it */
     /* Can this process honour it? NULL: yes. @owner is the section's owner. */
     bool (*supported)(void *owner, GError **error);
     SubsectionPolicy policy;
@@ -97,11 +101,11 @@ typedef struct {
 
 /* A device type's migrated state: name of the section and how to get at it. */
 typedef struct {
-    const char *idstr;       /* NULL: record->name (devices on a bus get "<bus path>/" before it) */
+    const char *idstr; /* NULL: record->name (devices on a bus get "<bus path>/" before it) */
     const Record *record;
     const SectionOps *ops;
-    int priority;            /* higher is installed earlier; SECTION_PRIORITY_* */
-    bool unmigratable;       /* a device that blocks migration */
+    int priority;      /* higher is installed earlier; SECTION_PRIORITY_* */
+    bool unmigratable; /* a device that blocks migration */
 } SectionDesc;
 
 enum {
@@ -125,29 +129,44 @@ Section *section_register(Vm *vm, const char *path_prefix, const SectionDesc *de
 void section_unregister(Vm *vm, Section *section);
 
 /* ---- field macros: T is the saved form ---- */
-#define FIELD_OF(kind_, T, m, ...)                                                                 \
-    { .name = #m, .kind = (kind_), .offset = offsetof(T, m), .size = sizeof(((T *)0)->m),          \
-      ##__VA_ARGS__ }
-#define F_U8(T, m, ...) FIELD_OF(FIELD_U8, T, m, ##__VA_ARGS__)
-#define F_U16(T, m, ...) FIELD_OF(FIELD_U16, T, m, ##__VA_ARGS__)
-#define F_U32(T, m, ...) FIELD_OF(FIELD_U32, T, m, ##__VA_ARGS__)
-#define F_U64(T, m, ...) FIELD_OF(FIELD_U64, T, m, ##__VA_ARGS__)
-#define F_I8(T, m, ...) FIELD_OF(FIELD_I8, T, m, ##__VA_ARGS__)
-#define F_I16(T, m, ...) FIELD_OF(FIELD_I16, T, m, ##__VA_ARGS__)
-#define F_I32(T, m, ...) FIELD_OF(FIELD_I32, T, m, ##__VA_ARGS__)
-#define F_I64(T, m, ...) FIELD_OF(FIELD_I64, T, m, ##__VA_ARGS__)
-#define F_BOOL(T, m, ...) FIELD_OF(FIELD_BOOL, T, m, ##__VA_ARGS__)
-#define F_TIMER(T, m, ...) FIELD_OF(FIELD_TIMER, T, m, ##__VA_ARGS__)
+#define FIELD_OF(kind_, T, m, ...)                                                          \
+    {                                                                                       \
+        .name = #m, .kind = (kind_), .offset = offsetof(T, m), .size = sizeof(((T *)0)->m), \
+        ##__VA_ARGS__                                                                       \
+    }
+#define F_U8(T, m, ...)     FIELD_OF(FIELD_U8, T, m, ##__VA_ARGS__)
+#define F_U16(T, m, ...)    FIELD_OF(FIELD_U16, T, m, ##__VA_ARGS__)
+#define F_U32(T, m, ...)    FIELD_OF(FIELD_U32, T, m, ##__VA_ARGS__)
+#define F_U64(T, m, ...)    FIELD_OF(FIELD_U64, T, m, ##__VA_ARGS__)
+#define F_I8(T, m, ...)     FIELD_OF(FIELD_I8, T, m, ##__VA_ARGS__)
+#define F_I16(T, m, ...)    FIELD_OF(FIELD_I16, T, m, ##__VA_ARGS__)
+#define F_I32(T, m, ...)    FIELD_OF(FIELD_I32, T, m, ##__VA_ARGS__)
+#define F_I64(T, m, ...)    FIELD_OF(FIELD_I64, T, m, ##__VA_ARGS__)
+#define F_BOOL(T, m, ...)   FIELD_OF(FIELD_BOOL, T, m, ##__VA_ARGS__)
+#define F_TIMER(T, m, ...)  FIELD_OF(FIELD_TIMER, T, m, ##__VA_ARGS__)
 #define F_BUFFER(T, m, ...) FIELD_OF(FIELD_BUFFER, T, m, ##__VA_ARGS__)
-#define F_UNUSED(n_, ...) { .name = "unused", .kind = FIELD_UNUSED, .size = (n_), ##__VA_ARGS__ }
+#define F_UNUSED(n_, ...)                                                   \
+    {                                                                       \
+        .name = "unused", .kind = FIELD_UNUSED, .size = (n_), ##__VA_ARGS__ \
+    }
 /* Arrays of integers: element kind, fixed count. */
-#define F_ARRAY(kind_, T, m, ...)                                                                  \
-    { .name = #m, .kind = (kind_), .offset = offsetof(T, m), .size = sizeof(((T *)0)->m[0]),       \
-      .count = sizeof(((T *)0)->m) / sizeof(((T *)0)->m[0]), ##__VA_ARGS__ }
-#define F_STRUCT(T, m, rec, ...)                                                                   \
-    { .name = #m, .kind = FIELD_STRUCT, .offset = offsetof(T, m), .size = sizeof(((T *)0)->m),     \
-      .record = &(rec), ##__VA_ARGS__ }
-#define F_STRUCT_ARRAY(T, m, rec, ...)                                                             \
-    { .name = #m, .kind = FIELD_STRUCT, .offset = offsetof(T, m), .size = sizeof(((T *)0)->m[0]),  \
-      .count = sizeof(((T *)0)->m) / sizeof(((T *)0)->m[0]), .record = &(rec), ##__VA_ARGS__ }
-#define F_END { .kind = FIELD_END }
+#define F_ARRAY(kind_, T, m, ...)                                                              \
+    {                                                                                          \
+        .name = #m, .kind = (kind_), .offset = offsetof(T, m), .size = sizeof(((T *)0)->m[0]), \
+        .count = sizeof(((T *)0)->m) / sizeof(((T *)0)->m[0]), ##__VA_ARGS__                   \
+    }
+#define F_STRUCT(T, m, rec, ...)                                                                 \
+    {                                                                                            \
+        .name = #m, .kind = FIELD_STRUCT, .offset = offsetof(T, m), .size = sizeof(((T *)0)->m), \
+        .record = &(rec), ##__VA_ARGS__                                                          \
+    }
+#define F_STRUCT_ARRAY(T, m, rec, ...)                                                         \
+    {                                                                                          \
+        .name = #m, .kind = FIELD_STRUCT, .offset = offsetof(T, m),                            \
+        .size = sizeof(((T *)0)->m[0]), .count = sizeof(((T *)0)->m) / sizeof(((T *)0)->m[0]), \
+        .record = &(rec), ##__VA_ARGS__                                                        \
+    }
+#define F_END             \
+    {                     \
+        .kind = FIELD_END \
+    }

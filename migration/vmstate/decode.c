@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Bytes -> saved form. Everything read is untrusted: lengths, counts and values are checked before
+ * use, allocation is bounded by the record's declared maxima, and errors carry the path of records
+ * and fields that leads to the offending byte.
+ */
+#include <inttypes.h>
+#include "codec-priv.h"
+
+#define MAX_NAME 255
+
+GQuark ferry_vmstate_error_quark(void)
+{
+    return g_quark_from_static_string("ferry-vmstate-error");
+}
+
+typedef struct {
+    StreamFormat format;
+    ByteReader *r;
+    uint32_t version; /* of the record being read */
+} Decode;
+
+static bool short_error(const Decode *d, GError **error)
+{
+    g_set_error(error, FERRY_VMSTATE_ERROR, FERRY_VMSTATE_ERROR_SHORT, "the data ends at byte %zu",
+                d->r->failed_at);
+    return false;
+}
+
+static bool value_error(GError **error, const char *text, uint64_t got, uint64_t limit)
+{
+    g_set_error(error, FERRY_VMSTATE_ERROR, FERRY_VMSTATE_ERROR_VALUE,
+                "value 0x%" PRIx64 " %s 0x%" PRIx64, got, text, limit);
+    return false;
+}
+
+static bool field_is_signed(FieldKind kind)
+{
+    return kind == FIELD_I8 || kind == FIELD_I16 || kind == FIELD_I32 || kind == FIELD_I64;
+}
+
+/* Range check in the signedness of the kind; min and max hold the bits of either. */
+static bool in_range(const Field *f, uint64_t v, GError **error)
+{
+    if (!f->min && !f->max) {
+        return true;
+    }
+    bool low = field_is_signed(f->kind) ? (int64_t)v < (int64_t)f->min : v < f->min;
+    bool high = field_is_signed(f->kind) ? (int64_t)v > (int64_t)f->max : v > f->max;
+    return low    ? value_error(error, "is below the minimum", v, f->min)
+           : high ? value_error(error, "is above the limit", v, f->max)
+                  : true;
+}
+
+static uint64_t integer_at(const Field *f, const uint8_t *at)
+{
+    uint64_t v = 0;
+    memcpy(&v, at, f->size);
+    if (field_is_signed(f->kind) && f->size < 8) {
+        unsigned shift = 64 - 8 * (unsigned)f->size;
+        v = (uint64_t)((int64_t)(v << shift) >> shift);
+    }
+    return v;
+}
+
+static bool decode_integer(Decode *d, const Field *f, uint8_t *at, const uint8_t *mine,
+                           GError **error)
+{
+    uint64_t v;
+    switch (f->size) {
+    case 1: v = byte_reader_u8(d->r); break;
+    case 2: v = byte_reader_be16(d->r); break;
+    case 4: v = byte_reader_be32(d->r); break;
+    default: v = byte_reader_be64(d->r);
+    }
+    if (!byte_reader_ok(d->r)) {
+        return short_error(d, error);
+    }
+    if (f->kind == FIELD_BOOL && v > 1) {
+        return value_error(error, "is no boolean, above", v, 1);
+    }
+    memcpy(at, &v, f->size); /* little-endian host: the low bytes */
+    v = integer_at(f, at);
+    if (mine && (f->flags & FIELD_EQUAL) && v != integer_at(f, mine)) {
+        return value_error(error, "differs from ours,", v, integer_at(f, mine));
+    }
+    if (mine && (f->flags & FIELD_AT_MOST) && (int64_t)v > (int64_t)integer_at(f, mine)) {
+        return value_error(error, "is above ours,", v, integer_at(f, mine));
+    }
+    return in_range(f, v, error);
+}
+
+static bool decode_struct(Decode *d, const Record *record, void *at, const void *mine,
+                          GError **error)
+{
+    return record_decode(record, record->version, d->format, d->r, at, mine, error);
+}
+
+/*
+ * Version 3 puts the byte '0' where a NULL pointer's struct would be, and no mark before a struct,
+ * so a struct must not begin with that byte. Version 4 marks both: '0', or '1' and the record.
+ */
+static bool decode_pointer(Decode *d, const Field *f, uint8_t *at, GError **error)
+{
+    if (!byte_reader_left(d->r)) {
+        byte_reader_u8(d->r);
+        return short_error(d, error);
+    }
+    uint8_t mark = d->r->data[d->r->pos];
+    if (mark == '0' || d->format >= STREAM_V4) {
+        byte_reader_skip(d->r, 1);
+    }
+    if (mark == '0') {
+        *(void **)at = NULL;
+        return true;
+    }
+    if (mark != '1' && d->format >= STREAM_V4) {
+        g_set_error(error, FERRY_VMSTATE_ERROR, FERRY_VMSTATE_ERROR_SYNTAX,
+                    "expected '0' or '1' before a pointed-to record, found 0x%02x", mark);
+        return false;
+    }
+    *(void **)at = g_malloc0(f->record->size);
+    return decode_struct(d, f->record, *(void **)at, NULL, error);
+}
+
+static bool decode_list(Decode *d, const Field *f, uint8_t *at, GError **error)
+{
+    GPtrArray *list = g_ptr_array_new();
+    *(GPtrArray **)at = list;
+    for (;;) {
+        uint8_t more = byte_reader_u8(d->r);
+        if (!byte_reader_ok(d->r)) {
+            return short_error(d, error);
+        }
+        if (more > 1) {
+            g_set_error(error, FERRY_VMSTATE_ERROR, FERRY_VMSTATE_ERROR_SYNTAX,
+                        "expected 0 or 1 before a list element, found 0x%02x", more);
+            return false;
+        }
+        if (!more) {
+            return true;
+        }
+        if (list->len >= f->max_len) {
+            return value_error(error, "elements exceed the limit", list->len + 1u, f->max_len);
+        }
+        void *element = g_malloc0(f->record->size);
+        g_ptr_array_add(list, element);
+        if (!decode_struct(d, f->record, element, NULL, error)) {
+            return false;
+        }
+    }
+}
+
+static bool decode_vbuffer(Decode *d, const Field *f, const void *saved, uint8_t *at,
+                           GError **error)
+{
+    uint32_t n = count_of(f, saved);
+    if (n > f->max_len) {
+        return value_error(error, "bytes exceed the limit", n, f->max_len);
+    }
+    const uint8_t *data = byte_reader_borrow(d->r, n);
+    if (!data) {
+        return short_error(d, error);
+    }
+    *(uint8_t **)at = g_memdup2(data, n);
+    return true;
+}
+
+static bool decode_element(Decode *d, const Field *f, void *saved, uint8_t *at, const uint8_t *mine,
+                           GError **error)
+{
+    switch (f->kind) {
+    case FIELD_BUFFER: return byte_reader_copy(d->r, at, f->size) || short_error(d, error);
+    case FIELD_UNUSED: return byte_reader_skip(d->r, f->size) || short_error(d, error);
+    case FIELD_STRUCT: return decode_struct(d, f->record, at, mine, error);
+    case FIELD_POINTER: return decode_pointer(d, f, at, error);
+    case FIELD_VBUFFER: return decode_vbuffer(d, f, saved, at, error);
+    case FIELD_LIST: return decode_list(d, f, at, error);
+    default: return decode_integer(d, f, at, mine, error);
+    }
+}
+
+static bool decode_field(Decode *d, const Field *f, void *saved, const void *mine, GError **error)
+{
+    uint8_t *at = (uint8_t *)saved + f->offset;
+    if ((f->flags & FIELD_VARRAY) && count_of(f, saved) > f->count) {
+        return value_error(error, "elements exceed the limit", count_of(f, saved), f->count);
+    }
+    uint32_t n = field_count(f, saved);
+    for (uint32_t i = 0; i < n; i++) {
+        const uint8_t *m = mine ? (const uint8_t *)mine + f->offset + i * f->size : NULL;
+        if (!decode_element(d, f, saved, at + i * f->size, m, error)) {
+            if (f->count) {
+                g_prefix_error(error, "element %u: ", i);
+            }
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The name of the subsection that starts at the reader, without consuming it; false if what is
+   there is no subsection header. *@more: it could be one, but the data ends first. */
+static bool peek_subsection(const Decode *d, char name[MAX_NAME + 1], bool *more)
+{
+    const ByteReader *r = d->r;
+    size_t left = byte_reader_left(r);
+    const uint8_t *p = r->data + r->pos;
+    *more = left < 2 || left < 2u + p[1] + 4u;
+    if (*more || !p[1]) {
+        return false;
+    }
+    for (unsigned i = 0; i < p[1]; i++) {
+        if (!g_ascii_isgraph(p[2 + i])) {
+            return false;
+        }
+    }
+    memcpy(name, p + 2, p[1]);
+    name[p[1]] = '\0';
+    return true;
+}
+
+static const Record *find_subsection(const Record *record, const char *name)
+{
+    for (const Record *const *s = record->subsections; s && *s; s++) {
+        if (!strcmp((*s)->name, name)) {
+            return *s;
+        }
+    }
+    return NULL;
+}
+
+static bool is_ours_by_name(const Record *record, const char *name)
+{
+    size_t n = strlen(record->name);
+    return !strncmp(name, record->name, n) && name[n] == '/';
+}
+
+static bool load_subsection(Decode *d, const Record *sub, GHashTable *seen, void *saved,
+                            const void *mine, GError **error)
+{
+    byte_reader_skip(d->r, 2 + strlen(sub->name));
+    uint32_t version = byte_reader_be32(d->r);
+    if (!g_hash_table_add(seen, (gpointer)sub)) {
+        g_set_error(error, FERRY_VMSTATE_ERROR, FERRY_VMSTATE_ERROR_SUBSECTION,
+                    "subsection '%s' comes twice", sub->name);
+        return false;
+    }
+    if (!record_decode(sub, version, d->format, d->r, saved, mine, error)) {
+        return false;
+    }
+    if (sub->has_present) {
+        *((bool *)((uint8_t *)saved + sub->present_offset)) = true;
+    }
+    return true;
+}
+
+/*
+ * Subsections, then the record's end. Version 3: rules 1 to 3 of the design (exact name; our prefix
+ * means ours and unknown; anything else belongs to the enclosing record).
+ */
+static bool decode_tail(Decode *d, const Record *record, void *saved, const void *mine,
+                        GError **error)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
+    bool v4 = d->format >= STREAM_V4, more;
+    char name[MAX_NAME + 1];
+
+    for (;;) {
+        if (!byte_reader_left(d->r)) {
+            byte_reader_u8(d->r);
+            return short_error(d, error);
+        }
+        uint8_t byte = d->r->data[d->r->pos];
+        if (v4 && byte == STREAM_RECORD_END) {
+            return byte_reader_skip(d->r, 1);
+        }
+        if (byte != STREAM_SUBSECTION) {
+            if (!v4) {
+                return true;
+            }
+            g_set_error(error, FERRY_VMSTATE_ERROR, FERRY_VMSTATE_ERROR_SYNTAX,
+                        "expected a subsection or the end of '%s', found 0x%02x", record->name,
+                        byte);
+            return false;
+        }
+        if (!peek_subsection(d, name, &more)) {
+            if (more) {
+                byte_reader_skip(d->r, byte_reader_left(d->r) + 1);
+                return short_error(d, error);
+            }
+            if (!v4) {
+                return true;
+            }
+            g_set_error(error, FERRY_VMSTATE_ERROR, FERRY_VMSTATE_ERROR_SYNTAX,
+                        "a subsection of '%s' has no valid name", record->name);
+            return false;
+        }
+        const Record *sub = find_subsection(record, name);
+        if (sub) {
+            if (!load_subsection(d, sub, seen, saved, mine, error)) {
+                return false;
+            }
+        } else if (v4 || is_ours_by_name(record, name)) {
+            g_set_error(error, FERRY_VMSTATE_ERROR, FERRY_VMSTATE_ERROR_SUBSECTION,
+                        "unknown subsection '%s' of '%s'", name, record->name);
+            return false;
+        } else {
+            return true;
+        }
+    }
+}
+
+bool record_decode(const Record *record, uint32_t version, StreamFormat format, ByteReader *r,
+                   void *saved, const void *mine, GError **error)
+{
+    Decode d = { format, r, version };
+    if (version > record->version || version < record->min_version) {
+        g_set_error(error, FERRY_VMSTATE_ERROR, FERRY_VMSTATE_ERROR_VERSION,
+                    "'%s': version %u is not supported (%u to %u are)", record->name, version,
+                    record->min_version, record->version);
+        return false;
+    }
+    for (const Field *f = record->fields; f->kind != FIELD_END; f++) {
+        if (field_present(f, saved, version) && !decode_field(&d, f, saved, mine, error)) {
+            g_prefix_error(error, "'%s', field '%s': ", record->name, f->name);
+            return false;
+        }
+    }
+    if (!decode_tail(&d, record, saved, mine, error)) {
+        g_prefix_error(error, "'%s': ", record->name);
+        return false;
+    }
+    return true;
+}
+
+static void clear_element(const Field *f, uint8_t *at)
+{
+    if (f->kind == FIELD_STRUCT) {
+        record_clear(f->record, at);
+    } else if (f->kind == FIELD_POINTER && *(void **)at) {
+        record_clear(f->record, *(void **)at);
+        g_clear_pointer((void **)at, g_free);
+    } else if (f->kind == FIELD_VBUFFER) {
+        g_clear_pointer((void **)at, g_free);
+    } else if (f->kind == FIELD_LIST && *(GPtrArray **)at) {
+        GPtrArray *list = *(GPtrArray **)at;
+        for (guint i = 0; i < list->len; i++) {
+            record_clear(f->record, g_ptr_array_index(list, i));
+            g_free(g_ptr_array_index(list, i));
+        }
+        g_ptr_array_unref(list);
+        *(GPtrArray **)at = NULL;
+    }
+}
+
+void record_clear(const Record *record, void *saved)
+{
+    for (const Field *f = record->fields; f->kind != FIELD_END; f++) {
+        uint32_t n = f->count ? f->count : 1;
+        for (uint32_t i = 0; i < n && f->kind != FIELD_UNUSED; i++) {
+            clear_element(f, (uint8_t *)saved + f->offset + i * f->size);
+        }
+    }
+    for (const Record *const *s = record->subsections; s && *s; s++) {
+        record_clear(*s, saved);
+    }
+}
