@@ -280,6 +280,6 @@ void pci_device_save(PciDevice *dev, PciDeviceSaved *saved);
 bool pci_device_check(PciDevice *dev, const PciDeviceSaved *saved, GError **error);
 void pci_device_install(PciDevice *dev, const PciDeviceSaved *saved);
 
-/* Types of this room: base types, "pcie-root-port", "pci-bridge". */
-extern const TypeInfo pci_types[];
-extern const size_t pci_types_count;
+/* Types of this room: base types and "pci-bridge"; "pcie-root-port". */
+extern const TypeInfo pci_types[], pci_port_types[];
+extern const size_t pci_types_count, pci_port_types_count;

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of hw/pci share and nobody else sees. */
+#pragma once
+#include "base/util/endian.h"
+#include "hw/pci/pci.h"
+
+/* BARs follow the Command register and the BAR registers: map, move or unmap what changed. */
+void pci_bars_update(PciDevice *dev);
+void pci_bars_unmap(PciDevice *dev);
+/* The DMA window follows Bus Master. */
+void pci_dma_update(PciDevice *dev);
+/* The level of pin INTx as it may leave the device (Interrupt Disable), after a change of Command. */
+void pci_intx_update(PciDevice *dev, uint16_t old_command);
+void pci_irq_change(PciDevice *dev, int pin, int change);
+void msi_config_written(PciDevice *dev, uint32_t addr, unsigned len);
+void msix_config_written(PciDevice *dev, uint32_t addr, unsigned len);
+void msix_clear(PciDevice *dev);
+
+/* A bridge: type 1 header and the bus behind it. */
+typedef struct {
+    PciDevice pci; /* first */
+    PciBus *sec;
+    MemoryRegion sec_mem, sec_io;         /* address spaces behind */
+    MemoryRegion win_io, win_mem, win_pref; /* windows in the primary bus's spaces */
+    bool windows_mapped;
+} PciBridge;
+#define PCI_BRIDGE(obj_) ((PciBridge *)(obj_))
+bool pci_bridge_init(PciBridge *br, const char *bus_type, const char *bus_name, GError **error);
+void pci_bridge_exit(PciBridge *br);
+void pci_bridge_reset(PciBridge *br);
+void pci_bridge_config_write(PciDevice *dev, uint32_t addr, uint32_t value, unsigned len);
+void pci_bridge_windows_update(PciBridge *br);
+
+/* Told by the bus when a device came or goes below a port while the machine runs. */
+void pcie_slot_plugged(PciDevice *port, PciDevice *dev, bool cold);
+bool pcie_slot_unplug_request(PciDevice *port, PciDevice *dev, GError **error);
+bool pcie_is_port(const PciDevice *dev);
+
+extern const BusOps pci_bus_ops;
+extern const PciDeviceOps pci_bridge_ops;
