@@ -39,10 +39,10 @@ unsigned x86_phys_bits(const X86CpuConfig *c)
 
 uint64_t x86_xcr0_mask(const X86CpuConfig *c)
 {
-    if (!X86_F_XSAVE(c)) {
+    if (!X86_FEAT_XSAVE(c)) {
         return 0;
     }
-    return 3 | (X86_F_AVX(c) ? 4 : 0) | (X86_F_PKU(c) ? 1u << 9 : 0);
+    return 3 | (X86_FEAT_AVX(c) ? 4 : 0) | (X86_FEAT_PKU(c) ? 1u << 9 : 0);
 }
 
 static X86ApicIdLayout layout_of(const X86CpuConfig *c)
@@ -279,7 +279,7 @@ static void leaf_extended(const X86CpuConfig *c, uint32_t leaf, uint32_t out[4])
         out[3] = c->words[X86_FW_8000_0007_EDX];
         break;
     case 0x80000008:
-        out[0] = x86_phys_bits(c) | (X86_F_LA57(c) ? 57u << 8 : X86_F_LM(c) ? 48u << 8 : 32u << 8);
+        out[0] = x86_phys_bits(c) | (X86_FEAT_LA57(c) ? 57u << 8 : X86_FEAT_LM(c) ? 48u << 8 : 32u << 8);
         out[1] = c->words[X86_FW_8000_0008_EBX];
         if (n > 1) {
             out[2] = layout_of(c).package_shift << 12 | (n - 1);

@@ -315,11 +315,11 @@ static void settle_levels(X86CpuConfig *c)
     if (c->full_auto_level) {
         raise_level(&c->min_level, w[X86_FW_7_0_EBX] | w[X86_FW_7_0_ECX] | w[X86_FW_7_0_EDX], 7);
         raise_level(&c->min_level, w[X86_FW_6_EAX] != 0, 6);
-        raise_level(&c->min_level, w[X86_FW_D_1_EAX] != 0 || X86_F_XSAVE(c), 0xd);
+        raise_level(&c->min_level, w[X86_FW_D_1_EAX] != 0 || X86_FEAT_XSAVE(c), 0xd);
         raise_level(&c->min_level, c->dies > 1 || c->modules > 1, 0x1f);
         raise_level(&c->min_xlevel, w[X86_FW_8000_0001_EDX] | w[X86_FW_8000_0001_ECX], 0x80000001);
         raise_level(&c->min_xlevel, w[X86_FW_8000_0007_EBX] | w[X86_FW_8000_0007_EDX], 0x80000007);
-        raise_level(&c->min_xlevel, w[X86_FW_8000_0008_EBX] || X86_F_LM(c), 0x80000008);
+        raise_level(&c->min_xlevel, w[X86_FW_8000_0008_EBX] || X86_FEAT_LM(c), 0x80000008);
         raise_level(&c->min_xlevel, w[X86_FW_8000_0021_EAX] != 0, 0x80000021);
     }
     if (c->level == UINT32_MAX) {
@@ -358,7 +358,7 @@ bool x86_config_finish(X86CpuConfig *c, void (*warn)(const char *line, void *opa
         }
     }
     if (!c->phys_bits) {
-        c->phys_bits = X86_F_LM(c) ? 40 : X86_F_PSE36(c) ? 36 : 32;
+        c->phys_bits = X86_FEAT_LM(c) ? 40 : X86_FEAT_PSE36(c) ? 36 : 32;
     }
     if (!c->ucode_rev) {
         c->ucode_rev = amd ? 0x01000065 : 0x100000000ull;
