@@ -15,6 +15,7 @@
 #include "exec/cpu.h"
 #include "target/x86/gates.h"
 #include "target/x86/mode.h"
+#include "target/x86/sys-state.h"
 
 /* EFLAGS bits. */
 #define X86_CF   0x00000001u
@@ -137,6 +138,7 @@ typedef struct X86Cpu {
     /* ---- system state beyond this line belongs to the system files (MSRs, CPUID, SMM, APIC) ---- */
     uint64_t tsc_aux, kernel_gs_base, star, lstar, cstar, sfmask;
     uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
+    X86Sys sys;
 } X86Cpu;
 
 static inline X86Cpu *x86_cpu(CpuState *cs)
