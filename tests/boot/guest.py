@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the guest tests share: the guest's files, added initrds, a run with typed input, TAP."""
+import gzip
+import io
+import os
+import subprocess
+import sys
+import threading
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+GUESTS = os.environ.get("FERRY_GUESTS") or os.path.join(
+    os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "ferry", "guests")
+TIMEOUT = float(os.environ.get("BOOT_TIMEOUT", "120"))
+
+
+def fetch():
+    subprocess.run([os.path.join(TOP, "scripts", "get-guests"), GUESTS, "amd64"], check=True,
+                   stdout=sys.stderr)
+
+
+def guest_file(name):
+    return os.path.join(GUESTS, name)
+
+
+def cpio(files):
+    """A gzipped newc archive of {path: (mode, bytes)}; directories come from the paths."""
+    out = io.BytesIO()
+    entries = {}
+    for path, (mode, data) in files.items():
+        parts = path.split("/")
+        for i in range(1, len(parts)):
+            entries.setdefault("/".join(parts[:i]), (0o040755, b""))
+        entries[path] = (0o100000 | mode, data)
+    number = 0
+    for path, (mode, data) in [*entries.items(), ("TRAILER!!!", (0, b""))]:
+        number += 1
+        name = path.encode() + b"\0"
+        fields = (number, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name), 0)
+        header = b"070701" + b"".join(b"%08X" % field for field in fields)
+        for part in (header + name, data):
+            out.write(part + b"\0" * (-len(part) % 4))
+    return gzip.compress(out.getvalue(), mtime=0)
+
+
+def initrd_with(script, directory):
+    """The guest's initrd with virtio modules, which runs @script after they are loaded."""
+    path = os.path.join(directory, "initrd.gz")
+    with open(path, "wb") as out:
+        for name in ("initrd-amd64.gz", "modules-amd64.gz"):
+            with open(guest_file(name), "rb") as part:
+                data = part.read()
+                out.write(data + b"\0" * (-len(data) % 4))
+        out.write(cpio({"autorun.d/50-test": (0o755, b"#!/bin/sh\n" + script.encode())}))
+    return path
+
+
+class Machine:
+    """A running ferry whose console is collected; wait_for() and type() talk with it."""
+
+    def __init__(self, build, *options, initrd=None, append=""):
+        self.output = b""
+        self.changed = threading.Condition()
+        self.deadline = time.monotonic() + TIMEOUT
+        command = [os.path.join(build, "ferry-system-x86_64"), "-machine", "q35", "-m", "512",
+                   "-nographic", "-no-reboot", "-kernel", guest_file("vmlinux-amd64"),
+                   "-initrd", initrd or guest_file("initrd-amd64.gz"),
+                   "-append", ("console=ttyS0 " + append).strip(), *options]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT)
+        self.reader = threading.Thread(target=self.collect, daemon=True)
+        self.reader.start()
+
+    def collect(self):
+        while data := os.read(self.process.stdout.fileno(), 65536):
+            with self.changed:
+                self.output += data
+                self.changed.notify_all()
+        with self.changed:
+            self.output += b"\n[end]\n"
+            self.changed.notify_all()
+
+    def text(self):
+        return self.output.decode("utf-8", "replace").replace("\r", "")
+
+    def wait_for(self, words, after=0):
+        """Position behind @words in the text; fails when the console ends or time is up."""
+        with self.changed:
+            while True:
+                text = self.text()
+                if (at := text.find(words, after)) >= 0:
+                    return at + len(words)
+                left = self.deadline - time.monotonic()
+                assert left > 0, f"no '{words}' in time\n{text[-2000:]}"
+                assert not text.endswith("[end]\n"), (
+                    f"the console ended without '{words}'\n{text[-2000:]}")
+                self.changed.wait(left)
+
+    def type(self, words):
+        self.process.stdin.write(words.encode())
+        self.process.stdin.flush()
+
+    def finish(self):
+        """The exit status, and the whole console."""
+        try:
+            status = self.process.wait(max(1, self.deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            raise AssertionError("did not exit in time") from None
+        self.reader.join(10)
+        return status, self.text()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+
+
+def run_tap(tests):
+    """Run [(sentence, function)]; a function fails by AssertionError."""
+    print(f"1..{len(tests)}")
+    bad = 0
+    for number, (sentence, function) in enumerate(tests, 1):
+        start = time.monotonic()
+        try:
+            function()
+            print(f"ok {number} {sentence} # {time.monotonic() - start:.0f} s", flush=True)
+        except (AssertionError, OSError) as error:
+            bad += 1
+            print(f"not ok {number} {sentence}")
+            print("# " + (str(error) or repr(error)).strip().replace("\n", "\n# "), flush=True)
+    return 1 if bad else 0

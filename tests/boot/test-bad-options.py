@@ -1,0 +1,95 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""test-bad-options.py BUILDDIR: what a user may get wrong gives exit status 1 and one clear line
+that names the thing, before anything starts (TAP)."""
+import os
+import subprocess
+import sys
+import tempfile
+
+import guest
+
+BUILD = sys.argv[1] if len(sys.argv) > 1 else os.path.join(guest.TOP, "build")
+
+# sentence, options ({kernel}, {short}, {big}, {dir} are files made below), words of the message
+CASES = [
+    ("an unknown option is named", ["-nonsense"], ["-nonsense"]),
+    ("an option without its value is named", ["-m"], ["-m"]),
+    ("an unknown machine is named", ["-machine", "pdp11"], ["pdp11"]),
+    ("an unknown CPU is named", ["-machine", "q35", "-cpu", "z80"], ["z80"]),
+    ("an unknown CPU feature is named", ["-machine", "q35", "-cpu", "max,telepathy=on"],
+     ["telepathy"]),
+    ("an unknown device is named", ["-machine", "q35", "-device", "flux-capacitor"],
+     ["flux-capacitor"]),
+    ("an unknown property of a device is named",
+     ["-machine", "q35", "-device", "virtio-rng-pci,colour=blue"], ["colour"]),
+    ("a wrong type of a device's property is named",
+     ["-machine", "q35", "-device", "virtio-rng-pci,addr=sideways"], ["addr"]),
+    ("a missing drive is named", ["-machine", "q35", "-device", "virtio-blk-pci,drive=nodrive"],
+     ["nodrive"]),
+    ("an unknown property of the machine is named", ["-machine", "q35,wheels=4"], ["wheels"]),
+    ("a size that is no size is named", ["-m", "lots"], ["lots"]),
+    ("no CPUs at all are refused", ["-smp", "0"], []),
+    ("too many CPUs are refused", ["-machine", "q35", "-smp", "100000"], ["100000"]),
+    ("a broken topology is refused", ["-smp", "4,sockets=3"], ["sockets"]),
+    ("a missing kernel is named", ["-machine", "q35", "-kernel", "/nonexistent/vmlinuz"],
+     ["/nonexistent/vmlinuz"]),
+    ("a missing initrd is named",
+     ["-machine", "q35", "-kernel", "{kernel}", "-initrd", "/nonexistent/initrd"],
+     ["/nonexistent/initrd"]),
+    ("a truncated kernel is named", ["-machine", "q35", "-kernel", "{short}"], ["{short}"]),
+    ("a directory is no kernel", ["-machine", "q35", "-kernel", "{dir}"], ["{dir}"]),
+    ("an initrd larger than memory is named",
+     ["-machine", "q35", "-m", "64", "-kernel", "{kernel}", "-initrd", "{big}"], ["{big}"]),
+    ("a missing disk image is named",
+     ["-machine", "q35", "-drive", "file=/nonexistent/disk,if=none,id=d,format=raw"],
+     ["/nonexistent/disk"]),
+    ("an unknown netdev kind is named", ["-machine", "q35", "-netdev", "pigeon,id=n"], ["pigeon"]),
+    ("an unknown chardev kind is named", ["-machine", "q35", "-chardev", "drum,id=c"], ["drum"]),
+    ("an unknown object is named", ["-machine", "q35", "-object", "boulder,id=o"], ["boulder"]),
+    ("JSON that is none is refused", ["-machine", "q35", "-device", "{{broken"], []),
+    ("an unknown log item is named", ["-d", "gossip"], ["gossip"]),
+    ("an unknown accelerator is named", ["-accel", "warp"], ["warp"]),
+]
+
+
+def make_files(directory):
+    files = {"dir": directory, "kernel": guest.guest_file("vmlinux-amd64")}
+    with open(files["kernel"], "rb") as f:
+        start = f.read(20000)
+    for name, size, data in (("short", None, start), ("big", 80 << 20, b"")):
+        files[name] = os.path.join(directory, name)
+        with open(files[name], "wb") as f:
+            f.write(data)
+            if size:
+                f.truncate(size)
+    return files
+
+
+def check(options, words, files):
+    options = [option.format(**files) for option in options]
+    try:
+        result = subprocess.run(
+            [os.path.join(BUILD, "ferry-system-x86_64"), "-nographic", "-monitor", "none", *options],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False,
+            timeout=guest.TIMEOUT)
+    except subprocess.TimeoutExpired:
+        raise AssertionError("it started, and ran until the time was up") from None
+    told = f"exit status {result.returncode}, said:\n{result.stderr[-1500:]}"
+    assert result.returncode == 1, told
+    lines = [line for line in result.stderr.split("\n") if line and "warning:" not in line]
+    assert len(lines) == 1, "not one line; " + told
+    for word in words:
+        assert word.format(**files) in lines[0], f"'{word.format(**files)}' is not named; {told}"
+
+
+def main():
+    guest.fetch()
+    with tempfile.TemporaryDirectory() as directory:
+        files = make_files(directory)
+        return guest.run_tap([
+            (sentence, lambda o=options, w=words: check(o, w, files))
+            for sentence, options, words in CASES])
+
+
+sys.exit(main())

@@ -1,0 +1,120 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""test-guest.py BUILDDIR: a real guest uses its machine: console, CPUs, disk, network (TAP)."""
+import functools
+import hashlib
+import http.server
+import os
+import random
+import sys
+import tempfile
+import threading
+
+import guest
+
+BUILD = sys.argv[1] if len(sys.argv) > 1 else os.path.join(guest.TOP, "build")
+
+
+def run_script(script, *options):
+    """Boot, run @script in the guest, and return the console of a machine that ended well."""
+    with tempfile.TemporaryDirectory() as directory:
+        initrd = guest.initrd_with(script, directory)
+        with guest.Machine(BUILD, *options, initrd=initrd, append="quiet") as machine:
+            status, text = machine.finish()
+            assert status == 0, f"exit status {status}\n{text[-2000:]}"
+            assert "BOOT-OK x86_64" in text, text[-2000:]
+            return text
+
+
+def value(text, key):
+    """What the guest printed as "KEY=...", a line of its own."""
+    for line in text.split("\n"):
+        if line.startswith(key + "="):
+            return line[len(key) + 1:].strip()
+    raise AssertionError(f"the guest did not print {key}=\n{text[-2000:]}")
+
+
+def test_shell_answers():
+    with guest.Machine(BUILD, append="stay") as machine:
+        at = machine.wait_for("BOOT-OK x86_64")
+        machine.type("echo typed-$((6 * 7))\n")
+        at = machine.wait_for("typed-42", at)
+        machine.type("poweroff -f\n")
+        status, text = machine.finish()
+        assert status == 0, f"exit status {status}\n{text[-2000:]}"
+
+
+def test_cpus_come_up():
+    text = run_script("echo CPUS=$(nproc)\n", "-smp", "4")
+    assert value(text, "CPUS") == "4", text[-2000:]
+
+
+def test_reboot_ends():
+    run_script("reboot -f\n")
+
+
+def test_random_device():
+    text = run_script("echo RANDOM=$(dd if=/dev/hwrng bs=16 count=4 2>/dev/null | wc -c)\n",
+                      "-device", "virtio-rng-pci")
+    assert value(text, "RANDOM") == "64", text[-2000:]
+
+
+def disk_test(*properties):
+    half = 4 << 20
+    content = random.Random(1).randbytes(half)
+    with tempfile.TemporaryDirectory() as directory:
+        path = os.path.join(directory, "disk.raw")
+        with open(path, "wb") as disk:
+            disk.write(content + bytes(half))
+        text = run_script(
+            "echo SUM=$(dd if=/dev/vda bs=64k count=64 2>/dev/null | md5sum | cut -d' ' -f1)\n"
+            "dd if=/dev/vda of=/dev/vda bs=64k count=64 seek=64 conv=fsync,notrunc 2>/dev/null\n"
+            "echo SIZE=$(cat /sys/block/vda/size)\n",
+            "-drive", f"file={path},if=none,id=d0,format=raw",
+            "-device", ",".join(["virtio-blk-pci,drive=d0", *properties]))
+        assert value(text, "SIZE") == str(2 * half // 512), text[-2000:]
+        assert value(text, "SUM") == hashlib.md5(content).hexdigest(), "read other bytes"
+        with open(path, "rb") as disk:
+            data = disk.read()
+        assert data[:half] == content, "the half that is only read has changed"
+        assert data[half:] == content, "the half that was written is wrong"
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+def test_network():
+    content = random.Random(2).randbytes(1 << 20)
+    with tempfile.TemporaryDirectory() as directory:
+        with open(os.path.join(directory, "file"), "wb") as f:
+            f.write(content)
+        handler = functools.partial(Handler, directory=directory)
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            text = run_script(
+                "ip link set eth0 up\n"
+                "ip addr add 10.0.2.15/24 dev eth0\n"
+                "ip route add default via 10.0.2.2\n"
+                f"wget -q -O /tmp/file http://10.0.2.2:{server.server_address[1]}/file\n"
+                "echo SUM=$(md5sum </tmp/file | cut -d' ' -f1)\n",
+                "-netdev", "user,id=n0", "-device", "virtio-net-pci,netdev=n0")
+            server.shutdown()
+    assert value(text, "SUM") == hashlib.md5(content).hexdigest(), text[-2000:]
+
+
+def main():
+    guest.fetch()
+    return guest.run_tap([
+        ("the shell answers typed commands", test_shell_answers),
+        ("all four CPUs come up", test_cpus_come_up),
+        ("a reboot ends a machine that must not reboot", test_reboot_ends),
+        ("the random number device gives numbers", test_random_device),
+        ("a virtio disk is read and written", disk_test),
+        ("a virtio disk works with packed rings", lambda: disk_test("packed=on")),
+        ("a file comes over the network", test_network),
+    ])
+
+
+sys.exit(main())
