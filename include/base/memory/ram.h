@@ -33,6 +33,9 @@ typedef enum {
     RAM_PREALLOC = 1 << 4,
     RAM_NAMED_FILE = 1 << 5,
     RAM_UNINITIALIZED = 1 << 6,
+    RAM_READONLY_FD =
+        1 << 7,           /* the fd is open for reading only: a shared mapping cannot be written */
+    RAM_RESERVE = 1 << 8, /* ask the host for swap space now (default: not) */
 } RamFlags;
 
 /* Clients of the dirty bitmaps. */
@@ -61,6 +64,8 @@ typedef struct {
 } RamBlockSpec;
 
 RamBlock *ram_block_new(Vm *vm, const RamBlockSpec *spec, GError **error);
+/* NULL is harmless. Waits for threads that walk the block list, so never call it between
+   ram_list_acquire and _release. Memory that DMA maps still use goes with the last of them. */
 void ram_block_free(RamBlock *block);
 
 const char *ram_block_idstr(const RamBlock *block); /* "" when unnamed */
@@ -85,7 +90,8 @@ RamBlock *ram_block_from_addr(Vm *vm, RamAddr addr, uint64_t *offset);
 
 void ram_list_acquire(Vm *vm);
 void ram_list_release(Vm *vm);
-/* Calls @fn for each block, largest first; stops when it returns false. */
+/* Calls @fn for each block, largest first; stops when it returns false. @fn must not free blocks,
+   and, in a thread without the VM lock, not take that lock. */
 void ram_list_foreach(Vm *vm, bool (*fn)(RamBlock *block, void *opaque), void *opaque);
 uint64_t ram_list_total_used(Vm *vm, bool migratable_only); /* bytes */
 
@@ -106,16 +112,21 @@ void ram_block_notifier_remove(Vm *vm, RamBlockNotifier *n);
 /* ---- dirty tracking ---- */
 /* Marks [addr, addr+len) dirty for the clients in @mask. Any thread, lock-free. */
 void ram_dirty_set(Vm *vm, RamAddr addr, uint64_t len, unsigned mask);
+/* After bytes were written by anything but a CPU: sets every client's bits but CODE's; when a page
+   of the range has its CODE bit clean, hooks.code_written is called instead, and whoever drops the
+   last translation of a page sets that bit with ram_dirty_set. Any thread, lock-free. */
+void ram_dirty_written(Vm *vm, RamAddr addr, uint64_t len);
 bool ram_dirty_get(Vm *vm, RamAddr addr, DirtyClient client);
 /* The clients (mask) for which the page at @addr is still clean. */
 unsigned ram_dirty_clean_mask(Vm *vm, RamAddr addr);
 /* Clears and tells whether any page was dirty; afterwards vCPU TLBs are told to trap writes again
-   (through the port set with ram_dirty_set_reprotect). */
+   (hooks.cleaned). */
 bool ram_dirty_test_and_clear(Vm *vm, RamAddr addr, uint64_t len, DirtyClient client);
 /* Moves the block's dirty bits of @client into @dest (one bit a guest page, from bit 0), clearing
    them; returns how many were set. */
 uint64_t ram_dirty_sync_and_clear(Vm *vm, RamBlock *block, DirtyClient client, unsigned long *dest);
-/* While a client is off its bits read "dirty" and cost nothing. CODE is always on. */
+/* While a client is off its bits read "dirty" and cost nothing; all its bits are set when it is
+   switched on. CODE is always on. VM lock. */
 void ram_dirty_client_enable(Vm *vm, DirtyClient client, bool on);
 bool ram_dirty_client_enabled(Vm *vm, DirtyClient client);
 /* The CPU engine asks to be told that a range was cleaned (drop write tags in every TLB) and that

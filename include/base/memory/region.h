@@ -25,7 +25,8 @@ typedef struct {
         uint8_t min, max;
         bool unaligned;
     } valid;
-    /* Accesses the callbacks take; others are split or widened. */
+    /* Accesses the callbacks take; wider ones are split, narrower ones widened to an aligned one of
+       impl.min (a write then reads the register first and merges). */
     struct {
         uint8_t min, max;
         bool unaligned;
@@ -118,6 +119,13 @@ bool memory_region_add_eventfd(MemoryRegion *mr, uint64_t addr, unsigned size, b
 void memory_region_del_eventfd(MemoryRegion *mr, uint64_t addr, unsigned size, bool match,
                                uint64_t data, int fd);
 
+/* As init_ram for a block whose used length can change up to @max_size; the region keeps the size
+   @size until told otherwise. @resized as in RamBlockSpec. */
+bool memory_region_init_resizeable(MemoryRegion *mr, Vm *vm, Object *owner, const char *name,
+                                   uint64_t size, uint64_t max_size,
+                                   void (*resized)(void *opaque, RamBlock *block,
+                                                   uint64_t old_used),
+                                   void *opaque, GError **error);
 /* Host pointer of a RAM/ROM region. */
 void *memory_region_ram_ptr(MemoryRegion *mr);
 uint64_t memory_region_size(const MemoryRegion *mr);

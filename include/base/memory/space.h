@@ -7,6 +7,7 @@
  * RAM mark the pages dirty for every client and invalidate translated code. Any thread.
  */
 #pragma once
+#include "base/core/notify.h"
 #include "base/memory/region.h"
 
 /* The per-VM root: the system memory and I/O spaces exist from here on. Called once by vm set-up. */
@@ -61,6 +62,9 @@ DEFINE_AS_LDST(64, 8)
    NULL when nothing is there or bounce space ran out (then address_space_map_wait). */
 void *address_space_map(AddressSpace *as, GuestPhys addr, uint64_t *len, bool is_write,
                         MemAttrs attrs);
+/* Has @n called once, under no lock but the caller's of address_space_unmap, when bounce space is
+   free again (at once when some is now). */
+void address_space_map_wait(Vm *vm, Notifier *n);
 /* @access_len bytes were really read or written (writes are marked dirty / copied back). */
 void address_space_unmap(AddressSpace *as, void *host, uint64_t len, bool is_write,
                          uint64_t access_len);
@@ -73,11 +77,14 @@ typedef struct {
     uint8_t *host;        /* with ram: pointer to the byte at @addr */
     RamAddr ram_addr;     /* with ram */
     bool readonly;        /* writes do not reach RAM */
-    uint64_t len;         /* bytes from @addr with the same answer (page-limited by the caller) */
+    uint64_t len;         /* bytes from @addr with the same answer (page-limited by the caller);
+                             0 means 2^64 */
     MemAttrs attrs;
+    MemResult result; /* MEM_OK with a region; else why there is none */
 } MemTarget;
-/* Any thread. The answer holds until the next topology change, which is announced to listeners
-   before the old view goes away. */
+/* Any thread, no lock (IOMMU regions are asked without one too). The answer holds until the next
+   topology change, which is announced to listeners before memory behind the old view goes away.
+   A ROM device in ROMD mode has `ram` for reads only: for writes ask again with @is_write. */
 MemTarget address_space_lookup(AddressSpace *as, GuestPhys addr, bool is_write, MemAttrs attrs);
 /* A device access as the CPU makes it (takes the VM lock itself unless lockless). */
 MemResult memory_region_dispatch_read(MemoryRegion *mr, uint64_t offset, uint64_t *value,

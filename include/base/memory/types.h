@@ -9,6 +9,8 @@ typedef uint64_t RamAddr;   /* offset in the process-wide space of RAM blocks, b
 
 #define GUEST_PAGE_BITS 12
 #define GUEST_PAGE_SIZE ((uint64_t)1 << GUEST_PAGE_BITS)
+/* @align_ a power of two. */
+#define ROUND_UP_TO(n_, align_) (((n_) + ((uint64_t)(align_)-1)) & ~((uint64_t)(align_)-1))
 
 /* Who asks: passed along every access. */
 typedef struct {
