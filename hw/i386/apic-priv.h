@@ -4,7 +4,15 @@
 #include "hw/i386/apic.h"
 #include "target/x86/cpu.h"
 
-enum { LVT_TIMER, LVT_THERMAL, LVT_PERF, LVT_LINT0, LVT_LINT1, LVT_ERROR, LVT_COUNT };
+enum {
+    LVT_TIMER,
+    LVT_THERMAL,
+    LVT_PERF,
+    LVT_LINT0,
+    LVT_LINT1,
+    LVT_ERROR,
+    LVT_COUNT
+};
 enum {
     LVT_MASKED = 1u << 16,
     LVT_LEVEL = 1u << 15,
@@ -13,9 +21,20 @@ enum {
     LVT_PERIODIC = 1u << 17,
     LVT_DEADLINE = 1u << 18,
 };
-enum { BASE_BSP = 1u << 8, BASE_X2APIC = 1u << 10, BASE_ENABLE = 1u << 11 };
-enum { SVR_ENABLE = 1u << 8, SVR_NO_EOI_BROADCAST = 1u << 12 };
-enum { ESR_SEND_ILLEGAL = 1u << 5, ESR_RECEIVE_ILLEGAL = 1u << 6, ESR_REGISTER = 1u << 7 };
+enum {
+    BASE_BSP = 1u << 8,
+    BASE_X2APIC = 1u << 10,
+    BASE_ENABLE = 1u << 11
+};
+enum {
+    SVR_ENABLE = 1u << 8,
+    SVR_NO_EOI_BROADCAST = 1u << 12
+};
+enum {
+    ESR_SEND_ILLEGAL = 1u << 5,
+    ESR_RECEIVE_ILLEGAL = 1u << 6,
+    ESR_REGISTER = 1u << 7
+};
 
 struct Apic {
     Device dev; /* first */

@@ -11,7 +11,12 @@
 #include "base/util/bits.h"
 #include "pci-priv.h"
 
-enum { KIND_IO, KIND_MEM, KIND_PREF, KINDS };
+enum {
+    KIND_IO,
+    KIND_MEM,
+    KIND_PREF,
+    KINDS
+};
 
 typedef struct {
     uint64_t next[KINDS], limit[KINDS];

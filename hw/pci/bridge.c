@@ -41,8 +41,8 @@ void pci_bridge_windows_update(PciBridge *br)
         return;
     }
     memory_transaction_begin(device_vm(&dev->dev));
-    base = (pci_get8(dev, PCI_IO_BASE) & 0xf0) << 8 |
-           (uint64_t)pci_get16(dev, PCI_IO_BASE_UPPER16) << 16;
+    base = (pci_get8(dev, PCI_IO_BASE) & 0xf0) << 8 | (uint64_t)pci_get16(dev, PCI_IO_BASE_UPPER16)
+                                                          << 16;
     limit = (pci_get8(dev, PCI_IO_LIMIT) & 0xf0) << 8 | 0xfff |
             (uint64_t)pci_get16(dev, PCI_IO_LIMIT_UPPER16) << 16;
     window_set(br, &br->win_io, bus->io, &br->sec_io, "pci_bridge_io",
@@ -141,7 +141,10 @@ typedef struct {
 
 static const Field bridge_fields[] = { F_PCI_DEVICE(BridgeSaved, parent_obj), F_END };
 static const Record bridge_record = {
-    .name = "pci_bridge", .version = 1, .min_version = 1, .size = sizeof(BridgeSaved),
+    .name = "pci_bridge",
+    .version = 1,
+    .min_version = 1,
+    .size = sizeof(BridgeSaved),
     .fields = bridge_fields,
 };
 static void bridge_save(void *owner, void *saved)
@@ -157,10 +160,14 @@ static void bridge_install(void *owner, const void *saved)
     pci_device_install(owner, &((const BridgeSaved *)saved)->parent_obj);
 }
 static const SectionOps bridge_section_ops = {
-    .save = bridge_save, .check = bridge_check, .install = bridge_install,
+    .save = bridge_save,
+    .check = bridge_check,
+    .install = bridge_install,
 };
 static const SectionDesc bridge_section = {
-    .record = &bridge_record, .ops = &bridge_section_ops, .priority = SECTION_PRIORITY_PCI_BUS,
+    .record = &bridge_record,
+    .ops = &bridge_section_ops,
+    .priority = SECTION_PRIORITY_PCI_BUS,
 };
 
 static bool bridge_realize(PciDevice *dev, GError **error)

@@ -167,8 +167,7 @@ static bool bus_plug(Bus *b, Device *d, GError **error)
     if (dev->devfn < 0) {
         int slot = bus->bridge && !bus->single_slot ? 1 : 0;
 
-        while (slot < slots &&
-               (bus->slots_reserved >> slot & 1 || !slot_empty(bus, d, slot))) {
+        while (slot < slots && (bus->slots_reserved >> slot & 1 || !slot_empty(bus, d, slot))) {
             slot++;
         }
         if (slot == slots) {

@@ -124,8 +124,7 @@ static bool range_free(const PciDevice *dev, unsigned offset, unsigned size)
     return true;
 }
 
-uint8_t pci_add_capability(PciDevice *dev, uint8_t id, uint8_t offset, uint8_t size,
-                           GError **error)
+uint8_t pci_add_capability(PciDevice *dev, uint8_t id, uint8_t offset, uint8_t size, GError **error)
 {
     unsigned at = offset, padded = (size + 3u) & ~3u;
 
@@ -204,7 +203,7 @@ bool pci_pm_init(PciDevice *dev, uint8_t offset, GError **error)
         return false;
     }
     dev->pm_cap = at;
-    pci_set16(dev, at + 2, 3);      /* version 3 */
+    pci_set16(dev, at + 2, 3);        /* version 3 */
     pci_wmask16(dev, at + 4, 0x0003); /* power state */
     memset(dev->cmask + at + 4, 0, 4);
     return true;

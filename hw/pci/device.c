@@ -257,7 +257,8 @@ static bool rom_init(PciDevice *dev, GError **error)
     size = dev->romsize ? dev->romsize : bits_pow2_ceil(MAX(len, 2048));
     if (len == 0 || len > 16 * 1024 * 1024 || size < len || !bits_is_pow2(size)) {
         g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_IMAGE,
-                    "option ROM '%s' of %" G_GSIZE_FORMAT " bytes does not fit in %" G_GUINT64_FORMAT
+                    "option ROM '%s' of %" G_GSIZE_FORMAT
+                    " bytes does not fit in %" G_GUINT64_FORMAT
                     " bytes (a power of two, at most 16 MiB)",
                     file, len, size);
         return false;
@@ -306,8 +307,9 @@ static void header_init(PciDevice *dev)
     pci_set8(dev, PCI_CLASS_PROG, ops->prog_if);
     pci_set16(dev, PCI_CLASS_DEVICE, ops->class_id);
     pci_set8(dev, PCI_INTERRUPT_PIN, ops->interrupt_pin);
-    pci_set8(dev, PCI_HEADER_TYPE, (ops->is_bridge ? PCI_HEADER_TYPE_BRIDGE : 0) |
-                                       (dev->multifunction ? PCI_HEADER_MULTIFUNCTION : 0));
+    pci_set8(dev, PCI_HEADER_TYPE,
+             (ops->is_bridge ? PCI_HEADER_TYPE_BRIDGE : 0) |
+                 (dev->multifunction ? PCI_HEADER_MULTIFUNCTION : 0));
     memset(dev->cmask, 0xff, 4);
     memset(dev->cmask + PCI_REVISION_ID, 0xff, 4);
     dev->cmask[PCI_STATUS] = PCI_STATUS_CAP_LIST;

@@ -45,7 +45,7 @@ void pcie_aer_init(PciDevice *dev, uint16_t offset)
     dev->aer_cap = at;
     pci_w1cmask32(dev, at + 0x04, 0x07fff030); /* uncorrectable status */
     pci_wmask32(dev, at + 0x08, 0x07fff030);
-    pci_set32(dev, at + 0x0c, 0x00462030);     /* severity defaults */
+    pci_set32(dev, at + 0x0c, 0x00462030); /* severity defaults */
     pci_wmask32(dev, at + 0x0c, 0x07fff030);
     pci_w1cmask32(dev, at + 0x10, 0x0000f1c1); /* correctable status */
     pci_set32(dev, at + 0x14, 0x0000e000);

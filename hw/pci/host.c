@@ -60,10 +60,16 @@ static void data_write(void *opaque, uint64_t addr, uint64_t value, unsigned siz
 }
 
 static const RegionOps conf_ops = {
-    .read = conf_read, .write = conf_write, .valid = { 1, 4, true }, .impl = { 1, 4, true },
+    .read = conf_read,
+    .write = conf_write,
+    .valid = { 1, 4, true },
+    .impl = { 1, 4, true },
 };
 static const RegionOps data_ops = {
-    .read = data_read, .write = data_write, .valid = { 1, 4, true }, .impl = { 1, 4, true },
+    .read = data_read,
+    .write = data_write,
+    .valid = { 1, 4, true },
+    .impl = { 1, 4, true },
 };
 
 void pci_host_init_ports(PciHost *host)
@@ -93,7 +99,10 @@ static void ecam_write(void *opaque, uint64_t addr, uint64_t value, unsigned siz
 }
 
 static const RegionOps ecam_ops = {
-    .read = ecam_read, .write = ecam_write, .valid = { 1, 4 }, .impl = { 1, 4 },
+    .read = ecam_read,
+    .write = ecam_write,
+    .valid = { 1, 4 },
+    .impl = { 1, 4 },
 };
 
 void pci_host_map_ecam(PciHost *host, bool enable, uint64_t base, uint64_t size)

@@ -4,11 +4,11 @@
 #include "pci-priv.h"
 
 /* Message Control */
-#define MSI_CTRL      2
-#define MSI_ENABLE    0x0001
-#define MSI_QSIZE     0x0070
-#define MSI_64BIT     0x0080
-#define MSI_MASKBIT   0x0100
+#define MSI_CTRL    2
+#define MSI_ENABLE  0x0001
+#define MSI_QSIZE   0x0070
+#define MSI_64BIT   0x0080
+#define MSI_MASKBIT 0x0100
 
 static bool is_64bit(const PciDevice *dev)
 {

@@ -8,13 +8,13 @@
 #include "base/util/bits.h"
 #include "pci-priv.h"
 
-#define MSIX_CTRL        2
-#define MSIX_ENABLE      0x8000
-#define MSIX_MASKALL     0x4000
-#define MSIX_ENTRY_SIZE  16
-#define MSIX_ENTRY_CTRL  12
+#define MSIX_CTRL         2
+#define MSIX_ENABLE       0x8000
+#define MSIX_MASKALL      0x4000
+#define MSIX_ENTRY_SIZE   16
+#define MSIX_ENTRY_CTRL   12
 #define MSIX_ENTRY_MASKED 1
-#define MSIX_MAX_VECTORS 2048
+#define MSIX_MAX_VECTORS  2048
 
 static uint16_t control(const PciDevice *dev)
 {

@@ -20,7 +20,7 @@ void msix_clear(PciDevice *dev);
 typedef struct {
     PciDevice pci; /* first */
     PciBus *sec;
-    MemoryRegion sec_mem, sec_io;         /* address spaces behind */
+    MemoryRegion sec_mem, sec_io;           /* address spaces behind */
     MemoryRegion win_io, win_mem, win_pref; /* windows in the primary bus's spaces */
     bool windows_mapped;
 } PciBridge;

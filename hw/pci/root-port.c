@@ -20,10 +20,10 @@ typedef struct {
 } RootPort;
 #define ROOT_PORT(obj_) ((RootPort *)(obj_))
 
-#define SLT_EVENTS (PCI_EXP_SLT_ABP | PCI_EXP_SLT_PDC | PCI_EXP_SLT_CC | PCI_EXP_SLT_DLLSC)
+#define SLT_EVENTS           (PCI_EXP_SLT_ABP | PCI_EXP_SLT_PDC | PCI_EXP_SLT_CC | PCI_EXP_SLT_DLLSC)
 #define SLTCTL_POWER_IND_ON  0x0100
 #define SLTCTL_POWER_IND_OFF 0x0300
-#define LNKSTA_DLLLA 0x2000
+#define LNKSTA_DLLLA         0x2000
 
 bool pcie_is_port(const PciDevice *dev)
 {
@@ -164,8 +164,8 @@ static bool port_realize(PciDevice *dev, GError **error)
                     bus_name(dev->dev.bus));
         return false;
     }
-    if (!msix_init_own_bar(dev, 1, 0, error) || !pcie_cap_init(dev, 0x54, PCI_EXP_TYPE_ROOT_PORT,
-                                                              rp->port, error)) {
+    if (!msix_init_own_bar(dev, 1, 0, error) ||
+        !pcie_cap_init(dev, 0x54, PCI_EXP_TYPE_ROOT_PORT, rp->port, error)) {
         return false;
     }
     ssvid = pci_add_capability(dev, PCI_CAP_ID_SSVID, 0, 8, error);
@@ -211,20 +211,30 @@ typedef struct {
 } PortSaved;
 
 static const Field aer_fields[] = {
-    F_U16(PortSaved, aer_log_num, .name = "log_num", .min = 0, .max = 0), F_END,
+    F_U16(PortSaved, aer_log_num, .name = "log_num", .min = 0, .max = 0),
+    F_END,
 };
 static const Record aer_record = {
-    .name = "PCIE_AER_ERROR_LOG", .version = 1, .min_version = 1, .size = sizeof(PortSaved),
+    .name = "PCIE_AER_ERROR_LOG",
+    .version = 1,
+    .min_version = 1,
+    .size = sizeof(PortSaved),
     .fields = aer_fields,
 };
 static const Field port_fields[] = {
     F_PCI_DEVICE(PortSaved, pci, .name = "parent_obj.parent_obj.parent_obj"),
-    { .name = "parent_obj.parent_obj.parent_obj.exp.aer_log", .kind = FIELD_STRUCT, .offset = 0,
-      .size = sizeof(PortSaved), .record = &aer_record },
+    { .name = "parent_obj.parent_obj.parent_obj.exp.aer_log",
+      .kind = FIELD_STRUCT,
+      .offset = 0,
+      .size = sizeof(PortSaved),
+      .record = &aer_record },
     F_END,
 };
 static const Record port_record = {
-    .name = "pcie-root-port", .version = 1, .min_version = 1, .size = sizeof(PortSaved),
+    .name = "pcie-root-port",
+    .version = 1,
+    .min_version = 1,
+    .size = sizeof(PortSaved),
     .fields = port_fields,
 };
 static void port_save(void *owner, void *saved)
@@ -248,10 +258,14 @@ static void port_install(void *owner, const void *saved)
     pci_device_install(owner, &((const PortSaved *)saved)->pci);
 }
 static const SectionOps port_section_ops = {
-    .save = port_save, .check = port_check, .install = port_install,
+    .save = port_save,
+    .check = port_check,
+    .install = port_install,
 };
 static const SectionDesc port_section = {
-    .record = &port_record, .ops = &port_section_ops, .priority = SECTION_PRIORITY_PCI_BUS,
+    .record = &port_record,
+    .ops = &port_section_ops,
+    .priority = SECTION_PRIORITY_PCI_BUS,
 };
 
 static const Property pcie_root_port_props[] = {
@@ -276,7 +290,6 @@ static const PciDeviceOps pcie_root_port_ops = {
     .reset = port_reset,
     .config_write = port_config_write,
 };
-
 
 const TypeInfo pci_port_types[] = {
     { .name = "pcie-root-port",

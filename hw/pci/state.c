@@ -17,10 +17,18 @@ static bool is_express(const void *saved, uint32_t version)
 
 static const Field pci_device_fields[] = {
     F_I32(PciDeviceSaved, version_id, .flags = FIELD_AT_MOST, .wire_type = "int32 le"),
-    { .name = "config", .kind = FIELD_BUFFER, .offset = offsetof(PciDeviceSaved, config),
-      .size = PCI_CONFIG_SIZE, .present = is_conventional, .wire_type = "pci config" },
-    { .name = "config", .kind = FIELD_BUFFER, .offset = offsetof(PciDeviceSaved, config),
-      .size = PCIE_CONFIG_SIZE, .present = is_express, .wire_type = "pci config" },
+    { .name = "config",
+      .kind = FIELD_BUFFER,
+      .offset = offsetof(PciDeviceSaved, config),
+      .size = PCI_CONFIG_SIZE,
+      .present = is_conventional,
+      .wire_type = "pci config" },
+    { .name = "config",
+      .kind = FIELD_BUFFER,
+      .offset = offsetof(PciDeviceSaved, config),
+      .size = PCIE_CONFIG_SIZE,
+      .present = is_express,
+      .wire_type = "pci config" },
     F_BUFFER(PciDeviceSaved, irq_state, .wire_type = "pci irq state"),
     F_END,
 };
@@ -99,7 +107,10 @@ typedef struct {
 
 static const Field host_fields[] = { F_U32(PciHostSaved, config_reg), F_END };
 static const Record host_record = {
-    .name = "PCIHost", .version = 1, .min_version = 1, .size = sizeof(PciHostSaved),
+    .name = "PCIHost",
+    .version = 1,
+    .min_version = 1,
+    .size = sizeof(PciHostSaved),
     .fields = host_fields,
 };
 static void host_save(void *owner, void *saved)
@@ -122,13 +133,20 @@ typedef struct {
 
 static const Field bus_fields[] = {
     F_I32(PciBusSaved, nirq, .flags = FIELD_EQUAL, .wire_type = "int32 equal"),
-    { .name = "irq_count", .kind = FIELD_I32, .flags = FIELD_VARRAY, .size = sizeof(int32_t),
-      .offset = offsetof(PciBusSaved, irq_count), .count = 32,
+    { .name = "irq_count",
+      .kind = FIELD_I32,
+      .flags = FIELD_VARRAY,
+      .size = sizeof(int32_t),
+      .offset = offsetof(PciBusSaved, irq_count),
+      .count = 32,
       .count_offset = offsetof(PciBusSaved, n) },
     F_END,
 };
 static const Record bus_record = {
-    .name = "PCIBUS", .version = 1, .min_version = 1, .size = sizeof(PciBusSaved),
+    .name = "PCIBUS",
+    .version = 1,
+    .min_version = 1,
+    .size = sizeof(PciBusSaved),
     .fields = bus_fields,
 };
 static void bus_save(void *owner, void *saved)
@@ -163,10 +181,15 @@ static void bus_installed(void *owner)
     pci_bus_refresh_irqs(owner);
 }
 static const SectionOps bus_section_ops = {
-    .save = bus_save, .check = bus_check, .install = bus_install, .installed = bus_installed,
+    .save = bus_save,
+    .check = bus_check,
+    .install = bus_install,
+    .installed = bus_installed,
 };
 static const SectionDesc bus_section = {
-    .record = &bus_record, .ops = &bus_section_ops, .priority = SECTION_PRIORITY_PCI_BUS,
+    .record = &bus_record,
+    .ops = &bus_section_ops,
+    .priority = SECTION_PRIORITY_PCI_BUS,
 };
 
 void pci_host_register_sections(PciHost *host)

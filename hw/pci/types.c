@@ -8,8 +8,7 @@ static const Property pci_device_props[] = {
     PROP(PROP_STR, PciDevice, romfile, "romfile", NULL, .description = "option ROM file"),
     PROP(PROP_U32, PciDevice, romsize, "romsize", "0"),
     PROP(PROP_I32, PciDevice, rombar, "rombar", "-1"),
-    PROP(PROP_BOOL, PciDevice, multifunction, "multifunction", "off",
-         .description = "on/off"),
+    PROP(PROP_BOOL, PciDevice, multifunction, "multifunction", "off", .description = "on/off"),
     PROP_END,
 };
 
@@ -30,10 +29,7 @@ const TypeInfo pci_types[] = {
       .props = pci_device_props,
       .ops = &pci_device_base_ops,
       .finalize = pci_device_finalize },
-    { .name = TYPE_PCI_BUS,
-      .parent = "bus",
-      .instance_size = sizeof(PciBus),
-      .ops = &pci_bus_ops },
+    { .name = TYPE_PCI_BUS, .parent = "bus", .instance_size = sizeof(PciBus), .ops = &pci_bus_ops },
     { .name = TYPE_PCIE_BUS,
       .parent = TYPE_PCI_BUS,
       .instance_size = sizeof(PciBus),

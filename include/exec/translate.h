@@ -31,10 +31,10 @@ typedef enum TransStatus {
 struct TransCtx {
     CpuState *cpu;
     IrBuilder *b;
-    TbKey key;         /* of the region's start */
-    uint64_t pc;       /* of the current instruction, TbKey.pc form */
-    uint64_t next_pc;  /* in: pc; out: set by the translator (see trans_advance) */
-    uint64_t pc_base;  /* vaddr - pc at the start: fetch address = (pc + pc_base) & vaddr_mask */
+    TbKey key;           /* of the region's start */
+    uint64_t pc;         /* of the current instruction, TbKey.pc form */
+    uint64_t next_pc;    /* in: pc; out: set by the translator (see trans_advance) */
+    uint64_t pc_base;    /* vaddr - pc at the start: fetch address = (pc + pc_base) & vaddr_mask */
     uint64_t vaddr_mask; /* default all ones; translate_begin may set (32-bit modes) */
     unsigned insn_index; /* 0 for the first of the region */
     unsigned max_insns;  /* the region ends after that many */

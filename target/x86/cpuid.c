@@ -15,8 +15,10 @@ static unsigned width_of(unsigned n) /* bits that hold 0..n-1 */
 X86ApicIdLayout x86_apic_id_layout(unsigned threads, unsigned cores, unsigned modules,
                                    unsigned dies)
 {
-    X86ApicIdLayout l = { .thread = width_of(threads), .core = width_of(cores),
-                          .module = width_of(modules), .die = width_of(dies) };
+    X86ApicIdLayout l = { .thread = width_of(threads),
+                          .core = width_of(cores),
+                          .module = width_of(modules),
+                          .die = width_of(dies) };
 
     l.core_shift = l.thread;
     l.module_shift = l.core_shift + l.core;
@@ -91,7 +93,9 @@ static void leaf_4(const X86CpuConfig *c, uint32_t sub, uint32_t out[4])
         uint16_t ways, sets;
         bool shared;
     } caches[] = {
-        { 1, 1, 8, 64, false }, { 2, 1, 8, 64, false }, { 3, 2, 16, 4096, false },
+        { 1, 1, 8, 64, false },
+        { 2, 1, 8, 64, false },
+        { 3, 2, 16, 4096, false },
         { 3, 3, 16, 16384, true },
     };
     X86ApicIdLayout l = layout_of(c);
@@ -190,12 +194,8 @@ static void leaf_basic(const X86CpuConfig *c, const X86CpuidState *s, uint32_t l
     bool amd_only = c->vendor_cpuid_only && !strcmp(c->vendor, "AuthenticAMD");
 
     switch (leaf) {
-    case 0:
-        leaf_vendor(c, c->level, out);
-        break;
-    case 1:
-        leaf_1(c, s, out);
-        break;
+    case 0: leaf_vendor(c, c->level, out); break;
+    case 1: leaf_1(c, s, out); break;
     case 2:
         if (!amd_only) {
             out[0] = 1;
@@ -214,13 +214,12 @@ static void leaf_basic(const X86CpuConfig *c, const X86CpuidState *s, uint32_t l
             out[2] = 3;           /* extensions, interrupts as break events */
         }
         break;
-    case 6:
-        out[0] = c->words[X86_FW_6_EAX];
-        break;
+    case 6: out[0] = c->words[X86_FW_6_EAX]; break;
     case 7:
         if (sub == 0) {
-            out[0] = c->words[X86_FW_7_2_EDX] ? 2
-                     : c->words[X86_FW_7_1_EAX] | c->words[X86_FW_7_1_EDX] ? 1 : 0;
+            out[0] = c->words[X86_FW_7_2_EDX]                              ? 2
+                     : c->words[X86_FW_7_1_EAX] | c->words[X86_FW_7_1_EDX] ? 1
+                                                                           : 0;
             out[1] = c->words[X86_FW_7_0_EBX];
             out[2] = c->words[X86_FW_7_0_ECX] | (s->ospke ? 1u << 4 : 0);
             out[3] = c->words[X86_FW_7_0_EDX];
@@ -237,9 +236,7 @@ static void leaf_basic(const X86CpuConfig *c, const X86CpuidState *s, uint32_t l
             leaf_topology(c, leaf == 0x1f, sub, out);
         }
         break;
-    case 0xd:
-        leaf_d(c, s, sub, out);
-        break;
+    case 0xd: leaf_d(c, s, sub, out); break;
     }
 }
 
@@ -249,9 +246,7 @@ static void leaf_extended(const X86CpuConfig *c, uint32_t leaf, uint32_t out[4])
     unsigned n = package_cpus(c);
 
     switch (leaf) {
-    case 0x80000000:
-        leaf_vendor(c, c->xlevel, out);
-        break;
+    case 0x80000000: leaf_vendor(c, c->xlevel, out); break;
     case 0x80000001:
         out[0] = signature(c);
         out[2] = c->words[X86_FW_8000_0001_ECX];
@@ -260,9 +255,7 @@ static void leaf_extended(const X86CpuConfig *c, uint32_t leaf, uint32_t out[4])
             out[3] |= c->words[X86_FW_1_EDX] & 0x0183f3ff;
         }
         break;
-    case 0x80000002 ... 0x80000004:
-        memcpy(out, c->model_id + (leaf - 0x80000002) * 16, 16);
-        break;
+    case 0x80000002 ... 0x80000004: memcpy(out, c->model_id + (leaf - 0x80000002) * 16, 16); break;
     case 0x80000005:
         if (amd) {
             out[0] = out[1] = 0x01ff01ff;
@@ -279,15 +272,15 @@ static void leaf_extended(const X86CpuConfig *c, uint32_t leaf, uint32_t out[4])
         out[3] = c->words[X86_FW_8000_0007_EDX];
         break;
     case 0x80000008:
-        out[0] = x86_phys_bits(c) | (X86_FEAT_LA57(c) ? 57u << 8 : X86_FEAT_LM(c) ? 48u << 8 : 32u << 8);
+        out[0] = x86_phys_bits(c) | (X86_FEAT_LA57(c) ? 57u << 8
+                                     : X86_FEAT_LM(c) ? 48u << 8
+                                                      : 32u << 8);
         out[1] = c->words[X86_FW_8000_0008_EBX];
         if (n > 1) {
             out[2] = layout_of(c).package_shift << 12 | (n - 1);
         }
         break;
-    case 0x80000021:
-        out[0] = c->words[X86_FW_8000_0021_EAX];
-        break;
+    case 0x80000021: out[0] = c->words[X86_FW_8000_0021_EAX]; break;
     }
 }
 

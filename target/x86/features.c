@@ -46,7 +46,11 @@ static const X86FeatureWordInfo feature_words[X86_FW_COUNT] = {
     [X86_FW_VMX_1] = { .is_msr = true, .leaf = 0x48c },
 };
 
-typedef enum { SUPPORT_NONE, SUPPORT_YES, SUPPORT_TOPO } Support;
+typedef enum {
+    SUPPORT_NONE,
+    SUPPORT_YES,
+    SUPPORT_TOPO
+} Support;
 typedef struct {
     uint8_t word, bit, support;
     bool alias;
@@ -54,17 +58,30 @@ typedef struct {
 } FeatureRow;
 
 static const FeatureRow feature_rows[] = {
-#define X86_FEATURE(w, b, n, s) { X86_FW_##w, (b), SUPPORT_##s, false, (n) },
+#define X86_FEATURE(w, b, n, s)    { X86_FW_##w, (b), SUPPORT_##s, false, (n) },
 #define X86_FEATURE_ALIAS(w, b, n) { X86_FW_##w, (b), SUPPORT_NONE, true, (n) },
 #include "target/x86/features.def"
 };
 
 static const X86Model models[] = {
-#define X86_MODEL(n, b, lv, xlv, ven, f, m, s, id, feat)                                          \
-    { .name = (n), .base = (b), .features = (feat), .level = (lv), .xlevel = (xlv),               \
-      .vendor = (ven), .model_id = (id), .family = (f), .model = (m), .stepping = (s) },
-#define X86_VARIANT(n, b, s, id, feat)                                                             \
-    { .name = (n), .base = (b), .features = (feat), .model_id = (id), .family = -1, .model = -1,  \
+#define X86_MODEL(n, b, lv, xlv, ven, f, m, s, id, feat) \
+    { .name = (n),                                       \
+      .base = (b),                                       \
+      .features = (feat),                                \
+      .level = (lv),                                     \
+      .xlevel = (xlv),                                   \
+      .vendor = (ven),                                   \
+      .model_id = (id),                                  \
+      .family = (f),                                     \
+      .model = (m),                                      \
+      .stepping = (s) },
+#define X86_VARIANT(n, b, s, id, feat) \
+    { .name = (n),                     \
+      .base = (b),                     \
+      .features = (feat),              \
+      .model_id = (id),                \
+      .family = -1,                    \
+      .model = -1,                     \
       .stepping = (s) },
 #define X86_ALIAS(n, of) { .name = (n), .alias_of = (of) },
 #include "target/x86/models.def"
@@ -75,12 +92,18 @@ static const X86Model models[] = {
 static const struct {
     uint8_t word, bit, needs_word, needs_bit;
 } dependencies[] = {
-    { X86_FW_D_1_EAX, 0, X86_FW_1_ECX, 26 },  { X86_FW_D_1_EAX, 1, X86_FW_1_ECX, 26 },
-    { X86_FW_D_1_EAX, 2, X86_FW_1_ECX, 26 },  { X86_FW_D_1_EAX, 3, X86_FW_1_ECX, 26 },
-    { X86_FW_1_ECX, 28, X86_FW_1_ECX, 26 },   { X86_FW_7_0_ECX, 3, X86_FW_1_ECX, 26 },
-    { X86_FW_1_ECX, 12, X86_FW_1_ECX, 28 },   { X86_FW_1_ECX, 29, X86_FW_1_ECX, 28 },
-    { X86_FW_7_0_EBX, 5, X86_FW_1_ECX, 28 },  { X86_FW_7_0_ECX, 16, X86_FW_8000_0001_EDX, 29 },
-    { X86_FW_1_EDX, 26, X86_FW_1_EDX, 25 },   { X86_FW_1_ECX, 0, X86_FW_1_EDX, 26 },
+    { X86_FW_D_1_EAX, 0, X86_FW_1_ECX, 26 },
+    { X86_FW_D_1_EAX, 1, X86_FW_1_ECX, 26 },
+    { X86_FW_D_1_EAX, 2, X86_FW_1_ECX, 26 },
+    { X86_FW_D_1_EAX, 3, X86_FW_1_ECX, 26 },
+    { X86_FW_1_ECX, 28, X86_FW_1_ECX, 26 },
+    { X86_FW_7_0_ECX, 3, X86_FW_1_ECX, 26 },
+    { X86_FW_1_ECX, 12, X86_FW_1_ECX, 28 },
+    { X86_FW_1_ECX, 29, X86_FW_1_ECX, 28 },
+    { X86_FW_7_0_EBX, 5, X86_FW_1_ECX, 28 },
+    { X86_FW_7_0_ECX, 16, X86_FW_8000_0001_EDX, 29 },
+    { X86_FW_1_EDX, 26, X86_FW_1_EDX, 25 },
+    { X86_FW_1_ECX, 0, X86_FW_1_EDX, 26 },
     { X86_FW_1_ECX, 17, X86_FW_8000_0001_EDX, 29 },
 };
 
@@ -172,10 +195,20 @@ char **x86_feature_names(const uint64_t words[X86_FW_COUNT])
 void x86_config_init(X86CpuConfig *c)
 {
     *c = (X86CpuConfig){
-        .level = UINT32_MAX, .xlevel = UINT32_MAX, .xlevel2 = UINT32_MAX,
-        .l3_cache = true, .cpuid_0xb = true, .full_auto_level = true, .tcg_cpuid = true,
-        .vendor_cpuid_only = true, .check = true, .apic_id = UINT32_MAX,
-        .threads = 1, .cores = 1, .modules = 1, .dies = 1,
+        .level = UINT32_MAX,
+        .xlevel = UINT32_MAX,
+        .xlevel2 = UINT32_MAX,
+        .l3_cache = true,
+        .cpuid_0xb = true,
+        .full_auto_level = true,
+        .tcg_cpuid = true,
+        .vendor_cpuid_only = true,
+        .check = true,
+        .apic_id = UINT32_MAX,
+        .threads = 1,
+        .cores = 1,
+        .modules = 1,
+        .dies = 1,
     };
     strcpy(c->vendor, "AuthenticAMD");
 }

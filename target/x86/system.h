@@ -69,7 +69,10 @@
 #define X86_SHADOW_MOVSS 2 /* also holds off debug traps */
 
 /* Address spaces of a CPU (CpuState.as). */
-enum { X86_AS_NORMAL, X86_AS_SMM };
+enum {
+    X86_AS_NORMAL,
+    X86_AS_SMM
+};
 
 struct X86Cpu;
 
@@ -114,7 +117,12 @@ static inline G_NORETURN void x86_gp(struct X86Cpu *cpu, uint32_t error)
 {
     x86_raise_err(cpu, EXCP_GP, error);
 }
-enum X86IntKind { X86_INT_HW, X86_INT_EXCP, X86_INT_SOFT, X86_INT_ICEBP };
+enum X86IntKind {
+    X86_INT_HW,
+    X86_INT_EXCP,
+    X86_INT_SOFT,
+    X86_INT_ICEBP
+};
 /* Enters the handler of @vector now: state must be precise, rip is what is pushed. */
 void x86_deliver(struct X86Cpu *cpu, int vector, enum X86IntKind kind, bool has_error,
                  uint32_t error);
@@ -141,7 +149,9 @@ static inline uint32_t x86_desc_limit(X86Desc d)
 #define X86_DESC_ATTR 0x00f0ff00u
 static inline X86Seg x86_desc_seg(uint16_t sel, X86Desc d)
 {
-    return (X86Seg){ .sel = sel, .attr = d.hi & X86_DESC_ATTR, .limit = x86_desc_limit(d),
+    return (X86Seg){ .sel = sel,
+                     .attr = d.hi & X86_DESC_ATTR,
+                     .limit = x86_desc_limit(d),
                      .base = x86_desc_base(d) };
 }
 static inline unsigned x86_desc_dpl(X86Desc d)
@@ -151,7 +161,12 @@ static inline unsigned x86_desc_dpl(X86Desc d)
 void x86_load_seg(struct X86Cpu *cpu, unsigned reg, uint16_t sel);
 void x86_load_seg_real(struct X86Cpu *cpu, unsigned reg, uint16_t sel);
 void x86_load_ldt(struct X86Cpu *cpu, uint16_t sel, int fault);
-enum X86TaskCause { X86_TASK_JMP, X86_TASK_CALL, X86_TASK_INT, X86_TASK_IRET };
+enum X86TaskCause {
+    X86_TASK_JMP,
+    X86_TASK_CALL,
+    X86_TASK_INT,
+    X86_TASK_IRET
+};
 /* Switches to the task of the TSS @sel (checked by the caller to be one); rip is what the old task
    resumes at. Pushes @error when @has_error. */
 void x86_task_switch(struct X86Cpu *cpu, uint16_t sel, X86Desc d, uint64_t where,

@@ -32,9 +32,9 @@ typedef struct {
     uint8_t revision, prog_if;
     uint8_t interrupt_pin; /* 1..4 = INTA..INTD, 0 none (may also be written in realize) */
     bool is_bridge;
-    bool express;          /* has a PCIe capability and 4 KiB of configuration space */
-    bool may_be_express;   /* 4 KiB when plugged below a PCIe port (virtio); see pci_device_express */
-    const char *romfile;   /* default option ROM; silently absent when the file is not there */
+    bool express;        /* has a PCIe capability and 4 KiB of configuration space */
+    bool may_be_express; /* 4 KiB when plugged below a PCIe port (virtio); see pci_device_express */
+    const char *romfile; /* default option ROM; silently absent when the file is not there */
     /* Called with identification and masks set up; the device adds capabilities and BARs. */
     bool (*realize)(PciDevice *dev, GError **error);
     void (*unrealize)(PciDevice *dev);
@@ -48,14 +48,14 @@ bool pci_device_realize(Device *dev, GError **error);
 void pci_device_unrealize(Device *dev);
 void pci_device_reset(Device *dev, ResetKind kind);
 bool pci_device_unplug_request(Device *dev, GError **error);
-#define PCI_DEVICE_BASE                                                                            \
-    .bus_type = "PCI", .realize = pci_device_realize, .unrealize = pci_device_unrealize,           \
+#define PCI_DEVICE_BASE                                                                  \
+    .bus_type = "PCI", .realize = pci_device_realize, .unrealize = pci_device_unrealize, \
     .reset = pci_device_reset, .unplug_request = pci_device_unplug_request
 
 typedef struct {
-    MemoryRegion *mr;  /* NULL: not there */
+    MemoryRegion *mr;    /* NULL: not there */
     uint64_t size, addr; /* addr: where it is mapped, PCI_BAR_UNMAPPED if nowhere */
-    uint8_t flags;     /* PCI_BAR_* */
+    uint8_t flags;       /* PCI_BAR_* */
     MemoryRegion *space; /* the container it is mapped in */
 } PciBar;
 #define PCI_BAR_UNMAPPED UINT64_MAX
@@ -68,9 +68,9 @@ typedef struct {
 struct PciDevice {
     Device dev; /* first */
     /* properties */
-    int32_t devfn;      /* -1 until plugged */
+    int32_t devfn; /* -1 until plugged */
     char *romfile;
-    int32_t rombar;     /* 0: no ROM BAR */
+    int32_t rombar; /* 0: no ROM BAR */
     uint32_t romsize;
     bool multifunction;
     /* configuration space; config_size bytes each */
@@ -210,10 +210,10 @@ struct PciBus {
     void (*set_irq)(void *opaque, int n, int level); /* root buses */
     void *irq_opaque;
     int n_irqs;
-    int32_t irq_count[32];  /* how many devices hold each input */
+    int32_t irq_count[32];   /* how many devices hold each input */
     uint32_t slots_reserved; /* bit n: automatic assignment skips slot n */
     bool express;
-    bool single_slot;       /* below a PCIe port: slot 0 only */
+    bool single_slot; /* below a PCIe port: slot 0 only */
 };
 #define PCI_BUS(obj_) ((PciBus *)(obj_))
 
@@ -242,7 +242,7 @@ void pci_bus_refresh_irqs(PciBus *bus);
 struct PciHost {
     Device dev; /* first */
     PciBus *bus;
-    uint32_t config_reg;     /* last value written to cf8 */
+    uint32_t config_reg; /* last value written to cf8 */
     MemoryRegion conf_mr, data_mr, ecam_mr;
     uint64_t ecam_base, ecam_size;
     bool ecam_mapped;
@@ -258,9 +258,9 @@ void pci_host_register_sections(PciHost *host);
 /* Firmware's work for a boot without firmware: numbers buses, sizes and assigns BARs and bridge
    windows, writes interrupt lines, enables decoding. */
 typedef struct {
-    uint64_t io_base, io_limit;       /* inclusive limits */
-    uint64_t mem_base, mem_limit;     /* 32-bit window */
-    uint64_t mem64_base, mem64_limit; /* 0,0: no window above 4 GiB */
+    uint64_t io_base, io_limit;               /* inclusive limits */
+    uint64_t mem_base, mem_limit;             /* 32-bit window */
+    uint64_t mem64_base, mem64_limit;         /* 0,0: no window above 4 GiB */
     int (*irq_line)(void *opaque, int input); /* root bus input -> value of Interrupt Line */
     void *opaque;
 } PciAssignWindows;

@@ -77,16 +77,16 @@ enum {
     PCI_EXT_CAP_ID_ARI = 0x000e,
     PCI_EXT_CAP_ID_ATS = 0x000f,
 };
-#define PCI_CONFIG_SIZE      256
-#define PCIE_CONFIG_SIZE     4096
-#define PCI_CONFIG_HEADER    0x40
-#define PCI_NUM_BARS         7
-#define PCI_ROM_SLOT         6
-#define PCI_DEVFN_MAX        256
-#define PCI_SLOT(devfn)      (((devfn) >> 3) & 0x1f)
-#define PCI_FUNC(devfn)      ((devfn)&7)
-#define PCI_DEVFN(slot, fn)  ((((slot)&0x1f) << 3) | ((fn)&7))
-#define PCI_INTX_PINS        4
+#define PCI_CONFIG_SIZE     256
+#define PCIE_CONFIG_SIZE    4096
+#define PCI_CONFIG_HEADER   0x40
+#define PCI_NUM_BARS        7
+#define PCI_ROM_SLOT        6
+#define PCI_DEVFN_MAX       256
+#define PCI_SLOT(devfn)     (((devfn) >> 3) & 0x1f)
+#define PCI_FUNC(devfn)     ((devfn)&7)
+#define PCI_DEVFN(slot, fn) ((((slot)&0x1f) << 3) | ((fn)&7))
+#define PCI_INTX_PINS       4
 
 /* PCI Express capability: offsets in it, port types */
 enum {
@@ -120,16 +120,16 @@ enum {
     PCI_EXP_TYPE_RC_ENDPOINT = 9,
 };
 /* slot control and status */
-#define PCI_EXP_SLT_ABP 0x0001 /* attention button pressed */
-#define PCI_EXP_SLT_PDC 0x0008 /* presence detect changed */
-#define PCI_EXP_SLT_CC  0x0010 /* command completed */
-#define PCI_EXP_SLTCTL_HPIE 0x0020
-#define PCI_EXP_SLTCTL_PIC  0x0300
-#define PCI_EXP_SLTCTL_PCC  0x0400
-#define PCI_EXP_SLTCTL_EIC  0x0800
+#define PCI_EXP_SLT_ABP       0x0001 /* attention button pressed */
+#define PCI_EXP_SLT_PDC       0x0008 /* presence detect changed */
+#define PCI_EXP_SLT_CC        0x0010 /* command completed */
+#define PCI_EXP_SLTCTL_HPIE   0x0020
+#define PCI_EXP_SLTCTL_PIC    0x0300
+#define PCI_EXP_SLTCTL_PCC    0x0400
+#define PCI_EXP_SLTCTL_EIC    0x0800
 #define PCI_EXP_SLTCTL_DLLSCE 0x1000
-#define PCI_EXP_SLTSTA_PDS  0x0040
-#define PCI_EXP_SLT_DLLSC 0x0100
+#define PCI_EXP_SLTSTA_PDS    0x0040
+#define PCI_EXP_SLT_DLLSC     0x0100
 
 /* classes (base << 8 | sub) */
 enum {

@@ -57,8 +57,8 @@ typedef enum {
 } X86FeatureWord;
 
 typedef struct X86CpuConfig {
-    uint64_t words[X86_FW_COUNT];    /* requested, then (finished) offered */
-    uint64_t filtered[X86_FW_COUNT]; /* requested but taken away */
+    uint64_t words[X86_FW_COUNT];                           /* requested, then (finished) offered */
+    uint64_t filtered[X86_FW_COUNT];                        /* requested but taken away */
     uint64_t user_on[X86_FW_COUNT], user_off[X86_FW_COUNT]; /* by a property, not by the model */
     uint32_t level, xlevel, xlevel2; /* UINT32_MAX: from min_* and features */
     uint32_t min_level, min_xlevel, min_xlevel2;
@@ -77,9 +77,9 @@ typedef struct X86CpuConfig {
 
 typedef struct X86Model {
     const char *name;
-    const char *alias_of; /* an unversioned or historical name of another model; rest is unused */
-    const char *base;     /* model whose features come first; NULL: none */
-    const char *features; /* blank-separated; "-x" removes */
+    const char *alias_of;   /* an unversioned or historical name of another model; rest is unused */
+    const char *base;       /* model whose features come first; NULL: none */
+    const char *features;   /* blank-separated; "-x" removes */
     uint32_t level, xlevel; /* 0: as base */
     const char *vendor, *model_id; /* NULL: as base */
     int family, model, stepping;   /* -1: as base */
@@ -145,21 +145,21 @@ uint32_t x86_apic_id(const X86ApicIdLayout *l, unsigned package, unsigned die, u
 unsigned x86_phys_bits(const X86CpuConfig *c);
 
 /* Bits of common interest. */
-#define X86_HAS(c, W, bit) x86_has((c), X86_FW_##W, (bit))
-#define X86_FEAT_TSC(c)        X86_HAS(c, 1_EDX, 4)
-#define X86_FEAT_PSE(c)        X86_HAS(c, 1_EDX, 3)
-#define X86_FEAT_PAE(c)        X86_HAS(c, 1_EDX, 6)
-#define X86_FEAT_PGE(c)        X86_HAS(c, 1_EDX, 13)
-#define X86_FEAT_PSE36(c)      X86_HAS(c, 1_EDX, 17)
-#define X86_FEAT_LM(c)         X86_HAS(c, 8000_0001_EDX, 29)
-#define X86_FEAT_NX(c)         X86_HAS(c, 8000_0001_EDX, 20)
-#define X86_FEAT_SYSCALL(c)    X86_HAS(c, 8000_0001_EDX, 11)
-#define X86_FEAT_FFXSR(c)      X86_HAS(c, 8000_0001_EDX, 25)
-#define X86_FEAT_PDPE1GB(c)    X86_HAS(c, 8000_0001_EDX, 26)
-#define X86_FEAT_LA57(c)       X86_HAS(c, 7_0_ECX, 16)
-#define X86_FEAT_PKU(c)        X86_HAS(c, 7_0_ECX, 3)
-#define X86_FEAT_PCID(c)       X86_HAS(c, 1_ECX, 17)
-#define X86_FEAT_X2APIC(c)     X86_HAS(c, 1_ECX, 21)
-#define X86_FEAT_TSCDL(c)      X86_HAS(c, 1_ECX, 24)
-#define X86_FEAT_XSAVE(c)      X86_HAS(c, 1_ECX, 26)
-#define X86_FEAT_AVX(c)        X86_HAS(c, 1_ECX, 28)
+#define X86_HAS(c, W, bit)  x86_has((c), X86_FW_##W, (bit))
+#define X86_FEAT_TSC(c)     X86_HAS(c, 1_EDX, 4)
+#define X86_FEAT_PSE(c)     X86_HAS(c, 1_EDX, 3)
+#define X86_FEAT_PAE(c)     X86_HAS(c, 1_EDX, 6)
+#define X86_FEAT_PGE(c)     X86_HAS(c, 1_EDX, 13)
+#define X86_FEAT_PSE36(c)   X86_HAS(c, 1_EDX, 17)
+#define X86_FEAT_LM(c)      X86_HAS(c, 8000_0001_EDX, 29)
+#define X86_FEAT_NX(c)      X86_HAS(c, 8000_0001_EDX, 20)
+#define X86_FEAT_SYSCALL(c) X86_HAS(c, 8000_0001_EDX, 11)
+#define X86_FEAT_FFXSR(c)   X86_HAS(c, 8000_0001_EDX, 25)
+#define X86_FEAT_PDPE1GB(c) X86_HAS(c, 8000_0001_EDX, 26)
+#define X86_FEAT_LA57(c)    X86_HAS(c, 7_0_ECX, 16)
+#define X86_FEAT_PKU(c)     X86_HAS(c, 7_0_ECX, 3)
+#define X86_FEAT_PCID(c)    X86_HAS(c, 1_ECX, 17)
+#define X86_FEAT_X2APIC(c)  X86_HAS(c, 1_ECX, 21)
+#define X86_FEAT_TSCDL(c)   X86_HAS(c, 1_ECX, 24)
+#define X86_FEAT_XSAVE(c)   X86_HAS(c, 1_ECX, 26)
+#define X86_FEAT_AVX(c)     X86_HAS(c, 1_ECX, 28)

@@ -12,37 +12,37 @@
 #include <stdint.h>
 
 enum {
-    MODE_CPL = 3u,             /* current privilege level */
-    MODE_PE = 1u << 2,         /* CR0.PE */
-    MODE_VM86 = 1u << 3,       /* EFLAGS.VM (only with PE); CPL is 3 */
-    MODE_LMA = 1u << 4,        /* EFER.LMA */
-    MODE_CS64 = 1u << 5,       /* LMA and CS.L: 64-bit code */
-    MODE_CS32 = 1u << 6,       /* CS.D (never with CS64) */
-    MODE_SS32 = 1u << 7,       /* SS.B: ESP, not SP (64-bit code: RSP, bit clear) */
-    MODE_ADDSEG = 1u << 8,     /* DS, ES or SS has a base that is not 0 (never in 64-bit code) */
-    MODE_TF = 1u << 9,         /* EFLAGS.TF: one instruction, then the single-step trap */
-    MODE_SHADOW = 1u << 10,    /* interrupts held off for one instruction (STI, MOV SS) */
-    MODE_RF = 1u << 11,        /* EFLAGS.RF is set: one instruction, which clears it */
-    MODE_EM = 1u << 12,        /* CR0.EM */
-    MODE_MP = 1u << 13,        /* CR0.MP */
-    MODE_TS = 1u << 14,        /* CR0.TS */
-    MODE_OSFXSR = 1u << 15,    /* CR4.OSFXSR */
-    MODE_AVX = 1u << 16,       /* CR4.OSXSAVE and XCR0 has SSE and AVX state */
-    MODE_OSXSAVE = 1u << 17,   /* CR4.OSXSAVE */
-    MODE_SMM = 1u << 18,       /* in system management mode */
-    MODE_IOPL_OK = 1u << 19,   /* CPL <= IOPL, or no protection: CLI, STI, IN, OUT need no helper */
-    MODE_NOSMAP = 1u << 20,    /* supervisor code with EFLAGS.AC set under CR4.SMAP */
-    MODE_DEBUG = 1u << 21,     /* an instruction breakpoint is enabled in DR7 */
-    MODE_UMIP = 1u << 22,      /* CR4.UMIP */
-    MODE_SEGCHECK = 1u << 23,  /* some data segment is not flat, writable and 4 GiB: check limits */
-    MODE_ALIGN = 1u << 24,     /* CPL 3, CR0.AM and EFLAGS.AC: unaligned data access is #AC */
+    MODE_CPL = 3u,            /* current privilege level */
+    MODE_PE = 1u << 2,        /* CR0.PE */
+    MODE_VM86 = 1u << 3,      /* EFLAGS.VM (only with PE); CPL is 3 */
+    MODE_LMA = 1u << 4,       /* EFER.LMA */
+    MODE_CS64 = 1u << 5,      /* LMA and CS.L: 64-bit code */
+    MODE_CS32 = 1u << 6,      /* CS.D (never with CS64) */
+    MODE_SS32 = 1u << 7,      /* SS.B: ESP, not SP (64-bit code: RSP, bit clear) */
+    MODE_ADDSEG = 1u << 8,    /* DS, ES or SS has a base that is not 0 (never in 64-bit code) */
+    MODE_TF = 1u << 9,        /* EFLAGS.TF: one instruction, then the single-step trap */
+    MODE_SHADOW = 1u << 10,   /* interrupts held off for one instruction (STI, MOV SS) */
+    MODE_RF = 1u << 11,       /* EFLAGS.RF is set: one instruction, which clears it */
+    MODE_EM = 1u << 12,       /* CR0.EM */
+    MODE_MP = 1u << 13,       /* CR0.MP */
+    MODE_TS = 1u << 14,       /* CR0.TS */
+    MODE_OSFXSR = 1u << 15,   /* CR4.OSFXSR */
+    MODE_AVX = 1u << 16,      /* CR4.OSXSAVE and XCR0 has SSE and AVX state */
+    MODE_OSXSAVE = 1u << 17,  /* CR4.OSXSAVE */
+    MODE_SMM = 1u << 18,      /* in system management mode */
+    MODE_IOPL_OK = 1u << 19,  /* CPL <= IOPL, or no protection: CLI, STI, IN, OUT need no helper */
+    MODE_NOSMAP = 1u << 20,   /* supervisor code with EFLAGS.AC set under CR4.SMAP */
+    MODE_DEBUG = 1u << 21,    /* an instruction breakpoint is enabled in DR7 */
+    MODE_UMIP = 1u << 22,     /* CR4.UMIP */
+    MODE_SEGCHECK = 1u << 23, /* some data segment is not flat, writable and 4 GiB: check limits */
+    MODE_ALIGN = 1u << 24,    /* CPL 3, CR0.AM and EFLAGS.AC: unaligned data access is #AC */
 };
 
 /* How an access is checked by the MMU; the mmu index of loads and stores. */
 enum {
-    X86_MMU_KERNEL = 0,     /* supervisor; SMAP enforced when CR4.SMAP; all implicit accesses */
-    X86_MMU_USER = 1,       /* CPL 3 */
-    X86_MMU_KERNEL_AC = 2,  /* explicit supervisor access with SMAP lifted by EFLAGS.AC */
+    X86_MMU_KERNEL = 0,    /* supervisor; SMAP enforced when CR4.SMAP; all implicit accesses */
+    X86_MMU_USER = 1,      /* CPL 3 */
+    X86_MMU_KERNEL_AC = 2, /* explicit supervisor access with SMAP lifted by EFLAGS.AC */
     X86_MMU_COUNT = 3,
 };
 
@@ -53,9 +53,9 @@ static inline unsigned mode_cpl(uint32_t mode)
 /* The mmu index of an explicit data access (and of instruction fetch). */
 static inline unsigned mode_mmu(uint32_t mode)
 {
-    return (mode & MODE_CPL) == 3  ? X86_MMU_USER
-           : mode & MODE_NOSMAP ? X86_MMU_KERNEL_AC
-                                : X86_MMU_KERNEL;
+    return (mode & MODE_CPL) == 3 ? X86_MMU_USER
+           : mode & MODE_NOSMAP   ? X86_MMU_KERNEL_AC
+                                  : X86_MMU_KERNEL;
 }
 static inline bool mode_protected(uint32_t mode) /* protected mode or long mode, not vm86 */
 {

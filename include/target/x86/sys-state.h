@@ -6,7 +6,7 @@
 #include "target/x86/apic-ops.h"
 #include "target/x86/features.h"
 
-#define X86_MCE_BANKS 10
+#define X86_MCE_BANKS     10
 #define X86_EXCP_SHUTDOWN (-2)
 
 typedef struct X86Sys {
@@ -20,10 +20,10 @@ typedef struct X86Sys {
     uint64_t a20_mask; /* all ones, or without bit 20 */
     uint64_t pdpte[4]; /* PAE: loaded by MOV CR3 */
     bool smm, smm_was_nmi_blocked;
-    bool nmi_blocked;  /* from NMI delivery to IRET */
+    bool nmi_blocked; /* from NMI delivery to IRET */
     uint32_t smbase, smi_count;
     bool bsp;
-    int delivering;    /* vector whose delivery is under way, -1: none */
+    int delivering; /* vector whose delivery is under way, -1: none */
     bool delivering_df;
     bool step_armed;
     uint32_t dr6_pending; /* bits for the #DB being raised */
@@ -46,4 +46,3 @@ typedef struct X86Sys {
     uint64_t poll_control; /* travels in the stream, means nothing here */
     bool tlb_pcid_used;
 } X86Sys;
-
