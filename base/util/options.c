@@ -123,7 +123,27 @@ static char *take_value(const char **at)
     return g_string_free(out, FALSE);
 }
 
+/* "hostfwd" becomes "hostfwd.2" when two came before. */
+static char *list_key(const Node *root, char *key, const char *const *lists)
+{
+    char *numbered = key;
+
+    if (lists && g_strv_contains(lists, key)) {
+        const Node *list = g_hash_table_lookup(root->below, key);
+
+        numbered = g_strdup_printf("%s.%u", key, list && list->keys ? list->keys->len : 0);
+        g_free(key);
+    }
+    return numbered;
+}
+
 GVariant *options_parse(const char *text, const char *implied_key, GError **error)
+{
+    return options_parse_lists(text, implied_key, NULL, error);
+}
+
+GVariant *options_parse_lists(const char *text, const char *implied_key, const char *const *lists,
+                              GError **error)
 {
     g_autoptr(Node) root = node_new_dict();
     const char *p = text;
@@ -153,6 +173,7 @@ GVariant *options_parse(const char *text, const char *implied_key, GError **erro
                         "invalid parameter '%.*s' (1 to %d bytes)", KEY_MAX, key, KEY_MAX);
             return NULL;
         }
+        key = list_key(root, key, lists);
         if (!node_set(root, key, take_value(&p), error)) {
             return NULL;
         }

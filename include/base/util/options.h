@@ -21,6 +21,11 @@
  */
 GVariant *options_parse(const char *text, const char *implied_key, GError **error);
 
+/* The same, but each "key=value" whose key is in the NULL-terminated @lists adds an element to the
+   list of that name. */
+GVariant *options_parse_lists(const char *text, const char *implied_key, const char *const *lists,
+                              GError **error);
+
 /* Floating copy of @dict (an a{sv}) with @key replaced or added; @value NULL removes it. */
 GVariant *options_with(GVariant *dict, const char *key, GVariant *value);
 
