@@ -63,7 +63,8 @@ int socket_address_connect(const SocketAddress *addr, int timeout_ms, GError **e
 
 /*
  * Connect in a helper thread; done() then runs in context with the descriptor (owned by it), or -1
- * and an error that it borrows. After cancel, done() is not called.
+ * and an error that it borrows. socket_connect_cancel() releases the handle, before or after that;
+ * done() is not called after it. Start, done and cancel are all in the context's thread.
  */
 typedef struct SocketConnect SocketConnect;
 typedef void (*SocketConnectDone)(int fd, const GError *error, void *opaque);
