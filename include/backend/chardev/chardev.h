@@ -16,6 +16,7 @@
 #ifndef FERRY_BACKEND_CHARDEV_CHARDEV_H
 #define FERRY_BACKEND_CHARDEV_CHARDEV_H
 
+
 #include <glib.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -66,7 +67,7 @@ typedef struct ChardevConfig {
     bool signal;     /* stdio: C-c raises SIGINT instead of reaching the guest */
     uint64_t size;   /* ringbuf: bytes, a power of two; 0 = 65536 */
     SocketAddress *addr; /* socket */
-    bool server;         /* socket: listen (default in QMP; off in option strings) */
+    bool server;         /* socket: listen (QMP's default is true, that of option strings false) */
     bool wait;           /* socket server: block until the first client came */
     bool nodelay;
     uint32_t reconnect_ms; /* socket client: try again after this time; 0 = never */
@@ -96,6 +97,8 @@ ChardevConfig *chardev_config_parse_legacy(const char *id, const char *text, boo
 /* The set (vm->chardevs) owns the chardevs. fdsets is borrowed (may be NULL: then /dev/fdset/N is refused). */
 Chardevs *chardevs_new(FdSets *fdsets);
 void chardevs_free(Chardevs *chardevs);
+/* What C-a x on a mux does (the composition root ends the program). */
+void chardevs_on_quit(Chardevs *chardevs, void (*quit)(void *opaque), void *opaque);
 /* Open and add. The pointer is borrowed from the set. */
 Chardev *chardevs_add(Chardevs *chardevs, const ChardevConfig *config, GError **error);
 /* NULL when unknown. */
