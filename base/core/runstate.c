@@ -60,10 +60,10 @@ static const uint32_t edges[RUN_STATE_COUNT] = {
     [RUN_STATE_INTERNAL_ERROR] = S(PAUSED) | S(FINISH_MIGRATE) | S(PRELAUNCH),
     [RUN_STATE_IO_ERROR] = S(PAUSED) | S(FINISH_MIGRATE) | S(PRELAUNCH),
     [RUN_STATE_PAUSED] = S(FINISH_MIGRATE) | S(POSTMIGRATE) | S(PRELAUNCH) | S(RESTORE_VM) |
-                         S(SAVE_VM) | S(SUSPENDED) | S(COLO),
+                         S(SAVE_VM) | S(SUSPENDED) | S(COLO) | S(SHUTDOWN),
     [RUN_STATE_POSTMIGRATE] = S(FINISH_MIGRATE) | S(PRELAUNCH) | S(PAUSED),
     [RUN_STATE_PRELAUNCH] = S(INMIGRATE) | S(FINISH_MIGRATE) | S(SUSPENDED) | S(PAUSED) |
-                            S(SAVE_VM) | S(RESTORE_VM) | S(POSTMIGRATE),
+                            S(SAVE_VM) | S(RESTORE_VM) | S(POSTMIGRATE) | S(SHUTDOWN),
     [RUN_STATE_FINISH_MIGRATE] = ALL_STOPPED & ~S(INMIGRATE),
     [RUN_STATE_RESTORE_VM] = S(PRELAUNCH) | S(SUSPENDED) | S(PAUSED),
     [RUN_STATE_SAVE_VM] = ALL_STOPPED & ~S(INMIGRATE),
@@ -325,7 +325,9 @@ static void do_shutdown(Vm *vm, ShutdownCause cause)
         stop_or_warn(vm, RUN_STATE_SHUTDOWN);
         return;
     }
-    stop_or_warn(vm, RUN_STATE_SHUTDOWN);
+    if (run_state_running(vm)) { /* a stopped VM ends in the state that it is in */
+        stop_or_warn(vm, RUN_STATE_SHUTDOWN);
+    }
     run->exit_code = run->shutdown_code;
     loop_quit(vm);
 }

@@ -225,6 +225,33 @@ void device_unrealize(Device *dev)
     object_unparent(&dev->obj);
 }
 
+/* Devices that sit on no bus (CPUs, board logic) are realized children of the tree. */
+static void unrealize_below(Object *obj)
+{
+    for (guint i = obj->children ? obj->children->len : 0; i-- > 0;) {
+        if (i < obj->children->len) {
+            unrealize_below(g_ptr_array_index(obj->children, i));
+        }
+    }
+    if (object_is_a(obj, "device") && !object_is_a(obj, "machine")) {
+        device_unrealize(DEVICE(obj));
+    }
+}
+
+void device_unrealize_all(Vm *vm)
+{
+    Bus *root = bus_root(vm);
+    while (root->devices->len) {
+        device_unrealize(g_ptr_array_index(root->devices, root->devices->len - 1));
+    }
+    Object *machine = object_child(vm->root, "machine");
+    if (machine) {
+        unrealize_below(machine);
+        vm->machine = NULL;
+        object_unparent(machine);
+    }
+}
+
 void device_reset(Device *dev, ResetKind kind)
 {
     if (device_ops(dev)->reset) {

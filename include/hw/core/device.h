@@ -125,6 +125,8 @@ bool device_realize(Device *dev, Bus *bus, const char *name, GError **error);
 /* For boards: new + realize, or an error. Borrowed (the tree owns it). */
 Device *device_create(Vm *vm, const char *type, Bus *bus, const char *name, GError **error);
 void device_unrealize(Device *dev);
+/* Every device below the root bus, last plugged first, then the machine itself is dropped. */
+void device_unrealize_all(Vm *vm);
 /* A user's device (-device, device_add). @props: a{sv} with "driver", "id", "bus", rest are
    properties. NULL + error. Borrowed. */
 Device *device_add_user(Vm *vm, GVariant *props, bool hotplug, GError **error);
