@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Writing ACPI machine language (ACPI 6.4, chapter 20) and tables.
+ *
+ * An Aml is a growing byte string; a construct with a package length is opened, its contents are
+ * written, and closing it puts the length in. Nesting is at most AML_DEPTH.
+ */
+#pragma once
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define AML_DEPTH 16
+
+typedef struct {
+    GByteArray *buf;
+    guint marks[AML_DEPTH];
+    int depth;
+} Aml;
+
+void aml_init(Aml *a);
+void aml_clear(Aml *a);
+
+/* Names are written with dots and roots as in ASL: "\\_SB.PCI0", "^FOO", "_HID". */
+void aml_name_string(Aml *a, const char *name);
+void aml_int(Aml *a, uint64_t value);
+void aml_str(Aml *a, const char *text);
+void aml_eisaid(Aml *a, const char *id); /* "PNP0A03" */
+void aml_byte(Aml *a, uint8_t op);       /* a bare opcode: AML_LOCAL0, AML_ARG0, AML_ZERO... */
+void aml_bytes(Aml *a, const void *data, size_t len);
+
+void aml_scope(Aml *a, const char *name);
+void aml_device(Aml *a, const char *name);
+void aml_method(Aml *a, const char *name, int args, bool serialized);
+void aml_package(Aml *a, uint8_t elements);
+void aml_if(Aml *a); /* the predicate follows */
+void aml_else(Aml *a);
+void aml_close(Aml *a);
+
+void aml_name(Aml *a, const char *name); /* Name (name, ...) - the object follows */
+void aml_name_int(Aml *a, const char *name, uint64_t value);
+void aml_name_str(Aml *a, const char *name, const char *text);
+void aml_name_eisaid(Aml *a, const char *name, const char *id);
+void aml_buffer(Aml *a, const void *data, size_t len);
+void aml_return(Aml *a); /* the operand follows */
+/* CreateDWordField (source op, index, name) */
+void aml_create_dword_field(Aml *a, uint8_t source_op, unsigned index, const char *name);
+void aml_touuid(Aml *a, const char *uuid);
+
+enum {
+    AML_ZERO = 0x00,
+    AML_ONE = 0x01,
+    AML_LOCAL0 = 0x60,
+    AML_ARG0 = 0x68,
+    AML_ARG1 = 0x69,
+    AML_ARG2 = 0x6a,
+    AML_ARG3 = 0x6b,
+    AML_STORE = 0x70,
+    AML_AND = 0x7b,
+    AML_OR = 0x7d,
+    AML_LAND = 0x90,
+    AML_LOR = 0x91,
+    AML_LNOT = 0x92,
+    AML_LEQUAL = 0x93,
+};
+
+/* ---- resource templates: gather descriptors, then write them as one buffer ---- */
+typedef GByteArray AmlResources;
+AmlResources *aml_res_new(void);
+void aml_res_io(AmlResources *r, uint16_t min, uint16_t max, uint8_t align, uint8_t len);
+void aml_res_irq(AmlResources *r, uint8_t irq);          /* edge, active high, exclusive */
+void aml_res_memory32(AmlResources *r, uint32_t base, uint32_t len, bool writable);
+void aml_res_word_bus(AmlResources *r, uint16_t min, uint16_t max);
+void aml_res_word_io(AmlResources *r, uint16_t min, uint16_t max);
+void aml_res_dword_memory(AmlResources *r, uint32_t min, uint32_t max, bool cacheable);
+void aml_res_qword_memory(AmlResources *r, uint64_t min, uint64_t max, bool cacheable);
+/* Name (name, ResourceTemplate) ; frees @r. */
+void aml_name_resources(Aml *a, const char *name, AmlResources *r);
+
+/* ---- tables ---- */
+/* Starts a table in @blob (8-byte aligned) with a standard header; returns its offset. */
+guint acpi_table_begin(GByteArray *blob, const char *signature, uint8_t revision,
+                       const char *oem_id, const char *oem_table_id);
+/* Fills in length and checksum. */
+void acpi_table_end(GByteArray *blob, guint offset);
+uint8_t acpi_checksum(const uint8_t *data, size_t len);
+/* Little-endian appends. */
+void acpi_u8(GByteArray *b, uint8_t v);
+void acpi_u16(GByteArray *b, uint16_t v);
+void acpi_u32(GByteArray *b, uint32_t v);
+void acpi_u64(GByteArray *b, uint64_t v);
+void acpi_zero(GByteArray *b, size_t n);
+
+/* ---- the script that firmware runs to place tables (etc/table-loader) ---- */
+void acpi_loader_allocate(GByteArray *script, const char *file, uint32_t align, bool fseg);
+void acpi_loader_add_pointer(GByteArray *script, const char *dest_file, const char *src_file,
+                             uint32_t offset, uint8_t size);
+void acpi_loader_add_checksum(GByteArray *script, const char *file, uint32_t offset,
+                              uint32_t start, uint32_t len);
