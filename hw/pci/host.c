@@ -27,6 +27,9 @@ static uint64_t conf_read(void *opaque, uint64_t addr, unsigned size)
 {
     PciHost *host = opaque;
 
+    if (addr == 1 && size == 1 && host->cf9_read) {
+        return host->cf9_read(host->cf9_opaque);
+    }
     /* Only a double word at cf8 is the register; what lies around it belongs to others. */
     return addr == 0 && size == 4 ? host->config_reg : UINT64_MAX;
 }
@@ -37,6 +40,8 @@ static void conf_write(void *opaque, uint64_t addr, uint64_t value, unsigned siz
 
     if (addr == 0 && size == 4) {
         host->config_reg = value;
+    } else if (addr == 1 && size == 1 && host->cf9_write) {
+        host->cf9_write(host->cf9_opaque, value);
     }
 }
 

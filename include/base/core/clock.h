@@ -14,6 +14,7 @@
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/util/units.h"
 
 typedef struct Vm Vm;
 typedef struct Clocks Clocks;
@@ -26,9 +27,6 @@ typedef enum {
     CLOCK_KIND_COUNT
 } ClockKind;
 
-#define NS_PER_SEC  1000000000LL
-#define NS_PER_MS   1000000LL
-#define NS_PER_US   1000LL
 #define TIMER_NEVER INT64_MAX
 
 int64_t clock_now_ns(Vm *vm, ClockKind kind);

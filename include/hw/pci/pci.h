@@ -247,6 +247,10 @@ struct PciHost {
     uint64_t ecam_base, ecam_size;
     bool ecam_mapped;
     Section *host_section, *bus_section;
+    /* Byte accesses to port cf9, which lies in the middle of the address register; may be NULL. */
+    uint8_t (*cf9_read)(void *opaque);
+    void (*cf9_write)(void *opaque, uint8_t value);
+    void *cf9_opaque;
 };
 void pci_host_init_ports(PciHost *host); /* makes conf_mr and data_mr; the board maps them */
 void pci_host_map_ecam(PciHost *host, bool enable, uint64_t base, uint64_t size);

@@ -1,0 +1,596 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ICH9 LPC bridge, 8086:2918 at 00:1f.0 (Intel ICH9 datasheet, chapter 13): places the power
+ * management block and the root complex registers, routes PIRQ A-H to the 8259 and I/O APIC,
+ * APM ports b2/b3 and reset control cf9.
+ *
+ * Routing: devices 25-31 by the DnnIR registers of the root complex block; others (slot + pin) % 4
+ * on PIRQ E-H. PIRQ n drives GSI 16+n and, when its routing register is enabled, that ISA line.
+ */
+#include "base/util/bits.h"
+#include "q35-priv.h"
+
+enum {
+    LPC_PMBASE = 0x40,
+    LPC_ACPI_CNTL = 0x44,
+    LPC_PIRQA = 0x60,
+    LPC_PIRQE = 0x68,
+    LPC_GEN_PMCON_1 = 0xa0,
+    LPC_GEN_PMCON_3 = 0xa4,
+    LPC_RCBA = 0xf0,
+};
+#define ACPI_CNTL_EN   0x80
+#define PIRQ_DISABLE   0x80
+#define RCRB_SIZE      0x4000
+#define APM_ACPI_ON    0x02
+#define APM_ACPI_OFF   0x03
+#define SMI_EN_GBL     0x01
+#define SMI_EN_APMC    0x20
+#define RST_CPU        0x04
+
+/* ---- interrupt routing ---- */
+static int pirq_reg(int n)
+{
+    return n < 4 ? LPC_PIRQA + n : LPC_PIRQE + n - 4;
+}
+
+int ich9_lpc_pirq_to_irq(const Ich9Lpc *lpc, int n)
+{
+    uint8_t reg = pci_get8(&lpc->pci, pirq_reg(n));
+    int irq = reg & 0xf;
+
+    /* 0, 1, 2, 8 and 13 are reserved encodings */
+    return reg & PIRQ_DISABLE || (0x2107 >> irq & 1) ? 0 : irq;
+}
+
+static void isa_lines_update(Ich9Lpc *lpc)
+{
+    uint16_t routed = 0, level = 0;
+
+    for (int n = 0; n < 8; n++) {
+        int irq = ich9_lpc_pirq_to_irq(lpc, n);
+
+        if (irq) {
+            routed |= 1 << irq;
+            level |= (lpc->pirq_level >> n & 1) << irq;
+        }
+    }
+    for (int irq = 0; irq < 16; irq++) {
+        if (routed >> irq & 1 && irq != PC_ACPI_SCI_IRQ) {
+            irq_set(lpc->gsi[irq], level >> irq & 1);
+        }
+    }
+}
+
+static void set_pirq(void *opaque, int n, int level)
+{
+    Ich9Lpc *lpc = opaque;
+
+    lpc->pirq_level = (lpc->pirq_level & ~(1 << n)) | !!level << n;
+    irq_set(lpc->gsi[16 + n], level);
+    isa_lines_update(lpc);
+}
+
+static int map_irq(PciDevice *dev, int pin)
+{
+    static const uint16_t dxxir[32] = {
+        [25] = 0x3150, [26] = 0x314c, [27] = 0x3148, [28] = 0x3146, [29] = 0x3144, [30] = 0x3142,
+        [31] = 0x3140,
+    };
+    int slot = PCI_SLOT(dev->devfn);
+    Ich9Lpc *lpc = pci_device_bus(dev)->irq_opaque;
+
+    if (!dxxir[slot] || !lpc) {
+        return 4 + (slot + pin) % 4;
+    }
+    return ld_le16(lpc->chip_config + dxxir[slot]) >> (4 * pin) & 7;
+}
+
+static void sci_update(void *opaque, int level)
+{
+    Ich9Lpc *lpc = opaque;
+    static const uint8_t lines[8] = { 9, 10, 11, 9, 20, 21, 22, 23 };
+
+    irq_set(lpc->gsi[lines[pci_get8(&lpc->pci, LPC_ACPI_CNTL) & 7]], level);
+}
+
+void ich9_lpc_connect(Ich9Lpc *lpc, PciBus *bus, Irq *const gsi[PC_GSI_COUNT])
+{
+    memcpy(lpc->gsi, gsi, sizeof(lpc->gsi));
+    pci_bus_set_irqs(bus, set_pirq, map_irq, lpc, 8);
+}
+
+/* ---- effects of configuration registers ---- */
+static void rcrb_update(Ich9Lpc *lpc)
+{
+    Vm *vm = device_vm(&lpc->pci.dev);
+    uint32_t rcba = pci_get32(&lpc->pci, LPC_RCBA);
+
+    memory_transaction_begin(vm);
+    memory_region_set_enabled(&lpc->rcrb, rcba & 1);
+    memory_region_set_address(&lpc->rcrb, rcba & ~(uint32_t)(RCRB_SIZE - 1));
+    memory_transaction_commit(vm);
+}
+
+static void pm_update(Ich9Lpc *lpc)
+{
+    ich9_pm_map(&lpc->pm, pci_get8(&lpc->pci, LPC_ACPI_CNTL) & ACPI_CNTL_EN,
+                pci_get32(&lpc->pci, LPC_PMBASE) & 0xff80);
+}
+
+static void lpc_config_write(PciDevice *dev, uint32_t addr, uint32_t value, unsigned len)
+{
+    Ich9Lpc *lpc = (Ich9Lpc *)dev;
+
+    pci_config_default_write(dev, addr, value, len);
+    pm_update(lpc);
+    rcrb_update(lpc);
+    isa_lines_update(lpc);
+}
+
+/* ---- other registers ---- */
+static uint64_t rcrb_read(void *opaque, uint64_t addr, unsigned size)
+{
+    return ld_le(((Ich9Lpc *)opaque)->chip_config + addr, size);
+}
+
+static void rcrb_write(void *opaque, uint64_t addr, uint64_t value, unsigned size)
+{
+    Ich9Lpc *lpc = opaque;
+
+    st_le(lpc->chip_config + addr, size, value);
+}
+
+static uint64_t apm_read(void *opaque, uint64_t addr, unsigned size)
+{
+    Ich9Lpc *lpc = opaque;
+
+    return addr == 0 ? lpc->apmc : lpc->apms;
+}
+
+static void apm_write(void *opaque, uint64_t addr, uint64_t value, unsigned size)
+{
+    Ich9Lpc *lpc = opaque;
+
+    if (addr == 1) {
+        lpc->apms = value;
+        return;
+    }
+    lpc->apmc = value;
+    if (value == APM_ACPI_ON) {
+        ich9_pm_sci_enable(&lpc->pm, true);
+    } else if (value == APM_ACPI_OFF) {
+        ich9_pm_sci_enable(&lpc->pm, false);
+    }
+    if (lpc->raise_smi && lpc->pm.smi_en & SMI_EN_APMC && lpc->pm.smi_en & SMI_EN_GBL) {
+        lpc->raise_smi(lpc->smi_opaque);
+    }
+}
+
+static uint8_t cf9_read(void *opaque)
+{
+    return ((Ich9Lpc *)opaque)->rst_cnt;
+}
+
+static void cf9_write(void *opaque, uint8_t value)
+{
+    Ich9Lpc *lpc = opaque;
+
+    if (value & RST_CPU) {
+        vm_reset_request(device_vm(&lpc->pci.dev), SHUTDOWN_GUEST_RESET);
+        return;
+    }
+    lpc->rst_cnt = value & 0x0a;
+}
+
+static const RegionOps rcrb_ops = {
+    .read = rcrb_read, .write = rcrb_write, .valid = { 1, 4 }, .impl = { 1, 4 },
+};
+static const RegionOps apm_ops = {
+    .read = apm_read, .write = apm_write, .valid = { 1, 2 }, .impl = { 1, 1 },
+};
+
+/* ---- reset, realize ---- */
+static void chip_config_reset(Ich9Lpc *lpc)
+{
+    static const uint16_t regs[] = { 0x3140, 0x3142, 0x3144, 0x3146, 0x3148, 0x314c, 0x3150 };
+
+    memset(lpc->chip_config, 0, sizeof(lpc->chip_config));
+    for (unsigned i = 0; i < G_N_ELEMENTS(regs); i++) {
+        st_le16(lpc->chip_config + regs[i], 0x3210);
+    }
+    /* pins of the internal devices: 1f.2 INTA, 1f.3 INTB; 1d and 1a USB as delivered */
+    st_le32(lpc->chip_config + 0x3100, 0x00042210);
+    st_le32(lpc->chip_config + 0x3108, 0x10004321);
+    st_le32(lpc->chip_config + 0x310c, 0x00214321);
+    st_le32(lpc->chip_config + 0x3110, 0x00000001);
+    st_le32(lpc->chip_config + 0x3410, 0x00000020); /* GCS: no reboot strap */
+}
+
+static void lpc_reset(PciDevice *dev, ResetKind kind)
+{
+    Ich9Lpc *lpc = (Ich9Lpc *)dev;
+
+    for (int n = 0; n < 8; n++) {
+        pci_set8(dev, pirq_reg(n), PIRQ_DISABLE);
+    }
+    pci_set32(dev, LPC_PMBASE, 1);
+    pci_set8(dev, LPC_ACPI_CNTL, 0);
+    pci_set32(dev, LPC_RCBA, 0);
+    pci_set16(dev, LPC_GEN_PMCON_1, 0);
+    pci_set16(dev, LPC_GEN_PMCON_3, 0);
+    chip_config_reset(lpc);
+    lpc->apmc = lpc->apms = lpc->rst_cnt = 0;
+    pm_update(lpc);
+    rcrb_update(lpc);
+    ich9_pm_reset(&lpc->pm);
+}
+
+void ich9_lpc_open_for_direct_boot(Ich9Lpc *lpc)
+{
+    PciDevice *dev = &lpc->pci;
+
+    for (int n = 0; n < 8; n++) {
+        /* shared by two ISA lines, alternating */
+        pci_config_write(dev, pirq_reg(n), n & 2 ? 11 : 10, 1);
+    }
+    pci_config_write(dev, LPC_PMBASE, ICH9_PMBASE | 1, 4);
+    pci_config_write(dev, LPC_ACPI_CNTL, ACPI_CNTL_EN, 1);
+    pci_config_write(dev, LPC_RCBA, ICH9_RCBA | 1, 4);
+}
+
+static bool lpc_realize(PciDevice *dev, GError **error)
+{
+    Ich9Lpc *lpc = (Ich9Lpc *)dev;
+    Vm *vm = device_vm(&dev->dev);
+    PciHost *host = pci_device_bus(dev)->host;
+
+    if (!host) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_NO_BUS,
+                    "ICH9-LPC must be on a root bus");
+        return false;
+    }
+    pci_wmask32(dev, LPC_PMBASE, 0x0000ff80);
+    pci_wmask8(dev, LPC_ACPI_CNTL, 0x87);
+    pci_wmask32(dev, LPC_RCBA, ~(uint32_t)(RCRB_SIZE - 1) | 1);
+    pci_set16(dev, PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    ich9_pm_init(&lpc->pm, &dev->dev, sci_update, lpc);
+    memory_region_init_io(&lpc->rcrb, vm, &dev->dev.obj, &rcrb_ops, lpc, "lpc-rcrb-mmio",
+                          RCRB_SIZE);
+    memory_region_set_enabled(&lpc->rcrb, false);
+    memory_region_add_overlap(memory_system_region(vm), 0, &lpc->rcrb, 1);
+    memory_region_init_io(&lpc->apm_mr, vm, &dev->dev.obj, &apm_ops, lpc, "apm-io", 2);
+    memory_region_add(memory_io_region(vm), 0xb2, &lpc->apm_mr);
+    host->cf9_read = cf9_read;
+    host->cf9_write = cf9_write;
+    host->cf9_opaque = lpc;
+    return true;
+}
+
+static void lpc_unrealize(PciDevice *dev)
+{
+    Ich9Lpc *lpc = (Ich9Lpc *)dev;
+
+    ich9_pm_clear(&lpc->pm);
+    memory_region_clear(&lpc->rcrb);
+    memory_region_clear(&lpc->apm_mr);
+}
+
+/* ---- migrated state ---- */
+typedef struct {
+    uint8_t up_down[8];
+} PcihpSlotSaved;
+
+typedef struct {
+    PciDeviceSaved d;
+    uint8_t apmc, apms;
+    struct Pm {
+        uint16_t pm1_sts, pm1_en, pm1_cnt;
+        int64_t tmr_timer, tmr_overflow;
+        uint8_t gpe_sts[16], gpe_en[16];
+        uint32_t smi_en, smi_sts;
+        uint32_t memhp_selector;
+        uint16_t tco_rld, tco_sts1, tco_sts2, tco_cnt1, tco_cnt2, tco_tmr;
+        uint8_t tco_din, tco_dout, tco_msg1, tco_msg2, tco_wdcnt, tco_sw_irq_gen, tco_timeouts;
+        int64_t tco_timer, tco_expire;
+        uint32_t cpuhp_selector, cpuhp_count;
+        uint8_t cpuhp_command;
+        bool cpuhp_present;
+        uint8_t cpuhp_devs[288 * 10];
+        uint32_t pcihp_select, pcihp_status[512], pcihp_index;
+    } pm;
+    uint8_t chip_config[16384];
+    uint32_t sci_level;
+} LpcSaved;
+typedef struct Pm PmSaved;
+
+static bool always(const void *saved)
+{
+    return true;
+}
+static bool cpuhp_needed(const void *saved)
+{
+    return ((const PmSaved *)saved)->cpuhp_present;
+}
+
+static const Field memhp_fields[] = { F_U32(PmSaved, memhp_selector, .name = "selector"), F_END };
+static const Record memhp_state_record = {
+    .name = "memory hotplug state", .version = 1, .min_version = 1, .size = sizeof(PmSaved),
+    .fields = memhp_fields,
+};
+/* A struct field whose saved form is the enclosing one. */
+#define F_NESTED(name_, rec)                                                                       \
+    { .name = (name_), .kind = FIELD_STRUCT, .offset = 0, .size = sizeof(PmSaved), .record = &(rec) }
+static const Field memhp_sub_fields[] = {
+    F_NESTED("acpi_memory_hotplug", memhp_state_record), F_END,
+};
+static const Record memhp_record = {
+    .name = "ich9_pm/memhp", .version = 1, .min_version = 1, .size = sizeof(PmSaved),
+    .fields = memhp_sub_fields, .needed = always,
+};
+
+static const Field tco_fields[] = {
+    F_U16(PmSaved, tco_rld, .name = "tco.rld"),
+    F_U8(PmSaved, tco_din, .name = "tco.din"),
+    F_U8(PmSaved, tco_dout, .name = "tco.dout"),
+    F_U16(PmSaved, tco_sts1, .name = "tco.sts1"),
+    F_U16(PmSaved, tco_sts2, .name = "tco.sts2"),
+    F_U16(PmSaved, tco_cnt1, .name = "tco.cnt1"),
+    F_U16(PmSaved, tco_cnt2, .name = "tco.cnt2"),
+    F_U8(PmSaved, tco_msg1, .name = "tco.msg1"),
+    F_U8(PmSaved, tco_msg2, .name = "tco.msg2"),
+    F_U8(PmSaved, tco_wdcnt, .name = "tco.wdcnt"),
+    F_U16(PmSaved, tco_tmr, .name = "tco.tmr"),
+    F_U8(PmSaved, tco_sw_irq_gen, .name = "sw_irq_gen"),
+    F_TIMER(PmSaved, tco_timer, .name = "tco_timer"),
+    F_I64(PmSaved, tco_expire, .name = "expire_time"),
+    F_U8(PmSaved, tco_timeouts, .name = "timeouts_no"),
+    F_END,
+};
+static const Record tco_state_record = {
+    .name = "tco io device status", .version = 1, .min_version = 1, .size = sizeof(PmSaved),
+    .fields = tco_fields,
+};
+static const Field tco_sub_fields[] = { F_NESTED("tco_regs", tco_state_record), F_END };
+static const Record tco_record = {
+    .name = "ich9_pm/tco", .version = 1, .min_version = 1, .size = sizeof(PmSaved),
+    .fields = tco_sub_fields, .needed = always,
+};
+
+static const Field cpuhp_dev_fields[] = {
+    { .name = "raw", .kind = FIELD_BUFFER, .offset = 0, .size = 10 }, F_END,
+};
+static const Record cpuhp_dev_record = {
+    .name = "CPU hotplug device state", .version = 1, .min_version = 1, .size = 10,
+    .fields = cpuhp_dev_fields,
+};
+static const Field cpuhp_fields[] = {
+    F_U32(PmSaved, cpuhp_selector, .name = "selector"),
+    F_U8(PmSaved, cpuhp_command, .name = "command"),
+    { .name = "devs", .kind = FIELD_STRUCT, .flags = FIELD_VARRAY,
+      .offset = offsetof(PmSaved, cpuhp_devs), .size = 10, .count = 288,
+      .count_offset = offsetof(PmSaved, cpuhp_count), .record = &cpuhp_dev_record },
+    F_END,
+};
+static const Record cpuhp_state_record = {
+    .name = "CPU hotplug state", .version = 1, .min_version = 1, .size = sizeof(PmSaved),
+    .fields = cpuhp_fields,
+};
+static const Field cpuhp_sub_fields[] = { F_NESTED("cpuhp_state", cpuhp_state_record), F_END };
+static const Record cpuhp_record = {
+    .name = "ich9_pm/cpuhp", .version = 1, .min_version = 1, .size = sizeof(PmSaved),
+    .fields = cpuhp_sub_fields, .needed = cpuhp_needed,
+    .present_offset = offsetof(PmSaved, cpuhp_present), .has_present = true,
+};
+
+static const Field pcihp_slot_fields[] = {
+    { .name = "up", .kind = FIELD_U32, .offset = 0, .size = 4 },
+    { .name = "down", .kind = FIELD_U32, .offset = 4, .size = 4 },
+    F_END,
+};
+static const Record pcihp_slot_record = {
+    .name = "acpi_pcihp_pci_status", .version = 1, .min_version = 1, .size = 8,
+    .fields = pcihp_slot_fields,
+};
+static const Field pcihp_fields[] = {
+    F_U32(PmSaved, pcihp_select, .name = "acpi_pci_hotplug.hotplug_select"),
+    { .name = "acpi_pci_hotplug.acpi_pcihp_pci_status", .kind = FIELD_STRUCT,
+      .offset = offsetof(PmSaved, pcihp_status), .size = 8, .count = 256,
+      .record = &pcihp_slot_record },
+    F_U32(PmSaved, pcihp_index, .name = "acpi_pci_hotplug.acpi_index"),
+    F_END,
+};
+static const Record pcihp_record = {
+    .name = "ich9_pm/pcihp", .version = 1, .min_version = 1, .size = sizeof(PmSaved),
+    .fields = pcihp_fields, .needed = always,
+};
+
+static const Record *const pm_subsections[] = {
+    &memhp_record, &tco_record, &cpuhp_record, &pcihp_record, NULL,
+};
+static const Field pm_fields[] = {
+    F_U16(PmSaved, pm1_sts, .name = "acpi_regs.pm1.evt.sts"),
+    F_U16(PmSaved, pm1_en, .name = "acpi_regs.pm1.evt.en"),
+    F_U16(PmSaved, pm1_cnt, .name = "acpi_regs.pm1.cnt.cnt"),
+    F_TIMER(PmSaved, tmr_timer, .name = "acpi_regs.tmr.timer"),
+    F_I64(PmSaved, tmr_overflow, .name = "acpi_regs.tmr.overflow_time"),
+    F_ARRAY(FIELD_U8, PmSaved, gpe_sts, .name = "acpi_regs.gpe.sts"),
+    F_ARRAY(FIELD_U8, PmSaved, gpe_en, .name = "acpi_regs.gpe.en"),
+    F_U32(PmSaved, smi_en),
+    F_U32(PmSaved, smi_sts),
+    F_END,
+};
+static const Record pm_record = {
+    .name = "ich9_pm", .version = 1, .min_version = 1, .size = sizeof(PmSaved),
+    .fields = pm_fields, .subsections = pm_subsections,
+};
+
+static const Field apm_fields[] = {
+    { .name = "apmc", .kind = FIELD_U8, .offset = offsetof(LpcSaved, apmc), .size = 1 },
+    { .name = "apms", .kind = FIELD_U8, .offset = offsetof(LpcSaved, apms), .size = 1 },
+    F_END,
+};
+static const Record apm_record = {
+    .name = "APM State", .version = 1, .min_version = 1, .size = sizeof(LpcSaved),
+    .fields = apm_fields,
+};
+static const Field lpc_fields[] = {
+    F_PCI_DEVICE(LpcSaved, d),
+    { .name = "apm", .kind = FIELD_STRUCT, .offset = 0, .size = sizeof(LpcSaved),
+      .record = &apm_record },
+    F_STRUCT(LpcSaved, pm, pm_record),
+    F_ARRAY(FIELD_U8, LpcSaved, chip_config),
+    F_U32(LpcSaved, sci_level),
+    F_END,
+};
+static const Record lpc_record = {
+    .name = "ICH9LPC", .version = 1, .min_version = 1, .size = sizeof(LpcSaved),
+    .fields = lpc_fields,
+};
+
+static void tco_save(const uint8_t *r, PmSaved *out)
+{
+    out->tco_rld = ld_le16(r);
+    out->tco_din = r[2];
+    out->tco_dout = r[3];
+    out->tco_sts1 = ld_le16(r + 4);
+    out->tco_sts2 = ld_le16(r + 6);
+    out->tco_cnt1 = ld_le16(r + 8);
+    out->tco_cnt2 = ld_le16(r + 10);
+    out->tco_msg1 = r[12];
+    out->tco_msg2 = r[13];
+    out->tco_wdcnt = r[14];
+    out->tco_sw_irq_gen = r[16];
+    out->tco_tmr = ld_le16(r + 18);
+    out->tco_timer = -1;
+    out->tco_expire = -1;
+}
+
+static void tco_install(uint8_t *r, const PmSaved *in)
+{
+    st_le16(r, in->tco_rld);
+    r[2] = in->tco_din;
+    r[3] = in->tco_dout;
+    st_le16(r + 4, in->tco_sts1);
+    st_le16(r + 6, in->tco_sts2);
+    st_le16(r + 8, in->tco_cnt1);
+    st_le16(r + 10, in->tco_cnt2);
+    r[12] = in->tco_msg1;
+    r[13] = in->tco_msg2;
+    r[14] = in->tco_wdcnt;
+    r[16] = in->tco_sw_irq_gen;
+    st_le16(r + 18, in->tco_tmr);
+}
+
+static void pm_save(Ich9Pm *pm, PmSaved *out)
+{
+    out->pm1_sts = pm->pm1_sts;
+    out->pm1_en = pm->pm1_en;
+    out->pm1_cnt = pm->pm1_cnt;
+    out->tmr_timer = timer_pending(pm->tmr) ? timer_expire_ns(pm->tmr) : -1;
+    out->tmr_overflow = pm->overflow_time;
+    memcpy(out->gpe_sts, pm->gpe_sts, 16);
+    memcpy(out->gpe_en, pm->gpe_en, 16);
+    out->smi_en = pm->smi_en;
+    out->smi_sts = pm->smi_sts;
+    out->memhp_selector = pm->memhp_selector;
+    tco_save(pm->tco, out);
+    out->cpuhp_selector = pm->cpuhp_selector;
+    out->cpuhp_command = pm->cpuhp_command;
+    out->cpuhp_present = pm->cpuhp_present;
+    out->cpuhp_count = pm->cpuhp_count;
+    memcpy(out->cpuhp_devs, pm->cpuhp_devs, sizeof(out->cpuhp_devs));
+    out->pcihp_select = pm->pcihp_select;
+    memcpy(out->pcihp_status, pm->pcihp_status, sizeof(out->pcihp_status));
+    out->pcihp_index = pm->pcihp_index;
+}
+
+static void pm_install(Ich9Pm *pm, const PmSaved *in)
+{
+    pm->pm1_sts = in->pm1_sts;
+    pm->pm1_en = in->pm1_en;
+    pm->pm1_cnt = in->pm1_cnt & ~0x2000;
+    pm->overflow_time = in->tmr_overflow;
+    memcpy(pm->gpe_sts, in->gpe_sts, 16);
+    memcpy(pm->gpe_en, in->gpe_en, 16);
+    pm->smi_en = in->smi_en;
+    pm->smi_sts = in->smi_sts;
+    pm->memhp_selector = in->memhp_selector;
+    tco_install(pm->tco, in);
+    pm->cpuhp_selector = in->cpuhp_selector;
+    pm->cpuhp_command = in->cpuhp_command;
+    pm->cpuhp_present = in->cpuhp_present;
+    memcpy(pm->cpuhp_devs, in->cpuhp_devs, sizeof(in->cpuhp_devs));
+    pm->pcihp_select = in->pcihp_select;
+    memcpy(pm->pcihp_status, in->pcihp_status, sizeof(in->pcihp_status));
+    pm->pcihp_index = in->pcihp_index;
+}
+
+static void lpc_save(void *owner, void *saved)
+{
+    Ich9Lpc *lpc = owner;
+    LpcSaved *out = saved;
+
+    pci_device_save(&lpc->pci, &out->d);
+    out->apmc = lpc->apmc;
+    out->apms = lpc->apms;
+    pm_save(&lpc->pm, &out->pm);
+    memcpy(out->chip_config, lpc->chip_config, sizeof(out->chip_config));
+    out->sci_level = lpc->pm.sci_level;
+}
+
+static bool lpc_check(void *owner, const void *saved, GError **error)
+{
+    const LpcSaved *in = saved;
+
+    /* The timer compares against it in 128 bits; only a sane range may be armed. */
+    if (in->pm.tmr_overflow < 0) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
+                    "ACPI timer overflow time %" G_GINT64_FORMAT " is negative (limit 0)",
+                    in->pm.tmr_overflow);
+        return false;
+    }
+    return pci_device_check(owner, &in->d, error);
+}
+
+static void lpc_install(void *owner, const void *saved)
+{
+    Ich9Lpc *lpc = owner;
+    const LpcSaved *in = saved;
+
+    pci_device_install(&lpc->pci, &in->d);
+    lpc->apmc = in->apmc;
+    lpc->apms = in->apms;
+    pm_install(&lpc->pm, &in->pm);
+    memcpy(lpc->chip_config, in->chip_config, sizeof(in->chip_config));
+    pm_update(lpc);
+    rcrb_update(lpc);
+}
+
+static void lpc_installed(void *owner)
+{
+    ich9_pm_update(&((Ich9Lpc *)owner)->pm);
+}
+
+static const SectionOps lpc_section_ops = {
+    .save = lpc_save, .check = lpc_check, .install = lpc_install, .installed = lpc_installed,
+};
+static const SectionDesc lpc_section = { .record = &lpc_record, .ops = &lpc_section_ops };
+
+static const PciDeviceOps lpc_ops = {
+    .dev = { PCI_DEVICE_BASE, .category = DEVICE_CATEGORY_BRIDGE, .section = &lpc_section },
+    .vendor_id = PCI_VENDOR_INTEL,
+    .device_id = 0x2918,
+    .class_id = PCI_CLASS_BRIDGE_ISA,
+    .revision = 2,
+    .realize = lpc_realize,
+    .unrealize = lpc_unrealize,
+    .reset = lpc_reset,
+    .config_write = lpc_config_write,
+};
+
+const TypeInfo ich9_types[] = {
+    { .name = "ICH9-LPC", .parent = TYPE_PCI_DEVICE, .instance_size = sizeof(Ich9Lpc),
+      .ops = &lpc_ops },
+};
+const size_t ich9_types_count = G_N_ELEMENTS(ich9_types);
