@@ -17,6 +17,7 @@
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/memory/types.h" /* GUEST_PAGE_SIZE */
 #include "exec/ir.h"
 
 typedef struct AddressSpace AddressSpace;
@@ -26,8 +27,6 @@ typedef struct TransCtx TransCtx;     /* exec/translate.h */
 
 typedef uint64_t GuestVirt;
 
-#define GUEST_PAGE_BITS 12
-#define GUEST_PAGE_SIZE 4096u
 #define GUEST_PAGE_MASK (~(uint64_t)(GUEST_PAGE_SIZE - 1))
 #define CPU_MMU_MODES   16
 

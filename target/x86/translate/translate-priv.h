@@ -80,6 +80,10 @@ static inline bool x86_is_mem(const X86Trans *t, unsigned n)
     return t->i->op[n].kind == X86_OPK_MEM;
 }
 
+/* Read-modify-write of operand 0: the address is computed and checked once. */
+IrVal x86_rmw_read(X86Trans *t, IrVal *addr);
+void x86_rmw_write(X86Trans *t, IrVal addr, IrVal v);
+
 /* ---- common.c: addresses ---- */
 /* Offset of the memory operand, cut to the address size (i64). */
 IrVal x86_ea(X86Trans *t);
@@ -110,7 +114,7 @@ void x86_cc_set_eflags(X86Trans *t, IrVal flags); /* i32 with the six bits */
 void x86_cc_unknown(X86Trans *t);                 /* a helper wrote cc_* */
 IrVal x86_cc_all(X86Trans *t);                    /* i32: the six flags; makes them EFLAGS form */
 IrVal x86_cc_peek(X86Trans *t);                   /* the same without changing the form */
-IrVal x86_cc_carry(X86Trans *t, IrType type);     /* 0 or 1 */
+IrVal x86_cf(X86Trans *t, IrType type);           /* 0 or 1 */
 /* Replace the bits of mask by those of v (i32), keep the other flags. */
 void x86_cc_merge(X86Trans *t, uint32_t mask, IrVal v);
 /* Where cond != 0 (any integer type) take the new state, else keep what was; used by shifts. */
