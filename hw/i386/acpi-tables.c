@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ACPI tables of the q35 board (ACPI 6.4, chapter 5): FACS, DSDT, FADT, MADT, HPET, MCFG, WAET,
+ * RSDT, RSDP, with the script that relocates them.
+ *
+ * Interrupt routing in the DSDT mirrors ich9-lpc.c: with the I/O APIC, PIRQ n is GSI 16+n; with the
+ * 8259 it is the line that firmware (or the direct boot) programs, 10 or 11.
+ */
+#include <string.h>
+#include "acpi-tables.h"
+#include "base/util/endian.h"
+#include "hw/acpi/aml.h"
+#include "q35-priv.h"
+
+/* ---- DSDT ---- */
+static int slot_pirq(int slot, int pin)
+{
+    return slot >= 25 ? pin : 4 + (slot + pin) % 4;
+}
+
+static void prt(Aml *a, const char *name, bool apic)
+{
+    aml_name(a, name);
+    aml_package(a, 32 * 4);
+    for (int slot = 0; slot < 32; slot++) {
+        for (int pin = 0; pin < 4; pin++) {
+            int n = slot_pirq(slot, pin);
+
+            aml_package(a, 4);
+            aml_int(a, (uint32_t)slot << 16 | 0xffff);
+            aml_int(a, pin);
+            aml_int(a, 0);
+            aml_int(a, apic ? 16 + n : n & 2 ? 11 : 10);
+            aml_close(a);
+        }
+    }
+    aml_close(a);
+}
+
+/* The operating system may have every PCI Express feature it asks for. */
+static void osc(Aml *a)
+{
+    aml_method(a, "_OSC", 4, false);
+    aml_create_dword_field(a, AML_ARG3, 0, "CDW1");
+    aml_if(a);
+    aml_byte(a, AML_LEQUAL);
+    aml_byte(a, AML_ARG0);
+    aml_touuid(a, "33db4d5b-1ff7-401c-9657-7441c03dd766");
+    aml_create_dword_field(a, AML_ARG3, 4, "CDW2");
+    aml_create_dword_field(a, AML_ARG3, 8, "CDW3");
+    aml_byte(a, AML_AND);
+    aml_name_string(a, "CDW3");
+    aml_int(a, 0x1f);
+    aml_name_string(a, "CDW3");
+    aml_if(a);
+    aml_byte(a, AML_LNOT);
+    aml_byte(a, AML_LEQUAL);
+    aml_byte(a, AML_ARG1);
+    aml_int(a, 1);
+    aml_byte(a, AML_OR);
+    aml_name_string(a, "CDW1");
+    aml_int(a, 0x08);
+    aml_name_string(a, "CDW1");
+    aml_close(a);
+    aml_close(a);
+    aml_else(a);
+    aml_byte(a, AML_OR);
+    aml_name_string(a, "CDW1");
+    aml_int(a, 0x04);
+    aml_name_string(a, "CDW1");
+    aml_close(a);
+    aml_return(a);
+    aml_byte(a, AML_ARG3);
+    aml_close(a);
+}
+
+static void host_resources(Aml *a, const AcpiConfig *c)
+{
+    AmlResources *r = aml_res_new();
+
+    aml_res_word_bus(r, 0, 255);
+    aml_res_io(r, 0xcf8, 0xcf8, 1, 8);
+    aml_res_word_io(r, 0x0000, 0x0cf7);
+    aml_res_word_io(r, 0x0d00, 0xffff);
+    aml_res_dword_memory(r, 0xa0000, 0xbffff, true);
+    if (c->low_ram_top < Q35_ECAM_BASE) {
+        aml_res_dword_memory(r, c->low_ram_top, Q35_ECAM_BASE - 1, false);
+    }
+    aml_res_dword_memory(r, Q35_PCI_HOLE_BASE, Q35_PCI_HOLE_LIMIT, false);
+    if (c->hole64_limit) {
+        aml_res_qword_memory(r, c->hole64_base, c->hole64_limit, true);
+    }
+    aml_name_resources(a, "_CRS", r);
+}
+
+static void isa_device(Aml *a, const char *name, const char *hid, unsigned uid, uint16_t port,
+                       uint8_t len, uint16_t port2, uint8_t irq)
+{
+    AmlResources *r = aml_res_new();
+
+    aml_device(a, name);
+    aml_name_eisaid(a, "_HID", hid);
+    if (uid) {
+        aml_name_int(a, "_UID", uid);
+    }
+    aml_name_int(a, "_STA", 0x0f);
+    if (len) {
+        aml_res_io(r, port, port, 1, len);
+    }
+    if (port2) {
+        aml_res_io(r, port2, port2, 1, 1);
+    }
+    aml_res_irq(r, irq);
+    aml_name_resources(a, "_CRS", r);
+    aml_close(a);
+}
+
+static void isa_bridge(Aml *a, const AcpiConfig *c)
+{
+    static const uint16_t ports[4] = { 0x3f8, 0x2f8, 0x3e8, 0x2e8 };
+    static const uint8_t irqs[4] = { 4, 3, 4, 3 };
+
+    aml_device(a, "ISA");
+    aml_name_int(a, "_ADR", 0x001f0000);
+    if (c->rtc) {
+        isa_device(a, "RTC", "PNP0B00", 0, 0x70, 8, 0, 8);
+    }
+    if (c->i8042) {
+        isa_device(a, "KBD", "PNP0303", 0, 0x60, 1, 0x64, 1);
+        isa_device(a, "MOU", "PNP0F13", 0, 0, 0, 0, 12);
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        char name[5] = { 'C', 'O', 'M', '1' + i, 0 };
+
+        if (c->serial[i]) {
+            isa_device(a, name, "PNP0501", i + 1, ports[i], 8, 0, irqs[i]);
+        }
+    }
+    aml_close(a);
+}
+
+static void pci_root(Aml *a, const AcpiConfig *c)
+{
+    aml_device(a, "PCI0");
+    aml_name_eisaid(a, "_HID", "PNP0A08");
+    aml_name_eisaid(a, "_CID", "PNP0A03");
+    aml_name_int(a, "_ADR", 0);
+    aml_name_int(a, "_UID", 0);
+    aml_name_int(a, "_SEG", 0);
+    aml_name_int(a, "_BBN", 0);
+    host_resources(a, c);
+    prt(a, "PRTP", false);
+    prt(a, "PRTA", true);
+    aml_method(a, "_PRT", 0, false);
+    aml_if(a);
+    aml_name_string(a, "\\PICF");
+    aml_return(a);
+    aml_name_string(a, "PRTA");
+    aml_close(a);
+    aml_return(a);
+    aml_name_string(a, "PRTP");
+    aml_close(a);
+    osc(a);
+    isa_bridge(a, c);
+    aml_close(a);
+}
+
+static void other_devices(Aml *a, const AcpiConfig *c)
+{
+    AmlResources *r;
+
+    aml_device(a, "DRAC"); /* the configuration window is nobody else's */
+    aml_name_eisaid(a, "_HID", "PNP0C01");
+    r = aml_res_new();
+    aml_res_memory32(r, Q35_ECAM_BASE, Q35_ECAM_SIZE, true);
+    aml_res_memory32(r, ICH9_RCBA, 0x4000, true);
+    aml_name_resources(a, "_CRS", r);
+    aml_close(a);
+    if (c->hpet) {
+        aml_device(a, "HPET");
+        aml_name_eisaid(a, "_HID", "PNP0103");
+        aml_name_int(a, "_UID", 0);
+        r = aml_res_new();
+        aml_res_memory32(r, PC_HPET_BASE, 0x400, false);
+        aml_name_resources(a, "_CRS", r);
+        aml_close(a);
+    }
+    aml_device(a, "FWCF");
+    aml_name_str(a, "_HID", "QEMU0002");
+    aml_name_int(a, "_STA", 0x0b);
+    r = aml_res_new();
+    aml_res_io(r, FW_CFG_IO_BASE, FW_CFG_IO_BASE, 1, 12);
+    aml_name_resources(a, "_CRS", r);
+    aml_close(a);
+}
+
+static void processors(Aml *a, const AcpiConfig *c)
+{
+    for (unsigned i = 0; i < c->cpus; i++) {
+        char name[5];
+
+        g_snprintf(name, sizeof(name), "C%03X", i & 0xfff);
+        aml_device(a, name);
+        aml_name_str(a, "_HID", "ACPI0007");
+        aml_name_int(a, "_UID", i);
+        aml_close(a);
+    }
+}
+
+static void sleep_state(Aml *a, const char *name, uint8_t type)
+{
+    aml_name(a, name);
+    aml_package(a, 4);
+    aml_int(a, type);
+    aml_int(a, type);
+    aml_int(a, 0);
+    aml_int(a, 0);
+    aml_close(a);
+}
+
+static guint dsdt(GByteArray *blob, const AcpiConfig *c)
+{
+    guint at = acpi_table_begin(blob, "DSDT", 2, c->oem_id, c->oem_table_id);
+    Aml a;
+
+    aml_init(&a);
+    aml_name_int(&a, "\\PICF", 0);
+    aml_method(&a, "\\_PIC", 1, false);
+    aml_byte(&a, AML_STORE);
+    aml_byte(&a, AML_ARG0);
+    aml_name_string(&a, "\\PICF");
+    aml_close(&a);
+    aml_scope(&a, "\\_SB");
+    pci_root(&a, c);
+    other_devices(&a, c);
+    processors(&a, c);
+    aml_close(&a);
+    sleep_state(&a, "\\_S3", 1);
+    sleep_state(&a, "\\_S5", 0);
+    g_byte_array_append(blob, a.buf->data, a.buf->len);
+    aml_clear(&a);
+    acpi_table_end(blob, at);
+    return at;
+}
+
+/* ---- other tables ---- */
+static guint facs(GByteArray *blob)
+{
+    guint at;
+
+    acpi_zero(blob, -blob->len & 63);
+    at = blob->len;
+    g_byte_array_append(blob, (const void *)"FACS", 4);
+    acpi_u32(blob, 64);
+    acpi_zero(blob, 56);
+    return at;
+}
+
+static void gas(GByteArray *b, uint8_t space, uint8_t width, uint64_t addr)
+{
+    acpi_u8(b, space);
+    acpi_u8(b, width);
+    acpi_u8(b, 0);
+    acpi_u8(b, 0);
+    acpi_u64(b, addr);
+}
+
+/* A 32-bit pointer into the tables blob, to be relocated. */
+static void pointer32(GByteArray *blob, GByteArray *linker, guint target)
+{
+    acpi_loader_add_pointer(linker, ACPI_TABLES_FILE, ACPI_TABLES_FILE, blob->len, 4);
+    acpi_u32(blob, target);
+}
+
+static void checksum_later(GByteArray *blob, GByteArray *linker, guint at)
+{
+    acpi_table_end(blob, at);
+    acpi_loader_add_checksum(linker, ACPI_TABLES_FILE, at + 9, at, blob->len - at);
+}
+
+static guint fadt(GByteArray *b, GByteArray *linker, const AcpiConfig *c, guint facs_at,
+                  guint dsdt_at)
+{
+    guint at = acpi_table_begin(b, "FACP", 3, c->oem_id, c->oem_table_id);
+
+    pointer32(b, linker, facs_at);
+    pointer32(b, linker, dsdt_at);
+    acpi_u8(b, 1);
+    acpi_u8(b, 0); /* profile: unspecified */
+    acpi_u16(b, PC_ACPI_SCI_IRQ);
+    acpi_u32(b, 0xb2);
+    acpi_u8(b, 0x02);
+    acpi_u8(b, 0x03);
+    acpi_u16(b, 0);
+    acpi_u32(b, ICH9_PMBASE);        /* PM1a event */
+    acpi_u32(b, 0);
+    acpi_u32(b, ICH9_PMBASE + 4);    /* PM1a control */
+    acpi_u32(b, 0);
+    acpi_u32(b, 0);                  /* PM2 */
+    acpi_u32(b, ICH9_PMBASE + 8);    /* timer */
+    acpi_u32(b, ICH9_PMBASE + 0x20); /* GPE0 */
+    acpi_u32(b, 0);
+    acpi_u8(b, 4);
+    acpi_u8(b, 2);
+    acpi_u8(b, 0);
+    acpi_u8(b, 4);
+    acpi_u8(b, 16);
+    acpi_zero(b, 3);
+    acpi_u16(b, 0xfff); /* no C2, no C3 */
+    acpi_u16(b, 0xfff);
+    acpi_zero(b, 8);
+    acpi_u8(b, 0x32); /* century */
+    acpi_u16(b, c->i8042 ? 2 : 0);
+    acpi_u8(b, 0);
+    /* WBINVD, C1, no sleep button, RTC wake, reset register, platform clock */
+    acpi_u32(b, 1u << 0 | 1u << 2 | 1u << 5 | 1u << 7 | 1u << 10 | 1u << 15);
+    gas(b, 1, 8, 0xcf9);
+    acpi_u8(b, 0x0f);
+    acpi_zero(b, 3);
+    acpi_u64(b, 0);
+    acpi_u64(b, 0);
+    gas(b, 1, 32, ICH9_PMBASE);
+    acpi_zero(b, 12);
+    gas(b, 1, 16, ICH9_PMBASE + 4);
+    acpi_zero(b, 12);
+    acpi_zero(b, 12);
+    gas(b, 1, 32, ICH9_PMBASE + 8);
+    gas(b, 1, 128, ICH9_PMBASE + 0x20);
+    acpi_zero(b, 12);
+    checksum_later(b, linker, at);
+    return at;
+}
+
+static void iso(GByteArray *b, uint8_t source, uint32_t gsi, uint16_t flags)
+{
+    acpi_u8(b, 2);
+    acpi_u8(b, 10);
+    acpi_u8(b, 0);
+    acpi_u8(b, source);
+    acpi_u32(b, gsi);
+    acpi_u16(b, flags);
+}
+
+static guint madt(GByteArray *b, GByteArray *linker, const AcpiConfig *c)
+{
+    guint at = acpi_table_begin(b, "APIC", 3, c->oem_id, c->oem_table_id);
+    static const uint8_t level[] = { 5, 9, 10, 11 };
+
+    acpi_u32(b, 0xfee00000);
+    acpi_u32(b, 1); /* an 8259 pair is there */
+    for (unsigned i = 0; i < c->cpus; i++) {
+        if (c->apic_ids[i] < 255) {
+            acpi_u8(b, 0);
+            acpi_u8(b, 8);
+            acpi_u8(b, i);
+            acpi_u8(b, c->apic_ids[i]);
+            acpi_u32(b, 1);
+        } else {
+            acpi_u8(b, 9);
+            acpi_u8(b, 16);
+            acpi_u16(b, 0);
+            acpi_u32(b, c->apic_ids[i]);
+            acpi_u32(b, 1);
+            acpi_u32(b, i);
+        }
+    }
+    acpi_u8(b, 1);
+    acpi_u8(b, 12);
+    acpi_u8(b, 0);
+    acpi_u8(b, 0);
+    acpi_u32(b, PC_IOAPIC_BASE);
+    acpi_u32(b, 0);
+    iso(b, 0, 2, 0);
+    for (unsigned i = 0; i < G_N_ELEMENTS(level); i++) {
+        iso(b, level[i], level[i], 0x0d); /* active high, level */
+    }
+    acpi_u8(b, 4); /* LINT1 of every CPU is NMI */
+    acpi_u8(b, 6);
+    acpi_u8(b, 0xff);
+    acpi_u16(b, 0);
+    acpi_u8(b, 1);
+    checksum_later(b, linker, at);
+    return at;
+}
+
+static guint hpet(GByteArray *b, GByteArray *linker, const AcpiConfig *c)
+{
+    guint at = acpi_table_begin(b, "HPET", 1, c->oem_id, c->oem_table_id);
+
+    acpi_u32(b, 0x8086a201);
+    gas(b, 0, 0, PC_HPET_BASE);
+    acpi_zero(b, 4);
+    checksum_later(b, linker, at);
+    return at;
+}
+
+static guint mcfg(GByteArray *b, GByteArray *linker, const AcpiConfig *c)
+{
+    guint at = acpi_table_begin(b, "MCFG", 1, c->oem_id, c->oem_table_id);
+
+    acpi_u64(b, 0);
+    acpi_u64(b, Q35_ECAM_BASE);
+    acpi_u16(b, 0);
+    acpi_u8(b, 0);
+    acpi_u8(b, Q35_ECAM_SIZE / MiB - 1);
+    acpi_u32(b, 0);
+    checksum_later(b, linker, at);
+    return at;
+}
+
+static guint waet(GByteArray *b, GByteArray *linker, const AcpiConfig *c)
+{
+    guint at = acpi_table_begin(b, "WAET", 1, c->oem_id, c->oem_table_id);
+
+    acpi_u32(b, 2); /* one read of the PM timer is enough */
+    checksum_later(b, linker, at);
+    return at;
+}
+
+void acpi_blobs_build(const AcpiConfig *c, AcpiBlobs *out)
+{
+    GByteArray *b = g_byte_array_new(), *linker = g_byte_array_new(), *rsdp = g_byte_array_new();
+    guint tables[8], n = 0, rsdt, facs_at, dsdt_at;
+
+    acpi_loader_allocate(linker, ACPI_RSDP_FILE, 16, true);
+    acpi_loader_allocate(linker, ACPI_TABLES_FILE, 64, false);
+    facs_at = facs(b);
+    dsdt_at = dsdt(b, c);
+    acpi_loader_add_checksum(linker, ACPI_TABLES_FILE, dsdt_at + 9, dsdt_at, b->len - dsdt_at);
+    acpi_zero(b, -b->len & 7);
+    tables[n++] = fadt(b, linker, c, facs_at, dsdt_at);
+    tables[n++] = madt(b, linker, c);
+    if (c->hpet) {
+        tables[n++] = hpet(b, linker, c);
+    }
+    tables[n++] = mcfg(b, linker, c);
+    tables[n++] = waet(b, linker, c);
+    rsdt = acpi_table_begin(b, "RSDT", 1, c->oem_id, c->oem_table_id);
+    for (guint i = 0; i < n; i++) {
+        pointer32(b, linker, tables[i]);
+    }
+    checksum_later(b, linker, rsdt);
+
+    g_byte_array_append(rsdp, (const void *)"RSD PTR ", 8);
+    acpi_u8(rsdp, 0);
+    g_byte_array_append(rsdp, (const void *)c->oem_id, 6);
+    acpi_u8(rsdp, 0);
+    acpi_loader_add_pointer(linker, ACPI_RSDP_FILE, ACPI_TABLES_FILE, rsdp->len, 4);
+    acpi_u32(rsdp, rsdt);
+    acpi_loader_add_checksum(linker, ACPI_RSDP_FILE, 8, 0, 20);
+    *out = (AcpiBlobs){ b, rsdp, linker };
+}
+
+void acpi_blobs_clear(AcpiBlobs *blobs)
+{
+    g_clear_pointer(&blobs->tables, g_byte_array_unref);
+    g_clear_pointer(&blobs->rsdp, g_byte_array_unref);
+    g_clear_pointer(&blobs->linker, g_byte_array_unref);
+}
+
+void acpi_blobs_place(AcpiBlobs *blobs, uint64_t tables_addr, uint64_t rsdp_addr)
+{
+    for (guint at = 0; at + 128 <= blobs->linker->len; at += 128) {
+        const uint8_t *cmd = blobs->linker->data + at;
+        const char *dest = (const char *)cmd + 4;
+        GByteArray *blob = !strcmp(dest, ACPI_RSDP_FILE) ? blobs->rsdp : blobs->tables;
+
+        if (ld_le32(cmd) == 2) {
+            const char *src = dest + 56;
+            uint64_t base = !strcmp(src, ACPI_RSDP_FILE) ? rsdp_addr : tables_addr;
+            uint32_t offset = ld_le32(cmd + 4 + 112);
+            uint8_t size = cmd[4 + 116];
+
+            st_le(blob->data + offset, size, ld_le(blob->data + offset, size) + base);
+        } else if (ld_le32(cmd) == 3) {
+            uint32_t offset = ld_le32(cmd + 4 + 56), start = ld_le32(cmd + 4 + 60);
+            uint32_t len = ld_le32(cmd + 4 + 64);
+
+            blob->data[offset] = 0;
+            blob->data[offset] = acpi_checksum(blob->data + start, len);
+        }
+    }
+}

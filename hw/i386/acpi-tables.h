@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The ACPI tables of a q35 board: from a description to three blobs. Private to hw/i386. */
+#pragma once
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct {
+    unsigned cpus;            /* present */
+    unsigned max_cpus;
+    const uint32_t *apic_ids; /* max_cpus of them */
+    uint64_t low_ram_top, hole64_base, hole64_limit; /* inclusive limit; 0,0: no high window */
+    bool hpet, i8042, rtc, serial[4];
+    const char *oem_id, *oem_table_id;
+} AcpiConfig;
+
+#define ACPI_TABLES_FILE "etc/acpi/tables"
+#define ACPI_RSDP_FILE   "etc/acpi/rsdp"
+#define ACPI_LINKER_FILE "etc/table-loader"
+#define ACPI_TABLES_SIZE 0x20000
+#define ACPI_LINKER_SIZE 0x1000
+
+typedef struct {
+    GByteArray *tables, *rsdp, *linker;
+} AcpiBlobs;
+void acpi_blobs_build(const AcpiConfig *config, AcpiBlobs *out);
+void acpi_blobs_clear(AcpiBlobs *blobs);
+/* Does what firmware does with the script: @tables at @tables_addr, @rsdp at @rsdp_addr. */
+void acpi_blobs_place(AcpiBlobs *blobs, uint64_t tables_addr, uint64_t rsdp_addr);
