@@ -578,6 +578,8 @@ X86DecodeResult x86_decode(const uint8_t *bytes, unsigned avail, unsigned mode,
     out->flags = d.line->flags;
     out->cc = d.line->cc;
     out->seg = d.seg;
+    out->opcode = d.opcode;
+    out->modrm = d.mod << 6 | d.reg << 3 | d.rm;
     out->lock = d.lock;
     out->vex = d.vex;
     if (d.line->flags & (X86_F_REP | X86_F_REPZ)) {

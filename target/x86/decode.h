@@ -121,6 +121,8 @@ typedef struct X86Insn {
     uint8_t cc;     /* condition of Jcc, SETcc, CMOVcc */
     uint8_t rep;    /* X86Rep; only where the line is rep-able */
     uint8_t seg;    /* segment override or X86_REG_NONE */
+    uint8_t opcode; /* last opcode byte and ModRM: the x87 records them */
+    uint8_t modrm;
     bool lock;
     bool vex;
     bool rex_w; /* W as it takes effect (false outside 64-bit mode) */

@@ -12,6 +12,7 @@
 #define BASE(n, nm) S(SLOT_SEG_BASE + (n), nm "_base", seg[n].base, IR_I64, 8)
 #define SEL(n, nm)  S(SLOT_SEG_SEL + (n), nm, seg[n].sel, IR_I32, 2)
 #define MM(n)       S(SLOT_MM + (n), "mm" #n, st[n].mmx, IR_I64, 8)
+#define MM_EXP(n)   S(SLOT_MM_EXP + (n), "mmexp" #n, st[n].exp, IR_I32, 2)
 #define VEC(n)                                            \
     S(SLOT_XMM + (n), "xmm" #n, ymm[n], IR_V128, 16),     \
         S(SLOT_YMM + (n), "ymm" #n, ymm[n], IR_V256, 32), \
@@ -66,6 +67,14 @@ const IrSlotDesc x86_slots[SLOT_COUNT] = {
     MM(5),
     MM(6),
     MM(7),
+    MM_EXP(0),
+    MM_EXP(1),
+    MM_EXP(2),
+    MM_EXP(3),
+    MM_EXP(4),
+    MM_EXP(5),
+    MM_EXP(6),
+    MM_EXP(7),
     VEC(0),
     VEC(1),
     VEC(2),

@@ -36,6 +36,7 @@ enum {
     MODE_UMIP = 1u << 22,     /* CR4.UMIP */
     MODE_SEGCHECK = 1u << 23, /* some data segment is not flat, writable and 4 GiB: check limits */
     MODE_ALIGN = 1u << 24,    /* CPL 3, CR0.AM and EFLAGS.AC: unaligned data access is #AC */
+    MODE_FPX = 1u << 25,      /* MXCSR leaves an exception unmasked: check after each operation */
 };
 
 /* How an access is checked by the MMU; the mmu index of loads and stores. */
@@ -56,6 +57,11 @@ static inline unsigned mode_mmu(uint32_t mode)
     return (mode & MODE_CPL) == 3 ? X86_MMU_USER
            : mode & MODE_NOSMAP   ? X86_MMU_KERNEL_AC
                                   : X86_MMU_KERNEL;
+}
+/* The part of the mode word that follows from MXCSR. */
+static inline uint32_t mode_of_mxcsr(uint32_t mxcsr)
+{
+    return (mxcsr & 0x1f80) != 0x1f80 ? MODE_FPX : 0;
 }
 static inline bool mode_protected(uint32_t mode) /* protected mode or long mode, not vm86 */
 {
