@@ -69,7 +69,7 @@ static void file_free(gpointer p)
 static uint32_t item_size(const Item *item)
 {
     if (item->block) {
-        return ram_block_used_length(item->block);
+        return item->buffer_len ? item->buffer_len : ram_block_used_length(item->block);
     }
     return item->bytes ? g_bytes_get_size(item->bytes) : item->buffer_len;
 }
@@ -213,13 +213,14 @@ bool fw_cfg_add_file(FwCfg *s, const char *name, GBytes *bytes, GError **error)
     return file != NULL;
 }
 
-bool fw_cfg_add_block_file(FwCfg *s, const char *name, RamBlock *block,
+bool fw_cfg_add_block_file(FwCfg *s, const char *name, RamBlock *block, uint32_t len,
                            void (*selected)(void *opaque), void *opaque, GError **error)
 {
     File *file = new_file(s, name, error);
 
     if (file) {
         file->item.block = block;
+        file->item.buffer_len = len;
         file->item.selected = selected;
         file->item.opaque = opaque;
     }

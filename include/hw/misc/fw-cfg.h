@@ -59,9 +59,9 @@ void fw_cfg_set_string(FwCfg *s, uint16_t key, const char *value); /* with its N
 
 /* A file; a name that is in use or too long (55 bytes) is an error. */
 bool fw_cfg_add_file(FwCfg *s, const char *name, GBytes *bytes, GError **error);
-/* The contents live in @block (resizeable: the file has its used length); @selected (may be NULL) is
-   called when a guest selects the file, before it reads. */
-bool fw_cfg_add_block_file(FwCfg *s, const char *name, RamBlock *block,
+/* The contents live in @block: @len bytes, 0: its used length; @selected (may be NULL) is called
+   when a guest selects the file, before it reads. */
+bool fw_cfg_add_block_file(FwCfg *s, const char *name, RamBlock *block, uint32_t len,
                            void (*selected)(void *opaque), void *opaque, GError **error);
 /* A file the guest writes (by DMA) into @buffer, borrowed; @written (may be NULL) is called after. */
 bool fw_cfg_add_writable_file(FwCfg *s, const char *name, uint8_t *buffer, uint32_t len,

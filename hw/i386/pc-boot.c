@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a PC boots: fw_cfg contents, ACPI tables, and the direct start of a kernel, for which this
+ * file does at each reset what firmware would do (PCI addresses, chipset registers, MTRRs, the
+ * first CPU's registers).
+ *
+ * Memory map without firmware: tables at the top of RAM below 4 GiB (type ACPI data), RSDP and
+ * SMBIOS anchor at f0000.
+ */
+#include "hw/i386/cpu-device.h"
+#include "pc-priv.h"
+#include "target/x86/cpu.h"
+
+#define RSDP_ADDR      0xf0000
+#define SMBIOS_ADDR    0xf0100
+#define LOW_RAM_TOP    0x9fc00
+#define ACPI_AREA_SIZE 0x40000
+
+/* ---- fw_cfg ---- */
+static void build_e820_file(PcMachine *pc)
+{
+    g_autoptr(GBytes) bytes = NULL;
+    uint8_t raw[3 * 20] = { 0 };
+    int n = 0;
+
+    st_le64(raw, 0);
+    st_le64(raw + 8, pc->ram_below_4g);
+    st_le32(raw + 16, 1);
+    n++;
+    if (pc->ram_above_4g) {
+        st_le64(raw + 20, 4 * GiB);
+        st_le64(raw + 28, pc->ram_above_4g);
+        st_le32(raw + 36, 1);
+        n++;
+    }
+    bytes = g_bytes_new(raw, 20 * n);
+    fw_cfg_set_file(pc->fw_cfg, "etc/e820", bytes);
+}
+
+bool pc_fw_cfg_build(PcMachine *pc, GError **error)
+{
+    Machine *m = &pc->machine;
+    Vm *vm = device_vm(&m->dev);
+    Device *dev = device_new(vm, TYPE_FW_CFG_IO, error);
+    g_autoptr(GBytes) numa = g_bytes_new_take(g_malloc0(8 * (1 + m->smp.max_cpus)),
+                                              8 * (1 + m->smp.max_cpus));
+
+    if (!dev) {
+        return false;
+    }
+    pc->fw_cfg = (FwCfg *)dev;
+    bool ok = device_realize(dev, bus_root(vm), "/machine/fw_cfg", error);
+    object_unref(&dev->obj);
+    if (!ok) {
+        return false;
+    }
+    fw_cfg_set_u16(pc->fw_cfg, FW_CFG_NB_CPUS, m->smp.cpus);
+    fw_cfg_set_u16(pc->fw_cfg, FW_CFG_MAX_CPUS, m->smp.max_cpus);
+    fw_cfg_set_u64(pc->fw_cfg, FW_CFG_RAM_SIZE, m->ram_bytes);
+    fw_cfg_set_u16(pc->fw_cfg, FW_CFG_NOGRAPHIC, !m->graphics);
+    fw_cfg_set_u16(pc->fw_cfg, FW_CFG_BOOT_MENU, m->boot_menu);
+    fw_cfg_set_u32(pc->fw_cfg, FW_CFG_IRQ0_OVERRIDE, 1);
+    fw_cfg_set(pc->fw_cfg, FW_CFG_NUMA, numa);
+    build_e820_file(pc);
+    return true;
+}
+
+/* ---- ACPI ---- */
+static void acpi_config(PcMachine *pc, AcpiConfig *c)
+{
+    Machine *m = &pc->machine;
+
+    *c = (AcpiConfig){
+        .cpus = m->smp.cpus,
+        .max_cpus = m->smp.max_cpus,
+        .apic_ids = pc->apic_ids,
+        .low_ram_top = pc->ram_below_4g,
+        .hole64_base = pc_hole64_base(pc),
+        .hole64_limit = pc_hole64_limit(pc),
+        .hpet = pc->hpet,
+        .i8042 = pc->i8042,
+        .rtc = true,
+        .oem_id = pc->oem_id,
+        .oem_table_id = pc->oem_table_id,
+    };
+    for (guint i = 0; i < pc->isa->bus.devices->len; i++) {
+        Device *dev = g_ptr_array_index(pc->isa->bus.devices, i);
+        g_autoptr(GVariant) base = NULL;
+
+        if (!object_is_a(&dev->obj, "isa-serial")) {
+            continue;
+        }
+        base = object_get(&dev->obj, "iobase", NULL);
+        static const uint16_t ports[4] = { 0x3f8, 0x2f8, 0x3e8, 0x2e8 };
+        for (int n = 0; base && n < 4; n++) {
+            c->serial[n] |= g_variant_is_of_type(base, G_VARIANT_TYPE_UINT32) &&
+                            g_variant_get_uint32(base) == ports[n];
+            c->serial[n] |= g_variant_is_of_type(base, G_VARIANT_TYPE_UINT64) &&
+                            g_variant_get_uint64(base) == ports[n];
+        }
+    }
+}
+
+static RamBlock *acpi_block(PcMachine *pc, const char *idstr, const GByteArray *data,
+                            uint64_t used, uint64_t max, GError **error)
+{
+    RamBlockSpec spec = {
+        .idstr = idstr,
+        .used_length = used,
+        .max_length = max,
+        .flags = RAM_RESIZEABLE | RAM_MIGRATABLE,
+        .fd = -1,
+    };
+    RamBlock *block = ram_block_new(device_vm(&pc->machine.dev), &spec, error);
+
+    if (block) {
+        memcpy(ram_block_host(block), data->data, data->len);
+    }
+    return block;
+}
+
+/* The three blobs as fw_cfg files in RAM blocks that migrate. */
+static bool publish_acpi(PcMachine *pc, const AcpiBlobs *b, GError **error)
+{
+    uint64_t tables = (b->tables->len + ACPI_TABLES_SIZE - 1) & ~(uint64_t)(ACPI_TABLES_SIZE - 1);
+    uint64_t linker = (b->linker->len + ACPI_LINKER_SIZE - 1) & ~(uint64_t)(ACPI_LINKER_SIZE - 1);
+
+    pc->acpi_blocks[0] = acpi_block(pc, "/rom@etc/acpi/tables", b->tables, tables, 0x200000, error);
+    pc->acpi_blocks[1] = acpi_block(pc, "/rom@etc/table-loader", b->linker, linker, 0x10000, error);
+    pc->acpi_blocks[2] = acpi_block(pc, "/rom@etc/acpi/rsdp", b->rsdp, 0x1000, 0x1000, error);
+    if (!pc->acpi_blocks[0] || !pc->acpi_blocks[1] || !pc->acpi_blocks[2]) {
+        return false;
+    }
+    fw_cfg_set_acpi_blocks(pc->fw_cfg, pc->acpi_blocks[0], pc->acpi_blocks[1],
+                           pc->acpi_blocks[2]);
+    return fw_cfg_add_block_file(pc->fw_cfg, ACPI_TABLES_FILE, pc->acpi_blocks[0], 0, NULL, NULL,
+                                 error) &&
+           fw_cfg_add_block_file(pc->fw_cfg, ACPI_LINKER_FILE, pc->acpi_blocks[1], 0, NULL, NULL,
+                                 error) &&
+           fw_cfg_add_block_file(pc->fw_cfg, ACPI_RSDP_FILE, pc->acpi_blocks[2], b->rsdp->len,
+                                 NULL, NULL, error);
+}
+
+/* "acpi_build": whether firmware has read the tables. */
+typedef struct {
+    uint8_t patched;
+} AcpiBuildSaved;
+static const Field acpi_build_fields[] = { F_U8(AcpiBuildSaved, patched), F_END };
+static const Record acpi_build_record = {
+    .name = "acpi_build", .version = 1, .min_version = 1, .size = sizeof(AcpiBuildSaved),
+    .fields = acpi_build_fields,
+};
+static void acpi_build_save(void *owner, void *saved)
+{
+    ((AcpiBuildSaved *)saved)->patched = ((PcMachine *)owner)->acpi_patched;
+}
+static void acpi_build_install(void *owner, const void *saved)
+{
+    ((PcMachine *)owner)->acpi_patched = ((const AcpiBuildSaved *)saved)->patched;
+}
+static const SectionOps acpi_build_ops = { .save = acpi_build_save, .install = acpi_build_install };
+static const SectionDesc acpi_build_section = { .record = &acpi_build_record,
+                                                .ops = &acpi_build_ops };
+
+/* ---- direct boot ---- */
+static unsigned build_e820(PcMachine *pc, uint64_t tables, E820Entry e[16])
+{
+    unsigned n = 0;
+
+    e[n++] = (E820Entry){ 0, LOW_RAM_TOP, 1 };
+    e[n++] = (E820Entry){ LOW_RAM_TOP, 0xa0000 - LOW_RAM_TOP, 2 };
+    e[n++] = (E820Entry){ 0xf0000, 0x10000, 2 };
+    e[n++] = (E820Entry){ MiB, tables - MiB, 1 };
+    if (tables < pc->ram_below_4g) {
+        e[n++] = (E820Entry){ tables, pc->ram_below_4g - tables, 3 };
+    }
+    e[n++] = (E820Entry){ Q35_ECAM_BASE, Q35_ECAM_SIZE, 2 };
+    e[n++] = (E820Entry){ ICH9_RCBA, 0x4000, 2 };
+    if (pc->ram_above_4g) {
+        e[n++] = (E820Entry){ 4 * GiB, pc->ram_above_4g, 1 };
+    }
+    return n;
+}
+
+static bool prepare_kernel(PcMachine *pc, AcpiBlobs *blobs, GError **error)
+{
+    Machine *m = &pc->machine;
+    uint64_t tables = pc->ram_below_4g & ~0xfffull;
+    E820Entry e820[16];
+    LinuxBootConfig config = {
+        .kernel = m->kernel_file, .initrd = m->initrd_file, .cmdline = m->cmdline,
+    };
+
+    if (pc->ram_below_4g < 16 * MiB) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
+                    "kernel '%s': 0x%" G_GINT64_MODIFIER "x bytes of memory are too few "
+                    "(limit 0x1000000)", m->kernel_file, pc->ram_below_4g);
+        return false;
+    }
+    if (blobs) {
+        g_autoptr(GBytes) t = NULL, r = NULL;
+
+        tables -= ACPI_AREA_SIZE;
+        acpi_blobs_place(blobs, tables, RSDP_ADDR);
+        t = g_bytes_new(blobs->tables->data, blobs->tables->len);
+        r = g_bytes_new(blobs->rsdp->data, blobs->rsdp->len);
+        if (!rom_store_add(pc->roms, "ACPI tables", tables, t, error) ||
+            !rom_store_add(pc->roms, "ACPI RSDP", RSDP_ADDR, r, error)) {
+            return false;
+        }
+        config.rsdp = RSDP_ADDR;
+    }
+    config.low_ram_top = tables;
+    config.e820 = e820;
+    config.n_e820 = build_e820(pc, tables, e820);
+    pc->direct_boot = true;
+    return linux_boot_load(&config, pc->roms, &pc->boot, error);
+}
+
+bool pc_boot_prepare(PcMachine *pc, GError **error)
+{
+    Machine *m = &pc->machine;
+    bool firmware = m->firmware && *m->firmware, ok = true;
+    AcpiBlobs blobs = { 0 };
+
+    if (pc->acpi != ONOFFAUTO_OFF) {
+        AcpiConfig config;
+
+        acpi_config(pc, &config);
+        acpi_blobs_build(&config, &blobs);
+        ok = publish_acpi(pc, &blobs, error);
+        pc->acpi_section = section_register(device_vm(&m->dev), NULL, &acpi_build_section,
+                                            SECTION_INSTANCE_AUTO, pc);
+    }
+    if (ok && m->kernel_file && *m->kernel_file) {
+        if (firmware) {
+            g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
+                        "-kernel together with firmware '%s' is not available in this build",
+                        m->firmware);
+            ok = false;
+        } else {
+            ok = prepare_kernel(pc, blobs.tables ? &blobs : NULL, error);
+        }
+    } else if (ok && ((m->initrd_file && *m->initrd_file) || (m->cmdline && *m->cmdline))) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
+                    "-append and -initrd only allowed with -kernel option");
+        ok = false;
+    }
+    acpi_blobs_clear(&blobs);
+    return ok;
+}
+
+/* ---- reset ---- */
+static int irq_line(void *opaque, int input)
+{
+    return ich9_lpc_pirq_to_irq(((PcMachine *)opaque)->lpc, input);
+}
+
+/* As firmware leaves them: everything write-back but the VGA window and the PCI hole. */
+static void set_mtrrs(X86Cpu *cpu)
+{
+    X86Sys *s = &cpu->sys;
+
+    for (int i = 0; i < 11; i++) {
+        s->mtrr_fixed[i] = i == 2 ? 0 : 0x0606060606060606ull; /* 2: a0000-bffff */
+    }
+    s->mtrr_var[0].base = Q35_PCI_HOLE_BASE;
+    s->mtrr_var[0].mask = 0xffc0000800ull;
+    s->mtrr_deftype = 0xc06;
+}
+
+static void set_segment(X86Cpu *cpu, int n, uint16_t sel, uint32_t high)
+{
+    cpu->seg[n] = (X86Seg){ .sel = sel, .attr = high & 0x00f0ff00, .limit = UINT32_MAX };
+}
+
+static void set_boot_state(Device *dev, const X86BootState *b)
+{
+    X86Cpu *cpu = x86_cpu_device_cpu(dev);
+    bool wide = b->mode == X86_BOOT_LONG64;
+
+    set_segment(cpu, 1, 0x10, wide ? 0x00af9b00 : 0x00cf9b00); /* ES CS SS DS FS GS */
+    for (int i = 0; i < 6; i++) {
+        if (i != 1) {
+            set_segment(cpu, i, 0x18, 0x00cf9300);
+        }
+    }
+    cpu->gdt = (X86Dt){ b->gdt_base, b->gdt_limit };
+    cpu->idt = (X86Dt){ 0, 0 };
+    cpu->cr0 = 0x11; /* ET, PE */
+    if (wide) {
+        cpu->cr3 = b->cr3;
+        cpu->cr4 = 0x20; /* PAE */
+        cpu->efer = 0x500; /* LME, LMA */
+        cpu->cr0 |= 0x80000000u;
+    }
+    cpu->rip = b->entry;
+    cpu->gpr[3] = b->rbx;
+    cpu->gpr[4] = b->rsp;
+    cpu->gpr[6] = b->rsi;
+    x86_cpu_device_state_changed(dev);
+}
+
+void pc_boot_reset(PcMachine *pc)
+{
+    Machine *m = &pc->machine;
+    PciAssignWindows w = {
+        .io_base = 0xc000, .io_limit = 0xffff,
+        .mem_base = Q35_PCI_HOLE_BASE, .mem_limit = Q35_PCI_HOLE_LIMIT,
+        .mem64_base = pc_hole64_base(pc), .mem64_limit = pc_hole64_limit(pc),
+        .irq_line = irq_line, .opaque = pc,
+    };
+    g_autoptr(GError) error = NULL;
+
+    if (!pc->direct_boot) {
+        rom_store_reset(pc->roms);
+        return;
+    }
+    mch_open_for_direct_boot(pc->host->mch);
+    ich9_lpc_open_for_direct_boot(pc->lpc);
+    if (!pci_assign_resources(pc->host->host.bus, &w, &error)) {
+        g_warning("%s", error->message); /* the guest runs without that device */
+    }
+    rom_store_reset(pc->roms);
+    for (guint i = 0; i < m->cpus->len; i++) {
+        Device *cpu = g_ptr_array_index(m->cpus, i);
+
+        set_mtrrs(x86_cpu_device_cpu(cpu));
+        if (i == 0) {
+            set_boot_state(cpu, &pc->boot);
+        }
+    }
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The devices on a PC board and their wiring: global system interrupts, host bridge, LPC and what
+ * hangs on its ISA bus, I/O APIC, timers.
+ *
+ * GSI n goes to 8259 input n (n < 16) and to I/O APIC input n, except that GSI 0 (the timer) is
+ * I/O APIC input 2, as the interrupt source override in the MADT says.
+ */
+#include "hw/timer/i8254.h"
+#include "hw/timer/mc146818rtc.h"
+#include "pc-priv.h"
+
+static void gsi_set(void *opaque, int n, int level)
+{
+    PcMachine *pc = opaque;
+
+    if (n < ISA_NUM_IRQS && pc->pic_pair.master) {
+        irq_set(pc->pic_pair.inputs[n], level);
+    }
+    if (pc->ioapic) {
+        irq_set(device_gpio_in(pc->ioapic, NULL, n == 0 ? 2 : n), level);
+    }
+}
+
+/* A board device of a type that this build may not have. */
+static Device *new_device(PcMachine *pc, const char *type, GError **error)
+{
+    Vm *vm = device_vm(&pc->machine.dev);
+
+    if (!type_find(vm->types, type)) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
+                    "this build has no device '%s'; switch it off with the machine's properties",
+                    type);
+        return NULL;
+    }
+    return device_new(vm, type, error);
+}
+
+/* Realizes and hands the reference to the tree. */
+static bool realize(Device *dev, Bus *bus, const char *name, GError **error)
+{
+    bool ok = device_realize(dev, bus, name, error);
+
+    object_unref(&dev->obj);
+    return ok;
+}
+
+static bool simple_isa(PcMachine *pc, const char *type, Device **out, GError **error)
+{
+    Device *dev = new_device(pc, type, error);
+
+    if (!dev || !realize(dev, &pc->isa->bus, NULL, error)) {
+        return false;
+    }
+    if (out) {
+        *out = dev;
+    }
+    return true;
+}
+
+static bool build_host(PcMachine *pc, GError **error)
+{
+    Vm *vm = device_vm(&pc->machine.dev);
+    Device *host = device_new(vm, "q35-pcihost", error);
+
+    if (!host) {
+        return false;
+    }
+    pc->host = (Q35Host *)host;
+    pc->host->ram = pc->machine.ram;
+    return realize(host, bus_root(vm), "/machine/q35", error);
+}
+
+static bool build_lpc(PcMachine *pc, GError **error)
+{
+    Vm *vm = device_vm(&pc->machine.dev);
+    Device *dev = device_new(vm, "ICH9-LPC", error);
+
+    if (!dev || !object_set_str(&dev->obj, "addr", "1f.0", error) ||
+        !object_set_str(&dev->obj, "multifunction", "on", error) ||
+        !realize(dev, &pc->host->host.bus->bus, NULL, error)) {
+        return false;
+    }
+    pc->lpc = (Ich9Lpc *)dev;
+    for (int i = 0; i < PC_GSI_COUNT; i++) {
+        irq_init(&pc->gsi_pins[i], gsi_set, pc, i);
+        pc->gsi[i] = &pc->gsi_pins[i];
+    }
+    ich9_lpc_connect(pc->lpc, pc->host->host.bus, pc->gsi);
+    pc->isa = isa_bus_new(vm, dev, &pc->host->pci_mem, memory_io_region(vm), "isa.0");
+    isa_bus_set_irqs(pc->isa, pc->gsi);
+    return true;
+}
+
+static bool build_interrupt_controllers(PcMachine *pc, GError **error)
+{
+    Vm *vm = device_vm(&pc->machine.dev);
+
+    if (pc->pic != ONOFFAUTO_OFF) {
+        if (!i8259_pair_new(pc->isa, apic_bus_pic_input(pc->apic_bus), &pc->pic_pair, error)) {
+            return false;
+        }
+        apic_bus_set_pic(pc->apic_bus, i8259_ack, pc->pic_pair.master);
+    }
+    pc->ioapic = new_device(pc, "ioapic", error);
+    if (!pc->ioapic || !realize(pc->ioapic, bus_root(vm), "/machine/q35/ioapic", error)) {
+        return false;
+    }
+    memory_region_add(memory_system_region(vm), PC_IOAPIC_BASE, ioapic_region(pc->ioapic));
+    apic_bus_add_eoi(pc->apic_bus, ioapic_eoi, pc->ioapic);
+    return true;
+}
+
+/* ---- CMOS: what firmware (and some kernels) read ---- */
+static void cmos16(PcMachine *pc, unsigned addr, unsigned value)
+{
+    mc146818rtc_set_cmos(pc->rtc, addr, value);
+    mc146818rtc_set_cmos(pc->rtc, addr + 1, value >> 8);
+}
+
+static void build_cmos(PcMachine *pc)
+{
+    uint64_t low = pc->ram_below_4g, high = pc->ram_above_4g / (64 * KiB);
+    uint64_t ext_kb = low > MiB ? (low - MiB) / KiB : 0;
+    uint64_t above16 = low > 16 * MiB ? (low - 16 * MiB) / (64 * KiB) : 0;
+
+    cmos16(pc, 0x15, 640);
+    cmos16(pc, 0x17, MIN(ext_kb, 65535u));
+    cmos16(pc, 0x30, MIN(ext_kb, 65535u));
+    cmos16(pc, 0x34, MIN(above16, 65535u));
+    cmos16(pc, 0x5b, high);
+    mc146818rtc_set_cmos(pc->rtc, 0x5d, high >> 16);
+    mc146818rtc_set_cmos(pc->rtc, 0x5f, pc->machine.smp.cpus - 1);
+    mc146818rtc_set_cmos(pc->rtc, 0x14, 0x06); /* FPU, PS/2 mouse */
+    mc146818rtc_set_cmos(pc->rtc, 0x3d, 0x02); /* boot from disk */
+}
+
+static bool build_hpet(PcMachine *pc, GError **error)
+{
+    Vm *vm = device_vm(&pc->machine.dev);
+
+    pc->hpet_dev = new_device(pc, "hpet", error);
+    return pc->hpet_dev && realize(pc->hpet_dev, bus_root(vm), "/machine/q35/hpet", error);
+}
+
+bool pc_devices_build(PcMachine *pc, GError **error)
+{
+    if (!build_host(pc, error) || !build_lpc(pc, error) ||
+        !build_interrupt_controllers(pc, error) ||
+        !simple_isa(pc, "mc146818rtc", &pc->rtc, error)) {
+        return false;
+    }
+    build_cmos(pc);
+    if (!pc->hpet && !pc->pit) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
+                    "a PC needs a timer: hpet=off and pit=off exclude each other");
+        return false;
+    }
+    if (pc->pit && !simple_isa(pc, "isa-pit", &pc->pit_dev, error)) {
+        return false;
+    }
+    return !pc->hpet || build_hpet(pc, error);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The q35 machine object and the steps that build it. Private to hw/i386. */
+#pragma once
+#include "acpi-tables.h"
+#include "hw/i386/apic.h"
+#include "hw/intc/i8259.h"
+#include "hw/intc/ioapic.h"
+#include "hw/isa/isa.h"
+#include "linux-boot.h"
+#include "q35-priv.h"
+
+#define PC_MAX_CPUS 288
+
+typedef struct {
+    Machine machine; /* first */
+    /* properties */
+    bool hpet, pit, i8042, smbus, sata;
+    OnOffAuto pic, smm, vmport, acpi;
+    uint64_t max_ram_below_4g;
+    char *oem_id, *oem_table_id, *kernel_irqchip;
+    /* memory */
+    uint64_t ram_below_4g, ram_above_4g;
+    MemoryRegion low_ram, high_ram, bios, isa_bios;
+    bool has_high_ram, has_bios;
+    /* parts; borrowed from the tree */
+    Q35Host *host;
+    Ich9Lpc *lpc;
+    IsaBus *isa;
+    FwCfg *fw_cfg;
+    Device *rtc, *pit_dev, *hpet_dev, *ioapic;
+    I8259Pair pic_pair;
+    ApicBus *apic_bus;
+    Irq gsi_pins[PC_GSI_COUNT];
+    Irq *gsi[PC_GSI_COUNT];
+    uint32_t apic_ids[PC_MAX_CPUS];
+    /* boot */
+    RomStore *roms;
+    bool direct_boot;
+    X86BootState boot;
+    RamBlock *acpi_blocks[3]; /* tables, linker, rsdp */
+    Section *acpi_section;
+    bool acpi_patched;
+} PcMachine;
+
+bool pc_memory_build(PcMachine *pc, GError **error);
+bool pc_cpus_build(PcMachine *pc, GError **error);
+bool pc_fw_cfg_build(PcMachine *pc, GError **error);
+bool pc_devices_build(PcMachine *pc, GError **error);
+/* Last step: tables, fw_cfg contents, kernel. */
+bool pc_boot_prepare(PcMachine *pc, GError **error);
+/* After devices are reset: images, addresses, the first CPU's registers. */
+void pc_boot_reset(PcMachine *pc);
+uint64_t pc_hole64_base(const PcMachine *pc);
+uint64_t pc_hole64_limit(const PcMachine *pc);

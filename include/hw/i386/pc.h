@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The PC boards of this room, for the composition root's list of types. */
+#pragma once
+#include "base/core/object.h"
+
+extern const TypeInfo q35_machine_types[], q35_host_types[], ich9_types[];
+extern const size_t q35_machine_types_count, q35_host_types_count, ich9_types_count;
