@@ -23,11 +23,11 @@ enum {
     SLOT_FPSW,
     SLOT_FP_TOP,
     SLOT_FP_VALID,
-    SLOT_MM,                   /* + n: low 64 bits of physical x87 register n, i64 */
-    SLOT_MM_EXP = SLOT_MM + 8, /* + n: sign and exponent of physical x87 register n, i32 of 2 */
+    SLOT_MM,                    /* + n: low 64 bits of physical x87 register n, i64 */
+    SLOT_MM_EXP = SLOT_MM + 8,  /* + n: sign and exponent of physical x87 register n, i32 of 2 */
     SLOT_XMM = SLOT_MM_EXP + 8, /* + n, v128 */
-    SLOT_YMM = SLOT_XMM + 16,  /* + n, v256; overlaps SLOT_XMM + n */
-    SLOT_YMMH = SLOT_YMM + 16, /* + n, v128: upper half */
+    SLOT_YMM = SLOT_XMM + 16,   /* + n, v256; overlaps SLOT_XMM + n */
+    SLOT_YMMH = SLOT_YMM + 16,  /* + n, v128: upper half */
     SLOT_COUNT = SLOT_YMMH + 16,
 };
 

@@ -56,6 +56,8 @@
 #define DR6_BT    (1u << 15)
 #define DR7_FIXED 0x400u
 #define DR7_GD    (1u << 13)
+/* In dr6_pending only: the #DB is a trap (RF is not set in the saved flags). */
+#define X86_DR6_TRAP (1u << 31)
 /* #PF error code */
 #define PF_P    (1u << 0)
 #define PF_W    (1u << 1)
@@ -63,6 +65,9 @@
 #define PF_RSVD (1u << 3)
 #define PF_I    (1u << 4)
 #define PF_PK   (1u << 5)
+
+/* CpuState.exception of an accepted interrupt: this plus the vector; NMI is that of vector 2. */
+#define X86_EXCP_INTR 0x100
 
 /* int_shadow values */
 #define X86_SHADOW_STI   1
@@ -185,6 +190,9 @@ uint64_t x86_tsc_now(const struct X86Cpu *cpu);
 void x86_tsc_write(struct X86Cpu *cpu, uint64_t v);
 /* The virtual-clock time at which the TSC reads @tsc. */
 int64_t x86_tsc_to_ns(const struct X86Cpu *cpu, uint64_t tsc);
+
+/* Components of XSAVE state that are not in their initial configuration. */
+uint64_t x86_xinuse(const struct X86Cpu *cpu);
 
 /* ---- MSRs (msr.c); false: #GP ---- */
 bool x86_msr_read(struct X86Cpu *cpu, uint32_t msr, uint64_t *value);

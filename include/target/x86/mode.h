@@ -19,7 +19,7 @@ enum {
     MODE_CS64 = 1u << 5,      /* LMA and CS.L: 64-bit code */
     MODE_CS32 = 1u << 6,      /* CS.D (never with CS64) */
     MODE_SS32 = 1u << 7,      /* SS.B: ESP, not SP (64-bit code: RSP, bit clear) */
-    MODE_ADDSEG = 1u << 8,    /* DS, ES or SS has a base that is not 0 (never in 64-bit code) */
+    MODE_ADDSEG = 1u << 8,    /* ES, CS, SS or DS has a base that is not 0 (never in 64-bit code) */
     MODE_TF = 1u << 9,        /* EFLAGS.TF: one instruction, then the single-step trap */
     MODE_SHADOW = 1u << 10,   /* interrupts held off for one instruction (STI, MOV SS) */
     MODE_RF = 1u << 11,       /* EFLAGS.RF is set: one instruction, which clears it */
@@ -34,7 +34,8 @@ enum {
     MODE_NOSMAP = 1u << 20,   /* supervisor code with EFLAGS.AC set under CR4.SMAP */
     MODE_DEBUG = 1u << 21,    /* an instruction breakpoint is enabled in DR7 */
     MODE_UMIP = 1u << 22,     /* CR4.UMIP */
-    MODE_SEGCHECK = 1u << 23, /* some data segment is not flat, writable and 4 GiB: check limits */
+    MODE_SEGCHECK = 1u << 23, /* ES, CS, SS or DS is not flat, usable and 4 GiB: check limits and
+                                  rights; FS and GS outside 64-bit code are always checked */
     MODE_ALIGN = 1u << 24,    /* CPL 3, CR0.AM and EFLAGS.AC: unaligned data access is #AC */
     MODE_FPX = 1u << 25,      /* MXCSR leaves an exception unmasked: check after each operation */
 };

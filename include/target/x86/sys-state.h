@@ -23,9 +23,11 @@ typedef struct X86Sys {
     bool nmi_blocked; /* from NMI delivery to IRET */
     uint32_t smbase, smi_count;
     bool bsp;
-    int delivering; /* vector whose delivery is under way, -1: none */
-    bool delivering_df;
-    bool step_armed;
+    int delivering;      /* vector whose delivery is under way, -1: none */
+    bool ext;            /* ... and its source is external: error codes get the EXT bit */
+    uint32_t trap_armed; /* DR6 bits of the #DB due before the next instruction */
+    bool in_new_task;    /* a task switch is past its commit point: faults belong to the new task */
+    bool shutdown;       /* triple fault: only INIT and RESET help */
     uint32_t dr6_pending; /* bits for the #DB being raised */
     bool monitor_armed;
     uint64_t monitor_addr;
