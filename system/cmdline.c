@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The command line: one table of options, one loop. This half only stores what was said; nothing
+ * is opened or started before every option has been recognised.
+ */
+#include <stdio.h>
+#include <string.h>
+#include "base/util/version.h"
+#include "system-priv.h"
+
+GQuark ferry_system_error_quark(void)
+{
+    return g_quark_from_static_string("ferry-system-error");
+}
+
+typedef enum {
+    OPT_FLAG,   /* sets a bool */
+    OPT_STRING, /* the last one given counts */
+    OPT_LIST,   /* each one counts, in order */
+    OPT_CALL,   /* a function of its own */
+    OPT_HELP,
+    OPT_VERSION,
+} OptKind;
+
+typedef struct Option {
+    const char *name; /* without the dash */
+    OptKind kind;
+    size_t offset; /* in CmdLine */
+    bool (*call)(CmdLine *cmd, const char *arg, GError **error);
+    bool no_arg;      /* OPT_CALL without an argument */
+    const char *args; /* shown by -h */
+    const char *help;
+} Option;
+
+static bool bad_option(GError **error, const char *option, const char *value, const char *want)
+{
+    g_set_error(error, FERRY_SYSTEM_ERROR, FERRY_SYSTEM_ERROR_OPTION,
+                "%s: invalid value '%s', expected %s", option, value, want);
+    return false;
+}
+
+static int choose(const char *const *names, const char *s)
+{
+    for (int i = 0; names[i]; i++) {
+        if (!strcmp(names[i], s)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static bool set_action(CmdLine *cmd, const char *key, const char *value, GError **error)
+{
+    static const char *const reboot[] = { "reset", "shutdown", NULL };
+    static const char *const shutdown[] = { "poweroff", "pause", NULL };
+    static const char *const panic[] = { "shutdown", "pause", "exit-failure", "none", NULL };
+    static const char *const watchdog[] = { "reset", "shutdown", "poweroff",   "pause",
+                                            "debug", "none",     "inject-nmi", NULL };
+    int n;
+    if (!strcmp(key, "reboot") && (n = choose(reboot, value)) >= 0) {
+        cmd->actions.reboot = (RebootAction)n;
+    } else if (!strcmp(key, "shutdown") && (n = choose(shutdown, value)) >= 0) {
+        cmd->actions.shutdown = (ShutdownAction)n;
+    } else if (!strcmp(key, "panic") && (n = choose(panic, value)) >= 0) {
+        cmd->actions.panic = (PanicAction)n;
+    } else if (!strcmp(key, "watchdog") && (n = choose(watchdog, value)) >= 0) {
+        cmd->actions.watchdog = (WatchdogAction)n;
+    } else {
+        g_autofree char *shown = g_strdup_printf("%s=%s", key, value);
+        return bad_option(error, "-action", shown,
+                          "reboot=reset|shutdown, shutdown=poweroff|pause, "
+                          "panic=shutdown|pause|exit-failure|none or watchdog=...");
+    }
+    return true;
+}
+
+static bool opt_action(CmdLine *cmd, const char *arg, GError **error)
+{
+    g_auto(GStrv) parts = g_strsplit(arg, ",", -1);
+    for (char **p = parts; *p; p++) {
+        char *eq = strchr(*p, '=');
+        if (!eq) {
+            return bad_option(error, "-action", *p, "EVENT=ACTION");
+        }
+        *eq = '\0';
+        if (!set_action(cmd, *p, eq + 1, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool opt_watchdog_action(CmdLine *cmd, const char *arg, GError **error)
+{
+    return set_action(cmd, "watchdog", arg, error);
+}
+
+static bool opt_no_reboot(CmdLine *cmd, const char *arg, GError **error)
+{
+    cmd->actions.reboot = REBOOT_ACTION_SHUTDOWN;
+    return true;
+}
+
+static bool opt_no_shutdown(CmdLine *cmd, const char *arg, GError **error)
+{
+    cmd->actions.shutdown = SHUTDOWN_ACTION_PAUSE;
+    return true;
+}
+
+static bool opt_msg(CmdLine *cmd, const char *arg, GError **error)
+{
+    g_auto(GStrv) parts = g_strsplit(arg, ",", -1);
+    for (char **p = parts; *p; p++) {
+        if (!strcmp(*p, "timestamp=on") || !strcmp(*p, "timestamp")) {
+            cmd->msg_timestamp = true;
+        } else if (!strcmp(*p, "timestamp=off")) {
+            cmd->msg_timestamp = false;
+        } else if (!g_str_has_prefix(*p, "guest-name=")) {
+            return bad_option(error, "-msg", *p, "timestamp=on|off or guest-name=on|off");
+        }
+    }
+    return true;
+}
+
+static bool opt_gdb_default(CmdLine *cmd, const char *arg, GError **error)
+{
+    g_free(cmd->gdb);
+    cmd->gdb = g_strdup("tcp::1234");
+    return true;
+}
+
+static bool opt_audiodev(CmdLine *cmd, const char *arg, GError **error)
+{
+    return strstr(arg, "none") ? true : bad_option(error, "-audiodev", arg, "driver=none");
+}
+
+static bool opt_overcommit(CmdLine *cmd, const char *arg, GError **error)
+{
+    static const char *const ok[] = { "mem-lock=off", "cpu-pm=off", NULL };
+    return choose(ok, arg) >= 0 ||
+           bad_option(error, "-overcommit", arg, "mem-lock=off or cpu-pm=off");
+}
+
+#define FIELD(m) offsetof(CmdLine, m)
+static const Option options[] = {
+    { "h", OPT_HELP, .help = "show this text" },
+    { "help", OPT_HELP, .help = "same as -h" },
+    { "version", OPT_VERSION, .help = "show the version" },
+    { "machine", OPT_LIST, FIELD(machine_props), .args = "[type=]NAME[,prop=value...]",
+      .help = "the machine ('-machine help' lists them)" },
+    { "M", OPT_LIST, FIELD(machine_props), .args = "...", .help = "same as -machine" },
+    { "accel", OPT_LIST, FIELD(accels), .args = "[accel=]tcg[,prop=value...]",
+      .help = "the accelerator: tcg or qtest" },
+    { "cpu", OPT_STRING, FIELD(cpu), .args = "MODEL[,+f][,-f][,f=on|off]",
+      .help = "the CPU model ('-cpu help' lists them)" },
+    { "smp", OPT_STRING, FIELD(smp), .args = "[cpus=]N[,maxcpus=][,sockets=][,cores=][,threads=]",
+      .help = "CPUs and their topology" },
+    { "m", OPT_STRING, FIELD(memory), .args = "[size=]MEGS[,slots=N,maxmem=SIZE]",
+      .help = "guest memory; suffixes K, M, G, T" },
+    { "kernel", OPT_STRING, FIELD(kernel), .args = "FILE", .help = "boot this kernel" },
+    { "initrd", OPT_STRING, FIELD(initrd), .args = "FILE", .help = "its initial ramdisk" },
+    { "append", OPT_STRING, FIELD(append), .args = "TEXT", .help = "its command line" },
+    { "dtb", OPT_STRING, FIELD(dtb), .args = "FILE", .help = "device tree" },
+    { "bios", OPT_STRING, FIELD(bios), .args = "FILE", .help = "firmware image" },
+    { "L", OPT_STRING, FIELD(data_dir), .args = "DIR", .help = "where firmware is looked for" },
+    { "boot", OPT_STRING, FIELD(boot), .args = "[order=]X[,once=X][,menu=on|off][,strict=on|off]",
+      .help = "boot order" },
+    { "object", OPT_LIST, FIELD(objects), .args = "TYPE,id=ID[,prop=value...] or JSON",
+      .help = "create an object" },
+    { "device", OPT_LIST, FIELD(devices), .args = "DRIVER[,id=ID][,bus=B][,prop=value...] or JSON",
+      .help = "add a device ('-device help', '-device DRIVER,help')" },
+    { "global", OPT_LIST, FIELD(globals), .args = "DRIVER.PROP=VALUE",
+      .help = "a default for a device property" },
+    { "drive", OPT_LIST, FIELD(drives), .args = "file=F[,if=..][,format=..][,id=..]...",
+      .help = "a disk image" },
+    { "blockdev", OPT_LIST, FIELD(blockdevs), .args = "driver=D,node-name=N... or JSON",
+      .help = "a block node" },
+    { "netdev", OPT_LIST, FIELD(netdevs), .args = "user,id=ID[,prop=value...] or JSON",
+      .help = "a network backend" },
+    { "nic", OPT_LIST, FIELD(nics), .args = "KIND[,model=M][,mac=A]... or none",
+      .help = "a network backend with its device" },
+    { "chardev", OPT_LIST, FIELD(chardevs), .args = "KIND,id=ID[,prop=value...]",
+      .help = "a character device backend" },
+    { "serial", OPT_LIST, FIELD(serials), .args = "SPEC", .help = "where a serial port goes" },
+    { "monitor", OPT_LIST, FIELD(monitors), .args = "SPEC", .help = "a human monitor" },
+    { "mon", OPT_LIST, FIELD(monitors), .args = "[chardev=]ID[,mode=readline|control][,pretty=on]",
+      .help = "a monitor on a chardev" },
+    { "qmp", OPT_LIST, FIELD(monitors), .args = "SPEC", .help = "a QMP monitor" },
+    { "qmp-pretty", OPT_LIST, FIELD(monitors), .args = "SPEC", .help = "QMP, indented" },
+    { "add-fd", OPT_LIST, FIELD(fds), .args = "fd=N,set=N[,opaque=TEXT]",
+      .help = "pass a file descriptor" },
+    { "nographic", OPT_FLAG, FIELD(nographic), .help = "serial port and monitor on this terminal" },
+    { "display", OPT_STRING, FIELD(display), .args = "none", .help = "the display" },
+    { "vga", OPT_STRING, FIELD(vga), .args = "none", .help = "the video card" },
+    { "nodefaults", OPT_FLAG, FIELD(nodefaults), .help = "no default devices" },
+    { "no-user-config", OPT_FLAG, FIELD(no_user_config), .help = "read no configuration files" },
+    { "S", OPT_FLAG, FIELD(stopped), .help = "do not start the CPUs yet" },
+    { "no-reboot", OPT_CALL, .call = opt_no_reboot, .no_arg = true,
+      .help = "end when the guest reboots" },
+    { "no-shutdown", OPT_CALL, .call = opt_no_shutdown, .no_arg = true,
+      .help = "stay when the guest powers off" },
+    { "action", OPT_CALL, .call = opt_action, .args = "EVENT=ACTION[,...]",
+      .help = "what to do on reboot, shutdown, panic, watchdog" },
+    { "watchdog-action", OPT_CALL, .call = opt_watchdog_action, .args = "ACTION",
+      .help = "same as -action watchdog=ACTION" },
+    { "name", OPT_STRING, FIELD(name), .args = "[guest=]NAME[,process=P][,debug-threads=on]",
+      .help = "the name of the guest" },
+    { "uuid", OPT_STRING, FIELD(uuid), .args = "UUID", .help = "the guest's UUID" },
+    { "rtc", OPT_STRING, FIELD(rtc), .args = "[base=utc|localtime|DATE][,clock=host|rt|vm]",
+      .help = "the real-time clock" },
+    { "pidfile", OPT_STRING, FIELD(pidfile), .args = "FILE", .help = "write the process id there" },
+    { "daemonize", OPT_FLAG, FIELD(daemonize), .help = "go to the background once started" },
+    { "msg", OPT_CALL, .call = opt_msg, .args = "timestamp=on|off", .help = "form of messages" },
+    { "sandbox", OPT_STRING, FIELD(sandbox), .args = "on[,obsolete=deny|allow][,spawn=..]...",
+      .help = "system call filter" },
+    { "d", OPT_STRING, FIELD(log_items), .args = "ITEM[,...]",
+      .help = "log what the emulator does ('-d help')" },
+    { "D", OPT_STRING, FIELD(log_file), .args = "FILE", .help = "where the log goes" },
+    { "dfilter", OPT_STRING, FIELD(log_filter), .args = "RANGE[,...]",
+      .help = "only these addresses" },
+    { "trace", OPT_LIST, FIELD(traces), .args = "[enable=]PATTERN[,events=FILE]",
+      .help = "enable trace points" },
+    { "incoming", OPT_STRING, FIELD(incoming), .args = "URI or defer",
+      .help = "wait for a migration" },
+    { "dump-vmstate", OPT_STRING, FIELD(dump_vmstate), .args = "FILE",
+      .help = "write the migration description of the machine and exit" },
+    { "qtest", OPT_STRING, FIELD(qtest), .args = "SPEC", .help = "device test protocol" },
+    { "qtest-log", OPT_STRING, FIELD(qtest_log), .args = "FILE", .help = "its log" },
+    { "gdb", OPT_STRING, FIELD(gdb), .args = "SPEC", .help = "wait for gdb" },
+    { "s", OPT_CALL, .call = opt_gdb_default, .no_arg = true, .help = "same as -gdb tcp::1234" },
+    { "icount", OPT_STRING, FIELD(icount), .args = "shift=N",
+      .help = "count instructions for time" },
+    { "fw_cfg", OPT_LIST, FIELD(fw_cfgs), .args = "[name=]NAME,file=F or string=S",
+      .help = "an fw_cfg file" },
+    { "audiodev", OPT_CALL, .call = opt_audiodev, .args = "none,id=ID", .help = "no sound" },
+    { "overcommit", OPT_CALL, .call = opt_overcommit, .args = "mem-lock=off",
+      .help = "nothing is overcommitted" },
+};
+
+static const Option *find_option(const char *arg)
+{
+    const char *name = arg + 1;
+    if (*name == '-') {
+        name++;
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(options); i++) {
+        if (!strcmp(options[i].name, name) && options[i].help) {
+            return &options[i];
+        }
+    }
+    return NULL;
+}
+
+static void push(GPtrArray *list, const Option *opt, const char *arg)
+{
+    Arg *a = g_new(Arg, 1);
+    a->option = opt->name;
+    a->text = g_strdup(arg);
+    g_ptr_array_add(list, a);
+}
+
+static void arg_free(gpointer p)
+{
+    Arg *a = p;
+    g_free(a->text);
+    g_free(a);
+}
+
+static bool takes_argument(const Option *opt)
+{
+    return opt->kind == OPT_STRING || opt->kind == OPT_LIST ||
+           (opt->kind == OPT_CALL && !opt->no_arg);
+}
+
+static bool store(CmdLine *cmd, const Option *opt, const char *arg, GError **error)
+{
+    char *base = (char *)cmd;
+    switch (opt->kind) {
+    case OPT_FLAG: *(bool *)(base + opt->offset) = true; return true;
+    case OPT_STRING:
+        g_free(*(char **)(base + opt->offset));
+        *(char **)(base + opt->offset) = g_strdup(arg);
+        return true;
+    case OPT_LIST: push(*(GPtrArray **)(base + opt->offset), opt, arg); return true;
+    default: return opt->call(cmd, arg, error);
+    }
+}
+
+void cmdline_print_help(const CmdLine *cmd)
+{
+    printf("Ferry machine emulator version %s\nusage: %s [options]\n\n", ferry_version(),
+           cmd->program);
+    for (size_t i = 0; i < G_N_ELEMENTS(options); i++) {
+        if (options[i].help) {
+            g_autofree char *left =
+                g_strdup_printf("-%s %s", options[i].name, options[i].args ? options[i].args : "");
+            printf("%-30s %s%s\n", left,
+                   strlen(left) > 30 ? "\n                               " : "", options[i].help);
+        }
+    }
+}
+
+static const char *target_of(const char *program)
+{
+    static const char *const targets[] = { "x86_64", "s390x", "ppc64", NULL };
+    for (int i = 0; targets[i]; i++) {
+        if (g_str_has_suffix(program, targets[i])) {
+            return targets[i];
+        }
+    }
+    return "x86_64";
+}
+
+static void init_lists(CmdLine *cmd)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(options); i++) {
+        if (options[i].kind == OPT_LIST) {
+            GPtrArray **list = (GPtrArray **)((char *)cmd + options[i].offset);
+            if (!*list) {
+                *list = g_ptr_array_new_with_free_func(arg_free);
+            }
+        }
+    }
+}
+
+CmdLineResult cmdline_parse(CmdLine *cmd, int argc, char **argv, GError **error)
+{
+    const char *slash = strrchr(argv[0], '/');
+    memset(cmd, 0, sizeof(*cmd));
+    cmd->program = slash ? slash + 1 : argv[0];
+    cmd->target = target_of(cmd->program);
+    init_lists(cmd);
+    for (int i = 1; i < argc; i++) {
+        const char *arg = argv[i];
+        if (*arg != '-' || !arg[1]) {
+            /* A lone file name is the first disk, as users expect. */
+            g_autofree char *text = g_strdup_printf("file=%s,index=0,media=disk", arg);
+            push(cmd->drives, find_option("-drive"), text);
+            continue;
+        }
+        const Option *opt = find_option(arg);
+        if (!opt) {
+            g_set_error(error, FERRY_SYSTEM_ERROR, FERRY_SYSTEM_ERROR_OPTION,
+                        "%s: invalid option (try '%s -h')", arg, cmd->program);
+            return CMDLINE_FAILED;
+        }
+        if (opt->kind == OPT_HELP) {
+            cmdline_print_help(cmd);
+            return CMDLINE_DONE;
+        }
+        if (opt->kind == OPT_VERSION) {
+            printf("Ferry machine emulator version %s (interface of QEMU emulator version %s)\n",
+                   ferry_version(), ferry_interface_version());
+            return CMDLINE_DONE;
+        }
+        if (takes_argument(opt) && ++i == argc) {
+            g_set_error(error, FERRY_SYSTEM_ERROR, FERRY_SYSTEM_ERROR_OPTION,
+                        "%s: requires an argument: %s", arg, opt->args);
+            return CMDLINE_FAILED;
+        }
+        if (!store(cmd, opt, argv[i], error)) {
+            return CMDLINE_FAILED;
+        }
+    }
+    return CMDLINE_RUN;
+}
+
+void cmdline_clear(CmdLine *cmd)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(options); i++) {
+        char *at = (char *)cmd + options[i].offset;
+        if (options[i].kind == OPT_LIST) {
+            g_clear_pointer((GPtrArray **)at, g_ptr_array_unref);
+        } else if (options[i].kind == OPT_STRING) {
+            g_clear_pointer((char **)at, g_free);
+        }
+    }
+    g_clear_pointer(&cmd->machine, g_free);
+}

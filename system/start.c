@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From a parsed command line to a machine that is ready to run, and back to nothing.
+ *
+ *   log, uuid, name -> memory -> descriptors, chardevs' set, blocks, nets -> -object -> machine
+ *   instance (compat, -global) -> chardevs, monitors -> engine -> drives, networks -> board ->
+ *   -device -> board's last step -> reset
+ *
+ * Each step may fail with an error that names its option; main then tears down what exists.
+ */
+#include <stdio.h>
+#include <string.h>
+#include "backend/block/block.h"
+#include "backend/chardev/chardev.h"
+#include "backend/net/net.h"
+#include "base/memory/space.h"
+#include "base/util/log.h"
+#include "base/util/trace.h"
+#include "migration/vmstate/registry.h"
+#include "monitor/monitor.h"
+#include "system/keyval.h"
+#include "system-priv.h"
+
+static bool setup_log(const CmdLine *cmd, GError **error)
+{
+    if (cmd->log_file && !log_set_file(cmd->log_file, error)) {
+        return false;
+    }
+    if (cmd->log_filter && !log_set_filter(cmd->log_filter, error)) {
+        return false;
+    }
+    if (cmd->log_items && !log_set(cmd->log_items, error)) {
+        return false;
+    }
+    for (guint i = 0; i < cmd->traces->len; i++) {
+        Arg *arg = g_ptr_array_index(cmd->traces, i);
+        GVariant *parsed = keyval_parse(arg->text, "enable", error);
+        g_autoptr(GVariant) props = parsed ? g_variant_ref_sink(parsed) : NULL;
+        const char *enable = props ? keyval_str(props, "enable") : NULL;
+        const char *events = props ? keyval_str(props, "events") : NULL;
+        const char *file = props ? keyval_str(props, "file") : NULL;
+        if (!props || (enable && !trace_enable(enable, error)) ||
+            (events && !trace_enable_file(events, error)) || (file && !log_set_file(file, error))) {
+            g_prefix_error(error, "-trace %s: ", arg->text);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool parse_uuid(Vm *vm, const char *text, GError **error)
+{
+    size_t n = 0;
+    for (const char *p = text; *p; p++) {
+        int digit = g_ascii_xdigit_value(*p);
+        bool dash = p == text + 8 || p == text + 13 || p == text + 18 || p == text + 23;
+        if (dash ? *p != '-' : digit < 0 || n >= 32) {
+            n = 0;
+            break;
+        }
+        if (!dash) {
+            vm->uuid[n / 2] = (uint8_t)(vm->uuid[n / 2] << 4 | digit);
+            n++;
+        }
+    }
+    vm->uuid_set = n == 32;
+    if (!vm->uuid_set) {
+        g_set_error(error, FERRY_SYSTEM_ERROR, FERRY_SYSTEM_ERROR_OPTION,
+                    "-uuid: '%s' is not a UUID", text);
+    }
+    return vm->uuid_set;
+}
+
+static bool setup_identity(System *sys, GError **error)
+{
+    static const char *const known[] = { "guest", "process", "debug-threads", NULL };
+    if (sys->cmd->uuid && !parse_uuid(sys->vm, sys->cmd->uuid, error)) {
+        return false;
+    }
+    if (!sys->cmd->name) {
+        return true;
+    }
+    GVariant *parsed = keyval_parse(sys->cmd->name, "guest", error);
+    g_autoptr(GVariant) props = parsed ? g_variant_ref_sink(parsed) : NULL;
+    if (!props || !keyval_only(props, known, error) ||
+        !keyval_bool(props, "debug-threads", &sys->cmd->debug_threads, error)) {
+        g_prefix_error(error, "-name: ");
+        return false;
+    }
+    sys->vm->name = g_strdup(keyval_str(props, "guest"));
+    return true;
+}
+
+static void do_machine_reset(void *opaque, ShutdownCause cause)
+{
+    machine_reset(opaque, cause);
+}
+
+static void setup_engine(System *sys)
+{
+    Vm *vm = sys->vm;
+    vm->ports.machine_opaque = vm;
+    vm->ports.machine_reset = do_machine_reset;
+    if (sys->accel_qtest) {
+        clock_virtual_take_manual(vm);
+    }
+}
+
+static bool unsupported(const CmdLine *cmd, GError **error)
+{
+    const struct {
+        const char *option, *value, *why;
+    } rows[] = {
+        { "-qtest", cmd->qtest, "the device test protocol does not exist yet" },
+        { "-gdb", cmd->gdb, "the gdb server does not exist yet" },
+        { "-icount", cmd->icount, "instruction counting does not exist yet" },
+        { "-incoming", cmd->incoming, "migration does not exist yet" },
+        { "-dump-vmstate", cmd->dump_vmstate, "it does not exist yet" },
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        if (rows[i].value) {
+            g_set_error(error, FERRY_SYSTEM_ERROR, FERRY_SYSTEM_ERROR_OPTION, "%s %s: %s",
+                        rows[i].option, rows[i].value, rows[i].why);
+            return true;
+        }
+    }
+    if (cmd->monitors->len) {
+        Arg *arg = g_ptr_array_index(cmd->monitors, 0);
+        g_set_error(error, FERRY_SYSTEM_ERROR, FERRY_SYSTEM_ERROR_OPTION,
+                    "-%s %s: monitors do not exist yet", arg->option, arg->text);
+        return true;
+    }
+    if (cmd->display && strcmp(cmd->display, "none")) {
+        g_set_error(error, FERRY_SYSTEM_ERROR, FERRY_SYSTEM_ERROR_OPTION,
+                    "-display %s: only 'none' is available", cmd->display);
+        return true;
+    }
+    if (cmd->vga && strcmp(cmd->vga, "none")) {
+        g_set_error(error, FERRY_SYSTEM_ERROR, FERRY_SYSTEM_ERROR_OPTION,
+                    "-vga %s: only 'none' is available", cmd->vga);
+        return true;
+    }
+    return false;
+}
+
+static bool build_machine(System *sys, GError **error)
+{
+    Vm *vm = sys->vm;
+    Machine *m = vm_machine(vm);
+    if (!options_apply_drives(sys, error) || !options_apply_net(sys, error) ||
+        !machine_build(m, error) || !options_attach_serials(sys, error) ||
+        !options_attach_drives(sys, error) || !options_attach_nics(sys, error) ||
+        !options_apply_devices(sys, error) || !machine_finish(m, error)) {
+        return false;
+    }
+    machine_reset(vm, SHUTDOWN_NONE);
+    return true;
+}
+
+bool system_build(System *sys, GError **error)
+{
+    Vm *vm = sys->vm;
+    CmdLine *cmd = sys->cmd;
+    if (unsupported(cmd, error) || !setup_log(cmd, error) || !setup_identity(sys, error) ||
+        !memory_setup(vm, error)) {
+        return false;
+    }
+    *vm_actions(vm) = cmd->actions;
+    sys->fdsets = fd_sets_new();
+    vm->chardevs = chardevs_new(sys->fdsets);
+    vm->blocks = blocks_new(vm, sys->fdsets);
+    vm->nets = nets_new(vm);
+    if (!options_apply_objects(sys, error) || !options_apply_machine(sys, error)) {
+        return false;
+    }
+    setup_engine(sys);
+    if (!options_apply_chardevs(sys, error) || !build_machine(sys, error)) {
+        return false;
+    }
+    return true;
+}
+
+void system_teardown(System *sys)
+{
+    Vm *vm = sys->vm;
+    g_clear_pointer(&vm->monitors, monitors_free);
+    if (vm->machine) {
+        device_unrealize_all(vm);
+    }
+    g_clear_pointer(&vm->nets, nets_free);
+    g_clear_pointer(&vm->blocks, blocks_free);
+    g_clear_pointer(&vm->chardevs, chardevs_free);
+    g_clear_pointer(&sys->fdsets, fd_sets_free);
+    records_teardown(vm);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The list of every type of every room: the one place where the program's parts are enumerated. */
+#include "backend/net/net.h"
+#include "base/memory/backend.h"
+#include "hw/core/types.h"
+#include "hw/intc/i8259.h"
+#include "hw/intc/ioapic.h"
+#include "hw/isa/isa.h"
+#include "hw/pci/pci.h"
+#include "system-priv.h"
+
+static const TypeInfo accel_types[] = {
+    { .name = "accel", .parent = "object", .abstract = true },
+    { .name = "tcg-accel", .parent = "accel", .description = "translating engine" },
+    { .name = "qtest-accel", .parent = "accel", .description = "no CPU runs; devices are tested" },
+};
+
+typedef struct {
+    const TypeInfo *types;
+    const size_t *n;
+} TypeList;
+
+TypeRegistry *system_types_new(void)
+{
+    TypeRegistry *reg = type_registry_new();
+    const TypeList lists[] = {
+        { hw_core_device_types, &hw_core_device_types_n },
+        { hw_core_bus_types, &hw_core_bus_types_n },
+        { hw_core_machine_types, &hw_core_machine_types_n },
+        { memory_backend_types, &memory_backend_types_n },
+        { pci_types, &pci_types_count },
+        { pci_port_types, &pci_port_types_count },
+        { net_types, &net_types_count },
+        { isa_types, &isa_types_n },
+        { i8259_types, &i8259_types_n },
+        { ioapic_types, &ioapic_types_n },
+    };
+    type_registry_add(reg, accel_types, G_N_ELEMENTS(accel_types));
+    for (size_t i = 0; i < G_N_ELEMENTS(lists); i++) {
+        type_registry_add(reg, lists[i].types, *lists[i].n);
+    }
+    type_registry_seal(reg);
+    return reg;
+}
