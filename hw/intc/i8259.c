@@ -92,7 +92,8 @@ static void set_input(void *opaque, int pin, int level)
     I8259 *s = opaque;
     uint8_t bit = (uint8_t)(1u << pin);
 
-    if (is_level(s, pin)) {
+    /* The slave takes its request back when nothing is left to serve: no spurious interrupt. */
+    if (is_level(s, pin) || (s->slave && pin == CASCADE_PIN && !level)) {
         s->r.irr = level ? s->r.irr | bit : s->r.irr & (uint8_t)~bit;
     } else if (level && !(s->r.last_irr & bit)) {
         s->r.irr |= bit;
