@@ -23,11 +23,11 @@ static gboolean wake_dispatch(GSource *source, GSourceFunc func, gpointer opaque
     return func(opaque);
 }
 
-static GSourceFuncs wake_funcs = { .dispatch = wake_dispatch };
+static const GSourceFuncs wake_funcs = { .dispatch = wake_dispatch };
 
 static GSource *wake_new(GMainContext *context, GSourceFunc func, void *opaque)
 {
-    GSource *source = g_source_new(&wake_funcs, sizeof(GSource));
+    GSource *source = g_source_new((GSourceFuncs *)&wake_funcs, sizeof(GSource));
     g_source_set_callback(source, func, opaque, NULL);
     g_source_set_ready_time(source, -1);
     g_source_attach(source, context);

@@ -142,6 +142,7 @@ struct CpuState {
     void *owner;   /* the target's CPU object, borrowed; set by the target */
     AddressSpace *as[4]; /* borrowed; [0] set before start */
     unsigned index; /* 0.. in creation order */
+    int32_t host_thread_id; /* gettid() of the vCPU thread, set by it; 0 before it runs */
 
     /* Polled by translated code at region entry: non-zero sends it to the loop. Atomic. */
     uint32_t exit_request;

@@ -40,6 +40,7 @@ typedef struct {
     const HmpCommand *hmp;      /* table ended by a NULL name; may be NULL */
     FdSets *fdsets;             /* borrowed */
     const char *package;        /* of query-version and the greeting */
+    void *host;                 /* the composition root's own, for its handlers */
 } MonitorsConfig;
 
 typedef enum { MONITOR_QMP, MONITOR_HUMAN } MonitorMode;

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the composition root gives the monitors, and what the command handlers share. A handler
+ * parses, calls public functions of the rooms and shapes the reply; it holds no state of its own.
+ */
+#pragma once
+#include "exec/engine.h"
+#include "hw/core/device.h"
+#include "monitor/json.h"
+#include "monitor/monitor.h"
+#include "qmp-handlers-gen.h"
+#include "qmp-schema-gen.h"
+
+/* Set up by main before the first monitor; lives until the last one is gone. */
+typedef struct {
+    const char *target;  /* "x86_64", "s390x", "ppc64" */
+    ExecEngine *engine;  /* borrowed; NULL: no CPU runs (qtest, machine none) */
+    FdSets *fdsets;      /* borrowed */
+    bool autostart;      /* cont/stop during an incoming migration set it; -S clears it */
+    MonitorsConfig config; /* filled by qmp_setup */
+} QmpHost;
+
+/* Make vm->monitors with Ferry's schema, handlers and human commands. */
+Monitors *qmp_setup(Vm *vm, QmpHost *host);
+
+static inline QmpHost *qmp_host(const QmpCall *call)
+{
+    return monitors_config(call->monitors)->host;
+}
+
+/* The argument text of -mon: chardev=ID[,mode=control|readline][,pretty=on|off]. */
+bool qmp_add_monitor(Vm *vm, const char *text, GError **error);
+/* -qmp, -qmp-pretty, -monitor: a legacy chardev spelling, "chardev:ID" or "none". n numbers the
+   chardev ("compat_monitorN"). */
+bool qmp_add_legacy_monitor(Vm *vm, const char *text, MonitorMode mode, bool pretty, unsigned n,
+                            GError **error);
+
+/* -object and object-add: {"qom-type", "id", properties}; makes "/objects/ID". Floating options
+   are consumed. */
+bool user_object_add(Vm *vm, GVariant *options, GError **error);
+bool user_object_del(Vm *vm, const char *id, GError **error);
+
+/* The CPU at an index; NULL + error. */
+Device *qmp_cpu_device(Vm *vm, int64_t index, GError **error);
+CpuState *qmp_cpu_state(QmpHost *host, int64_t index, GError **error);
+/* Suffix of CPU type names of the guest: "-x86_64-cpu". */
+const char *qmp_cpu_suffix(const QmpHost *host);
+/* x-query-ramblock's text; the caller frees it. */
+char *qmp_ramblock_text(Vm *vm);
+
+/* The commands of the human monitor, ended by a NULL name. */
+extern const HmpCommand hmp_commands[];
