@@ -145,7 +145,7 @@ static void copy_forward(uint8_t *dst, const uint8_t *src, size_t len, unsigned 
         return;
     }
     for (size_t k = 0; k < len; k += size) {
-        memcpy(dst + k, src + k, size);
+        memmove(dst + k, src + k, size);
     }
 }
 

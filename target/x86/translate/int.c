@@ -256,8 +256,13 @@ void x86_tr_cmpxchg(X86Trans *t, const X86Insn *i)
     if (x86_is_mem(t, 0)) { /* without LOCK too: the processor always writes */
         old = ir_cmpxchg(b, x86_mem_addr(t, size, true), acc, src, x86_mo(t, size));
     } else {
+        const X86Operand *o = &i->op[0];
+        IrVal before = ir_get(b, SLOT_GPR + o->reg);
         old = x86_read(t, 0);
-        x86_write(t, 0, ir_movcond(b, IR_EQ, acc, old, src, old));
+        x86_write(t, 0, src);
+        /* Not equal: no write at all, not even of the upper half. */
+        IrVal after = ir_get(b, SLOT_GPR + o->reg);
+        ir_put(b, SLOT_GPR + o->reg, ir_movcond(b, IR_EQ, acc, old, after, before));
     }
     /* rAX takes the destination where they differ; where equal it keeps even bits above 32. */
     IrVal rax = ir_get(b, SLOT_GPR + X86_RAX);

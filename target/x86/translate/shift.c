@@ -174,7 +174,7 @@ void x86_tr_shift(X86Trans *t, const X86Insn *i)
     }
 }
 
-/* SHLD and SHRD. 16-bit counts over 16 shift the destination in again, as processors do. */
+/* SHLD and SHRD. 16-bit counts over 16 shift the source in again, as processors do. */
 void x86_tr_shiftd(X86Trans *t, const X86Insn *i)
 {
     IrBuilder *b = t->b;
@@ -199,16 +199,16 @@ void x86_tr_shiftd(X86Trans *t, const X86Insn *i)
         r = c.constant ? r : ir_select(b, c.v, r, v);
     } else {
         IrVal v64 = ir_zext32(b, v), s64 = ir_zext32(b, src), n = ir_zext32(b, c.v);
-        unsigned bits = size * 8, base = size == 2 ? 32 : 32;
+        unsigned bits = size * 8, base = 32;
         IrVal wide;
-        if (left) { /* dst : src (: dst) at the top */
+        if (left) { /* dst : src (: src) at the top */
             wide = ir_or(b, ir_shli(b, v64, base), ir_shli(b, s64, base - bits));
-            wide = size == 2 ? ir_or(b, wide, v64) : wide;
+            wide = size == 2 ? ir_or(b, wide, s64) : wide;
             r = ir_shri(b, ir_shl(b, wide, n), base);
             last = ir_shri(b, ir_shl(b, wide, ir_zext32(b, n1)), base);
-        } else { /* (dst :) src : dst */
+        } else { /* (src :) src : dst */
             wide = ir_or(b, v64, ir_shli(b, s64, bits));
-            wide = size == 2 ? ir_or(b, wide, ir_shli(b, v64, 32)) : wide;
+            wide = size == 2 ? ir_or(b, wide, ir_shli(b, s64, 32)) : wide;
             r = ir_shr(b, wide, n);
             last = ir_shr(b, wide, ir_zext32(b, n1));
         }
