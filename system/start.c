@@ -124,12 +124,6 @@ static bool unsupported(const CmdLine *cmd, GError **error)
             return true;
         }
     }
-    if (cmd->monitors->len) {
-        Arg *arg = g_ptr_array_index(cmd->monitors, 0);
-        g_set_error(error, FERRY_SYSTEM_ERROR, FERRY_SYSTEM_ERROR_OPTION,
-                    "-%s %s: monitors do not exist yet", arg->option, arg->text);
-        return true;
-    }
     if (cmd->display && strcmp(cmd->display, "none")) {
         g_set_error(error, FERRY_SYSTEM_ERROR, FERRY_SYSTEM_ERROR_OPTION,
                     "-display %s: only 'none' is available", cmd->display);
@@ -141,6 +135,23 @@ static bool unsupported(const CmdLine *cmd, GError **error)
         return true;
     }
     return false;
+}
+
+static void quit_from_mux(void *opaque)
+{
+    vm_shutdown_request(opaque, SHUTDOWN_HOST_UI);
+}
+
+static void setup_monitors(System *sys)
+{
+    sys->qmp = (QmpHost){
+        .target = sys->cmd->target,
+        .engine = sys->engine,
+        .fdsets = sys->fdsets,
+        .autostart = !sys->cmd->stopped,
+    };
+    qmp_setup(sys->vm, &sys->qmp);
+    chardevs_on_quit(sys->vm->chardevs, quit_from_mux, sys->vm);
 }
 
 static bool build_machine(System *sys, GError **error)
@@ -174,6 +185,7 @@ bool system_build(System *sys, GError **error)
         return false;
     }
     setup_engine(sys);
+    setup_monitors(sys);
     if (!options_apply_chardevs(sys, error) || !build_machine(sys, error)) {
         return false;
     }

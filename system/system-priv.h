@@ -8,6 +8,7 @@
 #include "base/io/fdset.h"
 #include "base/memory/backend.h"
 #include "hw/core/machine.h"
+#include "system/qmp/qmp.h"
 
 #define FERRY_SYSTEM_ERROR (ferry_system_error_quark())
 GQuark ferry_system_error_quark(void);
@@ -61,6 +62,7 @@ typedef struct System {
     struct ExecEngine *engine;
     struct QtestServer *qtest;
     guint signal_sources[3];
+    QmpHost qmp;           /* what the monitors' handlers need */
     GPtrArray *serial_ids; /* Arg: chardev of serial port N, "" for none */
     bool accel_qtest;
     struct {

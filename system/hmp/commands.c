@@ -7,6 +7,7 @@
 #include "base/util/size.h"
 #include "backend/net/net.h"
 #include "hmp.h"
+#include "system/system-priv.h"
 
 Json *hmp_qmp(HmpCall *call, const char *command, Json *args)
 {
@@ -116,7 +117,8 @@ static void do_object_add(HmpCall *call)
 {
     GError *error = NULL;
     GVariant *dict = options_parse(call->line, "qom-type", &error);
-    if (!dict || !user_object_add(call->vm, dict, &error)) {
+    g_autoptr(GVariant) owned = dict ? g_variant_ref_sink(dict) : NULL;
+    if (!owned || !objects_add(call->vm, owned, &error)) {
         hmp_error(call, error);
     }
 }

@@ -11,6 +11,13 @@
 #include "qmp-handlers-gen.h"
 #include "qmp-schema-gen.h"
 
+/* Until the engine is part of the program: nothing calls these while QmpHost.engine is NULL. */
+#pragma weak engine_cpu
+#pragma weak engine_cpu_count
+#pragma weak engine_stats
+#pragma weak cpu_debug_rw
+#pragma weak cpu_run_on
+
 /* Set up by main before the first monitor; lives until the last one is gone. */
 typedef struct {
     const char *target;  /* "x86_64", "s390x", "ppc64" */
@@ -27,18 +34,6 @@ static inline QmpHost *qmp_host(const QmpCall *call)
 {
     return monitors_config(call->monitors)->host;
 }
-
-/* The argument text of -mon: chardev=ID[,mode=control|readline][,pretty=on|off]. */
-bool qmp_add_monitor(Vm *vm, const char *text, GError **error);
-/* -qmp, -qmp-pretty, -monitor: a legacy chardev spelling, "chardev:ID" or "none". n numbers the
-   chardev ("compat_monitorN"). */
-bool qmp_add_legacy_monitor(Vm *vm, const char *text, MonitorMode mode, bool pretty, unsigned n,
-                            GError **error);
-
-/* -object and object-add: {"qom-type", "id", properties}; makes "/objects/ID". Floating options
-   are consumed. */
-bool user_object_add(Vm *vm, GVariant *options, GError **error);
-bool user_object_del(Vm *vm, const char *id, GError **error);
 
 /* The CPU at an index; NULL + error. */
 Device *qmp_cpu_device(Vm *vm, int64_t index, GError **error);

@@ -4,7 +4,7 @@
 
 #include "base/util/size.h"
 #include "hw/core/device.h"
-#include "qmp.h"
+#include "system/system-priv.h"
 
 static void not_found(GError **error, const char *format, const char *name)
 {
@@ -37,11 +37,7 @@ Json *qmp_qom_list(QmpCall *call, Json *args, GError **error)
         return NULL;
     }
     Json *list = json_object_new_array();
-    Json *type = json_object_new_object();
     object_foreach_property(obj, add_view, list);
-    json_add_str(type, "name", "type");
-    json_add_str(type, "type", "string");
-    json_object_array_add(list, type);
     return list;
 }
 
@@ -134,9 +130,12 @@ typedef struct {
 
 static void add_property(const Property *p, void *opaque)
 {
+    static const char *const internal[] = { "realized", "hotplugged", "hotpluggable", "parent_bus",
+                                            "type", NULL };
     PropertyWalk *w = opaque;
-    if (!g_hash_table_add(w->seen, g_strdup(p->name))) {
-        return; /* an ancestor's, overridden */
+    if (!g_hash_table_add(w->seen, g_strdup(p->name)) || /* an ancestor's, overridden */
+        (w->defaults && g_strv_contains(internal, p->name))) {
+        return;
     }
     Json *item = json_object_new_object();
     json_add_str(item, "name", p->name);
@@ -208,13 +207,14 @@ Json *qmp_device_list_properties(QmpCall *call, Json *args, GError **error)
 
 Json *qmp_object_add(QmpCall *call, Json *args, GError **error)
 {
-    user_object_add(call->vm, json_to_variant(args), error);
+    g_autoptr(GVariant) props = g_variant_ref_sink(json_to_variant(args));
+    objects_add(call->vm, props, error);
     return NULL;
 }
 
 Json *qmp_object_del(QmpCall *call, Json *args, GError **error)
 {
-    user_object_del(call->vm, json_str(args, "id", ""), error);
+    objects_del(call->vm, json_str(args, "id", ""), error);
     return NULL;
 }
 
