@@ -71,8 +71,6 @@ void net_filter_dump_finalize(Object *obj)
     if (dump->out) {
         fclose(dump->out);
     }
-    g_free(dump->netdev);
-    g_free(dump->file);
 }
 
 const Property net_filter_dump_props[] = {
