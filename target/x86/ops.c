@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "target/x86/decode.h"
+#include "target/x86/fpu.h"
 #include "target/x86/slots.h"
 #include "target/x86/system.h"
 #include "target/x86/x86.h"
@@ -27,18 +28,6 @@ static int disas(const CpuState *cs, uint32_t flags, uint64_t pc, const uint8_t 
     return i.len;
 }
 
-/* The engine computes with all exceptions masked and leaves sticky flags; MXCSR's own sticky flags
-   stay in the CPU. */
-static uint32_t fpenv_get(CpuState *cs)
-{
-    return (x86_cpu(cs)->mxcsr & 0xe040) | 0x1f80;
-}
-
-static void fpenv_put(CpuState *cs, uint32_t host)
-{
-    x86_cpu(cs)->mxcsr |= host & 0x3f;
-}
-
 const CpuTargetOps x86_target_ops = {
     .name = "x86_64",
     .insn_max_bytes = 15,
@@ -56,8 +45,8 @@ const CpuTargetOps x86_target_ops = {
     .do_interrupt = x86_do_interrupt,
     .poll_interrupt = x86_poll_interrupt,
     .has_work = x86_has_work,
-    .fpenv_get = fpenv_get,
-    .fpenv_put = fpenv_put,
+    .fpenv_get = x86_fpenv_get,
+    .fpenv_put = x86_fpenv_put,
     .debug_exception = x86_debug_exception,
     .dump_state = x86_dump_state,
 };

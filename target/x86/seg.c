@@ -58,6 +58,7 @@ void x86_mode_update(X86Cpu *cpu)
     m |= (cpu->cr4 & CR4_OSXSAVE) && (cpu->xcr0 & 6) == 6 ? MODE_AVX : 0;
     m |= cpu->cr4 & CR4_UMIP ? MODE_UMIP : 0;
     m |= cpu->sys.smm ? MODE_SMM : 0;
+    m |= mode_of_mxcsr(cpu->mxcsr);
     m |= (cpu->cr4 & CR4_SMAP) && (cpu->eflags & X86_AC) && cpl < 3 ? MODE_NOSMAP : 0;
     m |= cpl == 3 && (cpu->cr0 & CR0_AM) && (cpu->eflags & X86_AC) ? MODE_ALIGN : 0;
     for (unsigned n = 0; n < 4; n++) {

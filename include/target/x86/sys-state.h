@@ -16,6 +16,8 @@ typedef struct X86Sys {
     void *apic;
     int (*pic_ack)(void *opaque); /* without a local APIC */
     void *pic_opaque;
+    void (*ferr)(void *opaque); /* x87 error with CR0.NE clear; VM lock held; NULL: lost */
+    void *ferr_opaque;
 
     uint64_t a20_mask; /* all ones, or without bit 20 */
     uint64_t pdpte[4]; /* PAE: loaded by MOV CR3 */

@@ -5,6 +5,7 @@
  * An image is built in a buffer and written whole, or read whole and checked before a register
  * changes.
  */
+#include "target/x86/fpu.h"
 #include "target/x86/helper-sys.h"
 
 #include "target/x86/seg-priv.h"
@@ -65,11 +66,8 @@ static void put_x87(const X86Cpu *cpu, uint8_t *a, bool wide)
 
 static void get_x87(X86Cpu *cpu, const uint8_t *a, bool wide)
 {
-    uint16_t fsw = get(a + 2, 2);
-
     cpu->fpcw = (get(a, 2) & 0x1f7f) | 0x40;
-    cpu->fpsw = fsw & ~0x3800;
-    cpu->fp_top = fsw >> 11 & 7;
+    x87_set_status_word(cpu, get(a + 2, 2));
     cpu->fp_valid = get(a + 4, 1);
     cpu->fp_opcode = get(a + 6, 2) & 0x7ff;
     cpu->fp_ip = get(a + 8, wide ? 8 : 4);
@@ -86,10 +84,7 @@ static void get_x87(X86Cpu *cpu, const uint8_t *a, bool wide)
 
 static void init_x87(X86Cpu *cpu)
 {
-    cpu->fpcw = 0x37f;
-    cpu->fpsw = cpu->fp_top = cpu->fp_valid = 0;
-    cpu->fp_opcode = cpu->fp_cs = cpu->fp_ds = 0;
-    cpu->fp_ip = cpu->fp_dp = 0;
+    x87_init(cpu);
     memset(cpu->st, 0, sizeof(cpu->st));
 }
 
@@ -171,7 +166,7 @@ uint64_t helper_x86_fxrstor(CpuState *cs, uint64_t at, uint64_t wide)
         x86_gp(cpu, 0);
     }
     get_x87(cpu, a, wide);
-    cpu->mxcsr = get(a + 24, 4);
+    x86_set_mxcsr(cpu, get(a + 24, 4));
     if (!fast_fx(cpu)) {
         get_xmm(cpu, a);
     }
@@ -359,9 +354,9 @@ uint64_t helper_x86_xrstor(CpuState *cs, uint64_t at, uint64_t wide, uint64_t ki
     }
     get_components(cpu, a, layout, rfbm, bv, compact, wide);
     if (load_mxcsr) {
-        cpu->mxcsr = get(a + 24, 4);
+        x86_set_mxcsr(cpu, get(a + 24, 4));
     } else if (compact && (rfbm & C_SSE)) {
-        cpu->mxcsr = 0x1f80;
+        x86_set_mxcsr(cpu, X86_MXCSR_DEFAULT);
     }
     return 0;
 }

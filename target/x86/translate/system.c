@@ -333,6 +333,9 @@ void x86_tr_fxsave(X86Trans *t, const X86Insn *i)
     }
     ir_call(t->b, restore ? &hd_x86_fxrstor : &hd_x86_fxsave, x86_mem_addr(t, 512, !restore),
             c64(t, i->rex_w));
+    if (restore) {
+        go_next(t); /* MXCSR is part of the mode */
+    }
 }
 
 void x86_tr_xsave(X86Trans *t, const X86Insn *i)

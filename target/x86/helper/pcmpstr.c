@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * PCMPESTRx, PCMPISTRx (SDM volume 2, "Imm8 control byte operation for PCMPESTRI...").
+ *
+ * The helper gives everything the four instructions need in one word: IntRes2 in bits 0-15, the
+ * index in 16-23, the six flags in 32 and up.
+ */
+#include <string.h>
+#include "target/x86/fpu.h"
+#include "target/x86/helper.h"
+
+typedef struct StrCmp {
+    int a[16], b[16]; /* elements; a is the first operand */
+    int la, lb;       /* valid elements */
+    int n;
+} StrCmp;
+
+static int element(const uint8_t *p, int k, unsigned imm)
+{
+    if (imm & 1) {
+        uint16_t w;
+        memcpy(&w, p + k * 2, 2);
+        return imm & 2 ? (int16_t)w : w;
+    }
+    return imm & 2 ? (int8_t)p[k] : p[k];
+}
+
+static int implicit_length(const int *e, int n)
+{
+    int k = 0;
+    while (k < n && e[k]) {
+        k++;
+    }
+    return k;
+}
+
+/* |len|, at most n. wide: 64 bits count. */
+static int explicit_length(uint64_t len, bool wide, int n)
+{
+    int64_t v = wide ? (int64_t)len : (int32_t)len;
+    if (v < 0) {
+        return v <= -n ? n : (int)-v;
+    }
+    return v >= n ? n : (int)v;
+}
+
+static unsigned res_any(const StrCmp *s)
+{
+    unsigned r = 0;
+    for (int j = 0; j < s->lb; j++) {
+        for (int k = 0; k < s->la; k++) {
+            r |= (unsigned)(s->a[k] == s->b[j]) << j;
+        }
+    }
+    return r;
+}
+
+static unsigned res_ranges(const StrCmp *s)
+{
+    unsigned r = 0;
+    for (int j = 0; j < s->lb; j++) {
+        for (int k = 0; k + 1 < s->la; k += 2) {
+            r |= (unsigned)(s->a[k] <= s->b[j] && s->b[j] <= s->a[k + 1]) << j;
+        }
+    }
+    return r;
+}
+
+static unsigned res_each(const StrCmp *s)
+{
+    unsigned r = 0;
+    for (int j = 0; j < s->n; j++) {
+        bool va = j < s->la, vb = j < s->lb;
+        r |= (unsigned)(va && vb ? s->a[j] == s->b[j] : va == vb) << j;
+    }
+    return r;
+}
+
+static unsigned res_ordered(const StrCmp *s)
+{
+    unsigned r = 0;
+    for (int j = 0; j < s->n; j++) {
+        bool ok = true;
+        for (int k = 0; k < s->la && j + k < s->n; k++) {
+            ok = ok && j + k < s->lb && s->a[k] == s->b[j + k];
+        }
+        r |= (unsigned)ok << j;
+    }
+    return r;
+}
+
+/* imm: control byte | 0x100 explicit lengths | 0x200 they are 64 bits. */
+static uint64_t helper_pcmpstr(CpuState *cs, const void *a, const void *b, uint64_t imm,
+                               uint64_t len_a, uint64_t len_b)
+{
+    static unsigned (*const aggregate[4])(const StrCmp *) = { res_any, res_ranges, res_each,
+                                                              res_ordered };
+    StrCmp s = { .n = imm & 1 ? 8 : 16 };
+    for (int k = 0; k < s.n; k++) {
+        s.a[k] = element(a, k, imm);
+        s.b[k] = element(b, k, imm);
+    }
+    s.la = imm & 0x100 ? explicit_length(len_a, imm & 0x200, s.n) : implicit_length(s.a, s.n);
+    s.lb = imm & 0x100 ? explicit_length(len_b, imm & 0x200, s.n) : implicit_length(s.b, s.n);
+    unsigned all = (1u << s.n) - 1;
+    unsigned r = aggregate[imm >> 2 & 3](&s);
+    if (imm & 0x10) {
+        r ^= imm & 0x20 ? (1u << s.lb) - 1 : all;
+    }
+    r &= all;
+    int index = !r ? s.n : imm & 0x40 ? 31 - __builtin_clz(r) : __builtin_ctz(r);
+    uint64_t flags = (r ? X86_CF : 0) | (s.lb < s.n ? X86_ZF : 0) | (s.la < s.n ? X86_SF : 0) |
+                     (r & 1 ? X86_OF : 0);
+    return r | (unsigned)index << 16 | flags << 32;
+}
+HELPER(pcmpstr, IR_I64, HELPER_PURE, HARG_V128, HARG_V128, HARG_I64, HARG_I64, HARG_I64);
+
+/* IntRes2 as a mask of bits, bytes or words. */
+static void helper_pcmpstr_mask(CpuState *cs, IrVec *out, uint64_t res, uint64_t imm)
+{
+    memset(out, 0, 16);
+    if (!(imm & 0x40)) {
+        out->w[0] = (uint16_t)res;
+        return;
+    }
+    for (unsigned k = 0; k < 16; k++) {
+        out->b[k] = res >> (imm & 1 ? k / 2 : k) & 1 ? 0xff : 0;
+    }
+}
+HELPER(pcmpstr_mask, IR_V128, HELPER_PURE, HARG_I64, HARG_I64);

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * x87 instructions: each is one call of a helper in x87.c, which runs the same instruction on the
+ * host's FPU. Memory operands of loads are read here, so that a page fault comes before anything.
+ */
+#include "target/x86/translate/simd-priv.h"
+
+/* The helper's first argument: opcode, and the memory form as [rdi]. */
+static IrVal word_of(X86Trans *t, unsigned mem_bytes)
+{
+    const X86Insn *i = t->i;
+    bool mem = i->modrm < 0xc0;
+    X87Word w = { .op = i->opcode,
+                  .modrm = mem ? (i->modrm & 0x38) | 7 : i->modrm,
+                  .mem_bytes = mem_bytes,
+                  .seg = i->mem.seg,
+                  .mmu = MO_GET_MMU(t->mo),
+                  .op16 = i->opsize == 2,
+                  .fop = (i->opcode & 7) << 8 | i->modrm };
+    uint64_t v;
+    memcpy(&v, &w, sizeof v);
+    return ir_c64(t->b, v);
+}
+
+/* flags: the EFLAGS that the instruction reads, or 0. Returns those it leaves. */
+static IrVal call_reg(X86Trans *t, IrVal flags)
+{
+    IrVal zero = ir_c64(t->b, 0);
+    return ir_call(t->b, &hd_x87_op, word_of(t, 0), ir_c64(t->b, t->pc), zero, flags ? flags : zero,
+                   zero);
+}
+
+/* A register form, or one with a memory source of up to 10 bytes. */
+static void call_load(X86Trans *t)
+{
+    IrBuilder *b = t->b;
+    const X86Insn *i = t->i;
+    unsigned k = 0;
+    while (k < i->nops && i->op[k].kind != X86_OPK_MEM) {
+        k++;
+    }
+    if (k == i->nops) {
+        call_reg(t, 0);
+        return;
+    }
+    unsigned size = i->op[k].size;
+    IrVal addr = x86_mem_addr(t, size, false), lo, hi = ir_c64(b, 0);
+    if (size == 10) {
+        lo = x86_load(t, addr, 8);
+        hi = x86_to64(t, x86_load(t, ir_addi(b, addr, 8), 2));
+    } else {
+        lo = x86_to64(t, x86_load(t, addr, size));
+    }
+    ir_call(b, &hd_x87_op, word_of(t, size), ir_c64(b, t->pc), x86_ea(t), lo, hi);
+}
+
+static void call_store(X86Trans *t)
+{
+    unsigned size = t->i->op[0].size;
+    if (t->i->op[0].kind != X86_OPK_MEM) {
+        call_reg(t, 0);
+        return;
+    }
+    IrVal addr = x86_mem_addr(t, size, true);
+    ir_call(t->b, &hd_x87_store, word_of(t, size), ir_c64(t->b, t->pc), x86_ea(t), addr);
+}
+
+void x86_tr_x87_arith(X86Trans *t, const X86Insn *i)
+{
+    call_load(t);
+}
+void x86_tr_x87_com(X86Trans *t, const X86Insn *i)
+{
+    call_load(t);
+}
+void x86_tr_x87_load(X86Trans *t, const X86Insn *i)
+{
+    call_load(t);
+}
+void x86_tr_x87_store(X86Trans *t, const X86Insn *i)
+{
+    call_store(t);
+}
+void x86_tr_x87_bcd(X86Trans *t, const X86Insn *i)
+{
+    if (i->mn == X86_MN_FBLD) {
+        call_load(t);
+    } else {
+        call_store(t);
+    }
+}
+void x86_tr_x87_xch(X86Trans *t, const X86Insn *i)
+{
+    call_reg(t, 0);
+}
+void x86_tr_x87_sign(X86Trans *t, const X86Insn *i)
+{
+    call_reg(t, 0);
+}
+void x86_tr_x87_xam(X86Trans *t, const X86Insn *i)
+{
+    call_reg(t, 0);
+}
+void x86_tr_x87_const(X86Trans *t, const X86Insn *i)
+{
+    call_reg(t, 0);
+}
+void x86_tr_x87_func(X86Trans *t, const X86Insn *i)
+{
+    call_reg(t, 0);
+}
+void x86_tr_x87_stp(X86Trans *t, const X86Insn *i)
+{
+    call_reg(t, 0);
+}
+void x86_tr_x87_free(X86Trans *t, const X86Insn *i)
+{
+    call_reg(t, 0);
+}
+
+void x86_tr_x87_cmov(X86Trans *t, const X86Insn *i)
+{
+    call_reg(t, x86_to64(t, x86_cc_peek(t)));
+}
+
+void x86_tr_x87_comi(X86Trans *t, const X86Insn *i)
+{
+    IrVal flags = call_reg(t, x86_to64(t, x86_cc_peek(t)));
+    x86_cc_set_eflags(t, ir_trunc32(t->b, flags));
+}
+
+/* FNOP waits; FNENI, FNDISI and FNSETPM have done nothing since the 387. */
+void x86_tr_x87_nop(X86Trans *t, const X86Insn *i)
+{
+    if (i->mn == X86_MN_FNOP) {
+        call_reg(t, 0);
+    }
+}
+
+void x86_tr_x87_wait(X86Trans *t, const X86Insn *i)
+{
+    ir_call(t->b, &hd_x87_wait, 0);
+}
+
+void x86_tr_x87_ctl(X86Trans *t, const X86Insn *i)
+{
+    ir_call(t->b, &hd_x87_ctl, ir_c64(t->b, i->mn == X86_MN_FNINIT));
+}
+
+void x86_tr_x87_cw(X86Trans *t, const X86Insn *i)
+{
+    if (i->mn == X86_MN_FNSTCW) {
+        x86_write(t, 0, ir_get(t->b, SLOT_FPCW));
+    } else {
+        IrVal v = x86_to64(t, x86_read(t, 0));
+        ir_call(t->b, &hd_x87_fldcw, v);
+    }
+}
+
+void x86_tr_x87_sw(X86Trans *t, const X86Insn *i)
+{
+    IrBuilder *b = t->b;
+    IrVal v = ir_shli(b, ir_get(b, SLOT_FP_TOP), 11);
+    x86_write(t, 0, ir_or(b, ir_get(b, SLOT_FPSW), v));
+}
+
+/* FLDENV, FNSTENV, FRSTOR, FNSAVE. */
+void x86_tr_x87_env(X86Trans *t, const X86Insn *i)
+{
+    unsigned size = i->op[0].size;
+    bool store = i->mn == X86_MN_FNSTENV || i->mn == X86_MN_FNSAVE;
+    IrVal addr = x86_mem_addr(t, size, store);
+    ir_call(t->b, &hd_x87_env, word_of(t, size), addr, ir_c64(t->b, t->mode));
+}

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The x87: images of its words, pending exceptions, and the execution of its instructions on the
+ * host's own FPU.
+ *
+ * x87_op and x87_store put the guest's whole FPU into the host's (FRSTOR), run the same opcode there,
+ * and take the state back (FNSAVE). So rounding, stack faults, tags, condition codes, and the
+ * responses to masked and unmasked exceptions are the host's, to the last bit. The host never traps:
+ * an exception stays pending, and FNSAVE, which does not wait, takes it away. Guest instructions that
+ * do wait look at ES first. What the host does not know is kept here: instruction and data pointers,
+ * opcode, and the environment formats.
+ */
+#include <string.h>
+#include "base/core/vm.h"
+#include "base/util/endian.h"
+#include "target/x86/fpu.h"
+#include "target/x86/helper.h"
+#include "target/x86/system.h"
+
+#define X87_EXCEPTIONS 0x3fu
+#define EFLAGS_HOST    0x8d5u /* the six flags that FCMOVcc reads and FCOMI writes */
+
+/* ---- words ---- */
+uint16_t x87_status_word(const X86Cpu *cpu)
+{
+    return cpu->fpsw | (cpu->fp_top & 7) << 11;
+}
+
+static void update_es(X86Cpu *cpu)
+{
+    bool es = cpu->fpsw & ~cpu->fpcw & X87_EXCEPTIONS;
+    cpu->fpsw = (cpu->fpsw & ~(X87_ES | X87_B)) | (es ? X87_ES | X87_B : 0);
+}
+
+void x87_set_status_word(X86Cpu *cpu, uint16_t sw)
+{
+    cpu->fp_top = sw >> 11 & 7;
+    cpu->fpsw = sw & ~(7u << 11);
+    update_es(cpu);
+}
+
+void x87_set_control_word(X86Cpu *cpu, uint16_t cw)
+{
+    cpu->fpcw = (cw & 0x1f7f) | 0x40;
+    update_es(cpu);
+}
+
+static unsigned tag_of(const X87Reg *r)
+{
+    unsigned e = r->exp & 0x7fff;
+    if (e == 0) {
+        return r->mant ? 2 : 1;
+    }
+    return e == 0x7fff || !(r->mant >> 63) ? 2 : 0;
+}
+
+uint16_t x87_tag_word(const X86Cpu *cpu)
+{
+    unsigned tag = 0;
+    for (unsigned k = 0; k < 8; k++) {
+        tag |= (cpu->fp_valid >> k & 1 ? tag_of(&cpu->st[k]) : 3) << (2 * k);
+    }
+    return tag;
+}
+
+void x87_set_tag_word(X86Cpu *cpu, uint16_t tag)
+{
+    cpu->fp_valid = 0;
+    for (unsigned k = 0; k < 8; k++) {
+        cpu->fp_valid |= ((tag >> (2 * k) & 3) != 3) << k;
+    }
+}
+
+uint8_t x87_abridged_tag(const X86Cpu *cpu)
+{
+    return cpu->fp_valid;
+}
+
+void x87_set_abridged_tag(X86Cpu *cpu, uint8_t tag)
+{
+    cpu->fp_valid = tag;
+}
+
+void x87_init(X86Cpu *cpu)
+{
+    cpu->fpcw = 0x37f;
+    cpu->fpsw = 0;
+    cpu->fp_top = 0;
+    cpu->fp_valid = 0;
+    cpu->fp_opcode = 0;
+    cpu->fp_cs = cpu->fp_ds = 0;
+    cpu->fp_ip = cpu->fp_dp = 0;
+}
+
+/* ---- pending exceptions ---- */
+/* An instruction that waits starts. With CR0.NE clear the exception goes out as FERR, and the
+ * instruction runs: the interrupt it causes is taken at the next instruction boundary. */
+static void check_pending(X86Cpu *cpu)
+{
+    if (!(cpu->fpsw & X87_ES)) {
+        return;
+    }
+    if (cpu->cr0 & CR0_NE) {
+        x86_raise(cpu, EXCP_MF);
+    }
+    if (cpu->sys.ferr) {
+        vm_lock(cpu->sys.vm);
+        cpu->sys.ferr(cpu->sys.ferr_opaque);
+        vm_unlock(cpu->sys.vm);
+    }
+}
+
+/* ---- the host's FPU ---- */
+/* 32-bit protected mode format of FSAVE. */
+typedef struct FsaveImage {
+    uint16_t cw, r0, sw, r1, tag, r2;
+    uint32_t ip, cs_op, dp, ds;
+    uint8_t st[8][10];
+} FsaveImage;
+G_STATIC_ASSERT(sizeof(FsaveImage) == 108);
+
+typedef struct HostRun {
+    FsaveImage img;
+    uint8_t mem[16]; /* the memory operand */
+    uint64_t flags;
+} HostRun;
+
+#if defined(__x86_64__)
+/* One "opcode; ret" of four bytes each: eight opcodes with the 64 register forms, and with the eight
+ * memory forms at [rdi]. */
+__asm__(".pushsection .text, \"ax\", @progbits\n"
+        ".balign 16\n"
+        "x87_reg_forms:\n"
+        ".set op, 0xd8\n"
+        ".rept 8\n"
+        ".set m, 0xc0\n"
+        ".rept 64\n"
+        ".byte op, m, 0xc3, 0x90\n"
+        ".set m, m + 1\n"
+        ".endr\n"
+        ".set op, op + 1\n"
+        ".endr\n"
+        "x87_mem_forms:\n"
+        ".set op, 0xd8\n"
+        ".rept 8\n"
+        ".set m, 0x07\n"
+        ".rept 8\n"
+        ".byte op, m, 0xc3, 0x90\n"
+        ".set m, m + 8\n"
+        ".endr\n"
+        ".set op, op + 1\n"
+        ".endr\n"
+        ".popsection\n");
+extern const uint8_t x87_reg_forms[] __attribute__((visibility("hidden")));
+extern const uint8_t x87_mem_forms[] __attribute__((visibility("hidden")));
+
+static const uint8_t *form_of(X87Word w)
+{
+    unsigned op = w.op & 7;
+    return w.modrm >= 0xc0 ? x87_reg_forms + (op * 64 + (w.modrm & 63)) * 4
+                           : x87_mem_forms + (op * 8 + (w.modrm >> 3 & 7)) * 4;
+}
+
+static void host_run(HostRun *r, X87Word w)
+{
+    const uint8_t *code = form_of(w);
+    uint64_t flags = r->flags | 2;
+    __asm__ volatile("lea -128(%%rsp), %%rsp\n"
+                     "frstor (%[img])\n"
+                     "push %[fl]\n"
+                     "popfq\n"
+                     "call *%[code]\n"
+                     "pushfq\n"
+                     "pop %[fl]\n"
+                     "fnsave (%[img])\n"
+                     "lea 128(%%rsp), %%rsp\n"
+                     : [fl] "+r"(flags)
+                     : [img] "r"(&r->img), [code] "r"(code), "D"(r->mem)
+                     : "memory", "cc", "st", "st(1)", "st(2)", "st(3)", "st(4)", "st(5)", "st(6)",
+                       "st(7)");
+    r->flags = flags & EFLAGS_HOST;
+}
+#else
+#error "the x87 needs an implementation for this host"
+#endif
+
+/* Exception flags are left out of what the host sees: an unmasked one would stop it. None can be
+ * pending in the guest except with CR0.NE clear. */
+static void host_fill(const X86Cpu *cpu, HostRun *r)
+{
+    r->img = (FsaveImage){ .cw = cpu->fpcw,
+                           .sw = x87_status_word(cpu) & ~(X87_EXCEPTIONS | X87_ES | X87_B),
+                           .tag = 0 };
+    for (unsigned k = 0; k < 8; k++) {
+        r->img.tag |= (cpu->fp_valid >> k & 1 ? 0 : 3) << (2 * k);
+        memcpy(r->img.st[k], &cpu->st[(cpu->fp_top + k) & 7], 10);
+    }
+}
+
+static void host_take(X86Cpu *cpu, const HostRun *r, X87Word w, uint64_t rip, uint64_t ea)
+{
+    unsigned sticky = cpu->fpsw & X87_EXCEPTIONS;
+    if (!(r->img.sw & X87_SF)) {
+        sticky |= cpu->fpsw & X87_SF;
+    }
+    x87_set_status_word(cpu, r->img.sw | sticky);
+    x87_set_tag_word(cpu, r->img.tag);
+    for (unsigned k = 0; k < 8; k++) {
+        memcpy(&cpu->st[(cpu->fp_top + k) & 7], r->img.st[k], 10);
+    }
+    cpu->fp_opcode = w.fop & 0x7ff;
+    cpu->fp_ip = rip;
+    cpu->fp_cs = cpu->seg[1].sel;
+    if (w.mem_bytes) {
+        cpu->fp_dp = ea;
+        cpu->fp_ds = cpu->seg[w.seg].sel;
+    }
+}
+
+static X87Word word_of(uint64_t v)
+{
+    X87Word w;
+    memcpy(&w, &v, sizeof w);
+    return w;
+}
+
+/* Register forms and memory sources. lo: memory bytes 0-7 or the flags; returns the flags after. */
+static uint64_t helper_x87_op(CpuState *cs, uint64_t word, uint64_t rip, uint64_t ea, uint64_t lo,
+                              uint64_t hi)
+{
+    X86Cpu *cpu = x86_cpu(cs);
+    X87Word w = word_of(word);
+    HostRun r;
+    check_pending(cpu);
+    host_fill(cpu, &r);
+    r.flags = w.mem_bytes ? 0 : lo & EFLAGS_HOST;
+    memcpy(r.mem, &lo, 8);
+    memcpy(r.mem + 8, &hi, 8);
+    host_run(&r, w);
+    host_take(cpu, &r, w, rip, ea);
+    return r.flags;
+}
+HELPER(x87_op, IR_I64, HELPER_STATE, HARG_I64, HARG_I64, HARG_I64, HARG_I64, HARG_I64);
+
+/* Memory destinations. An unmasked exception other than precision keeps the store from happening. */
+static uint64_t helper_x87_store(CpuState *cs, uint64_t word, uint64_t rip, uint64_t ea,
+                                 uint64_t addr)
+{
+    X86Cpu *cpu = x86_cpu(cs);
+    X87Word w = word_of(word);
+    HostRun r;
+    check_pending(cpu);
+    host_fill(cpu, &r);
+    r.flags = 0;
+    host_run(&r, w);
+    if (!(r.img.sw & ~r.img.cw & (X87_IE | X87_DE | X87_ZE | X87_OE | X87_UE))) {
+        cpu_st_bytes(cs, addr, r.mem, w.mem_bytes, w.mmu);
+    } else {
+        cpu_probe_access(cs, addr, w.mem_bytes, MMU_ACCESS_WRITE, w.mmu);
+    }
+    host_take(cpu, &r, w, rip, ea);
+    return 0;
+}
+HELPER(x87_store, IR_VOID, HELPER_STATE, HARG_I64, HARG_I64, HARG_I64, HARG_I64);
+
+/* ---- control ---- */
+static uint64_t helper_x87_wait(CpuState *cs)
+{
+    check_pending(x86_cpu(cs));
+    return 0;
+}
+HELPER(x87_wait, IR_VOID, HELPER_STATE, HARG_NONE);
+
+static uint64_t helper_x87_fldcw(CpuState *cs, uint64_t cw)
+{
+    check_pending(x86_cpu(cs));
+    x87_set_control_word(x86_cpu(cs), cw);
+    return 0;
+}
+HELPER(x87_fldcw, IR_VOID, HELPER_STATE, HARG_I64);
+
+/* FNINIT, or FNCLEX. */
+static uint64_t helper_x87_ctl(CpuState *cs, uint64_t init)
+{
+    X86Cpu *cpu = x86_cpu(cs);
+    if (init) {
+        x87_init(cpu);
+    } else {
+        cpu->fpsw &= ~(X87_EXCEPTIONS | X87_SF | X87_ES | X87_B);
+    }
+    return 0;
+}
+HELPER(x87_ctl, IR_VOID, HELPER_STATE, HARG_I64);
+
+/* ---- environment and save images ---- */
+/* 16-bit or 32-bit, with real-mode or protected-mode pointers. Returns the bytes used. */
+static unsigned env_put(const X86Cpu *cpu, uint8_t *p, bool op16, bool protected)
+{
+    uint32_t lin_ip = (uint32_t)cpu->fp_cs * 16 + (uint32_t)cpu->fp_ip;
+    uint32_t lin_dp = (uint32_t)cpu->fp_ds * 16 + (uint32_t)cpu->fp_dp;
+    uint32_t w[7] = { cpu->fpcw, x87_status_word(cpu), x87_tag_word(cpu) };
+    if (protected) {
+        w[3] = (uint32_t)cpu->fp_ip;
+        w[4] = cpu->fp_cs | (op16 ? 0 : (uint32_t)(cpu->fp_opcode & 0x7ff) << 16);
+        w[5] = (uint32_t)cpu->fp_dp;
+        w[6] = cpu->fp_ds;
+    } else if (op16) {
+        w[3] = lin_ip;
+        w[4] = (lin_ip >> 16 & 15) << 12 | (cpu->fp_opcode & 0x7ff);
+        w[5] = lin_dp;
+        w[6] = (lin_dp >> 16 & 15) << 12;
+    } else {
+        w[3] = lin_ip & 0xffff;
+        w[4] = (lin_ip >> 16) << 12 | (cpu->fp_opcode & 0x7ff);
+        w[5] = lin_dp & 0xffff;
+        w[6] = (lin_dp >> 16) << 12;
+    }
+    for (unsigned k = 0; k < 7; k++) {
+        if (op16) {
+            st_le16(p + k * 2, w[k]);
+        } else {
+            /* The unused halves of the words read as ones; of pointers they are part. */
+            bool half = k < 3 || k == 6 || (!protected && (k == 3 || k == 5));
+            st_le32(p + k * 4, half && (k < 3 || protected) ? w[k] | 0xffff0000u : w[k]);
+        }
+    }
+    return op16 ? 14 : 28;
+}
+
+static unsigned env_take(X86Cpu *cpu, const uint8_t *p, bool op16, bool protected)
+{
+    uint32_t w[7];
+    for (unsigned k = 0; k < 7; k++) {
+        w[k] = op16 ? ld_le16(p + k * 2) : ld_le32(p + k * 4);
+    }
+    cpu->fpcw = (w[0] & 0x1f7f) | 0x40;
+    x87_set_status_word(cpu, w[1]);
+    x87_set_tag_word(cpu, w[2]);
+    if (protected) {
+        cpu->fp_ip = w[3];
+        cpu->fp_cs = w[4];
+        cpu->fp_opcode = op16 ? 0 : w[4] >> 16 & 0x7ff;
+        cpu->fp_dp = w[5];
+        cpu->fp_ds = w[6];
+    } else {
+        cpu->fp_ip = (w[3] & 0xffff) | (w[4] & 0x0ffff000) << 4;
+        cpu->fp_opcode = w[4] & 0x7ff;
+        cpu->fp_dp = (w[5] & 0xffff) | (w[6] & 0x0ffff000) << 4;
+        cpu->fp_cs = cpu->fp_ds = 0;
+    }
+    return op16 ? 14 : 28;
+}
+
+/* word: op D9 = FLDENV, FNSTENV; DD = FRSTOR, FNSAVE; reg 4 loads, 6 stores. */
+static uint64_t helper_x87_env(CpuState *cs, uint64_t word, uint64_t addr, uint64_t mode)
+{
+    X86Cpu *cpu = x86_cpu(cs);
+    X87Word w = word_of(word);
+    uint8_t buf[108];
+    bool protected = mode_protected((uint32_t)mode), all = w.op == 0xdd;
+    if ((w.modrm >> 3 & 7) == 4) {
+        check_pending(cpu);
+        cpu_ld_bytes(cs, addr, buf, w.mem_bytes, w.mmu);
+        unsigned n = env_take(cpu, buf, w.op16, protected);
+        for (unsigned k = 0; all && k < 8; k++) {
+            memcpy(&cpu->st[(cpu->fp_top + k) & 7], buf + n + k * 10, 10);
+        }
+        return 0;
+    }
+    unsigned n = env_put(cpu, buf, w.op16, protected);
+    for (unsigned k = 0; all && k < 8; k++) {
+        memcpy(buf + n + k * 10, &cpu->st[(cpu->fp_top + k) & 7], 10);
+    }
+    cpu_st_bytes(cs, addr, buf, w.mem_bytes, w.mmu);
+    if (all) {
+        x87_init(cpu);
+    } else {
+        x87_set_control_word(cpu, cpu->fpcw | X87_EXCEPTIONS);
+    }
+    return 0;
+}
+HELPER(x87_env, IR_VOID, HELPER_STATE, HARG_I64, HARG_I64, HARG_I64);
