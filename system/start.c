@@ -19,6 +19,7 @@
 #include "migration/vmstate/registry.h"
 #include "monitor/monitor.h"
 #include "system/keyval.h"
+#include "system/qtest.h"
 #include "system-priv.h"
 
 static bool setup_log(const CmdLine *cmd, GError **error)
@@ -111,7 +112,6 @@ static bool unsupported(const CmdLine *cmd, GError **error)
     const struct {
         const char *option, *value, *why;
     } rows[] = {
-        { "-qtest", cmd->qtest, "the device test protocol does not exist yet" },
         { "-gdb", cmd->gdb, "the gdb server does not exist yet" },
         { "-icount", cmd->icount, "instruction counting does not exist yet" },
         { "-incoming", cmd->incoming, "migration does not exist yet" },
@@ -189,12 +189,17 @@ bool system_build(System *sys, GError **error)
     if (!options_apply_chardevs(sys, error) || !build_machine(sys, error)) {
         return false;
     }
+    if (cmd->qtest) {
+        sys->qtest = qtest_server_new(vm, cmd->qtest, cmd->qtest_log, error);
+        return sys->qtest != NULL;
+    }
     return true;
 }
 
 void system_teardown(System *sys)
 {
     Vm *vm = sys->vm;
+    g_clear_pointer(&sys->qtest, qtest_server_free);
     g_clear_pointer(&vm->monitors, monitors_free);
     if (vm->machine) {
         device_unrealize_all(vm);

@@ -2,11 +2,14 @@
 /* The list of every type of every room: the one place where the program's parts are enumerated. */
 #include "backend/net/net.h"
 #include "base/memory/backend.h"
+#include "hw/char/serial.h"
 #include "hw/core/types.h"
 #include "hw/intc/i8259.h"
 #include "hw/intc/ioapic.h"
 #include "hw/isa/isa.h"
 #include "hw/pci/pci.h"
+#include "hw/timer/i8254.h"
+#include "hw/timer/mc146818rtc.h"
 #include "system-priv.h"
 
 static const TypeInfo accel_types[] = {
@@ -34,6 +37,9 @@ TypeRegistry *system_types_new(void)
         { isa_types, &isa_types_n },
         { i8259_types, &i8259_types_n },
         { ioapic_types, &ioapic_types_n },
+        { i8254_types, &i8254_types_n },
+        { mc146818rtc_types, &mc146818rtc_types_n },
+        { serial_types, &serial_types_n },
     };
     type_registry_add(reg, accel_types, G_N_ELEMENTS(accel_types));
     for (size_t i = 0; i < G_N_ELEMENTS(lists); i++) {
