@@ -66,6 +66,7 @@ const TypeInfo hw_core_device_types[] = {
       .props = device_props,
       .finalize = device_finalize },
     { .name = "sys-bus-device", .parent = "device", .abstract = true },
+    { .name = "cpu", .parent = "device", .abstract = true },
 };
 const size_t hw_core_device_types_n = G_N_ELEMENTS(hw_core_device_types);
 

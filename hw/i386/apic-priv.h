@@ -61,6 +61,7 @@ struct Apic {
     bool wait_sipi;
     int sipi_vector;
     bool lint_level[2];
+    Section *section;
 };
 
 struct ApicBus {

@@ -227,7 +227,7 @@ bool x86_debug_exception(CpuState *cs)
     if (!hit) {
         return false;
     }
-    cpu->sys.dr6_pending |= hit;
+    cpu->sys.dr6_pending |= hit | X86_DR6_TRAP;
     cs->exception = EXCP_DB;
     cs->excp_error = 0;
     return true;

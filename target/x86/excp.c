@@ -30,7 +30,7 @@ void x86_raise_err(X86Cpu *cpu, int vector, uint32_t error)
         error |= 1;
     }
     if (cpu->sys.in_new_task) {
-        cpu->base.excp_error = error;
+        cpu->sys.task_error = error;
         cpu_exit_to_loop(&cpu->base, vector);
     }
     cpu_raise(&cpu->base, vector, error);
@@ -326,9 +326,10 @@ void x86_do_interrupt(CpuState *cs)
 {
     X86Cpu *cpu = x86_cpu(cs);
     int vector = cs->exception, first = cpu->sys.delivering;
-    uint32_t error = cs->excp_error;
+    uint32_t error = cpu->sys.in_new_task ? cpu->sys.task_error : cs->excp_error;
 
     cs->exception = CPU_EXCP_NONE;
+    cpu->sys.in_new_task = false;
     if (vector >= X86_EXCP_INTR) {
         x86_deliver(cpu, vector - X86_EXCP_INTR, X86_INT_HW, false, 0);
         return;

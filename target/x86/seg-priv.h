@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include "target/x86/flags.h"
-#include "target/x86/helper.h"
+#include "target/x86/helper-sys.h"
 #include "target/x86/system.h"
 
 enum {

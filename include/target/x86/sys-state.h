@@ -29,6 +29,7 @@ typedef struct X86Sys {
     bool ext;            /* ... and its source is external: error codes get the EXT bit */
     uint32_t trap_armed; /* DR6 bits of the #DB due before the next instruction */
     bool in_new_task;    /* a task switch is past its commit point: faults belong to the new task */
+    uint32_t task_error; /* error code of such a fault */
     bool shutdown;       /* triple fault: only INIT and RESET help */
     uint32_t dr6_pending; /* bits for the #DB being raised */
     bool monitor_armed;
@@ -47,6 +48,7 @@ typedef struct X86Sys {
     uint64_t misc_enable, feature_control, spec_ctrl, xss, debugctl;
     uint64_t mcg_cap, mcg_status, mcg_ctl, mce_banks[X86_MCE_BANKS * 4];
     uint64_t vm_hsave, hwcr, ucode_rev;
-    uint64_t poll_control; /* travels in the stream, means nothing here */
+    uint64_t poll_control;                /* travels in the stream, means nothing here */
+    uint64_t loaded_tsc, loaded_deadline; /* from a load until all is installed */
     bool tlb_pcid_used;
 } X86Sys;
