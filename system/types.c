@@ -4,9 +4,11 @@
 #include "base/memory/backend.h"
 #include "hw/char/serial.h"
 #include "hw/core/types.h"
+#include "hw/i386/pc.h"
 #include "hw/intc/i8259.h"
 #include "hw/intc/ioapic.h"
 #include "hw/isa/isa.h"
+#include "hw/misc/fw-cfg.h"
 #include "hw/pci/pci.h"
 #include "hw/timer/i8254.h"
 #include "hw/timer/mc146818rtc.h"
@@ -40,6 +42,9 @@ TypeRegistry *system_types_new(void)
         { i8254_types, &i8254_types_n },
         { mc146818rtc_types, &mc146818rtc_types_n },
         { serial_types, &serial_types_n },
+        { fw_cfg_types, &fw_cfg_types_count },
+        { q35_host_types, &q35_host_types_count },
+        { ich9_types, &ich9_types_count },
     };
     type_registry_add(reg, accel_types, G_N_ELEMENTS(accel_types));
     for (size_t i = 0; i < G_N_ELEMENTS(lists); i++) {

@@ -204,12 +204,30 @@ static bool host_realize(Device *dev, GError **error)
     return true;
 }
 
+static void host_unrealize(Device *dev)
+{
+    Q35Host *q35 = (Q35Host *)dev;
+    PciHost *host = &q35->host;
+
+    pci_host_map_ecam(host, false, 0, 0);
+    memory_region_clear(&host->conf_mr);
+    memory_region_clear(&host->data_mr);
+    pci_host_unregister_sections(host);
+    /* What others still show in PCI space (firmware ROM) goes on its own. */
+    while (q35->pci_mem.subregions && q35->pci_mem.subregions->len) {
+        memory_region_del(&q35->pci_mem, g_ptr_array_index(q35->pci_mem.subregions, 0));
+    }
+    memory_region_clear(&q35->pci_mem);
+}
+
 static void host_reset(Device *dev, ResetKind kind)
 {
     ((PciHost *)dev)->config_reg = 0;
 }
 
-static const DeviceOps host_ops = { .realize = host_realize, .reset = host_reset };
+static const DeviceOps host_ops = {
+    .realize = host_realize, .unrealize = host_unrealize, .reset = host_reset,
+};
 
 const TypeInfo q35_host_types[] = {
     { .name = "q35-pcihost", .parent = TYPE_PCI_HOST, .instance_size = sizeof(Q35Host),

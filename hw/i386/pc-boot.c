@@ -9,6 +9,7 @@
  */
 #include "hw/i386/cpu-device.h"
 #include "pc-priv.h"
+#include "smbios.h"
 #include "target/x86/cpu.h"
 
 #define RSDP_ADDR      0xf0000
@@ -162,6 +163,40 @@ static const SectionOps acpi_build_ops = { .save = acpi_build_save, .install = a
 static const SectionDesc acpi_build_section = { .record = &acpi_build_record,
                                                 .ops = &acpi_build_ops };
 
+/* ---- SMBIOS ---- */
+static bool publish_smbios(PcMachine *pc, GError **error)
+{
+    Machine *m = &pc->machine;
+    Vm *vm = device_vm(&m->dev);
+    g_autoptr(GByteArray) tables = g_byte_array_new(), anchor = g_byte_array_new();
+    g_autoptr(GBytes) t = NULL, a = NULL, placed = NULL;
+    SmbiosConfig c = {
+        .sockets = m->smp.sockets,
+        .cores = m->smp.cores * MAX(m->smp.dies, 1u) * MAX(m->smp.modules, 1u),
+        .threads = m->smp.threads,
+        .ram_below_4g = pc->ram_below_4g,
+        .ram_above_4g = pc->ram_above_4g,
+        .product = machine_ops(m)->description,
+        .version = machine_ops(m)->machine_name,
+        .uuid = vm->uuid_set ? vm->uuid : NULL,
+    };
+
+    smbios_build(&c, tables, anchor);
+    t = g_bytes_new(tables->data, tables->len);
+    a = g_bytes_new(anchor->data, anchor->len);
+    if (!fw_cfg_add_file(pc->fw_cfg, "etc/smbios/smbios-tables", t, error) ||
+        !fw_cfg_add_file(pc->fw_cfg, "etc/smbios/smbios-anchor", a, error)) {
+        return false;
+    }
+    if (!m->kernel_file || !*m->kernel_file) {
+        return true;
+    }
+    smbios_place(anchor, SMBIOS_ADDR + 0x20);
+    placed = g_bytes_new(anchor->data, anchor->len);
+    return rom_store_add(pc->roms, "SMBIOS anchor", SMBIOS_ADDR, placed, error) &&
+           rom_store_add(pc->roms, "SMBIOS tables", SMBIOS_ADDR + 0x20, t, error);
+}
+
 /* ---- direct boot ---- */
 static unsigned build_e820(PcMachine *pc, uint64_t tables, E820Entry e[16])
 {
@@ -232,6 +267,7 @@ bool pc_boot_prepare(PcMachine *pc, GError **error)
         pc->acpi_section = section_register(device_vm(&m->dev), NULL, &acpi_build_section,
                                             SECTION_INSTANCE_AUTO, pc);
     }
+    ok = ok && publish_smbios(pc, error);
     if (ok && m->kernel_file && *m->kernel_file) {
         if (firmware) {
             g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,

@@ -150,9 +150,10 @@ static void q35_finalize(Object *obj)
     PcMachine *pc = (PcMachine *)obj;
 
     g_clear_pointer(&pc->roms, rom_store_free);
-    g_free(pc->oem_id);
-    g_free(pc->oem_table_id);
-    g_free(pc->kernel_irqchip);
+    g_clear_pointer(&pc->apic_bus, apic_bus_free);
+    for (int i = 0; i < 3; i++) {
+        g_clear_pointer(&pc->acpi_blocks[i], ram_block_free);
+    }
     if (pc->has_bios) {
         memory_region_clear(&pc->isa_bios);
         memory_region_clear(&pc->bios);
@@ -192,6 +193,7 @@ static const Property q35_props[] = {
     .family = "pc_q35", .max_cpus = PC_MAX_CPUS, .default_cpus = 1,                                \
     .default_ram_bytes = 128 * MiB, .default_ram_id = "pc.ram",                                    \
     .default_cpu_type = "qemu64-x86_64-cpu", .cpu_type_suffix = "-x86_64-cpu", .target = "x86_64", \
+    .serial_driver = "isa-serial", .default_nic = "virtio-net-pci",                               \
     .has_hotpluggable_cpus = true,                                        \
     .hotplug_cpu_type = "x86_64-cpu", .build = q35_build, .done = q35_done, .reset = q35_reset
 

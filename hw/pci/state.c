@@ -199,3 +199,11 @@ void pci_host_register_sections(PciHost *host)
     host->host_section = section_register(vm, NULL, &host_section, SECTION_INSTANCE_AUTO, host);
     host->bus_section = section_register(vm, NULL, &bus_section, SECTION_INSTANCE_AUTO, host->bus);
 }
+
+void pci_host_unregister_sections(PciHost *host)
+{
+    Vm *vm = device_vm(&host->dev);
+
+    section_unregister(vm, g_steal_pointer(&host->host_section));
+    section_unregister(vm, g_steal_pointer(&host->bus_section));
+}

@@ -12,13 +12,6 @@ static const Property pci_device_props[] = {
     PROP_END,
 };
 
-static void pci_device_finalize(Object *obj)
-{
-    PciDevice *dev = PCI_DEVICE(obj);
-
-    g_clear_pointer(&dev->romfile, g_free);
-}
-
 static const PciDeviceOps pci_device_base_ops = { .dev = { PCI_DEVICE_BASE } };
 
 const TypeInfo pci_types[] = {
@@ -27,8 +20,7 @@ const TypeInfo pci_types[] = {
       .abstract = true,
       .instance_size = sizeof(PciDevice),
       .props = pci_device_props,
-      .ops = &pci_device_base_ops,
-      .finalize = pci_device_finalize },
+      .ops = &pci_device_base_ops },
     { .name = TYPE_PCI_BUS, .parent = "bus", .instance_size = sizeof(PciBus), .ops = &pci_bus_ops },
     { .name = TYPE_PCIE_BUS,
       .parent = TYPE_PCI_BUS,

@@ -258,6 +258,7 @@ uint32_t pci_data_read(PciBus *root, uint32_t addr, unsigned len); /* addr: bus 
 void pci_data_write(PciBus *root, uint32_t addr, uint32_t value, unsigned len);
 /* Registers the sections "PCIHost" and "PCIBUS". */
 void pci_host_register_sections(PciHost *host);
+void pci_host_unregister_sections(PciHost *host);
 
 /* Firmware's work for a boot without firmware: numbers buses, sizes and assigns BARs and bridge
    windows, writes interrupt lines, enables decoding. */
