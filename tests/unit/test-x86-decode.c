@@ -104,10 +104,46 @@ static bool size_is_free(const X86Insn *i)
     }
 }
 
+static const char *compare_memory(const X86Insn *i, const X86Operand *o,
+                                  const ZydisDecodedOperand *p)
+{
+    if (o->kind != X86_OPK_MEM) {
+        return o->kind == X86_OPK_STRSRC || o->kind == X86_OPK_STRDST ? NULL : "memory";
+    }
+    if (o->size && p->size && o->size * 8 != p->size && !size_is_free(i)) {
+        return "memory size";
+    }
+    if (i->mem.base != X86_REG_NONE && i->mem.base != X86_REG_RIP &&
+        ZydisRegisterGetId(p->mem.base) != i->mem.base) {
+        return "base";
+    }
+    if (i->mem.index != X86_REG_NONE &&
+        (ZydisRegisterGetId(p->mem.index) != i->mem.index || p->mem.scale != 1 << i->mem.scale)) {
+        return "index";
+    }
+    /* SIB base 101 with mod 00 is "no base", whatever REX.B (SDM table 2-5); Zydis 4.0 has
+     * R13D there when the address size is 32. */
+    if (i->mem.base == X86_REG_NONE && p->mem.base != ZYDIS_REGISTER_NONE &&
+        p->mem.base != ZYDIS_REGISTER_R13D) {
+        return "no base";
+    }
+    if (p->mem.disp.has_displacement && p->mem.disp.value != i->mem.disp &&
+        !(i->mem.base == X86_REG_NONE && i->mem.index == X86_REG_NONE)) {
+        return "displacement";
+    }
+    /* 3E before an indirect CALL or JMP is NOTRACK for Zydis and not an override. */
+    if (p->mem.type == ZYDIS_MEMOP_TYPE_MEM && i->mn != X86_MN_CALL && i->mn != X86_MN_JMP &&
+        ZydisRegisterGetId(p->mem.segment) != i->mem.seg) {
+        return "segment";
+    }
+    return NULL;
+}
+
 /* Explicit operands: kinds, registers, sizes. */
 static const char *compare_operands(const X86Insn *i, const ZydisDecodedInstruction *z,
                                     const ZydisDecodedOperand *zo)
 {
+    const char *what;
     unsigned n = 0;
     if (i->mn == X86_MN_NOP || i->mn == X86_MN_UD0 || i->mn == X86_MN_UD1 ||
         i->mn == X86_MN_CLFLUSH || i->mn == X86_MN_CLFLUSHOPT || i->mn == X86_MN_CLWB) {
@@ -152,34 +188,8 @@ static const char *compare_operands(const X86Insn *i, const ZydisDecodedInstruct
             break;
         }
         case ZYDIS_OPERAND_TYPE_MEMORY:
-            if (o->kind != X86_OPK_MEM) {
-                return o->kind == X86_OPK_STRSRC || o->kind == X86_OPK_STRDST ? NULL : "memory";
-            }
-            if (o->size && p->size && o->size * 8 != p->size && !size_is_free(i)) {
-                return "memory size";
-            }
-            if (i->mem.base != X86_REG_NONE && i->mem.base != X86_REG_RIP &&
-                ZydisRegisterGetId(p->mem.base) != i->mem.base) {
-                return "base";
-            }
-            if (i->mem.index != X86_REG_NONE && (ZydisRegisterGetId(p->mem.index) != i->mem.index ||
-                                                 p->mem.scale != 1 << i->mem.scale)) {
-                return "index";
-            }
-            /* SIB base 101 with mod 00 is "no base", whatever REX.B (SDM table 2-5); Zydis 4.0 has
-             * R13D there when the address size is 32. */
-            if (i->mem.base == X86_REG_NONE && p->mem.base != ZYDIS_REGISTER_NONE &&
-                p->mem.base != ZYDIS_REGISTER_R13D) {
-                return "no base";
-            }
-            if (p->mem.disp.has_displacement && p->mem.disp.value != i->mem.disp &&
-                !(i->mem.base == X86_REG_NONE && i->mem.index == X86_REG_NONE)) {
-                return "displacement";
-            }
-            /* 3E before an indirect CALL or JMP is NOTRACK for Zydis and not an override. */
-            if (p->mem.type == ZYDIS_MEMOP_TYPE_MEM && i->mn != X86_MN_CALL &&
-                i->mn != X86_MN_JMP && ZydisRegisterGetId(p->mem.segment) != i->mem.seg) {
-                return "segment";
+            if ((what = compare_memory(i, o, p))) {
+                return what;
             }
             break;
         case ZYDIS_OPERAND_TYPE_IMMEDIATE:

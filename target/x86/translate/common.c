@@ -152,7 +152,7 @@ IrVal x86_ea(X86Trans *t)
 /* Must this access be checked against its segment? In 64-bit code there is nothing to check. */
 static bool segment_checked(const X86Trans *t, unsigned seg)
 {
-    return (t->mode & MODE_SEGCHECK) || seg == X86_CS;
+    return (t->mode & MODE_SEGCHECK) || seg == X86_FS || seg == X86_GS;
 }
 
 IrVal x86_linear(X86Trans *t, unsigned seg, IrVal off, unsigned size, bool write)
@@ -168,7 +168,7 @@ IrVal x86_linear(X86Trans *t, unsigned seg, IrVal off, unsigned size, bool write
         ir_call(b, &hd_x86_seg_check, ir_c64(b, seg), off,
                 ir_c64(b, size | (write ? 1u << 16 : 0)));
     }
-    if (!(t->mode & MODE_ADDSEG) && (seg == X86_DS || seg == X86_ES || seg == X86_SS)) {
+    if (!(t->mode & MODE_ADDSEG) && seg != X86_FS && seg != X86_GS) {
         return off;
     }
     return ir_extractu(b, ir_add(b, ir_get(b, SLOT_SEG_BASE + seg), off), 0, 32);
