@@ -17,10 +17,9 @@
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include "base/memory/types.h" /* GUEST_PAGE_SIZE */
+#include "base/memory/types.h"
 #include "exec/ir.h"
 
-typedef struct AddressSpace AddressSpace;
 typedef struct ExecEngine ExecEngine; /* one a VM: exec/engine.h */
 typedef struct CpuPriv CpuPriv;       /* engine's private part: TLB, caches, thread */
 typedef struct TransCtx TransCtx;     /* exec/translate.h */
@@ -39,12 +38,13 @@ typedef struct TbKey {
 
 /* Permission and placement of one page, filled by the mmu_translate hook. */
 typedef struct MmuResult {
-    uint64_t phys;    /* physical address of the byte asked for (page offset ignored) */
-    uint8_t prot;     /* MMU_R | MMU_W | MMU_X now granted (W only if the dirty bit is set already) */
+    uint64_t phys; /* physical address of the byte asked for (page offset ignored) */
+    uint8_t prot;  /* MMU_R | MMU_W | MMU_X now granted (W only if the dirty bit is set already) */
     uint8_t lg_size;  /* log2 of the translation's page size, >= 12; for flush by page */
     bool global;      /* survives cpu_tlb_flush_nonglobal() */
     bool uncached;    /* hint */
-    uint8_t as_index; /* address space: 0 normal; others by the target (SMM) */
+    uint8_t as_index; /* CpuState.as[]: 0 normal; others by the target (SMM) */
+    MemAttrs attrs;   /* for device accesses; zeroed before the call */
 } MmuResult;
 #define MMU_R 1u
 #define MMU_W 2u
@@ -58,13 +58,13 @@ typedef enum MmuAccess {
 
 /* Interrupt request bits, in CpuState.irq_request. The low 16 are the target's own names; the
  * engine only asks ops->has_work / poll_interrupt. */
-#define CPU_IRQ_HARD 0x0001u
-#define CPU_IRQ_NMI  0x0002u
-#define CPU_IRQ_SMI  0x0004u
-#define CPU_IRQ_INIT 0x0008u
-#define CPU_IRQ_SIPI 0x0010u
-#define CPU_IRQ_MCE  0x0020u
-#define CPU_IRQ_POLL 0x0040u /* local interrupt controller wants a look */
+#define CPU_IRQ_HARD   0x0001u
+#define CPU_IRQ_NMI    0x0002u
+#define CPU_IRQ_SMI    0x0004u
+#define CPU_IRQ_INIT   0x0008u
+#define CPU_IRQ_SIPI   0x0010u
+#define CPU_IRQ_MCE    0x0020u
+#define CPU_IRQ_POLL   0x0040u          /* local interrupt controller wants a look */
 #define CPU_IRQ_TGT(n) (0x0100u << (n)) /* n = 0..7 */
 #define CPU_IRQ_DEBUG  0x10000u
 
@@ -82,8 +82,8 @@ typedef struct CpuTargetOps {
     const char *name; /* "x86_64" */
     bool big_endian;
     uint8_t insn_max_bytes;
-    uint8_t mmu_modes;     /* number of mmu indexes in use, <= CPU_MMU_MODES */
-    uint32_t pc_offset;    /* of the uint64_t program counter in the CPU struct (TbKey.pc form) */
+    uint8_t mmu_modes;  /* number of mmu indexes in use, <= CPU_MMU_MODES */
+    uint32_t pc_offset; /* of the uint64_t program counter in the CPU struct (TbKey.pc form) */
     IrSlotTable slots;
 
     /* ---- translation (own thread) ---- */
@@ -138,10 +138,10 @@ typedef struct CpuTargetOps {
 struct CpuState {
     const CpuTargetOps *ops;
     ExecEngine *engine;
-    CpuPriv *priv; /* owned by the engine between cpu_init and cpu_clear */
-    void *owner;   /* the target's CPU object, borrowed; set by the target */
-    AddressSpace *as[4]; /* borrowed; [0] set before start */
-    unsigned index; /* 0.. in creation order */
+    CpuPriv *priv;          /* owned by the engine between cpu_init and cpu_clear */
+    void *owner;            /* the target's CPU object, borrowed; set by the target */
+    AddressSpace *as[4];    /* borrowed; [0] set before start */
+    unsigned index;         /* 0.. in creation order */
     int32_t host_thread_id; /* gettid() of the vCPU thread, set by it; 0 before it runs */
 
     /* Polled by translated code at region entry: non-zero sends it to the loop. Atomic. */
@@ -182,7 +182,7 @@ static inline uint32_t cpu_irq_pending(const CpuState *cpu)
 {
     return __atomic_load_n(&cpu->irq_request, __ATOMIC_ACQUIRE);
 }
-void cpu_kick(CpuState *cpu);        /* leave translated code soon; wake if halted */
+void cpu_kick(CpuState *cpu);         /* leave translated code soon; wake if halted */
 void cpu_exit_request(CpuState *cpu); /* own thread too: go back to the loop after this region */
 
 typedef void (*CpuWorkFn)(CpuState *cpu, void *opaque);
@@ -289,10 +289,10 @@ bool cpu_phys_cmpxchg32(CpuState *cpu, unsigned as_index, uint64_t pa, uint32_t 
 bool cpu_phys_cmpxchg64(CpuState *cpu, unsigned as_index, uint64_t pa, uint64_t old, uint64_t v);
 
 /* ---- TLB; own thread (or vCPU stopped) ---- */
-void cpu_tlb_flush(CpuState *cpu);                              /* everything */
-void cpu_tlb_flush_mmu(CpuState *cpu, uint32_t mmu_mask);       /* bit i: mmu index i */
-void cpu_tlb_flush_nonglobal(CpuState *cpu);                    /* keeps MmuResult.global entries */
-void cpu_tlb_flush_page(CpuState *cpu, GuestVirt va);           /* all mmu indexes */
+void cpu_tlb_flush(CpuState *cpu);                        /* everything */
+void cpu_tlb_flush_mmu(CpuState *cpu, uint32_t mmu_mask); /* bit i: mmu index i */
+void cpu_tlb_flush_nonglobal(CpuState *cpu);              /* keeps MmuResult.global entries */
+void cpu_tlb_flush_page(CpuState *cpu, GuestVirt va);     /* all mmu indexes */
 void cpu_tlb_flush_page_mmu(CpuState *cpu, GuestVirt va, uint32_t mmu_mask);
 /* Other vCPUs too: queued there; synced: returns when all have done it, at the next region of the
  * caller (the caller must end its region). */

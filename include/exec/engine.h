@@ -9,15 +9,16 @@
 #include "exec/cpu.h"
 
 typedef struct ExecConfig {
-    bool no_threads;      /* accel=qtest: cpu_start does nothing */
-    bool single_thread;   /* thread=single: vCPUs take turns */
-    bool jit;             /* use the host backend where there is one */
-    bool no_opt;          /* lowering without optimisation (a test oracle) */
-    unsigned max_insns;   /* per region, 0 = default; 1 = one-insn-per-tb */
-    size_t cache_bytes;   /* bound on translations, 0 = default */
+    bool no_threads;    /* accel=qtest: cpu_start does nothing */
+    bool single_thread; /* thread=single: vCPUs take turns */
+    bool jit;           /* use the host backend where there is one */
+    bool no_opt;        /* lowering without optimisation (a test oracle) */
+    unsigned max_insns; /* per region, 0 = default; 1 = one-insn-per-tb */
+    size_t cache_bytes; /* bound on translations, 0 = default */
 } ExecConfig;
 
-ExecEngine *engine_new(const ExecConfig *config);
+/* Also sets the VM's RAM dirty hooks. memory_setup() must have run. */
+ExecEngine *engine_new(Vm *vm, const ExecConfig *config);
 /* All vCPUs must have been cleared. */
 void engine_free(ExecEngine *e);
 
@@ -28,15 +29,14 @@ CpuState *engine_cpu(const ExecEngine *e, unsigned index);
 void engine_pause_all(ExecEngine *e);
 void engine_resume_all(ExecEngine *e);
 
-/* Physical range changed behind the vCPUs (DMA, loader, debugger, migration load): translations of
- * it go. Any thread. host: RAM address of the range. */
-void engine_invalidate_host(ExecEngine *e, const void *host, size_t len);
+/* RAM changed behind the vCPUs and behind base/memory's dirty hooks: translations of the range
+ * go. Any thread. (address_space_write and DMA maps need no call: the hooks see them.) */
+void engine_invalidate_ram(ExecEngine *e, RamAddr addr, uint64_t len);
 /* Everything (memory topology, feature change). Any thread. */
 void engine_flush_translations(ExecEngine *e);
-/* Topology of an address space changed: every TLB of every vCPU drops its entries. */
+/* Topology of an address space changed: every TLB of every vCPU drops its entries. Done by a
+ * MemoryListener on each CPU's address spaces; callable by others too. */
 void engine_flush_tlbs(ExecEngine *e);
-/* The dirty bits of RAM were cleared (migration, display): stores take the slow path again. */
-void engine_dirty_cleared(ExecEngine *e, const void *host, size_t len);
 
 typedef struct ExecStats {
     uint64_t translations, invalidations, tb_flushes, tlb_flushes;

@@ -116,20 +116,20 @@ typedef enum IrAccess {
 
 /* ---- memory operand word ---- */
 typedef uint32_t IrMemOp;
-#define MO_8        0u
-#define MO_16       1u
-#define MO_32       2u
-#define MO_64       3u
-#define MO_128      4u
-#define MO_256      5u
-#define MO_SIZE     7u         /* mask: log2 of the bytes */
-#define MO_SIGN     (1u << 3)  /* loads narrower than the type sign-extend; else zero-extend */
-#define MO_BE       (1u << 4)  /* big-endian (v128: 16 bytes reversed); else little-endian */
-#define MO_ALIGN    (1u << 5)  /* must be naturally aligned: target's unaligned hook raises */
-#define MO_NT       (1u << 6)  /* hint only */
-#define MO_MMU(i)   ((uint32_t)(i) << 8) /* mmu index 0..15 */
-#define MO_GET_MMU(mo)   (((mo) >> 8) & 15)
-#define MO_BYTES(mo)     (1u << ((mo) & MO_SIZE))
+#define MO_8           0u
+#define MO_16          1u
+#define MO_32          2u
+#define MO_64          3u
+#define MO_128         4u
+#define MO_256         5u
+#define MO_SIZE        7u        /* mask: log2 of the bytes */
+#define MO_SIGN        (1u << 3) /* loads narrower than the type sign-extend; else zero-extend */
+#define MO_BE          (1u << 4) /* big-endian (v128: 16 bytes reversed); else little-endian */
+#define MO_ALIGN       (1u << 5) /* must be naturally aligned: target's unaligned hook raises */
+#define MO_NT          (1u << 6) /* hint only */
+#define MO_MMU(i)      ((uint32_t)(i) << 8) /* mmu index 0..15 */
+#define MO_GET_MMU(mo) (((mo) >> 8) & 15)
+#define MO_BYTES(mo)   (1u << ((mo)&MO_SIZE))
 
 /* ---- guest state slots ---- */
 typedef uint16_t IrSlot; /* row of the target's table */
@@ -163,9 +163,9 @@ typedef union IrVec {
 
 typedef enum HelperArg {
     HARG_NONE,
-    HARG_I32,    /* passed as uint64_t, zero-extended */
+    HARG_I32, /* passed as uint64_t, zero-extended */
     HARG_I64,
-    HARG_V128,   /* passed as const IrVec *: must not be kept */
+    HARG_V128, /* passed as const IrVec *: must not be kept */
     HARG_V256,
     HARG_SLOT_R, /* argument is a slot number; passed as pointer into CpuState, read */
     HARG_SLOT_W, /* written in full */
@@ -185,9 +185,10 @@ enum {
     HELPER_PURE = 1 << 0,   /* no state read or written, no fault: may be removed or merged */
     HELPER_READS = 1 << 1,  /* reads slots beyond its slot arguments (any) */
     HELPER_WRITES = 1 << 2, /* writes slots beyond its slot arguments (any) */
-    HELPER_FAULTS = 1 << 3, /* may call cpu_raise(), access guest memory, or want cpu_sync_state() */
+    HELPER_FAULTS =
+        1 << 3, /* may call cpu_raise(), access guest memory, or want cpu_sync_state() */
     HELPER_NORETURN = 1 << 4, /* never returns (ends the straight line); implies FAULTS */
-    HELPER_FPENV = 1 << 5,  /* reads or changes the guest FP environment in CpuState: the engine
+    HELPER_FPENV = 1 << 5,    /* reads or changes the guest FP environment in CpuState: the engine
                                moves host flags there before, and reloads the host after */
     HELPER_STATE = HELPER_READS | HELPER_WRITES | HELPER_FAULTS,
 };
@@ -202,7 +203,7 @@ typedef struct HelperDesc {
 
 /* One row of a helper table: HELPER(cpuid, IR_VOID, HELPER_STATE, HARG_I32) defines
  * `const HelperDesc hd_cpuid` that calls helper_cpuid. Put HELPER_DECL in a header. */
-#define HELPER(nm, rt, fl, ...)                                                                    \
+#define HELPER(nm, rt, fl, ...) \
     const HelperDesc hd_##nm = { #nm, (HelperFn)helper_##nm, (rt), { __VA_ARGS__ }, (fl) }
 #define HELPER_DECL(nm) extern const HelperDesc hd_##nm
 
@@ -281,8 +282,9 @@ typedef struct IrBuilder {
     uint16_t n_labels;
     uint16_t n_vars;
     uint8_t var_type[IR_MAX_VARS];
-    bool ended;   /* the last instruction does not fall through */
-    bool lowered; /* puts are lazy: snapshots filled (exec/opt) */
+    bool ended;    /* the last instruction does not fall through */
+    bool no_fold;  /* ir_emit appends what it is told, no folding */
+    bool lowered;  /* puts are lazy: snapshots filled (exec/opt) */
     bool overflow; /* a limit was hit; the driver retries with fewer guest instructions */
 } IrBuilder;
 
@@ -325,20 +327,20 @@ IrVal ir_vconst(IrBuilder *b, IrType type, const IrVec *v);
 IrVal ir_vzero(IrBuilder *b, IrType type);
 
 /* ---- builder: integer; both operands of the same type, which is the result's ---- */
-#define IR_B2(e, n)                                                                                \
-    static inline IrVal ir_##n(IrBuilder *b, IrVal x, IrVal y)                                     \
-    {                                                                                              \
-        return ir_emit(b, IR_##e, ir_type(b, x), 0, x, y, 0, 0, 0);                                \
-    }                                                                                              \
-    /* ... with a constant right operand */                                                        \
-    static inline IrVal ir_##n##i(IrBuilder *b, IrVal x, uint64_t y)                               \
-    {                                                                                              \
-        return ir_##n(b, x, ir_const(b, ir_type(b, x), y));                                        \
+#define IR_B2(e, n)                                                  \
+    static inline IrVal ir_##n(IrBuilder *b, IrVal x, IrVal y)       \
+    {                                                                \
+        return ir_emit(b, IR_##e, ir_type(b, x), 0, x, y, 0, 0, 0);  \
+    }                                                                \
+    /* ... with a constant right operand */                          \
+    static inline IrVal ir_##n##i(IrBuilder *b, IrVal x, uint64_t y) \
+    {                                                                \
+        return ir_##n(b, x, ir_const(b, ir_type(b, x), y));          \
     }
-#define IR_B1(e, n)                                                                                \
-    static inline IrVal ir_##n(IrBuilder *b, IrVal x)                                              \
-    {                                                                                              \
-        return ir_emit(b, IR_##e, ir_type(b, x), 0, x, 0, 0, 0, 0);                                \
+#define IR_B1(e, n)                                                 \
+    static inline IrVal ir_##n(IrBuilder *b, IrVal x)               \
+    {                                                               \
+        return ir_emit(b, IR_##e, ir_type(b, x), 0, x, 0, 0, 0, 0); \
     }
 IR_B2(ADD, add)
 IR_B2(SUB, sub)
@@ -360,7 +362,7 @@ IR_B2(ROTL, rotl)
 IR_B2(ROTR, rotr)
 IR_B2(PDEP, pdep)
 IR_B2(PEXT, pext)
-IR_B1(NOT, not)
+IR_B1(NOT, not )
 IR_B1(NEG, neg)
 IR_B1(SEXT8, sext8)
 IR_B1(SEXT16, sext16)
@@ -497,35 +499,35 @@ IrVal ir_call_args(IrBuilder *b, const HelperDesc *h, const IrVal args[6]);
 #define ir_call(b, h, ...) ir_call_args((b), (h), (const IrVal[6]){ __VA_ARGS__ })
 
 /* ---- builder: vectors ---- */
-#define IR_VB2(e, n)                                                                               \
-    static inline IrVal ir_##n(IrBuilder *b, IrVal x, IrVal y)                                     \
-    {                                                                                              \
-        return ir_emit(b, IR_##e, ir_type(b, x), 0, x, y, 0, 0, 0);                                \
+#define IR_VB2(e, n)                                                \
+    static inline IrVal ir_##n(IrBuilder *b, IrVal x, IrVal y)      \
+    {                                                               \
+        return ir_emit(b, IR_##e, ir_type(b, x), 0, x, y, 0, 0, 0); \
     }
-#define IR_VL2(e, n) /* by lane size */                                                            \
-    static inline IrVal ir_##n(IrBuilder *b, IrLane l, IrVal x, IrVal y)                           \
-    {                                                                                              \
-        return ir_emit(b, IR_##e, ir_type(b, x), l, x, y, 0, 0, 0);                                \
+#define IR_VL2(e, n) /* by lane size */                                  \
+    static inline IrVal ir_##n(IrBuilder *b, IrLane l, IrVal x, IrVal y) \
+    {                                                                    \
+        return ir_emit(b, IR_##e, ir_type(b, x), l, x, y, 0, 0, 0);      \
     }
-#define IR_VI1(e, n) /* one operand and an immediate */                                            \
-    static inline IrVal ir_##n(IrBuilder *b, IrVal x, unsigned imm)                                \
-    {                                                                                              \
-        return ir_emit(b, IR_##e, ir_type(b, x), 0, x, 0, 0, 0, imm);                              \
+#define IR_VI1(e, n) /* one operand and an immediate */               \
+    static inline IrVal ir_##n(IrBuilder *b, IrVal x, unsigned imm)   \
+    {                                                                 \
+        return ir_emit(b, IR_##e, ir_type(b, x), 0, x, 0, 0, 0, imm); \
     }
-#define IR_VLI1(e, n)                                                                              \
-    static inline IrVal ir_##n(IrBuilder *b, IrLane l, IrVal x, unsigned imm)                      \
-    {                                                                                              \
-        return ir_emit(b, IR_##e, ir_type(b, x), l, x, 0, 0, 0, imm);                              \
+#define IR_VLI1(e, n)                                                         \
+    static inline IrVal ir_##n(IrBuilder *b, IrLane l, IrVal x, unsigned imm) \
+    {                                                                         \
+        return ir_emit(b, IR_##e, ir_type(b, x), l, x, 0, 0, 0, imm);         \
     }
-#define IR_VI2(e, n)                                                                               \
-    static inline IrVal ir_##n(IrBuilder *b, IrVal x, IrVal y, unsigned imm)                       \
-    {                                                                                              \
-        return ir_emit(b, IR_##e, ir_type(b, x), 0, x, y, 0, 0, imm);                              \
+#define IR_VI2(e, n)                                                         \
+    static inline IrVal ir_##n(IrBuilder *b, IrVal x, IrVal y, unsigned imm) \
+    {                                                                        \
+        return ir_emit(b, IR_##e, ir_type(b, x), 0, x, y, 0, 0, imm);        \
     }
-#define IR_V1(e, n)                                                                                \
-    static inline IrVal ir_##n(IrBuilder *b, IrVal x)                                              \
-    {                                                                                              \
-        return ir_emit(b, IR_##e, ir_type(b, x), 0, x, 0, 0, 0, 0);                                \
+#define IR_V1(e, n)                                                 \
+    static inline IrVal ir_##n(IrBuilder *b, IrVal x)               \
+    {                                                               \
+        return ir_emit(b, IR_##e, ir_type(b, x), 0, x, 0, 0, 0, 0); \
     }
 IR_VB2(VAND, vand)
 IR_VB2(VOR, vor)
@@ -672,20 +674,20 @@ static inline IrVal ir_vconcat(IrBuilder *b, IrVal lo, IrVal hi)
 }
 
 /* ---- builder: floating point; x supplies the untouched lanes of scalar shapes ---- */
-#define IR_F2(e, n)                                                                                \
-    static inline IrVal ir_##n(IrBuilder *b, IrShape s, IrVal x, IrVal y)                          \
-    {                                                                                              \
-        return ir_emit(b, IR_##e, ir_type(b, x), s, x, y, 0, 0, 0);                                \
+#define IR_F2(e, n)                                                       \
+    static inline IrVal ir_##n(IrBuilder *b, IrShape s, IrVal x, IrVal y) \
+    {                                                                     \
+        return ir_emit(b, IR_##e, ir_type(b, x), s, x, y, 0, 0, 0);       \
     }
-#define IR_F2I(e, n)                                                                               \
-    static inline IrVal ir_##n(IrBuilder *b, IrShape s, IrVal x, IrVal y, unsigned imm)            \
-    {                                                                                              \
-        return ir_emit(b, IR_##e, ir_type(b, x), s, x, y, 0, 0, imm);                              \
+#define IR_F2I(e, n)                                                                    \
+    static inline IrVal ir_##n(IrBuilder *b, IrShape s, IrVal x, IrVal y, unsigned imm) \
+    {                                                                                   \
+        return ir_emit(b, IR_##e, ir_type(b, x), s, x, y, 0, 0, imm);                   \
     }
-#define IR_F3(e, n)                                                                                \
-    static inline IrVal ir_##n(IrBuilder *b, IrShape s, IrVal x, IrVal y, IrVal z, unsigned keep)  \
-    {                                                                                              \
-        return ir_emit(b, IR_##e, ir_type(b, x), s, x, y, z, 0, keep);                             \
+#define IR_F3(e, n)                                                                               \
+    static inline IrVal ir_##n(IrBuilder *b, IrShape s, IrVal x, IrVal y, IrVal z, unsigned keep) \
+    {                                                                                             \
+        return ir_emit(b, IR_##e, ir_type(b, x), s, x, y, z, 0, keep);                            \
     }
 IR_F2(VFADD, vfadd)
 IR_F2(VFSUB, vfsub)

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Structures shared by the parts of the engine: software TLB, translations, vCPU private state,
+ * engine. A host backend adds its own code pointer to Tb and uses the same tables.
+ *
+ * Lock order: VM lock, then engine->tb_lock; priv->mutex and engine->excl_mutex are leaves.
+ */
+#ifndef EXEC_PRIV_H
+#define EXEC_PRIV_H
+
+#include <setjmp.h>
+#include "base/core/vm.h"
+#include "base/memory/space.h"
+#include "exec/engine.h"
+#include "exec/translate.h"
+#include "exec/opt/opt.h"
+#include "exec/interp/bytecode.h"
+
+/* ---- software TLB ----
+ * Direct mapped. A tag is the page address when the access may go straight to va + addend, else
+ * something whose index bits are not those of its row, so that it never matches: the check is
+ * (va ^ tag) <= 4096 - size, which also sends page crossings to the slow path. */
+#define TLB_BITS    10
+#define TLB_SIZE    (1u << TLB_BITS)
+#define TLB_VICTIMS 8
+
+typedef struct TlbEntry {
+    uint64_t tag[3]; /* by MmuAccess */
+    uintptr_t addend;
+} TlbEntry;
+
+enum {
+    TLBF_R = MMU_R,
+    TLBF_W = MMU_W,
+    TLBF_X = MMU_X,
+    TLBF_IO = 1 << 3,    /* no RAM behind: device access */
+    TLBF_ROM = 1 << 4,   /* stores do not reach RAM (device or nothing) */
+    TLBF_WATCH = 1 << 5, /* a watchpoint lies in the page */
+    TLBF_GLOBAL = 1 << 6,
+    TLBF_VALID = 1 << 7,
+};
+
+typedef struct TlbFull {
+    uint64_t page; /* virtual */
+    uint64_t phys;
+    RamAddr ram_addr; /* of the page, when not TLBF_IO */
+    uint8_t *host;    /* of the page */
+    uint8_t flags;
+    uint8_t as_index;
+    uint8_t lg_size;
+    MemAttrs attrs;
+} TlbFull;
+
+typedef struct CpuTlb {
+    TlbEntry table[TLB_SIZE];
+    TlbFull full[TLB_SIZE];
+    TlbEntry victim[TLB_VICTIMS];
+    TlbFull victim_full[TLB_VICTIMS];
+    unsigned next_victim;
+    unsigned n_filled; /* rows filled since the last flush, > FILL_LOG: many */
+#define TLB_FILL_LOG 256
+    uint16_t filled[TLB_FILL_LOG];
+    uint64_t large_page, large_mask; /* hull of the large pages inside */
+    bool has_global;
+} CpuTlb;
+
+static inline unsigned tlb_index(uint64_t va)
+{
+    return va >> GUEST_PAGE_BITS & (TLB_SIZE - 1);
+}
+/* A tag that never matches in the row of page. */
+static inline uint64_t tlb_tag_off(uint64_t page)
+{
+    return page ^ ((uint64_t)(TLB_SIZE - 1) << GUEST_PAGE_BITS);
+}
+
+/* ---- translations ---- */
+typedef struct Tb Tb;
+
+/* A direct exit of src; linked to dst when dst is not NULL. dst is read without lock. */
+typedef struct TbLink {
+    Tb *src;
+    Tb *dst;
+    struct TbLink *next_in, **prev_in; /* list of dst, under tb_lock */
+    uint64_t pc;
+} TbLink;
+
+enum {
+    TBC_ONE = 1 << 0,     /* exactly one instruction, not chained, own code may be overwritten */
+    TBC_NOCACHE = 1 << 1, /* not in the table: run once */
+    TBC_STEP = 1 << 2,
+};
+
+#define TB_NO_PAGE (~(RamAddr)0)
+
+struct Tb {
+    TbKey key;
+    RamAddr phys; /* RAM address of the first byte, or TB_NO_PAGE */
+    uint32_t cflags;
+    uint16_t n_insns;
+    uint8_t invalid; /* unlinked: must not be entered from caches. Atomic */
+    uint8_t n_pages;
+    uint64_t vpage[2];
+    RamAddr page[2];     /* RAM pages the code bytes lie in */
+    uint64_t granule[2]; /* 64-byte pieces of them */
+    Tb *hash_next;       /* atomic readers */
+    Tb *page_next[2];    /* list of CodePage, low bit: which of page[] */
+    TbLink *in;          /* direct exits that jump here */
+    TbLink *link;        /* n_links of ours */
+    uint16_t n_links;
+    uint64_t retire_epoch;
+    Tb *retire_next;
+    Tb *all_next, *all_prev; /* FIFO for eviction */
+    size_t bytes;
+    /* interpreter */
+    BcOp *code;
+    uint32_t n_code;
+    uint32_t frame_units; /* 8-byte units */
+    BcSnap *snaps;
+    BcSnapEntry *snap_entries;
+    uint32_t *snap_of; /* by code index: snapshot number, 0 none */
+    BcCall *calls;
+    IrVec *pool;
+};
+
+#define JC_BITS 12
+#define JC_SIZE (1u << JC_BITS)
+static inline unsigned jc_index(uint64_t vaddr)
+{
+    uint64_t page = vaddr >> GUEST_PAGE_BITS;
+    return ((page ^ page >> 6 ^ page >> 12) & 63) << 6 | ((vaddr ^ vaddr >> 6) & 63);
+}
+
+typedef struct TransState TransState;
+
+typedef struct CpuWork {
+    struct CpuWork *next;
+    CpuWorkFn fn;
+    void *opaque;
+    bool sync, exclusive, done;
+} CpuWork;
+
+/* Host addresses of physical pages that page walks read. */
+#define PHYS_CACHE 64
+typedef struct PhysPage {
+    uint64_t page; /* physical | as_index; ~0 none */
+    uint8_t *host;
+    RamAddr ram_addr;
+} PhysPage;
+
+typedef struct WatchPoint {
+    GuestVirt va;
+    uint64_t len;
+    uint32_t kind;
+} WatchPoint;
+
+/* Engine exceptions that never reach the target. */
+#define EXCP_RETRY_ONE 0x10010 /* run the current instruction alone (it writes its own region) */
+
+struct CpuPriv {
+    CpuState *cpu;
+    /* translated code that runs now */
+    Tb *tb;         /* NULL outside */
+    const BcOp *ip; /* last op that may fault */
+    uint64_t *frame;
+    sigjmp_buf jmp;
+    bool jmp_set;
+    bool fp_live; /* host MXCSR holds the guest environment */
+    uint32_t host_mxcsr;
+    uint64_t *frame_mem;
+    size_t frame_units;
+
+    Tb *jump_cache[JC_SIZE];
+    Tb *last_tb; /* exited by an unlinked direct exit ... */
+    TbLink *last_link;
+    unsigned one_insn; /* run this many regions of a single instruction */
+    bool debug_after;
+    bool watch_off; /* while the single instruction runs */
+
+    /* translation */
+    IrBuilder *raw, *low;
+    TransState *trans;
+    Tb *once; /* not in the table: freed after its run */
+
+    PhysPage phys[PHYS_CACHE];
+
+    GArray *breakpoints; /* uint64_t pc */
+    GArray *watchpoints; /* WatchPoint */
+
+    /* thread */
+    GThread *thread;
+    bool started;
+    GMutex mutex; /* guards what follows */
+    GCond cond;   /* the thread waits here */
+    bool kicked;
+    bool quit;
+    bool stop_request;
+    CpuWork *work, **work_tail;
+    GCond done_cond; /* others wait: stopped, work done */
+    bool parked;     /* not executing, state precise */
+
+    uint8_t running;     /* in translated code or hooks; atomic, with engine->excl_* */
+    unsigned excl_depth; /* this thread holds the exclusive section */
+    uint64_t epoch;      /* last global epoch seen; UINT64_MAX while outside. Atomic */
+    bool in_exec;        /* between the start and the end of cpu_exec */
+    bool vm_locked;      /* the loop holds the VM lock around a hook */
+    struct CpuListener {
+        MemoryListener l;
+        CpuState *cpu;
+        AddressSpace *as; /* NULL: not attached */
+    } listeners[4];
+
+    CpuTlb *tlb; /* ops->mmu_modes of them */
+};
+
+/* A translation in progress; in CpuPriv because a fetch fault unwinds through it. */
+struct TransState {
+    TransCtx ctx;
+    bool active;
+    sigjmp_buf jmp;
+    unsigned mmu;
+    unsigned n_pages;
+    uint64_t vpage[2];
+    RamAddr page[2];
+    uint8_t *host[2]; /* NULL: device */
+    uint64_t granule[2];
+    uint64_t seq[2];
+    bool nocache;
+    unsigned n;
+    uint64_t pcs[TRANS_MAX_INSNS];
+    /* builder's lengths at the current instruction's start */
+    unsigned mark_ins, mark_calls, mark_labels, mark_vars;
+};
+
+/* ---- engine ---- */
+#define TB_HASH_BITS 15
+
+typedef struct CodePage {
+    RamAddr page;
+    uint64_t granules; /* with code */
+    Tb *tbs;           /* tagged list */
+    unsigned pins;     /* translations in progress */
+    uint64_t seq;      /* stores seen while protected */
+} CodePage;
+
+struct ExecEngine {
+    Vm *vm;
+    ExecConfig config;
+    GPtrArray *cpus; /* borrowed CpuState *, under the VM lock; slots stay */
+    CpuState *cpu_list[256];
+    unsigned n_cpus; /* atomic */
+
+    GMutex tb_lock;
+    GThread *tb_owner; /* who holds it; atomic */
+    Tb **hash;
+    GHashTable *code_pages; /* RamAddr page -> CodePage */
+    Tb *all_first, *all_last;
+    Tb *retired;
+    uint64_t epoch; /* atomic */
+    size_t tb_bytes, cache_max;
+    ExecStats stats;
+
+    GMutex excl_mutex;
+    GCond excl_cond;
+    unsigned excl_pending; /* atomic */
+    bool excl_held;
+    GThread *excl_owner;
+
+    /* thread=single: tickets, under excl_mutex */
+    uint64_t turn_next, turn_now;
+    CpuState *turn_cpu;
+
+    SlotMap *slot_map; /* of the first target that attached */
+    const CpuTargetOps *slot_ops;
+    void (*debug_stop)(CpuState *cpu, void *opaque);
+    void *debug_opaque;
+};
+
+#define LIKELY(x)   __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+/* ---- tlb ---- */
+/* The full entry for va, filling it when needed; faults unless probe (then NULL). The pointer is good
+ * until the next fill. */
+TlbFull *tlb_lookup(CpuState *cpu, GuestVirt va, MmuAccess access, unsigned mmu, bool probe,
+                    TlbEntry **entry);
+void tlb_init(CpuPriv *p);
+/* Any thread: drop write tags of pages whose host address is in the range; pages that had one are
+ * appended to hit (RamAddr of the page, relative to host, plus addr) unless it is NULL. */
+void tlb_protect_host(CpuPriv *p, uintptr_t host, size_t len, RamAddr addr, GArray *hit);
+void tlb_free(CpuPriv *p);
+void phys_cache_clear(CpuPriv *p);
+/* Slow halves of inline accesses; mo as the IR. */
+uint64_t mem_load_slow(CpuState *cpu, GuestVirt va, IrMemOp mo);
+void mem_store_slow(CpuState *cpu, GuestVirt va, uint64_t v, IrMemOp mo);
+void mem_load_vec(CpuState *cpu, GuestVirt va, IrVec *out, IrMemOp mo);
+void mem_store_vec(CpuState *cpu, GuestVirt va, const IrVec *v, IrMemOp mo);
+uint64_t mem_atomic(CpuState *cpu, IrRmw op, GuestVirt va, uint64_t v, IrMemOp mo);
+uint64_t mem_cmpxchg(CpuState *cpu, GuestVirt va, uint64_t expected, uint64_t v, IrMemOp mo);
+void mem_cmpxchg16(CpuState *cpu, GuestVirt va, const IrVec *expected, const IrVec *v, IrVec *old,
+                   IrMemOp mo);
+void mem_probe(CpuState *cpu, GuestVirt va, size_t len, MmuAccess access, unsigned mmu);
+
+/* ---- tb ---- */
+/* The page will be translated from: write-protect it; the sequence number to compare later. */
+uint64_t tb_page_pin(ExecEngine *e, RamAddr page);
+void tb_page_unpin(ExecEngine *e, RamAddr page);
+/* Enter a finished translation; returns the one to use (another vCPU's may have been first), or
+ * NULL when its bytes changed meanwhile (tb freed): translate again. */
+Tb *tb_insert(ExecEngine *e, Tb *tb, const uint64_t seq[2]);
+/* In the shared table, without a lock; own thread. A second page must still be mapped as it was. */
+Tb *tb_find(CpuState *cpu, const TbKey *key, RamAddr phys, uint32_t cflags);
+/* Remember in the jump cache. */
+void tb_remember(CpuPriv *p, Tb *tb);
+void tb_link(ExecEngine *e, TbLink *l, Tb *dst);
+void tb_free(Tb *tb);
+/* A store to [addr, addr + len), within one page, hits the code of the region that runs: it must be
+ * done by its instruction alone (the caller raises EXCP_RETRY_ONE). */
+bool tb_self_hit(CpuPriv *p, RamAddr addr, uint64_t len);
+/* RAM was written: regions with code in the 64-byte pieces touched go. Any thread. */
+void tb_invalidate_range(ExecEngine *e, RamAddr addr, uint64_t len);
+bool tb_lock_mine(ExecEngine *e);
+void tb_flush_all(ExecEngine *e);
+void tb_evict(ExecEngine *e);
+void tb_reclaim(ExecEngine *e);
+void tb_cache_init(ExecEngine *e);
+void tb_cache_clear(ExecEngine *e);
+static inline void jump_cache_clear(CpuPriv *p)
+{
+    for (unsigned i = 0; i < JC_SIZE; i++) {
+        __atomic_store_n(&p->jump_cache[i], NULL, __ATOMIC_RELAXED);
+    }
+}
+
+/* ---- translate, interpret ---- */
+void translate_abort(CpuPriv *p);
+Tb *translate_region(CpuState *cpu, const TbKey *key, RamAddr phys, uint32_t cflags);
+/* Bytecode of a lowered region into tb; false: too large. */
+bool interp_compile(Tb *tb, IrBuilder *b);
+/* Run from tb until something wants the loop. */
+void interp_run(CpuState *cpu, Tb *tb);
+/* Jump cache, then table, for the key; NULL: must be translated. *phys: RAM address of the code,
+ * or TB_NO_PAGE. Raises the fetch fault. */
+Tb *tb_lookup_key(CpuState *cpu, const TbKey *key, uint32_t cflags, RamAddr *phys);
+
+/* ---- loop ---- */
+void cpu_process_work(CpuState *cpu);
+void exclusive_begin(CpuState *cpu);
+void exclusive_end(CpuState *cpu);
+void engine_enter(CpuState *cpu); /* before running code: waits for exclusive sections */
+void engine_leave(CpuState *cpu);
+/* Take the loop's internal exception, e.g. EXCP_RETRY_ONE, from a memory access. */
+G_NORETURN void cpu_raise_internal(CpuState *cpu, int excp);
+void cpu_set_current(CpuState *cpu);
+gpointer cpu_thread(gpointer opaque);
+void cpu_attach_listeners(CpuState *cpu);
+/* Run until the vCPU must stop, wait or process work; also the tests' way in. */
+void cpu_exec(CpuState *cpu);
+
+static inline CpuPriv *priv_of(CpuState *cpu)
+{
+    return cpu->priv;
+}
+
+#endif

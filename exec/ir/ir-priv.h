@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the rest of exec/ needs from exec/ir beyond the public builder: evaluation of one integer
+ * op, and names of the sub fields for the text form.
+ */
+#ifndef EXEC_IR_PRIV_H
+#define EXEC_IR_PRIV_H
+
+#include "exec/ir.h"
+
+static inline uint64_t ir_type_mask(IrType t)
+{
+    return t == IR_I32 ? 0xffffffffu : ~(uint64_t)0;
+}
+static inline unsigned ir_type_bits(IrType t)
+{
+    static const uint16_t bits[] = { 0, 32, 64, 128, 256 };
+    return bits[t];
+}
+static inline bool ir_type_is_int(IrType t)
+{
+    return t == IR_I32 || t == IR_I64;
+}
+static inline bool ir_type_is_vec(IrType t)
+{
+    return t == IR_V128 || t == IR_V256;
+}
+
+/* Compare as an integer of type t (operands zero-extended). */
+bool ir_eval_cond(IrCond c, IrType t, uint64_t a, uint64_t b);
+/* The integer op on constants; false if op is not one. t: type of operand a (SETCOND: operands). */
+bool ir_eval(IrOp op, IrType t, unsigned sub, uint64_t a, uint64_t b, uint64_t imm, uint64_t *out);
+/* Simplify before appending: an existing value that op(args) equals, or 0. May rewrite *insn. */
+IrVal ir_fold(IrBuilder *b, IrInsn *insn);
+uint64_t ir_eval_pdep(uint64_t a, uint64_t m);
+uint64_t ir_eval_pext(uint64_t a, uint64_t m);
+/* Load/store conversions: raw bytes (little-endian host integer) to a value, by mop and type. */
+uint64_t ir_mop_extend(uint64_t raw, IrMemOp mo, IrType t);
+
+/* Number of operands an instruction has, calls excepted. */
+static inline unsigned ir_nargs(const IrInsn *i)
+{
+    return ir_op_info[i->op].nargs;
+}
+
+extern const char *const ir_cond_name[IR_COND_COUNT];
+extern const char *const ir_type_name[5];
+
+#endif

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The region builder: appends instructions, folding integer ops on the way. No policy about state
+ * is here; see exec/opt/lower.c for how puts become snapshots.
+ */
+#include <string.h>
+#include "ir-priv.h"
+
+const IrOpInfo ir_op_info[IR_OP_COUNT] = {
+#define IR_OP(e, n, r, a, imm, f) [IR_##e] = { #n, r, a, sizeof(a) - 1, IRI_##imm, (f) },
+#include "exec/ir-ops.def"
+};
+
+const char *const ir_cond_name[IR_COND_COUNT] = {
+    "eq", "ne", "lt", "ge", "le", "gt", "ltu", "geu", "leu", "gtu", "tstz", "tstnz",
+};
+const char *const ir_type_name[5] = { "void", "i32", "i64", "v128", "v256" };
+
+G_DEFINE_QUARK(ferry - exec - error - quark, ferry_exec_error)
+
+IrBuilder *ir_builder_new(const IrSlotTable *slots)
+{
+    IrBuilder *b = g_new0(IrBuilder, 1);
+
+    b->ins_a = g_array_sized_new(FALSE, FALSE, sizeof(IrInsn), 1024);
+    b->calls = g_array_new(FALSE, FALSE, sizeof(IrCall));
+    b->pool = g_array_new(FALSE, FALSE, sizeof(IrVec));
+    b->snaps = g_array_new(FALSE, FALSE, sizeof(IrSnap));
+    b->snap_entries = g_array_new(FALSE, FALSE, sizeof(IrSnapEntry));
+    ir_reset(b, slots);
+    return b;
+}
+
+void ir_builder_free(IrBuilder *b)
+{
+    if (!b) {
+        return;
+    }
+    g_array_free(b->ins_a, TRUE);
+    g_array_free(b->calls, TRUE);
+    g_array_free(b->pool, TRUE);
+    g_array_free(b->snaps, TRUE);
+    g_array_free(b->snap_entries, TRUE);
+    g_free(b);
+}
+
+void ir_reset(IrBuilder *b, const IrSlotTable *slots)
+{
+    static const IrInsn nop = { .op = IR_NOP };
+    static const IrSnap nosnap = { 0 };
+
+    b->slots = slots;
+    g_array_set_size(b->ins_a, 0);
+    g_array_set_size(b->calls, 0);
+    g_array_set_size(b->pool, 0);
+    g_array_set_size(b->snaps, 0);
+    g_array_set_size(b->snap_entries, 0);
+    g_array_append_val(b->ins_a, nop);
+    g_array_append_val(b->snaps, nosnap);
+    b->n_labels = 0;
+    b->n_vars = 0;
+    b->ended = b->lowered = b->overflow = false;
+}
+
+IrVal ir_emit(IrBuilder *b, IrOp op, IrType type, unsigned sub, IrVal a0, IrVal a1, IrVal a2,
+              IrVal a3, uint64_t imm)
+{
+    IrInsn insn = { .op = op, .type = type, .sub = sub, .arg = { a0, a1, a2, a3 }, .imm = imm };
+    const IrOpInfo *info = &ir_op_info[op];
+
+    if (!b->no_fold && (info->flags & IRF_P)) {
+        IrVal v = ir_fold(b, &insn);
+        if (v) {
+            return v;
+        }
+    }
+    if (b->ins_a->len >= IR_MAX_INSNS) {
+        b->overflow = true;
+    }
+    g_array_append_val(b->ins_a, insn);
+    if (info->flags & IRF_T) {
+        b->ended = true;
+    } else if (op == IR_LABEL) {
+        b->ended = false;
+    }
+    return b->ins_a->len - 1;
+}
+
+bool ir_const_value(const IrBuilder *b, IrVal v, uint64_t *out)
+{
+    const IrInsn *i = ir_at(b, v);
+
+    if (i->op != IR_CONST) {
+        return false;
+    }
+    *out = i->imm;
+    return true;
+}
+
+IrVal ir_const(IrBuilder *b, IrType type, uint64_t value)
+{
+    value &= ir_type_mask(type);
+    /* A constant used again soon is the common case: look back a little. */
+    unsigned n = ir_count(b);
+    for (unsigned k = 1; k <= 8 && k < n && !b->no_fold; k++) {
+        IrInsn *i = ir_at(b, n - k);
+        if (i->op == IR_CONST && i->imm == value && i->type == type) {
+            return n - k;
+        }
+        if (i->op == IR_LABEL || i->op == IR_BR || i->op == IR_BRCOND) {
+            break;
+        }
+    }
+    return ir_emit(b, IR_CONST, type, 0, 0, 0, 0, 0, value);
+}
+
+IrVal ir_vconst(IrBuilder *b, IrType type, const IrVec *v)
+{
+    IrVec c = *v;
+
+    if (type == IR_V128) {
+        c.q[2] = c.q[3] = 0;
+    }
+    for (unsigned i = 0; i < b->pool->len; i++) {
+        if (!memcmp(&g_array_index(b->pool, IrVec, i), &c, sizeof(c))) {
+            return ir_emit(b, IR_VCONST, type, 0, 0, 0, 0, 0, i);
+        }
+    }
+    g_array_append_val(b->pool, c);
+    return ir_emit(b, IR_VCONST, type, 0, 0, 0, 0, 0, b->pool->len - 1);
+}
+
+IrVal ir_vzero(IrBuilder *b, IrType type)
+{
+    static const IrVec zero = { 0 };
+
+    return ir_vconst(b, type, &zero);
+}
+
+IrVal ir_get(IrBuilder *b, IrSlot slot)
+{
+    g_assert(slot < b->slots->count);
+    return ir_emit(b, IR_GET, b->slots->slots[slot].type, 0, 0, 0, 0, 0, slot);
+}
+
+void ir_put(IrBuilder *b, IrSlot slot, IrVal v)
+{
+    g_assert(slot < b->slots->count);
+    ir_emit(b, IR_PUT, ir_type(b, v), 0, v, 0, 0, 0, slot);
+}
+
+IrVar ir_var_new(IrBuilder *b, IrType type)
+{
+    if (b->n_vars == IR_MAX_VARS) {
+        b->overflow = true;
+        return 0;
+    }
+    b->var_type[b->n_vars] = type;
+    return b->n_vars++;
+}
+
+IrVal ir_var_get(IrBuilder *b, IrVar var)
+{
+    return ir_emit(b, IR_VARGET, b->var_type[var], 0, 0, 0, 0, 0, var);
+}
+
+void ir_var_set(IrBuilder *b, IrVar var, IrVal v)
+{
+    ir_emit(b, IR_VARSET, ir_type(b, v), 0, v, 0, 0, 0, var);
+}
+
+void ir_insn_start(IrBuilder *b, uint64_t pc, uint32_t aux)
+{
+    ir_emit(b, IR_INSN, IR_VOID, 0, 0, 0, 0, aux, pc);
+}
+
+void ir_set_aux(IrBuilder *b, uint32_t aux)
+{
+    for (IrVal v = ir_count(b); v-- > 0;) {
+        IrInsn *i = ir_at(b, v);
+        if (i->op == IR_INSN) {
+            i->arg[3] = aux;
+            return;
+        }
+    }
+}
+
+void ir_commit(IrBuilder *b)
+{
+    ir_emit(b, IR_COMMIT, IR_VOID, 0, 0, 0, 0, 0, 0);
+}
+
+IrLabel ir_label_new(IrBuilder *b)
+{
+    if (b->n_labels == IR_MAX_LABELS) {
+        b->overflow = true;
+        return 0;
+    }
+    return b->n_labels++;
+}
+
+void ir_label(IrBuilder *b, IrLabel l)
+{
+    ir_emit(b, IR_LABEL, IR_VOID, 0, 0, 0, 0, 0, l);
+}
+
+void ir_br(IrBuilder *b, IrLabel l)
+{
+    ir_emit(b, IR_BR, IR_VOID, 0, 0, 0, 0, 0, l);
+}
+
+/* A condition on constants that is decided now: 1 always, 0 never, -1 not known. */
+static int decided(const IrBuilder *b, IrCond c, IrVal x, IrVal y)
+{
+    uint64_t a, k;
+
+    if (b->no_fold || !ir_const_value(b, x, &a) || !ir_const_value(b, y, &k)) {
+        return -1;
+    }
+    return ir_eval_cond(c, ir_type(b, x), a, k);
+}
+
+void ir_brcond(IrBuilder *b, IrCond c, IrVal x, IrVal y, IrLabel l)
+{
+    int d = decided(b, c, x, y);
+
+    if (d == 1) {
+        ir_br(b, l);
+    } else if (d < 0) {
+        ir_emit(b, IR_BRCOND, ir_type(b, x), c, x, y, 0, 0, l);
+    }
+}
+
+void ir_exit_direct(IrBuilder *b, uint64_t pc)
+{
+    ir_emit(b, IR_EXIT_DIRECT, IR_VOID, 0, 0, 0, 0, 0, pc);
+}
+
+void ir_exit_direct_if(IrBuilder *b, IrCond c, IrVal x, IrVal y, uint64_t pc)
+{
+    int d = decided(b, c, x, y);
+
+    if (d == 1) {
+        ir_exit_direct(b, pc);
+    } else if (d < 0) {
+        ir_emit(b, IR_EXIT_DIRECT_IF, ir_type(b, x), c, x, y, 0, 0, pc);
+    }
+}
+
+void ir_exit_indirect(IrBuilder *b, IrVal pc)
+{
+    ir_emit(b, IR_EXIT_INDIRECT, IR_VOID, 0, pc, 0, 0, 0, 0);
+}
+
+void ir_exit_loop(IrBuilder *b, IrVal pc)
+{
+    ir_emit(b, IR_EXIT_LOOP, IR_VOID, 0, pc, 0, 0, 0, 0);
+}
+
+void ir_raise(IrBuilder *b, unsigned excp, uint32_t error)
+{
+    ir_emit(b, IR_RAISE, IR_VOID, 0, 0, 0, 0, 0, excp | (uint64_t)error << 32);
+}
+
+void ir_raise_if(IrBuilder *b, IrCond c, IrVal x, IrVal y, unsigned excp, uint32_t error)
+{
+    int d = decided(b, c, x, y);
+
+    if (d == 1) {
+        ir_raise(b, excp, error);
+    } else if (d < 0) {
+        ir_emit(b, IR_RAISE_IF, ir_type(b, x), c, x, y, 0, 0, excp | (uint64_t)error << 32);
+    }
+}
+
+IrVal ir_call_args(IrBuilder *b, const HelperDesc *h, const IrVal args[6])
+{
+    IrCall c = { .helper = h };
+
+    memcpy(c.args, args, sizeof(c.args));
+    g_array_append_val(b->calls, c);
+    IrVal v = ir_emit(b, IR_CALL, h->ret, 0, 0, 0, 0, 0, b->calls->len - 1);
+    if (h->flags & HELPER_NORETURN) {
+        b->ended = true;
+    }
+    return h->ret == IR_VOID ? 0 : v;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Dead code: one pass from the end. Roots are side effects, faults and snapshots.
+ */
+#include "opt.h"
+
+static bool removable(const IrBuilder *b, const IrInsn *i)
+{
+    unsigned f = ir_op_info[i->op].flags;
+
+    if (i->op == IR_CALL) {
+        return g_array_index(b->calls, IrCall, i->imm).helper->flags & HELPER_PURE;
+    }
+    return (f & (IRF_P | IRF_R)) && !(f & (IRF_F | IRF_S | IRF_H));
+}
+
+void opt_dead(IrBuilder *b)
+{
+    unsigned n = ir_count(b);
+    g_autofree uint8_t *used = g_malloc0(n);
+    g_autofree uint8_t *snap_seen = g_malloc0(b->snaps->len);
+
+    for (IrVal v = n; v-- > 1;) {
+        IrInsn *i = ir_at(b, v);
+        if (!used[v] && removable(b, i)) {
+            *i = (IrInsn){ .op = IR_NOP };
+            continue;
+        }
+        for (unsigned k = 0; k < ir_op_info[i->op].nargs; k++) {
+            used[i->arg[k]] = 1;
+        }
+        if (i->op == IR_CALL) {
+            const IrCall *c = &g_array_index(b->calls, IrCall, i->imm);
+            for (unsigned k = 0; k < 6 && c->helper->args[k] != HARG_NONE; k++) {
+                if (c->helper->args[k] < HARG_SLOT_R) {
+                    used[c->args[k]] = 1;
+                }
+            }
+        }
+        if (i->snap && !snap_seen[i->snap]) {
+            const IrSnap *s = &g_array_index(b->snaps, IrSnap, i->snap);
+            snap_seen[i->snap] = 1;
+            for (unsigned k = 0; k < s->count; k++) {
+                used[g_array_index(b->snap_entries, IrSnapEntry, s->first + k).val] = 1;
+            }
+        }
+    }
+}

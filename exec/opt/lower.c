@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Lowering of guest state: puts become lazy.
+ *
+ * Invariants, at every point of the walk:
+ *  1. known[s] is the value of slot s as the guest sees it, if not 0.
+ *  2. dirty[s] means CpuState does not hold it yet; then known[s] != 0.
+ *  3. base is the list of (slot, value) that, written to CpuState, makes the state of the current
+ *     guest instruction's start (or last commit), whatever was put since.
+ *  4. At labels nothing is dirty and nothing is known.
+ */
+#include <string.h>
+#include "opt.h"
+
+struct SlotMap {
+    unsigned n;
+    uint32_t *first; /* n + 1 */
+    IrSlot *list;    /* others that overlap slot s: list[first[s] .. first[s + 1]) */
+};
+
+SlotMap *slot_map_new(const IrSlotTable *t)
+{
+    SlotMap *m = g_new0(SlotMap, 1);
+    GArray *list = g_array_new(FALSE, FALSE, sizeof(IrSlot));
+
+    m->n = t->count;
+    m->first = g_new0(uint32_t, t->count + 1);
+    for (unsigned a = 0; a < t->count; a++) {
+        const IrSlotDesc *x = &t->slots[a];
+        m->first[a] = list->len;
+        for (unsigned c = 0; c < t->count; c++) {
+            const IrSlotDesc *y = &t->slots[c];
+            if (a != c && x->offset < y->offset + y->size && y->offset < x->offset + x->size) {
+                IrSlot s = c;
+                g_array_append_val(list, s);
+            }
+        }
+    }
+    m->first[t->count] = list->len;
+    m->list = (IrSlot *)g_array_free(list, FALSE);
+    return m;
+}
+
+void slot_map_free(SlotMap *m)
+{
+    if (m) {
+        g_free(m->first);
+        g_free(m->list);
+        g_free(m);
+    }
+}
+
+typedef struct Lower {
+    const IrBuilder *src;
+    IrBuilder *dst;
+    const SlotMap *slots;
+    bool opt;
+    IrVal *map;     /* src value -> dst value */
+    IrVal *known;   /* by slot */
+    uint8_t *dirty; /* by slot */
+    uint8_t *fresh; /* by slot: put since the base was taken */
+    IrSlot *order;  /* slots with known or dirty, each once, in order of first appearance */
+    uint8_t *listed;
+    unsigned n_order;
+    GArray *base; /* IrSnapEntry */
+    uint64_t pc;
+    uint32_t aux;
+    uint32_t base_snap; /* cached snapshot of base, 0 = none yet */
+    bool rolled;        /* base undoes a store already made: sync without leaving is not possible */
+} Lower;
+
+static void note(Lower *l, IrSlot s)
+{
+    if (!l->listed[s]) {
+        l->listed[s] = 1;
+        l->order[l->n_order++] = s;
+    }
+}
+
+static bool in_base(const Lower *l, IrSlot s)
+{
+    for (unsigned i = 0; i < l->base->len; i++) {
+        if (g_array_index(l->base, IrSnapEntry, i).slot == s) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Store a dirty slot. One put in this instruction would be lost to a rollback: save what memory
+ * has, for the base, first. */
+static void flush_slot(Lower *l, IrSlot s, bool keep_rollback)
+{
+    if (!l->dirty[s]) {
+        return;
+    }
+    IrType t = l->dst->slots->slots[s].type;
+    if (keep_rollback && l->fresh[s] && !in_base(l, s)) {
+        IrSnapEntry e = { .slot = s, .val = ir_emit(l->dst, IR_GET, t, 0, 0, 0, 0, 0, s) };
+        /* First: what other entries owe to parts of it must win. */
+        g_array_prepend_val(l->base, e);
+        l->base_snap = 0;
+    }
+    l->rolled |= l->fresh[s];
+    ir_emit(l->dst, IR_PUT, t, 0, l->known[s], 0, 0, 0, s);
+    l->dirty[s] = 0;
+}
+
+/* The current state becomes what a fault restores. */
+static void take_base(Lower *l)
+{
+    g_array_set_size(l->base, 0);
+    for (unsigned i = 0; i < l->n_order; i++) {
+        IrSlot s = l->order[i];
+        if (l->dirty[s]) {
+            IrSnapEntry e = { .slot = s, .val = l->known[s] };
+            g_array_append_val(l->base, e);
+        }
+        l->fresh[s] = 0;
+    }
+    l->base_snap = 0;
+    l->rolled = false;
+}
+
+static void flush_all(Lower *l)
+{
+    for (unsigned i = 0; i < l->n_order; i++) {
+        flush_slot(l, l->order[i], false);
+    }
+    take_base(l);
+}
+
+static void forget_all(Lower *l)
+{
+    for (unsigned i = 0; i < l->n_order; i++) {
+        l->known[l->order[i]] = 0;
+        l->listed[l->order[i]] = 0;
+    }
+    l->n_order = 0;
+}
+
+static uint32_t snap_from(Lower *l, const IrSnapEntry *e, unsigned n)
+{
+    IrSnap s = { .pc = l->pc, .aux = l->aux, .first = l->dst->snap_entries->len, .count = n };
+
+    if (n) {
+        g_array_append_vals(l->dst->snap_entries, e, n);
+    }
+    g_array_append_val(l->dst->snaps, s);
+    return l->dst->snaps->len - 1;
+}
+
+static uint32_t fault_snap(Lower *l)
+{
+    if (!l->base_snap) {
+        l->base_snap = snap_from(l, (const IrSnapEntry *)l->base->data, l->base->len);
+    }
+    return l->base_snap;
+}
+
+static uint32_t exit_snap(Lower *l)
+{
+    uint32_t n = snap_from(l, NULL, 0);
+    IrSnap *snap = &g_array_index(l->dst->snaps, IrSnap, n);
+
+    for (unsigned i = 0; i < l->n_order; i++) {
+        IrSlot s = l->order[i];
+        if (l->dirty[s]) {
+            IrSnapEntry e = { .slot = s, .val = l->known[s] };
+            g_array_append_val(l->dst->snap_entries, e);
+            snap->count++;
+        }
+    }
+    return n;
+}
+
+static IrVal lower_get(Lower *l, IrSlot s)
+{
+    if (l->known[s] && (l->opt || l->dirty[s])) {
+        return l->known[s];
+    }
+    for (unsigned i = l->slots->first[s]; i < l->slots->first[s + 1]; i++) {
+        flush_slot(l, l->slots->list[i], true);
+    }
+    IrVal v = ir_emit(l->dst, IR_GET, l->dst->slots->slots[s].type, 0, 0, 0, 0, 0, s);
+    l->known[s] = v;
+    note(l, s);
+    return v;
+}
+
+/* Memory of s is about to change, or its value is: others that overlap lose what they knew. */
+static void clobber_overlaps(Lower *l, IrSlot s, bool whole)
+{
+    const IrSlotDesc *d = l->dst->slots->slots;
+
+    for (unsigned i = l->slots->first[s]; i < l->slots->first[s + 1]; i++) {
+        IrSlot o = l->slots->list[i];
+        bool covered = whole && d[s].offset <= d[o].offset &&
+                       d[o].offset + d[o].size <= d[s].offset + d[s].size;
+        if (covered) {
+            l->dirty[o] = 0;
+        } else {
+            flush_slot(l, o, true);
+        }
+        l->known[o] = 0;
+    }
+}
+
+static IrVal truncated(Lower *l, IrSlot s, IrVal v)
+{
+    const IrSlotDesc *d = &l->dst->slots->slots[s];
+
+    /* A get must see what memory would have kept. */
+    switch (d->type == IR_I32 || d->type == IR_I64 ? d->size : 8) {
+    case 1: return ir_emit(l->dst, IR_ZEXT8, d->type, 0, v, 0, 0, 0, 0);
+    case 2: return ir_emit(l->dst, IR_ZEXT16, d->type, 0, v, 0, 0, 0, 0);
+    case 4:
+        return d->type == IR_I32 ? v
+                                 : ir_emit(l->dst, IR_EXTRACTU, IR_I64, 0, v, 0, 0, 0, 32u << 8);
+    default: return v;
+    }
+}
+
+static void lower_put(Lower *l, IrSlot s, IrVal v)
+{
+    v = truncated(l, s, v);
+    if (l->opt && l->known[s] == v) {
+        return; /* it has this value already */
+    }
+    clobber_overlaps(l, s, true);
+    l->known[s] = v;
+    l->dirty[s] = 1;
+    l->fresh[s] = 1;
+    note(l, s);
+}
+
+static void lower_call(Lower *l, const IrInsn *i, IrVal from)
+{
+    IrCall c = g_array_index(l->src->calls, IrCall, i->imm);
+    unsigned flags = c.helper->flags;
+    bool slot_write = false, slot_args = false;
+
+    for (unsigned k = 0; k < 6 && c.helper->args[k] != HARG_NONE; k++) {
+        if (c.helper->args[k] >= HARG_SLOT_R) {
+            IrSlot s = c.args[k];
+            flush_slot(l, s, false);
+            for (unsigned j = l->slots->first[s]; j < l->slots->first[s + 1]; j++) {
+                flush_slot(l, l->slots->list[j], false);
+            }
+            slot_args = true;
+            slot_write |= c.helper->args[k] != HARG_SLOT_R;
+        } else {
+            c.args[k] = l->map[c.args[k]];
+        }
+    }
+    if (flags & (HELPER_READS | HELPER_WRITES)) {
+        flush_all(l);
+    } else if (slot_args || ((flags & HELPER_FAULTS) && l->rolled)) {
+        take_base(l);
+    }
+    g_array_append_val(l->dst->calls, c);
+    IrVal v = ir_emit(l->dst, IR_CALL, i->type, 0, 0, 0, 0, 0, l->dst->calls->len - 1);
+    if (flags & (HELPER_FAULTS | HELPER_NORETURN)) {
+        ir_at(l->dst, v)->snap = fault_snap(l);
+    }
+    l->map[from] = v;
+    if (flags & HELPER_WRITES) {
+        forget_all(l);
+    } else if (slot_write) {
+        for (unsigned k = 0; k < 6 && c.helper->args[k] != HARG_NONE; k++) {
+            if (c.helper->args[k] > HARG_SLOT_R) {
+                l->known[c.args[k]] = 0;
+                clobber_overlaps(l, c.args[k], false);
+            }
+        }
+        take_base(l);
+    }
+    if (flags & HELPER_NORETURN) {
+        l->dst->ended = true;
+    }
+}
+
+static void lower_other(Lower *l, const IrInsn *i, IrVal from)
+{
+    const IrOpInfo *info = &ir_op_info[i->op];
+    IrVal a[4] = { 0 };
+
+    for (unsigned k = 0; k < info->nargs; k++) {
+        a[k] = l->map[i->arg[k]];
+    }
+    if (i->op == IR_INSN) {
+        a[3] = i->arg[3];
+    }
+    IrVal v = ir_emit(l->dst, i->op, i->type, i->sub, a[0], a[1], a[2], a[3], i->imm);
+    l->map[from] = v;
+    if (info->flags & IRF_X) {
+        ir_at(l->dst, v)->snap = exit_snap(l);
+    } else if (info->flags & IRF_F) {
+        ir_at(l->dst, v)->snap = fault_snap(l);
+    }
+}
+
+static void lower_insn(Lower *l, IrVal from)
+{
+    const IrInsn *i = ir_at(l->src, from);
+
+    switch (i->op) {
+    case IR_NOP: break;
+    case IR_GET: l->map[from] = lower_get(l, i->imm); break;
+    case IR_PUT: lower_put(l, i->imm, l->map[i->arg[0]]); break;
+    case IR_CONST: l->map[from] = ir_const(l->dst, i->type, i->imm); break;
+    case IR_INSN:
+        if (!l->opt) {
+            flush_all(l);
+        }
+        l->pc = i->imm;
+        l->aux = i->arg[3];
+        take_base(l);
+        lower_other(l, i, from);
+        break;
+    case IR_COMMIT: take_base(l); break;
+    case IR_LABEL:
+        if (!l->dst->ended) {
+            flush_all(l);
+        }
+        memset(l->dirty, 0, l->slots->n);
+        forget_all(l);
+        take_base(l);
+        lower_other(l, i, from);
+        break;
+    case IR_BR:
+    case IR_BRCOND:
+        flush_all(l);
+        lower_other(l, i, from);
+        break;
+    case IR_CALL: lower_call(l, i, from); break;
+    default: lower_other(l, i, from); break;
+    }
+}
+
+void opt_lower(const IrBuilder *src, IrBuilder *dst, const SlotMap *map, bool optimise)
+{
+    unsigned n = map->n;
+    g_autofree IrVal *values = g_new0(IrVal, ir_count(src));
+    g_autofree IrVal *known = g_new0(IrVal, n);
+    g_autofree uint8_t *bytes = g_malloc0(3 * n);
+    g_autofree IrSlot *order = g_new0(IrSlot, n);
+    Lower l = {
+        .src = src,
+        .dst = dst,
+        .slots = map,
+        .opt = optimise,
+        .map = values,
+        .known = known,
+        .dirty = bytes,
+        .fresh = bytes + n,
+        .listed = bytes + 2 * n,
+        .order = order,
+        .base = g_array_new(FALSE, FALSE, sizeof(IrSnapEntry)),
+    };
+
+    ir_reset(dst, src->slots);
+    dst->no_fold = !optimise;
+    dst->n_labels = src->n_labels;
+    dst->n_vars = src->n_vars;
+    memcpy(dst->var_type, src->var_type, sizeof(dst->var_type));
+    g_array_append_vals(dst->pool, src->pool->data, src->pool->len);
+    for (IrVal v = 1; v < ir_count(src); v++) {
+        bool dead = dst->ended && ir_at(src, v)->op != IR_LABEL;
+        if (!dead) {
+            lower_insn(&l, v);
+        }
+    }
+    dst->lowered = true;
+    dst->overflow |= src->overflow;
+    g_array_free(l.base, TRUE);
+}

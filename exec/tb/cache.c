@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The table of translations: shared by all vCPUs, written under tb_lock, read without.
+ *
+ * Invariants:
+ *  1. A Tb in the table has its pages in code_pages and their CODE dirty bit clear, so every
+ *     store to them comes by tb_invalidate_*.
+ *  2. invalid is set before a Tb leaves the table; nobody links to or remembers an invalid Tb.
+ *  3. A Tb is freed when every vCPU has announced an epoch >= its retire_epoch, or is outside.
+ * A store that passed its write-tag check before a page was protected may still land during the
+ * translation; like on hardware, cross-modifying code needs synchronisation of its own.
+ */
+#include <string.h>
+#include "exec/exec-priv.h"
+
+static void lock(ExecEngine *e)
+{
+    g_mutex_lock(&e->tb_lock);
+    __atomic_store_n(&e->tb_owner, g_thread_self(), __ATOMIC_RELAXED);
+}
+
+static void unlock(ExecEngine *e)
+{
+    __atomic_store_n(&e->tb_owner, NULL, __ATOMIC_RELAXED);
+    g_mutex_unlock(&e->tb_lock);
+}
+
+bool tb_lock_mine(ExecEngine *e)
+{
+    return __atomic_load_n(&e->tb_owner, __ATOMIC_RELAXED) == g_thread_self();
+}
+
+static unsigned hash_of(const TbKey *k, RamAddr phys)
+{
+    uint64_t h =
+        (phys * 0x9e3779b97f4a7c15u) ^ (k->pc * 0xc2b2ae3d27d4eb4fu) ^ ((uint64_t)k->flags << 17);
+
+    return (h ^ h >> 29) * 0xbf58476d1ce4e5b9u >> (64 - TB_HASH_BITS);
+}
+
+void tb_free(Tb *tb)
+{
+    g_free(tb->code);
+    g_free(tb->snap_of);
+    g_free(tb->snaps);
+    g_free(tb->snap_entries);
+    g_free(tb->calls);
+    g_aligned_free(tb->pool);
+    g_free(tb->link);
+    g_free(tb);
+}
+
+/* ---- code pages; tb_lock held ---- */
+
+static CodePage *page_get(ExecEngine *e, RamAddr page)
+{
+    return g_hash_table_lookup(e->code_pages, &page);
+}
+
+/* No code left: stores may go straight again. */
+static void page_maybe_drop(ExecEngine *e, CodePage *cp)
+{
+    if (!cp->tbs && !cp->pins) {
+        RamAddr page = cp->page;
+        g_hash_table_remove(e->code_pages, &page);
+        ram_dirty_set(e->vm, page, GUEST_PAGE_SIZE, DIRTY_MASK(DIRTY_CODE));
+    }
+}
+
+uint64_t tb_page_pin(ExecEngine *e, RamAddr page)
+{
+    lock(e);
+    CodePage *cp = page_get(e, page);
+    if (!cp) {
+        cp = g_new0(CodePage, 1);
+        cp->page = page;
+        g_hash_table_insert(e->code_pages, &cp->page, cp);
+    }
+    cp->pins++;
+    if (ram_dirty_get(e->vm, page, DIRTY_CODE)) {
+        ram_dirty_test_and_clear(e->vm, page, GUEST_PAGE_SIZE, DIRTY_CODE);
+    }
+    uint64_t seq = cp->seq;
+    unlock(e);
+    return seq;
+}
+
+void tb_page_unpin(ExecEngine *e, RamAddr page)
+{
+    lock(e);
+    CodePage *cp = page_get(e, page);
+    cp->pins--;
+    page_maybe_drop(e, cp);
+    unlock(e);
+}
+
+/* Page lists are singly linked through page_next[k]; the low bit of a link says which k. */
+static Tb *list_tb(const Tb *t, unsigned *k)
+{
+    *k = (uintptr_t)t & 1;
+    return (Tb *)((uintptr_t)t & ~(uintptr_t)1);
+}
+
+static void page_unlink(ExecEngine *e, Tb *tb, unsigned k)
+{
+    CodePage *cp = page_get(e, tb->page[k]);
+
+    if (!cp) {
+        return;
+    }
+    Tb **at = &cp->tbs;
+    while (*at) {
+        unsigned j;
+        Tb *t = list_tb(*at, &j);
+        if (t == tb && j == k) {
+            *at = t->page_next[j];
+            break;
+        }
+        at = &t->page_next[j];
+    }
+    page_maybe_drop(e, cp);
+}
+
+/* ---- links ---- */
+
+static void link_remove(TbLink *l)
+{
+    if (!l->dst) {
+        return;
+    }
+    *l->prev_in = l->next_in;
+    if (l->next_in) {
+        l->next_in->prev_in = l->prev_in;
+    }
+    __atomic_store_n(&l->dst, NULL, __ATOMIC_RELEASE);
+}
+
+void tb_link(ExecEngine *e, TbLink *l, Tb *dst)
+{
+    lock(e);
+    if (!l->dst && !l->src->invalid && !dst->invalid) {
+        l->next_in = dst->in;
+        l->prev_in = &dst->in;
+        if (dst->in) {
+            dst->in->prev_in = &l->next_in;
+        }
+        dst->in = l;
+        __atomic_store_n(&l->dst, dst, __ATOMIC_RELEASE);
+    }
+    unlock(e);
+}
+
+/* ---- removal; tb_lock held ---- */
+
+static void hash_remove(ExecEngine *e, Tb *tb)
+{
+    Tb **at = &e->hash[hash_of(&tb->key, tb->phys)];
+
+    while (*at && *at != tb) {
+        at = &(*at)->hash_next;
+    }
+    if (*at) {
+        __atomic_store_n(at, tb->hash_next, __ATOMIC_RELEASE);
+    }
+}
+
+static void forget_everywhere(ExecEngine *e, Tb *tb)
+{
+    unsigned n = __atomic_load_n(&e->n_cpus, __ATOMIC_ACQUIRE), i = jc_index(tb->key.vaddr);
+
+    for (unsigned c = 0; c < n; c++) {
+        CpuState *cpu = e->cpu_list[c];
+        Tb *old = tb;
+        if (cpu) {
+            __atomic_compare_exchange_n(&cpu->priv->jump_cache[i], &old, NULL, false,
+                                        __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+        }
+    }
+}
+
+static void tb_remove(ExecEngine *e, Tb *tb)
+{
+    if (tb->invalid) {
+        return;
+    }
+    __atomic_store_n(&tb->invalid, 1, __ATOMIC_SEQ_CST);
+    hash_remove(e, tb);
+    forget_everywhere(e, tb);
+    while (tb->in) {
+        link_remove(tb->in);
+    }
+    for (unsigned i = 0; i < tb->n_links; i++) {
+        link_remove(&tb->link[i]);
+    }
+    *(tb->all_prev ? &tb->all_prev->all_next : &e->all_first) = tb->all_next;
+    *(tb->all_next ? &tb->all_next->all_prev : &e->all_last) = tb->all_prev;
+    for (unsigned k = 0; k < tb->n_pages; k++) {
+        page_unlink(e, tb, k);
+    }
+    e->tb_bytes -= tb->bytes;
+    tb->retire_epoch = __atomic_add_fetch(&e->epoch, 1, __ATOMIC_SEQ_CST);
+    tb->retire_next = e->retired;
+    e->retired = tb;
+}
+
+/* ---- lookup and insertion ---- */
+
+static bool same_key(const TbKey *a, const TbKey *b)
+{
+    return a->pc == b->pc && a->flags == b->flags && a->vaddr == b->vaddr;
+}
+
+static bool second_page_same(CpuState *cpu, const Tb *tb)
+{
+    if (tb->n_pages < 2) {
+        return true;
+    }
+    TlbFull *f =
+        tlb_lookup(cpu, tb->vpage[1], MMU_ACCESS_EXEC, cpu->ops->fetch_mmu_idx(cpu), true, NULL);
+    return f && !(f->flags & TLBF_IO) && f->ram_addr == tb->page[1];
+}
+
+Tb *tb_find(CpuState *cpu, const TbKey *key, RamAddr phys, uint32_t cflags)
+{
+    ExecEngine *e = cpu->engine;
+    Tb *tb = __atomic_load_n(&e->hash[hash_of(key, phys)], __ATOMIC_ACQUIRE);
+
+    for (; tb; tb = __atomic_load_n(&tb->hash_next, __ATOMIC_ACQUIRE)) {
+        if (tb->phys == phys && tb->cflags == cflags && same_key(&tb->key, key) &&
+            second_page_same(cpu, tb)) {
+            return tb;
+        }
+    }
+    return NULL;
+}
+
+void tb_remember(CpuPriv *p, Tb *tb)
+{
+    Tb **at = &p->jump_cache[jc_index(tb->key.vaddr)];
+
+    __atomic_store_n(at, tb, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&tb->invalid, __ATOMIC_SEQ_CST)) {
+        __atomic_store_n(at, NULL, __ATOMIC_SEQ_CST);
+    }
+}
+
+static Tb *same_in_table(ExecEngine *e, const Tb *tb)
+{
+    for (Tb *t = e->hash[hash_of(&tb->key, tb->phys)]; t; t = t->hash_next) {
+        if (t->phys == tb->phys && t->cflags == tb->cflags && same_key(&t->key, &tb->key) &&
+            t->n_pages == tb->n_pages && (t->n_pages < 2 || t->page[1] == tb->page[1])) {
+            return t;
+        }
+    }
+    return NULL;
+}
+
+static void table_add(ExecEngine *e, Tb *tb)
+{
+    Tb **bucket = &e->hash[hash_of(&tb->key, tb->phys)];
+
+    for (unsigned k = 0; k < tb->n_pages; k++) {
+        CodePage *cp = page_get(e, tb->page[k]);
+        cp->granules |= tb->granule[k];
+        tb->page_next[k] = cp->tbs;
+        cp->tbs = (Tb *)((uintptr_t)tb | k);
+    }
+    tb->all_prev = e->all_last;
+    *(e->all_last ? &e->all_last->all_next : &e->all_first) = tb;
+    e->all_last = tb;
+    e->tb_bytes += tb->bytes;
+    e->stats.translations++;
+    tb->hash_next = *bucket;
+    __atomic_store_n(bucket, tb, __ATOMIC_RELEASE);
+}
+
+Tb *tb_insert(ExecEngine *e, Tb *tb, const uint64_t seq[2])
+{
+    bool fresh = true;
+
+    lock(e);
+    for (unsigned k = 0; k < tb->n_pages; k++) {
+        CodePage *cp = page_get(e, tb->page[k]);
+        fresh &= cp->seq == seq[k];
+    }
+    Tb *other = fresh ? same_in_table(e, tb) : NULL;
+    if (fresh && !other) {
+        table_add(e, tb);
+    }
+    bool full = e->tb_bytes > e->cache_max;
+    unlock(e);
+    if (!fresh || other) {
+        tb_free(tb);
+        tb = other;
+    }
+    if (full) {
+        tb_evict(e);
+    }
+    return tb;
+}
+
+/* ---- invalidation ---- */
+
+bool tb_self_hit(CpuPriv *p, RamAddr addr, uint64_t len)
+{
+    const Tb *tb = p->tb;
+    RamAddr page = addr & GUEST_PAGE_MASK;
+
+    if (!tb || (tb->cflags & TBC_ONE) || !len) {
+        return false;
+    }
+    unsigned g0 = (addr & ~GUEST_PAGE_MASK) >> 6, g1 = ((addr + len - 1) & ~GUEST_PAGE_MASK) >> 6;
+    uint64_t mask = ~(uint64_t)0 >> (63 - (g1 - g0)) << g0;
+    for (unsigned k = 0; k < tb->n_pages; k++) {
+        if (tb->page[k] == page && (tb->granule[k] & mask)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void invalidate_in_page(ExecEngine *e, RamAddr page, uint64_t mask)
+{
+    CodePage *cp = page_get(e, page);
+
+    if (!cp) {
+        return;
+    }
+    cp->seq++;
+    cp->pins++; /* keep it while the list changes */
+    Tb *t = cp->tbs;
+    while (t) {
+        unsigned k;
+        Tb *tb = list_tb(t, &k);
+        t = tb->page_next[k];
+        if (tb->granule[k] & mask) {
+            /* A region may be in this list twice: do not follow the other of its nodes. */
+            unsigned j;
+            while (t && list_tb(t, &j) == tb) {
+                t = tb->page_next[j];
+            }
+            tb_remove(e, tb);
+            e->stats.invalidations++;
+        }
+    }
+    cp->pins--;
+    page_maybe_drop(e, cp);
+}
+
+void tb_invalidate_range(ExecEngine *e, RamAddr addr, uint64_t len)
+{
+    lock(e);
+    while (len) {
+        uint64_t off = addr & ~GUEST_PAGE_MASK, n = MIN(len, GUEST_PAGE_SIZE - off);
+        unsigned g0 = off >> 6, g1 = (off + n - 1) >> 6;
+        invalidate_in_page(e, addr - off, ~(uint64_t)0 >> (63 - (g1 - g0)) << g0);
+        addr += n;
+        len -= n;
+    }
+    unlock(e);
+}
+
+void tb_flush_all(ExecEngine *e)
+{
+    lock(e);
+    while (e->all_first) {
+        tb_remove(e, e->all_first);
+    }
+    e->stats.tb_flushes++;
+    unlock(e);
+}
+
+/* Oldest first, down to three quarters of the bound. */
+void tb_evict(ExecEngine *e)
+{
+    lock(e);
+    while (e->all_first && e->tb_bytes > e->cache_max / 4 * 3) {
+        tb_remove(e, e->all_first);
+    }
+    unlock(e);
+    unsigned n = __atomic_load_n(&e->n_cpus, __ATOMIC_ACQUIRE);
+    for (unsigned i = 0; i < n; i++) {
+        if (e->cpu_list[i]) {
+            /* so that each passes its loop and the memory comes back */
+            __atomic_store_n(&e->cpu_list[i]->exit_request, 1, __ATOMIC_SEQ_CST);
+        }
+    }
+}
+
+/* Free what no vCPU can hold any more. */
+void tb_reclaim(ExecEngine *e)
+{
+    uint64_t oldest = UINT64_MAX;
+    Tb *done = NULL;
+
+    lock(e);
+    unsigned n = __atomic_load_n(&e->n_cpus, __ATOMIC_ACQUIRE);
+    for (unsigned i = 0; i < n; i++) {
+        if (e->cpu_list[i]) {
+            oldest = MIN(oldest, __atomic_load_n(&e->cpu_list[i]->priv->epoch, __ATOMIC_SEQ_CST));
+        }
+    }
+    Tb **at = &e->retired;
+    while (*at) {
+        Tb *tb = *at;
+        if (tb->retire_epoch <= oldest) {
+            *at = tb->retire_next;
+            tb->retire_next = done;
+            done = tb;
+        } else {
+            at = &tb->retire_next;
+        }
+    }
+    unlock(e);
+    while (done) {
+        Tb *next = done->retire_next;
+        tb_free(done);
+        done = next;
+    }
+}
+
+void tb_cache_init(ExecEngine *e)
+{
+    g_mutex_init(&e->tb_lock);
+    e->hash = g_new0(Tb *, 1u << TB_HASH_BITS);
+    e->code_pages = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, g_free);
+    e->cache_max = e->config.cache_bytes ? e->config.cache_bytes : (size_t)256 << 20;
+    e->epoch = 1;
+}
+
+void tb_cache_clear(ExecEngine *e)
+{
+    tb_flush_all(e);
+    tb_reclaim(e);
+    g_hash_table_unref(e->code_pages);
+    g_free(e->hash);
+    g_mutex_clear(&e->tb_lock);
+}
