@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* PIT, port 0x61 and RTC at their registers, with a clock that only the test moves. */
+#include "hw/timer/hpet.h"
 #include "hw/timer/i8254.h"
 #include "hw/timer/mc146818rtc.h"
 #define PC_TYPES                           \
     ADD_TYPES(i8254_types, i8254_types_n); \
+    ADD_TYPES(hpet_types, hpet_types_n);   \
     ADD_TYPES(mc146818rtc_types, mc146818rtc_types_n)
 #include "pc-fixture.h"
 
@@ -192,6 +194,87 @@ static void test_rtc_interrupts(void)
     pc_free(pc);
 }
 
+/* ---- HPET ---- */
+
+static uint64_t hr(Pc *pc, unsigned reg)
+{
+    return phys_ld64_le(address_space_memory(pc->vm), HPET_BASE + reg);
+}
+static void hw(Pc *pc, unsigned reg, uint64_t value)
+{
+    phys_st64_le(address_space_memory(pc->vm), HPET_BASE + reg, value);
+}
+
+static Device *pc_hpet(Pc *pc)
+{
+    Device *dev = pc_add(pc, "hpet", "hpet-intcap", "0xff0104", NULL);
+
+    memory_region_add(memory_system_region(pc->vm), HPET_BASE, hpet_region(dev));
+    for (int i = 0; i < 16; i++) {
+        device_connect_out(dev, NULL, i, &pc->lines[i]);
+    }
+    return dev;
+}
+
+static void test_hpet_counter_and_one_shot(void)
+{
+    Pc *pc = pc_new();
+    Device *dev = pc_hpet(pc);
+
+    g_assert_cmphex(hr(pc, 0), ==, 0x009896808086a201);
+    g_assert_cmphex(hr(pc, 0x100), ==, 0x00ff010400000030);
+    hw(pc, 0xf0, 1000);
+    step(pc, 500);
+    g_assert_cmpuint(hr(pc, 0xf0), ==, 1000);
+    hw(pc, 0x10, 1);
+    step(pc, 500);
+    g_assert_cmpuint(hr(pc, 0xf0), ==, 1050);
+    g_assert_cmphex(phys_ld32_le(address_space_memory(pc->vm), HPET_BASE + 4), ==, 0x00989680);
+    hw(pc, 0x148, 1150); /* timer 2, level, route 2 */
+    hw(pc, 0x140, 0x406);
+    step(pc, 999);
+    g_assert_cmpint(pc->level[2], ==, 0);
+    step(pc, 1);
+    g_assert_cmpint(pc->level[2], ==, 1);
+    g_assert_cmphex(hr(pc, 0x20), ==, 4);
+    hw(pc, 0x20, 4);
+    g_assert_cmpint(pc->level[2], ==, 0);
+    g_assert_cmphex(hr(pc, 0x20), ==, 0);
+    g_assert_cmphex(hr(pc, 0x140), ==, 0x00ff010400000436);
+    g_assert_cmpuint(pc_round_trip(dev), ==, 176);
+    pc_free(pc);
+}
+
+static void test_hpet_legacy_periodic(void)
+{
+    Pc *pc = pc_new();
+    Device *dev = pc_hpet(pc);
+
+    irq_raise(device_gpio_in(dev, NULL, HPET_IN_PIT));
+    g_assert_cmpint(pc->level[0], ==, 1);
+    hw(pc, 0x10, 3);
+    g_assert_cmpint(pc->level[0], ==, 0);
+    hw(pc, 0x100, 0x14c); /* enabled, periodic, SETVAL, 32 bits */
+    phys_st32_le(address_space_memory(pc->vm), HPET_BASE + 0x108, 5000);
+    phys_st32_le(address_space_memory(pc->vm), HPET_BASE + 0x108, 1000);
+    memset(pc->rises, 0, sizeof(pc->rises));
+    step(pc, 50000);
+    g_assert_cmpint(pc->rises[0], ==, 1);
+    step(pc, 100000);
+    g_assert_cmpint(pc->rises[0], ==, 11);
+    ByteWriter w, again;
+    pc_encode(dev, &w);
+    g_assert_cmpuint(byte_writer_len(&w), ==, 176);
+    g_assert_true(pc_decode(dev, &w, NULL));
+    pc_encode(dev, &again);
+    g_assert_cmpmem(w.data, byte_writer_len(&w), again.data, byte_writer_len(&again));
+    byte_writer_clear(&w);
+    byte_writer_clear(&again);
+    step(pc, 20000);
+    g_assert_cmpint(pc->rises[0], ==, 13);
+    pc_free(pc);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -201,5 +284,7 @@ int main(int argc, char **argv)
     g_test_add_func("/hw/timer/i8254/its-interrupt-can-be-taken-away", test_pit_is_taken_away);
     g_test_add_func("/hw/timer/rtc/keeps-and-takes-time", test_rtc_time);
     g_test_add_func("/hw/timer/rtc/update-alarm-and-periodic-interrupts", test_rtc_interrupts);
+    g_test_add_func("/hw/timer/hpet/counts-and-fires-once", test_hpet_counter_and_one_shot);
+    g_test_add_func("/hw/timer/hpet/replaces-the-pit-periodically", test_hpet_legacy_periodic);
     return g_test_run();
 }
