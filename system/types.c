@@ -10,6 +10,7 @@
 #include "hw/isa/isa.h"
 #include "hw/misc/fw-cfg.h"
 #include "hw/pci/pci.h"
+#include "hw/timer/hpet.h"
 #include "hw/timer/i8254.h"
 #include "hw/timer/mc146818rtc.h"
 #include "system-priv.h"
@@ -40,6 +41,7 @@ TypeRegistry *system_types_new(void)
         { i8259_types, &i8259_types_n },
         { ioapic_types, &ioapic_types_n },
         { i8254_types, &i8254_types_n },
+        { hpet_types, &hpet_types_n },
         { mc146818rtc_types, &mc146818rtc_types_n },
         { serial_types, &serial_types_n },
         { fw_cfg_types, &fw_cfg_types_count },

@@ -6,6 +6,7 @@
  * GSI n goes to 8259 input n (n < 16) and to I/O APIC input n, except that GSI 0 (the timer) is
  * I/O APIC input 2, as the interrupt source override in the MADT says.
  */
+#include "hw/timer/hpet.h"
 #include "hw/timer/i8254.h"
 #include "hw/timer/mc146818rtc.h"
 #include "pc-priv.h"
@@ -135,19 +136,59 @@ static void build_cmos(PcMachine *pc)
     mc146818rtc_set_cmos(pc->rtc, 0x3d, 0x02); /* boot from disk */
 }
 
+static bool build_rtc(PcMachine *pc, GError **error)
+{
+    pc->rtc = new_device(pc, "mc146818rtc", error);
+    if (!pc->rtc) {
+        return false;
+    }
+    object_set_u64(&pc->rtc->obj, "base_year", 2000); /* a century byte that means what it says */
+    return realize(pc->rtc, &pc->isa->bus, NULL, error);
+}
+
+/* The HPET stands between the PIT, the RTC and their lines. */
 static bool build_hpet(PcMachine *pc, GError **error)
 {
     Vm *vm = device_vm(&pc->machine.dev);
 
     pc->hpet_dev = new_device(pc, "hpet", error);
-    return pc->hpet_dev && realize(pc->hpet_dev, bus_root(vm), "/machine/q35/hpet", error);
+    if (!pc->hpet_dev) {
+        return false;
+    }
+    object_set_u64(&pc->hpet_dev->obj, "hpet-intcap", 0xff0104);
+    if (!realize(pc->hpet_dev, bus_root(vm), "/machine/q35/hpet", error)) {
+        return false;
+    }
+    memory_region_add(memory_system_region(vm), HPET_BASE, hpet_region(pc->hpet_dev));
+    for (int i = 0; i < PC_GSI_COUNT && i < HPET_NUM_IRQS; i++) {
+        device_connect_out(pc->hpet_dev, NULL, i, pc->gsi[i]);
+    }
+    device_connect_out(pc->rtc, NULL, 0, device_gpio_in(pc->hpet_dev, NULL, HPET_IN_RTC));
+    return true;
+}
+
+static bool build_pit(PcMachine *pc, GError **error)
+{
+    Device *speaker;
+
+    if (!simple_isa(pc, "isa-pit", &pc->pit_dev, error)) {
+        return false;
+    }
+    if (pc->hpet_dev) {
+        device_connect_out(pc->pit_dev, NULL, 0, device_gpio_in(pc->hpet_dev, NULL, HPET_IN_PIT));
+        device_connect_out(pc->hpet_dev, HPET_PIT_OUT, 0, device_gpio_in(pc->pit_dev, NULL, 0));
+    }
+    g_autofree char *path = object_path(&pc->pit_dev->obj);
+
+    speaker = new_device(pc, "isa-pcspk", error);
+    return speaker && object_set_str(&speaker->obj, "pit", path, error) &&
+           realize(speaker, &pc->isa->bus, NULL, error);
 }
 
 bool pc_devices_build(PcMachine *pc, GError **error)
 {
     if (!build_host(pc, error) || !build_lpc(pc, error) ||
-        !build_interrupt_controllers(pc, error) ||
-        !simple_isa(pc, "mc146818rtc", &pc->rtc, error)) {
+        !build_interrupt_controllers(pc, error) || !build_rtc(pc, error)) {
         return false;
     }
     build_cmos(pc);
@@ -156,8 +197,5 @@ bool pc_devices_build(PcMachine *pc, GError **error)
                     "a PC needs a timer: hpet=off and pit=off exclude each other");
         return false;
     }
-    if (pc->pit && !simple_isa(pc, "isa-pit", &pc->pit_dev, error)) {
-        return false;
-    }
-    return !pc->hpet || build_hpet(pc, error);
+    return (!pc->hpet || build_hpet(pc, error)) && (!pc->pit || build_pit(pc, error));
 }
