@@ -2,17 +2,22 @@
 /* The list of every type of every room: the one place where the program's parts are enumerated. */
 #include "backend/net/net.h"
 #include "base/memory/backend.h"
+#include "hw/block/virtio-blk.h"
 #include "hw/char/serial.h"
+#include "hw/char/virtio-serial.h"
 #include "hw/core/types.h"
 #include "hw/i386/pc.h"
 #include "hw/intc/i8259.h"
 #include "hw/intc/ioapic.h"
 #include "hw/isa/isa.h"
 #include "hw/misc/fw-cfg.h"
+#include "hw/misc/virtio-misc.h"
+#include "hw/net/virtio-net.h"
 #include "hw/pci/pci.h"
 #include "hw/timer/hpet.h"
 #include "hw/timer/i8254.h"
 #include "hw/timer/mc146818rtc.h"
+#include "hw/virtio/virtio-pci.h"
 #include "system-priv.h"
 
 static const TypeInfo accel_types[] = {
@@ -37,6 +42,13 @@ TypeRegistry *system_types_new(void)
         { pci_types, &pci_types_count },
         { pci_port_types, &pci_port_types_count },
         { net_types, &net_types_count },
+        { virtio_types, &virtio_types_count },
+        { virtio_pci_types, &virtio_pci_types_count },
+        { virtio_rng_types, &virtio_rng_types_count },
+        { virtio_balloon_types, &virtio_balloon_types_count },
+        { virtio_blk_types, &virtio_blk_types_count },
+        { virtio_net_types, &virtio_net_types_count },
+        { virtio_serial_types, &virtio_serial_types_count },
         { isa_types, &isa_types_n },
         { i8259_types, &i8259_types_n },
         { ioapic_types, &ioapic_types_n },

@@ -9,8 +9,12 @@
 #include "virtio-driver.h"
 
 #include "backend/block/block.h"
+#include "backend/chardev/chardev.h"
+#include "backend/net/net.h"
 #include "hw/block/virtio-blk.h"
+#include "hw/char/virtio-serial.h"
 #include "hw/misc/virtio-misc.h"
+#include "hw/net/virtio-net.h"
 #include "hw/virtio/virtio-pci.h"
 
 static void no_proxies(TypeRegistry *types, const TypeInfo *infos, size_t n)
@@ -26,6 +30,9 @@ static void add_types(TypeRegistry *types)
 {
     no_proxies(types, virtio_rng_types, virtio_rng_types_count);
     no_proxies(types, virtio_blk_types, virtio_blk_types_count);
+    no_proxies(types, virtio_net_types, virtio_net_types_count);
+    no_proxies(types, virtio_serial_types, virtio_serial_types_count);
+    no_proxies(types, virtio_balloon_types, virtio_balloon_types_count);
 }
 
 #define PACKED   VIRTIO_BIT(VIRTIO_F_RING_PACKED)
@@ -423,6 +430,204 @@ static void a_disk_survives_random_rings(void)
     free_disk(&r);
 }
 
+/* ---- virtio-net ---- */
+
+static const char *const net_props[] = { "netdev", "n0", "mac", "52:54:00:12:34:56", NULL };
+
+static void net_rig(Rig *r, uint64_t features)
+{
+    rig_init(r, add_types);
+    r->vm->nets = nets_new(r->vm);
+    g_assert_true(nets_add_text(r->vm->nets, "user,id=n0", NULL));
+    rig_device(r, "virtio-net-device", net_props);
+    rig_start(r, features, 3, 0);
+}
+
+static void net_rig_free(Rig *r)
+{
+    device_unrealize(&r->dev->dev);
+    r->dev = NULL;
+    nets_free(r->vm->nets);
+    rig_free(r);
+}
+
+static void send_arp(Rig *r)
+{
+    static const uint8_t arp[60] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x52, 0x54, 0, 0x12, 0x34,
+                                     0x56, 8,    6,    0,    1,    8,    0,    6,    4, 0,    1,
+                                     0x52, 0x54, 0,    0x12, 0x34, 0x56, 10,   0,    2, 15,   0,
+                                     0,    0,    0,    0,    0,    10,   0,    2,    2 };
+    Buf tx[2] = { { DATA, 12, false }, { DATA + 64, 60, false } };
+    uint16_t id;
+    uint32_t len;
+
+    memset(r->mem + DATA, 0, 64);
+    memcpy(r->mem + DATA + 64, arp, sizeof(arp));
+    rig_add(r, 1, tx, 2, false);
+    rig_kick(r, 1);
+    g_assert_true(rig_used(r, 1, &id, &len));
+}
+
+static void frames_go_out_and_answers_come_back(void)
+{
+    Rig r;
+    uint16_t id;
+    uint32_t len;
+    Buf small = { DATA + 0x2000, 40, true }, rest = { DATA + 0x3000, 1526, true };
+
+    net_rig(&r, VIRTIO_BIT(15) | VIRTIO_BIT(16) | VIRTIO_BIT(17));
+    g_assert_cmphex(virtio_config_read(r.dev, 5, 1), ==, 0x56);
+    g_assert_cmphex(virtio_config_read(r.dev, 6, 2), ==, 1);
+    send_arp(&r); /* the answer finds no buffer and waits */
+    g_assert_false(rig_used(&r, 0, &id, &len));
+    rig_add(&r, 0, &small, 1, false);
+    rig_kick(&r, 0); /* too little: still waits, the buffer is not lost */
+    g_assert_false(rig_used(&r, 0, &id, &len));
+    rig_add(&r, 0, &rest, 1, false);
+    rig_kick(&r, 0);
+    g_assert_true(rig_used(&r, 0, &id, &len)); /* merged over two buffers */
+    g_assert_cmpuint(len, ==, 40);
+    g_assert_cmpuint(ld_le16(r.mem + DATA + 0x2000 + 10), ==, 2);
+    g_assert_true(rig_used(&r, 0, &id, &len));
+    g_assert_cmpuint(len, >=, 60 - 28);
+    g_assert_cmphex(ld_be16(r.mem + DATA + 0x2000 + 12 + 20), ==, 2); /* an ARP reply */
+    g_assert_true(nets_set_link(r.vm->nets, "n0", false, NULL));
+    g_assert_cmphex(virtio_config_read(r.dev, 6, 2), ==, 0);
+    g_assert_cmpuint(r.config_interrupts, ==, 1);
+    rig_add(&r, 1, &(Buf){ DATA, 5, false }, 1, false);
+    rig_kick(&r, 1);
+    g_assert_true(r.dev->broken); /* shorter than its header */
+    net_rig_free(&r);
+}
+
+static uint8_t ctrl(Rig *r, uint8_t class, uint8_t cmd, const void *data, uint32_t len)
+{
+    Buf bufs[3] = { { DATA, 2, false }, { DATA + 64, len, false }, { DATA + 0x1000, 1, true } };
+    uint16_t id;
+    uint32_t used;
+
+    r->mem[DATA] = class;
+    r->mem[DATA + 1] = cmd;
+    memcpy(r->mem + DATA + 64, data, len);
+    rig_add(r, 2, bufs, 3, false);
+    rig_kick(r, 2);
+    g_assert_true(rig_used(r, 2, &id, &used));
+    return r->mem[DATA + 0x1000];
+}
+
+static void control_commands_are_checked(void)
+{
+    static const uint8_t table[] = { 1, 0, 0, 0, 2, 0, 0, 0, 0, 9, 0, 0, 0, 0 };
+    static const uint8_t lying[] = { 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 9, 0, 0, 0, 0 };
+    static const uint8_t mac[] = { 2, 0, 0, 0, 0, 1 }, on = 1, vlan[] = { 0xff, 0x0f };
+    static const uint8_t bad_vlan[] = { 0x00, 0x10 };
+    Rig r;
+
+    net_rig(&r, VIRTIO_BIT(17) | VIRTIO_BIT(18) | VIRTIO_BIT(19) | VIRTIO_BIT(20) | VIRTIO_BIT(23));
+    g_assert_cmpuint(ctrl(&r, 0, 0, &on, 1), ==, 0);
+    g_assert_cmpuint(ctrl(&r, 0, 99, &on, 1), ==, 1);
+    g_assert_cmpuint(ctrl(&r, 1, 0, table, sizeof(table)), ==, 0);
+    g_assert_cmpuint(ctrl(&r, 1, 0, lying, sizeof(lying)), ==, 1);
+    g_assert_cmpuint(ctrl(&r, 1, 1, mac, 6), ==, 0);
+    g_assert_cmphex(virtio_config_read(r.dev, 5, 1), ==, 1);
+    g_assert_cmpuint(ctrl(&r, 1, 1, mac, 5), ==, 1);
+    g_assert_cmpuint(ctrl(&r, 2, 1, vlan, 2), ==, 0);
+    g_assert_cmpuint(ctrl(&r, 2, 0, bad_vlan, 2), ==, 1);
+    g_assert_cmpuint(ctrl(&r, 77, 0, &on, 1), ==, 1);
+    g_assert_false(r.dev->broken);
+    net_rig_free(&r);
+}
+
+/* ---- virtio-serial ---- */
+
+static void a_port_carries_bytes_both_ways(void)
+{
+    Rig r;
+    g_autoptr(ChardevConfig) config = chardev_config_new("c0", CHARDEV_KIND_RINGBUF);
+    g_autoptr(GError) error = NULL;
+    Chardev *chardev;
+    uint8_t got[16] = { 0 };
+    uint16_t id;
+    uint32_t len;
+    Device *port;
+
+    rig_init(&r, add_types);
+    r.vm->chardevs = chardevs_new(NULL);
+    chardev = chardevs_add(r.vm->chardevs, config, &error);
+    g_assert_no_error(error);
+    rig_device(&r, "virtio-serial-device", NULL);
+    port = device_new(r.vm, "virtserialport", &error);
+    g_assert_true(object_set_str(&port->obj, "chardev", "c0", &error));
+    g_assert_true(object_set_str(&port->obj, "name", "org.x", &error));
+    g_assert_true(device_realize(port, g_ptr_array_index(r.dev->dev.buses, 0), NULL, &error));
+    object_unref(&port->obj);
+    g_assert_cmpuint(virtio_config_read(r.dev, 4, 4), ==, 31);
+    rig_start(&r, VIRTIO_BIT(1), 6, 32);
+    for (int i = 0; i < 4; i++) {
+        rig_add(&r, 2, &(Buf){ DATA + 0x100 * (unsigned)i, 64, true }, 1, false);
+    }
+    rig_kick(&r, 2);
+    memcpy(r.mem + DATA + 0x8000, "\0\0\0\0\0\0\1\0", 8); /* DEVICE_READY */
+    rig_add(&r, 3, &(Buf){ DATA + 0x8000, 8, false }, 1, false);
+    rig_kick(&r, 3);
+    g_assert_true(rig_used(&r, 2, &id, &len));
+    g_assert_cmpmem(r.mem + DATA, 8, "\1\0\0\0\1\0\1\0", 8); /* DEVICE_ADD 1 */
+    memcpy(r.mem + DATA + 0x8000, "\1\0\0\0\3\0\1\0", 8);    /* PORT_READY */
+    rig_add(&r, 3, &(Buf){ DATA + 0x8000, 8, false }, 1, false);
+    rig_kick(&r, 3);
+    g_assert_true(rig_used(&r, 2, &id, &len));
+    g_assert_cmpuint(len, ==, 13);
+    g_assert_cmpmem(r.mem + DATA + 0x100 + 8, 5, "org.x", 5);
+    memcpy(r.mem + DATA + 0x8000, "\1\0\0\0\6\0\1\0", 8); /* PORT_OPEN */
+    rig_add(&r, 3, &(Buf){ DATA + 0x8000, 8, false }, 1, false);
+    rig_kick(&r, 3);
+    memcpy(r.mem + DATA + 0x9000, "hello", 5);
+    rig_add(&r, 5, &(Buf){ DATA + 0x9000, 5, false }, 1, false);
+    rig_kick(&r, 5);
+    g_assert_true(rig_used(&r, 5, &id, &len));
+    g_assert_cmpuint(chardev_ringbuf_read(chardev, got, sizeof(got), &error), ==, 5);
+    g_assert_cmpmem(got, 5, "hello", 5);
+    memcpy(r.mem + DATA + 0x8000, "\xff\xff\xff\xff\6\0\1\0", 8); /* no such port */
+    rig_add(&r, 3, &(Buf){ DATA + 0x8000, 8, false }, 1, false);
+    rig_kick(&r, 3);
+    g_assert_false(r.dev->broken);
+    device_unrealize(&r.dev->dev);
+    r.dev = NULL;
+    chardevs_free(r.vm->chardevs);
+    rig_free(&r);
+}
+
+static void the_balloon_gives_memory_back(void)
+{
+    Rig r;
+    uint16_t id;
+    uint32_t len;
+
+    rig_init(&r, add_types);
+    rig_device(&r, "virtio-balloon-device", NULL);
+    rig_start(&r, VIRTIO_BIT(1), 3, 8);
+    memset(r.mem + 0x200000, 0x77, 0x1000);
+    st_le32(r.mem + DATA, 0x200);
+    st_le32(r.mem + DATA + 4, 0xffffffff); /* no such page */
+    rig_add(&r, 0, &(Buf){ DATA, 8, false }, 1, false);
+    rig_kick(&r, 0);
+    g_assert_true(rig_used(&r, 0, &id, &len));
+    g_assert_cmpuint(r.mem[0x200000], ==, 0);
+    st_le16(r.mem + DATA, 4);
+    st_le64(r.mem + DATA + 2, 12345);
+    rig_add(&r, 2, &(Buf){ DATA, 10, false }, 1, false);
+    rig_kick(&r, 2);
+    g_assert_false(rig_used(&r, 2, &id, &len)); /* kept until we want new numbers */
+    g_autoptr(GVariant) all = object_get(&r.dev->dev.obj, "guest-stats", NULL);
+    g_autoptr(GVariant) stats = g_variant_lookup_value(all, "stats", NULL);
+    guint64 free_bytes = 0;
+    g_assert_true(g_variant_lookup(stats, "stat-free-memory", "t", &free_bytes));
+    g_assert_cmpuint(free_bytes, ==, 12345);
+    virtio_config_write(r.dev, 4, 1, 4);
+    g_assert_cmpuint(virtio_config_read(r.dev, 4, 4), ==, 1);
+    rig_free(&r);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -440,5 +645,10 @@ int main(int argc, char **argv)
     g_test_add_func("/virtio/random-rings-never-hurt", random_rings_never_hurt);
     g_test_add_func("/virtio/disk-requests-do-what-they-say", disk_requests_do_what_they_say);
     g_test_add_func("/virtio/a-disk-survives-random-rings", a_disk_survives_random_rings);
+    g_test_add_func("/virtio/frames-go-out-and-answers-come-back",
+                    frames_go_out_and_answers_come_back);
+    g_test_add_func("/virtio/control-commands-are-checked", control_commands_are_checked);
+    g_test_add_func("/virtio/a-port-carries-bytes-both-ways", a_port_carries_bytes_both_ways);
+    g_test_add_func("/virtio/the-balloon-gives-memory-back", the_balloon_gives_memory_back);
     return g_test_run();
 }

@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Network device (virtio 1.2, section 5.1): one pair of queues and the control queue. No netdev here
+ * takes checksums or segments off the guest's hands, so none of those features is offered.
+ */
+#include "hw/net/virtio-net.h"
+
+#include <string.h>
+
+#include "base/util/bits.h"
+#include "base/util/endian.h"
+#include "virtio-net-priv.h"
+
+#define FRAME_MIN 60  /* shorter frames are padded, as on a wire */
+#define TX_RUN    256 /* frames sent for one kick before others get their turn */
+
+static size_t header_len(const VirtioNet *net)
+{
+    return virtio_has(&net->vdev, F_MRG_RXBUF) || virtio_has(&net->vdev, VIRTIO_F_VERSION_1) ? 12
+                                                                                             : 10;
+}
+
+static bool is_running(const VirtioNet *net)
+{
+    return net->vdev.vm_running && (net->vdev.status & VIRTIO_STATUS_DRIVER_OK) &&
+           !net->vdev.broken;
+}
+
+/* ---- to the guest ---- */
+
+static bool can_receive(NetClient *client)
+{
+    VirtioNet *net = net_client_opaque(client);
+
+    return is_running(net) && virtqueue_ready(net->rx_vq);
+}
+
+/* Buffers for @len bytes, popped into @elems; how many, or 0 when there are not enough. */
+static unsigned take_buffers(VirtioNet *net, size_t len, VirtqElement **elems, unsigned max,
+                             bool *hopeless)
+{
+    bool merge = virtio_has(&net->vdev, F_MRG_RXBUF);
+    unsigned n = 0;
+    size_t room = 0;
+
+    *hopeless = false;
+    while (room < len && n < max) {
+        VirtqElement *elem = virtqueue_pop(net->rx_vq, sizeof(*elem));
+
+        if (!elem) {
+            break;
+        }
+        elems[n++] = elem;
+        room += virtq_in_bytes(elem);
+        if (!elem->in_num || (n == 1 && virtq_in_bytes(elem) < header_len(net))) {
+            virtio_error(&net->vdev, "virtio-net: receive buffer without room for a header");
+            break;
+        }
+        if (!merge) {
+            *hopeless = room < len;
+            break;
+        }
+    }
+    if (room >= len && !net->vdev.broken) {
+        return n;
+    }
+    *hopeless |= n == max;
+    while (n) {
+        n--;
+        virtqueue_unpop(net->rx_vq, elems[n]);
+        virtq_element_free(elems[n]);
+    }
+    return 0;
+}
+
+static void fill_buffers(VirtioNet *net, VirtqElement **elems, unsigned n, const uint8_t *frame,
+                         size_t len)
+{
+    uint8_t header[12] = { 0 };
+    size_t head = header_len(net), done = 0;
+
+    st_le16(header + 10, (uint16_t)n);
+    for (unsigned i = 0; i < n; i++) {
+        size_t at = i ? 0 : head, part;
+
+        if (!i) {
+            virtq_write_in(elems[i], 0, header, head);
+        }
+        part = virtq_write_in(elems[i], at, frame + done, len - done);
+        done += part;
+        virtqueue_fill(net->rx_vq, elems[i], (uint32_t)(at + part), i);
+        virtq_element_free(elems[i]);
+    }
+    virtqueue_flush(net->rx_vq, n);
+    virtio_notify(&net->vdev, net->rx_vq);
+}
+
+static bool receive(NetClient *client, const uint8_t *frame, size_t len)
+{
+    VirtioNet *net = net_client_opaque(client);
+    VirtqElement *elems[64];
+    uint8_t padded[FRAME_MIN] = { 0 };
+    bool hopeless;
+    unsigned n;
+
+    if (!can_receive(client)) {
+        return false;
+    }
+    if (!virtio_net_filter_pass(net, frame, len)) {
+        return true;
+    }
+    if (len < FRAME_MIN) {
+        memcpy(padded, frame, len);
+        frame = padded;
+        len = FRAME_MIN;
+    }
+    n = take_buffers(net, header_len(net) + len, elems, G_N_ELEMENTS(elems), &hopeless);
+    if (!n && !hopeless && !net->vdev.broken) {
+        /* Ask to be told of new buffers, and look once more, lest the kick came in between. */
+        virtqueue_set_notification(net->rx_vq, true);
+        n = take_buffers(net, header_len(net) + len, elems, G_N_ELEMENTS(elems), &hopeless);
+    }
+    if (!n) {
+        return hopeless || net->vdev.broken;
+    }
+    fill_buffers(net, elems, n, frame, len);
+    return true;
+}
+
+static void handle_rx(VirtioDevice *vdev, VirtQueue *vq)
+{
+    net_client_flush(((VirtioNet *)vdev)->nic);
+}
+
+/* ---- from the guest ---- */
+
+static void serve_tx(VirtioNet *net);
+
+static void tx_sent(NetClient *client)
+{
+    VirtioNet *net = net_client_opaque(client);
+
+    net->tx_waiting = false;
+    serve_tx(net);
+}
+
+/* False: stop (waiting, or the driver is at fault). */
+static bool send_one(VirtioNet *net, VirtqElement *elem)
+{
+    size_t head = header_len(net), total = virtq_out_bytes(elem), len;
+    bool sent;
+
+    if (elem->in_num || total < head) {
+        virtio_error(&net->vdev, "virtio-net: transmit chain of %zu bytes, header is %zu", total,
+                     head);
+        virtqueue_detach(net->tx_vq, elem);
+        virtq_element_free(elem);
+        return false;
+    }
+    len = MIN(total - head, NET_FRAME_MAX);
+    virtq_read_out(elem, head, net->frame, len);
+    virtqueue_push(net->tx_vq, elem, 0);
+    virtq_element_free(elem);
+    virtio_notify(&net->vdev, net->tx_vq);
+    sent = net_send(net->nic, net->frame, len, tx_sent);
+    net->tx_waiting = !sent;
+    return sent;
+}
+
+static void serve_tx(VirtioNet *net)
+{
+    VirtqElement *elem;
+
+    if (!is_running(net) || net->tx_waiting) {
+        return;
+    }
+    virtqueue_set_notification(net->tx_vq, false);
+    for (unsigned i = 0; i < TX_RUN; i++) {
+        elem = virtqueue_pop(net->tx_vq, sizeof(*elem));
+        if (!elem) {
+            virtqueue_set_notification(net->tx_vq, true);
+            if (virtqueue_empty(net->tx_vq)) {
+                return;
+            }
+            virtqueue_set_notification(net->tx_vq, false);
+            continue;
+        }
+        if (!send_one(net, elem)) {
+            return;
+        }
+    }
+    timer_arm(net->tx_timer, clock_now_ns(virtio_vm(&net->vdev), CLOCK_KIND_VIRTUAL));
+}
+
+static void tx_continue(void *opaque)
+{
+    serve_tx(opaque);
+}
+
+static void handle_tx(VirtioDevice *vdev, VirtQueue *vq)
+{
+    serve_tx((VirtioNet *)vdev);
+}
+
+/* ---- status ---- */
+
+static void link_changed(NetClient *client)
+{
+    VirtioNet *net = net_client_opaque(client);
+    uint16_t old = net->net_status;
+
+    net->net_status =
+        (uint16_t)((old & ~NET_S_LINK_UP) | (net_client_link_up(client) ? NET_S_LINK_UP : 0));
+    if (net->net_status != old) {
+        virtio_notify_config(&net->vdev);
+    }
+}
+
+static bool announce(NetClient *client)
+{
+    VirtioNet *net = net_client_opaque(client);
+
+    if (!virtio_has(&net->vdev, F_GUEST_ANNOUNCE) || !virtio_has(&net->vdev, F_CTRL_VQ) ||
+        !(net->vdev.status & VIRTIO_STATUS_DRIVER_OK)) {
+        return false;
+    }
+    net->net_status |= NET_S_ANNOUNCE;
+    virtio_notify_config(&net->vdev);
+    return true;
+}
+
+static const NetClientOps nic_ops = {
+    .can_receive = can_receive,
+    .receive = receive,
+    .link_changed = link_changed,
+    .announce = announce,
+};
+
+static void set_status(VirtioDevice *vdev, uint8_t status)
+{
+    VirtioNet *net = (VirtioNet *)vdev;
+
+    if (is_running(net)) {
+        net_client_flush(net->nic);
+        serve_tx(net);
+    } else {
+        timer_cancel(net->tx_timer);
+    }
+}
+
+static void reset(VirtioDevice *vdev)
+{
+    VirtioNet *net = (VirtioNet *)vdev;
+
+    timer_cancel(net->tx_timer);
+    net_client_purge(net->nic);
+    net->tx_waiting = false;
+    net->net_status &= (uint16_t)~NET_S_ANNOUNCE;
+    memcpy(net->current_mac, net->mac, 6);
+    virtio_net_filter_reset(net);
+}
+
+static void queue_reset(VirtioDevice *vdev, VirtQueue *vq)
+{
+    VirtioNet *net = (VirtioNet *)vdev;
+
+    if (vq == net->tx_vq) {
+        timer_cancel(net->tx_timer);
+        net_client_purge(net->nic);
+        net->tx_waiting = false;
+    }
+}
+
+/* ---- config and features ---- */
+
+static void get_config(VirtioDevice *vdev, uint8_t *c)
+{
+    VirtioNet *net = (VirtioNet *)vdev;
+    uint8_t all[17] = { 0 };
+
+    memcpy(all, net->current_mac, 6);
+    st_le16(all + 6, net->net_status);
+    st_le16(all + 8, 1);
+    st_le16(all + 10, net->host_mtu);
+    st_le32(all + 12, (uint32_t)net->speed);
+    all[16] = net->duplex && !strcmp(net->duplex, "half")   ? 0
+              : net->duplex && !strcmp(net->duplex, "full") ? 1
+                                                            : 0xff;
+    memcpy(c, all, MIN(sizeof(all), vdev->config_len));
+}
+
+/* Legacy drivers set the address here. */
+static void set_config(VirtioDevice *vdev, const uint8_t *c)
+{
+    VirtioNet *net = (VirtioNet *)vdev;
+
+    if (!virtio_has(vdev, F_CTRL_MAC_ADDR) && !virtio_has(vdev, VIRTIO_F_VERSION_1)) {
+        memcpy(net->current_mac, c, 6);
+    }
+}
+
+static uint64_t features(VirtioDevice *vdev, uint64_t wanted)
+{
+    VirtioNet *net = (VirtioNet *)vdev;
+    uint64_t can = VIRTIO_BIT(F_CTRL_GUEST_OFFLOADS) | VIRTIO_BIT(F_GSO) | VIRTIO_BIT(F_MRG_RXBUF) |
+                   VIRTIO_BIT(F_STATUS) | VIRTIO_BIT(F_CTRL_VQ) | VIRTIO_BIT(F_CTRL_RX) |
+                   VIRTIO_BIT(F_CTRL_VLAN) | VIRTIO_BIT(F_CTRL_RX_EXTRA) |
+                   VIRTIO_BIT(F_GUEST_ANNOUNCE) | VIRTIO_BIT(F_CTRL_MAC_ADDR);
+    uint64_t f = (wanted & can) | VIRTIO_BIT(F_MAC);
+
+    if (net->host_mtu) {
+        f |= VIRTIO_BIT(F_MTU);
+    }
+    if (net->speed >= 0 || net->duplex) {
+        f |= VIRTIO_BIT(F_SPEED_DUPLEX);
+    }
+    return f;
+}
+
+/* ---- realize ---- */
+
+static bool check_ring(const char *name, uint16_t size, GError **error)
+{
+    if (size < 256 || size > VIRTIO_RING_MAX || !bits_is_pow2(size)) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
+                    "invalid %s (= %u), must be a power of 2 between 256 and %d", name, size,
+                    VIRTIO_RING_MAX);
+        return false;
+    }
+    return true;
+}
+
+static bool check_properties(VirtioNet *net, GError **error)
+{
+    if (!check_ring("rx_queue_size", net->rx_queue_size, error) ||
+        !check_ring("tx_queue_size", net->tx_queue_size, error)) {
+        return false;
+    }
+    if (net->duplex && strcmp(net->duplex, "half") && strcmp(net->duplex, "full")) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
+                    "'duplex' must be 'half' or 'full', not '%s'", net->duplex);
+        return false;
+    }
+    if (net->vdev.host_features &
+        (VIRTIO_BIT(F_RSS) | VIRTIO_BIT(F_HASH_REPORT) | VIRTIO_BIT(F_STANDBY))) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
+                    "rss, hash and failover are not supported by this build");
+        return false;
+    }
+    if (net->mac[0] & 1) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
+                    "property 'mac' is a multicast address");
+        return false;
+    }
+    return true;
+}
+
+static bool realize(VirtioDevice *vdev, GError **error)
+{
+    VirtioNet *net = (VirtioNet *)vdev;
+    Object *shown = vdev->dev.obj.parent && DEVICE(vdev->dev.obj.parent)->obj.type
+                        ? vdev->dev.obj.parent
+                        : &vdev->dev.obj;
+    const char *id = object_is_a(shown, "device") ? DEVICE(shown)->id : NULL;
+
+    if (!vm_nets(virtio_vm(vdev))) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG, "this VM has no networks");
+        return false;
+    }
+    if (!check_properties(net, error)) {
+        return false;
+    }
+    net->nic = nets_attach_nic(vm_nets(virtio_vm(vdev)), object_type_name(shown), id, net->netdev,
+                               net->mac, &nic_ops, net, error);
+    if (!net->nic) {
+        return false;
+    }
+    memcpy(net->current_mac, net->mac, 6);
+    net->net_status = NET_S_LINK_UP;
+    vdev->config_len = net->speed >= 0 || net->duplex ? 17 : net->host_mtu ? 12 : 10;
+    net->frame = g_malloc(NET_FRAME_MAX);
+    net->tx_timer =
+        timer_new(virtio_vm(vdev), CLOCK_KIND_VIRTUAL, "virtio-net-tx", tx_continue, net);
+    net->rx_vq = virtio_add_queue(vdev, net->rx_queue_size, handle_rx);
+    net->tx_vq = virtio_add_queue(vdev, net->tx_queue_size, handle_tx);
+    if (vdev->host_features & VIRTIO_BIT(F_CTRL_VQ)) {
+        net->ctrl_vq = virtio_add_queue(vdev, 64, virtio_net_handle_ctrl);
+    }
+    virtio_net_filter_reset(net);
+    return true;
+}
+
+static void unrealize(VirtioDevice *vdev)
+{
+    VirtioNet *net = (VirtioNet *)vdev;
+
+    g_clear_pointer(&net->nic, net_client_detach);
+    g_clear_pointer(&net->tx_timer, timer_free);
+    g_clear_pointer(&net->frame, g_free);
+}
+
+static unsigned vectors(VirtioDevice *vdev)
+{
+    return 4; /* receive, transmit, control, configuration */
+}
+
+#define BIT(P, bit_, name, on) P(PROP_BIT, VirtioDevice, host_features, name, on, .bit = (bit_))
+#define NET_PROPERTIES(P)                                                                         \
+    BIT(P, F_CSUM, "csum", "on"), BIT(P, F_GUEST_CSUM, "guest_csum", "on"),                       \
+        BIT(P, F_GSO, "gso", "on"), BIT(P, F_GUEST_TSO4, "guest_tso4", "on"),                     \
+        BIT(P, F_GUEST_TSO6, "guest_tso6", "on"), BIT(P, F_GUEST_ECN, "guest_ecn", "on"),         \
+        BIT(P, F_GUEST_UFO, "guest_ufo", "on"), BIT(P, F_GUEST_ANNOUNCE, "guest_announce", "on"), \
+        BIT(P, F_HOST_TSO4, "host_tso4", "on"), BIT(P, F_HOST_TSO6, "host_tso6", "on"),           \
+        BIT(P, F_HOST_ECN, "host_ecn", "on"), BIT(P, F_HOST_UFO, "host_ufo", "on"),               \
+        BIT(P, F_MRG_RXBUF, "mrg_rxbuf", "on"), BIT(P, F_STATUS, "status", "on"),                 \
+        BIT(P, F_CTRL_VQ, "ctrl_vq", "on"), BIT(P, F_CTRL_RX, "ctrl_rx", "on"),                   \
+        BIT(P, F_CTRL_VLAN, "ctrl_vlan", "on"), BIT(P, F_CTRL_RX_EXTRA, "ctrl_rx_extra", "on"),   \
+        BIT(P, F_CTRL_MAC_ADDR, "ctrl_mac_addr", "on"),                                           \
+        BIT(P, F_CTRL_GUEST_OFFLOADS, "ctrl_guest_offloads", "on"), BIT(P, F_MQ, "mq", "off"),    \
+        BIT(P, F_RSS, "rss", "off"), BIT(P, F_HASH_REPORT, "hash", "off"),                        \
+        BIT(P, F_RSC_EXT, "guest_rsc_ext", "off"), BIT(P, F_STANDBY, "failover", "off"),          \
+        BIT(P, F_GUEST_USO4, "guest_uso4", "on"), BIT(P, F_GUEST_USO6, "guest_uso6", "on"),       \
+        BIT(P, F_HOST_USO, "host_uso", "on"), P(PROP_MAC, VirtioNet, mac, "mac", NULL),           \
+        P(PROP_NAME, VirtioNet, netdev, "netdev", NULL, .link_type = "netdev"),                   \
+        P(PROP_I32, VirtioNet, bootindex, "bootindex", "-1"),                                     \
+        P(PROP_STR, VirtioNet, tx, "tx", NULL),                                                   \
+        P(PROP_U32, VirtioNet, txtimer, "x-txtimer", "150000"),                                   \
+        P(PROP_I32, VirtioNet, txburst, "x-txburst", "256"),                                      \
+        P(PROP_U32, VirtioNet, rsc_interval, "rsc_interval", "300000"),                           \
+        P(PROP_U16, VirtioNet, rx_queue_size, "rx_queue_size", "256"),                            \
+        P(PROP_U16, VirtioNet, tx_queue_size, "tx_queue_size", "256"),                            \
+        P(PROP_U16, VirtioNet, host_mtu, "host_mtu", "0"),                                        \
+        P(PROP_BOOL, VirtioNet, mtu_bypass, "x-mtu-bypass-backend", "on"),                        \
+        P(PROP_I32, VirtioNet, speed, "speed", "-1"),                                             \
+        P(PROP_STR, VirtioNet, duplex, "duplex", NULL)
+
+static const Property net_props[] = { NET_PROPERTIES(PROP), PROP_END };
+static const Property net_pci_props[] = { NET_PROPERTIES(VIRTIO_PCI_FORWARD), PROP_END };
+
+static const VirtioDeviceOps net_ops = {
+    .dev = { VIRTIO_DEVICE_BASE, .category = DEVICE_CATEGORY_NETWORK },
+    .device_id = VIRTIO_ID_NET,
+    .realize = realize,
+    .unrealize = unrealize,
+    .features = features,
+    .get_config = get_config,
+    .set_config = set_config,
+    .reset = reset,
+    .queue_reset = queue_reset,
+    .set_status = set_status,
+    .vectors = vectors,
+};
+
+VIRTIO_PCI_DECLARE(net, "virtio-net-device", 0x0200, DEVICE_CATEGORY_NETWORK, NULL);
+
+const TypeInfo virtio_net_types[] = {
+    { .name = "virtio-net-device",
+      .parent = TYPE_VIRTIO_DEVICE,
+      .instance_size = sizeof(VirtioNet),
+      .props = net_props,
+      .ops = &net_ops },
+    VIRTIO_PCI_TYPES("virtio-net", net, net_pci_props),
+};
+const size_t virtio_net_types_count = G_N_ELEMENTS(virtio_net_types);
