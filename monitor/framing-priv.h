@@ -3,9 +3,9 @@
 #pragma once
 #include "monitor/json.h"
 
-#define FRAMER_MAX_BYTES ((size_t)64 << 20) /* one value */
+#define FRAMER_MAX_BYTES  ((size_t)64 << 20) /* one value */
 #define FRAMER_MAX_TOKENS ((size_t)2 << 20)
-#define FRAMER_MAX_DEPTH 1024
+#define FRAMER_MAX_DEPTH  1024
 
 typedef struct JsonFramer JsonFramer;
 JsonFramer *json_framer_new(void);

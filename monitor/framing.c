@@ -132,8 +132,9 @@ static bool framer_start(JsonFramer *f, unsigned char c, GError **error)
 static bool framer_nested(JsonFramer *f, unsigned char c, bool *done, GError **error)
 {
     if (c < 0x20 && (f->in_string || (c != '\t' && c != '\r' && c != '\n'))) {
-        framer_fail(f, error, f->in_string ? "JSON parse error, control character in a string"
-                                           : "JSON parse error, control character");
+        framer_fail(f, error,
+                    f->in_string ? "JSON parse error, control character in a string"
+                                 : "JSON parse error, control character");
         return false;
     }
     if (f->in_string) {
@@ -159,12 +160,9 @@ static bool framer_nested(JsonFramer *f, unsigned char c, bool *done, GError **e
         }
         break;
     case '}':
-    case ']':
-        *done = --f->depth == 0;
-        return true;
+    case ']': *done = --f->depth == 0; return true;
     case ',':
-    case ':':
-        break;
+    case ':': break;
     default:
         /* Numbers, true, false, null; json-c would also take NaN and comments. */
         if (!strchr("0123456789+-.Eaeflnrstu \t\r\n", c)) {
@@ -188,8 +186,7 @@ static size_t framer_string_run(JsonFramer *f, const char *buf, size_t len)
         return 0;
     }
     len = MIN(len, FRAMER_MAX_BYTES - f->text->len);
-    while (n < len && (unsigned char)buf[n] >= 0x20 && buf[n] != f->in_string &&
-           buf[n] != '\\') {
+    while (n < len && (unsigned char)buf[n] >= 0x20 && buf[n] != f->in_string && buf[n] != '\\') {
         n++;
     }
     g_string_append_len(f->text, buf, n);
@@ -210,9 +207,7 @@ size_t json_framer_feed(JsonFramer *f, const char *buf, size_t len, bool *comple
         bool done = false;
         bool ok = true;
         switch (f->mode) {
-        case FRAMER_SKIP:
-            f->mode = c == '\n' ? FRAMER_IDLE : FRAMER_SKIP;
-            continue;
+        case FRAMER_SKIP: f->mode = c == '\n' ? FRAMER_IDLE : FRAMER_SKIP; continue;
         case FRAMER_IDLE:
             if (c == ' ' || c == '\t' || c == '\r' || c == '\n') {
                 continue;

@@ -122,8 +122,12 @@ static void run_line(HmpCall *call, const HmpCommand *table, const char *line)
 
 char *monitors_human(Monitors *set, Monitor *monitor, const char *line, int cpu_index)
 {
-    HmpCall call = { .vm = set->vm, .monitors = set, .monitor = monitor, .cpu_index = cpu_index,
-                     .line = "", .out = g_string_new(NULL) };
+    HmpCall call = { .vm = set->vm,
+                     .monitors = set,
+                     .monitor = monitor,
+                     .cpu_index = cpu_index,
+                     .line = "",
+                     .out = g_string_new(NULL) };
     g_autofree char *copy = g_strstrip(g_strdup(line));
     if (*copy) {
         run_line(&call, set->config->hmp, copy);
@@ -179,8 +183,8 @@ void monitor_hmp_event(void *opaque, ChardevEvent event)
         m->connected = true;
         readline_free(m->readline);
         m->readline = readline_new(HMP_PROMPT, hmp_out, hmp_line, m);
-        hello = g_strdup_printf(
-            "Ferry %s monitor - type 'help' for more information\r\n", ferry_version());
+        hello = g_strdup_printf("Ferry %s monitor - type 'help' for more information\r\n",
+                                ferry_version());
         hmp_out(m, hello, strlen(hello));
         readline_prompt(m->readline);
         monitor_flush(m);
@@ -197,7 +201,6 @@ void monitor_hmp_event(void *opaque, ChardevEvent event)
             monitor_flush(m);
         }
         break;
-    default:
-        break;
+    default: break;
     }
 }

@@ -109,26 +109,19 @@ static void add_type(Walk *w, unsigned index)
         [QMP_JSON_BOOL] = "boolean", [QMP_JSON_NULL] = "null", [QMP_JSON_ANY] = "value",
     };
     static const char *const metas[] = {
-        [QMP_META_BUILTIN] = "builtin",     [QMP_META_ENUM] = "enum", [QMP_META_ARRAY] = "array",
-        [QMP_META_OBJECT] = "object", [QMP_META_ALTERNATE] = "alternate",
+        [QMP_META_BUILTIN] = "builtin",     [QMP_META_ENUM] = "enum",
+        [QMP_META_ARRAY] = "array",         [QMP_META_OBJECT] = "object",
+        [QMP_META_ALTERNATE] = "alternate",
     };
     const QmpType *type = &w->schema->types[index];
     g_autofree char *name = walk_ref(w, index);
     Json *e = entity(w, name, metas[type->meta]);
     add_features(e, type->features);
     switch (type->meta) {
-    case QMP_META_BUILTIN:
-        json_add_str(e, "json-type", json_names[type->json]);
-        break;
-    case QMP_META_ENUM:
-        add_enum(e, type);
-        break;
-    case QMP_META_ARRAY:
-        add_ref(w, e, "element-type", type->element);
-        break;
-    case QMP_META_OBJECT:
-        add_object(w, e, type);
-        break;
+    case QMP_META_BUILTIN: json_add_str(e, "json-type", json_names[type->json]); break;
+    case QMP_META_ENUM: add_enum(e, type); break;
+    case QMP_META_ARRAY: add_ref(w, e, "element-type", type->element); break;
+    case QMP_META_OBJECT: add_object(w, e, type); break;
     case QMP_META_ALTERNATE: {
         Json *members = json_object_new_array();
         for (unsigned i = 0; i < type->n_members; i++) {

@@ -85,8 +85,7 @@ static void write_value(GString *out, Json *value, bool pretty, int indent)
     case json_type_string:
         write_string(out, json_object_get_string(value), json_object_get_string_len(value));
         break;
-    default:
-        g_string_append(out, json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN));
+    default: g_string_append(out, json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN));
     }
 }
 
@@ -188,24 +187,15 @@ Json *json_from_variant(GVariant *value)
         return NULL;
     }
     switch (g_variant_classify(value)) {
-    case G_VARIANT_CLASS_BOOLEAN:
-        return json_object_new_boolean(g_variant_get_boolean(value));
-    case G_VARIANT_CLASS_BYTE:
-        return json_object_new_int64(g_variant_get_byte(value));
-    case G_VARIANT_CLASS_INT16:
-        return json_object_new_int64(g_variant_get_int16(value));
-    case G_VARIANT_CLASS_UINT16:
-        return json_object_new_int64(g_variant_get_uint16(value));
-    case G_VARIANT_CLASS_INT32:
-        return json_object_new_int64(g_variant_get_int32(value));
-    case G_VARIANT_CLASS_UINT32:
-        return json_object_new_int64(g_variant_get_uint32(value));
-    case G_VARIANT_CLASS_INT64:
-        return json_object_new_int64(g_variant_get_int64(value));
-    case G_VARIANT_CLASS_UINT64:
-        return json_object_new_uint64(g_variant_get_uint64(value));
-    case G_VARIANT_CLASS_DOUBLE:
-        return json_object_new_double(g_variant_get_double(value));
+    case G_VARIANT_CLASS_BOOLEAN: return json_object_new_boolean(g_variant_get_boolean(value));
+    case G_VARIANT_CLASS_BYTE: return json_object_new_int64(g_variant_get_byte(value));
+    case G_VARIANT_CLASS_INT16: return json_object_new_int64(g_variant_get_int16(value));
+    case G_VARIANT_CLASS_UINT16: return json_object_new_int64(g_variant_get_uint16(value));
+    case G_VARIANT_CLASS_INT32: return json_object_new_int64(g_variant_get_int32(value));
+    case G_VARIANT_CLASS_UINT32: return json_object_new_int64(g_variant_get_uint32(value));
+    case G_VARIANT_CLASS_INT64: return json_object_new_int64(g_variant_get_int64(value));
+    case G_VARIANT_CLASS_UINT64: return json_object_new_uint64(g_variant_get_uint64(value));
+    case G_VARIANT_CLASS_DOUBLE: return json_object_new_double(g_variant_get_double(value));
     case G_VARIANT_CLASS_STRING:
     case G_VARIANT_CLASS_OBJECT_PATH:
     case G_VARIANT_CLASS_SIGNATURE:
@@ -218,10 +208,8 @@ Json *json_from_variant(GVariant *value)
         g_autoptr(GVariant) inner = g_variant_get_maybe(value);
         return json_from_variant(inner);
     }
-    case G_VARIANT_CLASS_TUPLE:
-        return g_variant_n_children(value) ? from_container(value) : NULL;
-    default:
-        return from_container(value);
+    case G_VARIANT_CLASS_TUPLE: return g_variant_n_children(value) ? from_container(value) : NULL;
+    default: return from_container(value);
     }
 }
 
@@ -229,17 +217,14 @@ GVariant *json_to_variant(Json *value)
 {
     GVariantBuilder b;
     switch (json_object_get_type(value)) {
-    case json_type_boolean:
-        return g_variant_new_boolean(json_object_get_boolean(value));
+    case json_type_boolean: return g_variant_new_boolean(json_object_get_boolean(value));
     case json_type_int: {
         int64_t n = json_object_get_int64(value);
         uint64_t u = json_object_get_uint64(value);
         return n >= 0 && u > INT64_MAX ? g_variant_new_uint64(u) : g_variant_new_int64(n);
     }
-    case json_type_double:
-        return g_variant_new_double(json_object_get_double(value));
-    case json_type_string:
-        return g_variant_new_string(json_object_get_string(value));
+    case json_type_double: return g_variant_new_double(json_object_get_double(value));
+    case json_type_string: return g_variant_new_string(json_object_get_string(value));
     case json_type_array:
         g_variant_builder_init(&b, G_VARIANT_TYPE("av"));
         for (size_t i = 0; i < json_object_array_length(value); i++) {
@@ -255,8 +240,7 @@ GVariant *json_to_variant(Json *value)
             }
         }
         return g_variant_builder_end(&b);
-    default:
-        return g_variant_new_tuple(NULL, 0);
+    default: return g_variant_new_tuple(NULL, 0);
     }
 }
 

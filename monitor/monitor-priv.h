@@ -11,15 +11,15 @@
 #include "monitor/json.h"
 #include "monitor/monitor.h"
 
-#define MONITOR_QUEUE_MAX 8             /* commands waiting, with oob on */
-#define MONITOR_OUT_PAUSE (1u << 20)    /* bytes unsent: take no more commands */
-#define MONITOR_OUT_DROP (16u << 20)    /* bytes unsent: events are lost */
-#define MONITOR_CHUNK 4096              /* bytes read at once */
+#define MONITOR_QUEUE_MAX 8           /* commands waiting, with oob on */
+#define MONITOR_OUT_PAUSE (1u << 20)  /* bytes unsent: take no more commands */
+#define MONITOR_OUT_DROP  (16u << 20) /* bytes unsent: events are lost */
+#define MONITOR_CHUNK     4096        /* bytes read at once */
 
 typedef struct Readline Readline;
 
 typedef struct {
-    Json *id;      /* owned; NULL with has_id false */
+    Json *id; /* owned; NULL with has_id false */
     bool has_id;
     Json *request; /* owned */
     GError *error; /* owned: it never was a request; answer with this */
@@ -37,12 +37,12 @@ struct Monitor {
 
     GMutex lock;
     GString *out;
-    GQueue queue;      /* QmpRequest * */
-    unsigned session;  /* counts connections; answers to an older one are dropped */
+    GQueue queue;     /* QmpRequest * */
+    unsigned session; /* counts connections; answers to an older one are dropped */
     bool connected, negotiated, oob;
-    bool running;      /* one of its commands is being carried out */
+    bool running; /* one of its commands is being carried out */
     bool lost_events;
-    GHashTable *fds;   /* name -> fd */
+    GHashTable *fds; /* name -> fd */
 
     JsonFramer *framer;
     GByteArray *pending; /* received, not framed yet: at most MONITOR_CHUNK */
@@ -56,13 +56,13 @@ struct Monitor {
 struct Monitors {
     Vm *vm;
     const MonitorsConfig *config;
-    GPtrArray *list;     /* Monitor *, owned; fixed once the thread runs */
+    GPtrArray *list; /* Monitor *, owned; fixed once the thread runs */
     GMutex list_lock;
     GMainContext *context; /* of the monitor thread; NULL until one is needed */
     GMainLoop *loop;
     GThread *thread;
-    GSource *dispatch;   /* in the main loop: carry out commands */
-    guint next;          /* round robin */
+    GSource *dispatch; /* in the main loop: carry out commands */
+    guint next;        /* round robin */
     GMutex events_lock;
     GHashTable *throttle; /* "NAME:key" -> Throttle * */
 };

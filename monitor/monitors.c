@@ -260,10 +260,10 @@ bool monitors_add(Monitors *set, Chardev *chardev, MonitorMode mode, bool pretty
         start_thread(set);
     }
     Monitor *m = monitor_new(set, mode, pretty, threaded);
-    bool ok = threaded ? attach_threaded(m, chardev, error)
-                       : chardev_frontend_attach(&m->fe, chardev,
-                                                 mode == MONITOR_QMP ? &qmp_ops : &hmp_ops, m,
-                                                 error);
+    bool ok = threaded
+                  ? attach_threaded(m, chardev, error)
+                  : chardev_frontend_attach(&m->fe, chardev,
+                                            mode == MONITOR_QMP ? &qmp_ops : &hmp_ops, m, error);
     if (!ok) {
         monitor_free(m);
         return false;

@@ -95,8 +95,8 @@ static bool check_request(Json *request, bool oob_allowed, const char **name, bo
                 return false;
             }
         } else if (strcmp(key, "id")) {
-            g_set_error(error, QMP_ERROR, QMP_ERROR_GENERIC,
-                        "QMP input member '%s' is unexpected", key);
+            g_set_error(error, QMP_ERROR, QMP_ERROR_GENERIC, "QMP input member '%s' is unexpected",
+                        key);
             return false;
         }
     }
@@ -159,11 +159,13 @@ static void carry_out(Monitor *m, QmpRequest *r, bool in_thread)
         bool negotiated = m->negotiated;
         g_mutex_unlock(&m->lock);
         if (check_request(r->request, oob_allowed, &name, &oob, &error)) {
-            const QmpCommand *c =
-                find_command(m->set->config, m, name, negotiated, oob, &error);
+            const QmpCommand *c = find_command(m->set->config, m, name, negotiated, oob, &error);
             if (c) {
-                QmpCall call = { .vm = m->set->vm, .monitors = m->set, .monitor = m,
-                                 .fds = r->fds, .oob = in_thread };
+                QmpCall call = { .vm = m->set->vm,
+                                 .monitors = m->set,
+                                 .monitor = m,
+                                 .fds = r->fds,
+                                 .oob = in_thread };
                 result = run_command(&call, c, json_member(r->request, "arguments"), &error);
             }
         }

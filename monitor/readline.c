@@ -8,7 +8,7 @@
 #include "monitor-priv.h"
 
 #define LINE_MAX_BYTES 4096
-#define HISTORY_MAX 64
+#define HISTORY_MAX    64
 
 struct Readline {
     char *prompt;
@@ -108,8 +108,8 @@ static void enter(Readline *r)
 {
     g_autofree char *line = g_strdup(r->line->str);
     put(r, "\r\n");
-    if (*line && (!r->history->len ||
-                  strcmp(line, g_ptr_array_index(r->history, r->history->len - 1)))) {
+    if (*line &&
+        (!r->history->len || strcmp(line, g_ptr_array_index(r->history, r->history->len - 1)))) {
         if (r->history->len == HISTORY_MAX) {
             g_ptr_array_remove_index(r->history, 0);
         }
@@ -132,24 +132,12 @@ static void escape_byte(Readline *r, unsigned char c)
     }
     r->escape = 0;
     switch (c) {
-    case 'A':
-        history_move(r, -1);
-        break;
-    case 'B':
-        history_move(r, 1);
-        break;
-    case 'C':
-        move_to(r, MIN(r->cursor + 1, r->line->len));
-        break;
-    case 'D':
-        move_to(r, r->cursor ? r->cursor - 1 : 0);
-        break;
-    case 'H':
-        move_to(r, 0);
-        break;
-    case 'F':
-        move_to(r, r->line->len);
-        break;
+    case 'A': history_move(r, -1); break;
+    case 'B': history_move(r, 1); break;
+    case 'C': move_to(r, MIN(r->cursor + 1, r->line->len)); break;
+    case 'D': move_to(r, r->cursor ? r->cursor - 1 : 0); break;
+    case 'H': move_to(r, 0); break;
+    case 'F': move_to(r, r->line->len); break;
     case '~':
         if (r->escape_arg == '3' && r->cursor < r->line->len) {
             erase(r, r->cursor, r->cursor + 1);
@@ -187,40 +175,22 @@ void readline_byte(Readline *r, unsigned char c)
         return;
     }
     switch (c) {
-    case 0x1b:
-        r->escape = 1;
-        break;
+    case 0x1b: r->escape = 1; break;
     case '\r':
-    case '\n':
-        enter(r);
-        break;
+    case '\n': enter(r); break;
     case 0x7f:
     case '\b':
         if (r->cursor) {
             erase(r, r->cursor - 1, r->cursor);
         }
         break;
-    case 0x01: /* C-a */
-        move_to(r, 0);
-        break;
-    case 0x05: /* C-e */
-        move_to(r, r->line->len);
-        break;
-    case 0x02: /* C-b */
-        move_to(r, r->cursor ? r->cursor - 1 : 0);
-        break;
-    case 0x06: /* C-f */
-        move_to(r, MIN(r->cursor + 1, r->line->len));
-        break;
-    case 0x0b: /* C-k */
-        erase(r, r->cursor, r->line->len);
-        break;
-    case 0x15: /* C-u */
-        erase(r, 0, r->line->len);
-        break;
-    case 0x17: /* C-w */
-        erase(r, word_start(r), r->cursor);
-        break;
+    case 0x01: /* C-a */ move_to(r, 0); break;
+    case 0x05: /* C-e */ move_to(r, r->line->len); break;
+    case 0x02: /* C-b */ move_to(r, r->cursor ? r->cursor - 1 : 0); break;
+    case 0x06: /* C-f */ move_to(r, MIN(r->cursor + 1, r->line->len)); break;
+    case 0x0b: /* C-k */ erase(r, r->cursor, r->line->len); break;
+    case 0x15: /* C-u */ erase(r, 0, r->line->len); break;
+    case 0x17: /* C-w */ erase(r, word_start(r), r->cursor); break;
     default:
         if (c >= 0x20) {
             insert(r, c);

@@ -9,7 +9,7 @@
 #include "monitor/json.h"
 #include "monitor/schema.h"
 
-G_DEFINE_QUARK(ferry-qmp-error-quark, qmp_error)
+G_DEFINE_QUARK(ferry - qmp - error - quark, qmp_error)
 
 const char *qmp_error_class_name(const GError *error)
 {
@@ -20,8 +20,7 @@ const char *qmp_error_class_name(const GError *error)
         [QMP_ERROR_DEVICE_NOT_FOUND] = "DeviceNotFound",
         [QMP_ERROR_KVM_MISSING_CAP] = "KVMMissingCap",
     };
-    if (error->domain != QMP_ERROR || error->code < 0 ||
-        error->code >= (int)G_N_ELEMENTS(names)) {
+    if (error->domain != QMP_ERROR || error->code < 0 || error->code >= (int)G_N_ELEMENTS(names)) {
         return names[QMP_ERROR_GENERIC];
     }
     return names[error->code];
@@ -78,16 +77,12 @@ static bool check_builtin(const QmpType *type, Json *value, const char *what, GE
             return false;
         }
         return true;
-    case QMP_JSON_INT:
-        return is == json_type_int || fail_type(error, what, "integer");
+    case QMP_JSON_INT: return is == json_type_int || fail_type(error, what, "integer");
     case QMP_JSON_NUMBER:
         return is == json_type_int || is == json_type_double || fail_type(error, what, "number");
-    case QMP_JSON_BOOL:
-        return is == json_type_boolean || fail_type(error, what, "boolean");
-    case QMP_JSON_NULL:
-        return is == json_type_null || fail_type(error, what, "null");
-    case QMP_JSON_ANY:
-        return true;
+    case QMP_JSON_BOOL: return is == json_type_boolean || fail_type(error, what, "boolean");
+    case QMP_JSON_NULL: return is == json_type_null || fail_type(error, what, "null");
+    case QMP_JSON_ANY: return true;
     }
     return true;
 }
@@ -178,16 +173,15 @@ static bool check_object(const QmpSchema *schema, const QmpType *type, Json *obj
     return true;
 }
 
-static bool check_array(const QmpSchema *schema, const QmpType *type, Json *value,
-                        const char *what, GError **error)
+static bool check_array(const QmpSchema *schema, const QmpType *type, Json *value, const char *what,
+                        GError **error)
 {
     if (!json_object_is_type(value, json_type_array)) {
         return fail_type(error, what, "array");
     }
     for (size_t i = 0; i < json_object_array_length(value); i++) {
         g_autofree char *path = g_strdup_printf("%s[%zu]", what, i);
-        if (!check_value(schema, type->element, json_object_array_get_idx(value, i), path,
-                         error)) {
+        if (!check_value(schema, type->element, json_object_array_get_idx(value, i), path, error)) {
             return false;
         }
     }
@@ -198,14 +192,10 @@ static bool check_array(const QmpSchema *schema, const QmpType *type, Json *valu
 static bool branch_fits(const QmpType *branch, Json *value)
 {
     switch (branch->meta) {
-    case QMP_META_ARRAY:
-        return json_object_is_type(value, json_type_array);
-    case QMP_META_OBJECT:
-        return json_object_is_type(value, json_type_object);
-    case QMP_META_ENUM:
-        return json_object_is_type(value, json_type_string);
-    default:
-        return check_builtin(branch, value, "", NULL);
+    case QMP_META_ARRAY: return json_object_is_type(value, json_type_array);
+    case QMP_META_OBJECT: return json_object_is_type(value, json_type_object);
+    case QMP_META_ENUM: return json_object_is_type(value, json_type_string);
+    default: return check_builtin(branch, value, "", NULL);
     }
 }
 
@@ -225,16 +215,11 @@ static bool check_value(const QmpSchema *schema, unsigned index, Json *value, co
 {
     const QmpType *type = &schema->types[index];
     switch (type->meta) {
-    case QMP_META_BUILTIN:
-        return check_builtin(type, value, what, error);
-    case QMP_META_ENUM:
-        return check_enum(type, value, what, error);
-    case QMP_META_ARRAY:
-        return check_array(schema, type, value, what, error);
-    case QMP_META_OBJECT:
-        return check_object(schema, type, value, what, false, error);
-    case QMP_META_ALTERNATE:
-        return check_alternate(schema, type, value, what, error);
+    case QMP_META_BUILTIN: return check_builtin(type, value, what, error);
+    case QMP_META_ENUM: return check_enum(type, value, what, error);
+    case QMP_META_ARRAY: return check_array(schema, type, value, what, error);
+    case QMP_META_OBJECT: return check_object(schema, type, value, what, false, error);
+    case QMP_META_ALTERNATE: return check_alternate(schema, type, value, what, error);
     }
     return true;
 }
@@ -249,6 +234,6 @@ bool qmp_schema_check(const QmpSchema *schema, const QmpCommand *command, Json *
                       GError **error)
 {
     g_autoptr(Json) none = args ? NULL : json_object_new_object();
-    return check_object(schema, &schema->types[command->arg], args ? args : none, "",
-                        command->open, error);
+    return check_object(schema, &schema->types[command->arg], args ? args : none, "", command->open,
+                        error);
 }

@@ -30,14 +30,14 @@ struct Chardev {
     const ChardevOps *ops;
     ChardevKind kind;
     char *id;
-    Chardevs *set;          /* borrowed */
-    ChardevFrontend *fe;    /* borrowed; NULL when nobody is attached */
-    GMainContext *context;  /* borrowed; NULL is the default one */
-    bool open;              /* a peer is there; atomic */
-    GMutex lock;            /* guards filename */
+    Chardevs *set;         /* borrowed */
+    ChardevFrontend *fe;   /* borrowed; NULL when nobody is attached */
+    GMainContext *context; /* borrowed; NULL is the default one */
+    bool open;             /* a peer is there; atomic */
+    GMutex lock;           /* guards filename */
     char *filename;
-    int log_fd;             /* -1: none */
-    GArray *fds;            /* int: received, not taken */
+    int log_fd;  /* -1: none */
+    GArray *fds; /* int: received, not taken */
 };
 
 extern const ChardevOps chardev_null_ops, chardev_file_ops, chardev_pipe_ops, chardev_pty_ops,

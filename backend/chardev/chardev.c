@@ -17,7 +17,7 @@
 
 #include "chardev-priv.h"
 
-G_DEFINE_QUARK(ferry-chardev-error-quark, chardev_error)
+G_DEFINE_QUARK(ferry - chardev - error - quark, chardev_error)
 
 struct Chardevs {
     GPtrArray *list; /* Chardev *, owned, by age */
@@ -189,8 +189,7 @@ static bool id_ok(const char *id, GError **error)
     return ok;
 }
 
-static Chardev *open_one(Chardevs *set, const ChardevConfig *config, const char *id,
-                         GError **error)
+static Chardev *open_one(Chardevs *set, const ChardevConfig *config, const char *id, GError **error)
 {
     Chardev *c = chardev_alloc(set, kinds[config->kind].ops, config->kind, id);
     if (config->logfile) {

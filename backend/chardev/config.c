@@ -28,12 +28,21 @@ void chardev_config_free(ChardevConfig *config)
     }
 }
 
-typedef enum { OPT_STR, OPT_BOOL, OPT_SECONDS, OPT_MS, OPT_SIZE, OPT_PORT_TO, OPT_FD, OPT_OFF } OptKind;
+typedef enum {
+    OPT_STR,
+    OPT_BOOL,
+    OPT_SECONDS,
+    OPT_MS,
+    OPT_SIZE,
+    OPT_PORT_TO,
+    OPT_FD,
+    OPT_OFF
+} OptKind;
 
-#define K(kind) (1u << CHARDEV_KIND_##kind)
-#define K_ALL UINT32_MAX
+#define K(kind)       (1u << CHARDEV_KIND_##kind)
+#define K_ALL         UINT32_MAX
 #define CONFIG(field) offsetof(ChardevConfig, field), false
-#define ADDR(field) offsetof(SocketAddress, field), true
+#define ADDR(field)   offsetof(SocketAddress, field), true
 
 typedef struct {
     const char *key;
@@ -151,10 +160,8 @@ static bool set_option(ChardevConfig *config, const Option *o, const char *value
             return false;
         }
         return !flag || bad(error, o->key, value, "'off': it is not supported");
-    case OPT_SIZE:
-        return set_size(o, value, field, error);
-    default:
-        return set_number(o, value, field, error);
+    case OPT_SIZE: return set_size(o, value, field, error);
+    default: return set_number(o, value, field, error);
     }
 }
 
@@ -268,8 +275,7 @@ ChardevConfig *chardev_config_parse(const char *text, GError **error)
         return NULL;
     }
     if (!config->id) {
-        g_set_error(error, FERRY_CHARDEV_ERROR, CHARDEV_ERROR_CONFIG,
-                    "chardev: no id specified");
+        g_set_error(error, FERRY_CHARDEV_ERROR, CHARDEV_ERROR_CONFIG, "chardev: no id specified");
         return NULL;
     }
     return g_steal_pointer(&config);
@@ -302,8 +308,8 @@ static ChardevConfig *legacy_address(const char *id, const char *first, GError *
         }
         return g_steal_pointer(&config);
     }
-    g_set_error(error, FERRY_CHARDEV_ERROR, CHARDEV_ERROR_CONFIG,
-                "'%s' is not a valid char driver", first);
+    g_set_error(error, FERRY_CHARDEV_ERROR, CHARDEV_ERROR_CONFIG, "'%s' is not a valid char driver",
+                first);
     return NULL;
 }
 

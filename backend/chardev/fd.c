@@ -97,8 +97,8 @@ static bool file_open(Chardev *c, const ChardevConfig *config, GError **error)
         return false;
     }
     if (config->path_in) {
-        f->in = fd_sets_open(chardevs_fdsets(c->set), config->path_in, O_RDONLY | O_NONBLOCK, 0,
-                             error);
+        f->in =
+            fd_sets_open(chardevs_fdsets(c->set), config->path_in, O_RDONLY | O_NONBLOCK, 0, error);
         if (f->in < 0) {
             return false;
         }
@@ -185,8 +185,8 @@ static bool stdio_open(Chardev *c, const ChardevConfig *config, GError **error)
     return true;
 }
 
-#define FD_OPS                                                                                     \
-    .size = sizeof(FdChardev), .movable = true, .always_open = true, .close = fd_close,            \
+#define FD_OPS                                                                          \
+    .size = sizeof(FdChardev), .movable = true, .always_open = true, .close = fd_close, \
     .write = fd_write, .write_fd = fd_write_fd, .update = fd_update
 
 const ChardevOps chardev_file_ops = { FD_OPS, .open = file_open };

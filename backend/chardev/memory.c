@@ -16,7 +16,7 @@ const ChardevOps chardev_null_ops = {
 typedef struct {
     Chardev base;
     uint8_t *data;
-    uint64_t size;             /* power of two */
+    uint64_t size;               /* power of two */
     uint64_t produced, consumed; /* produced - consumed <= size */
 } RingChardev;
 
@@ -35,9 +35,10 @@ static bool ring_open(Chardev *c, const ChardevConfig *config, GError **error)
     RingChardev *r = (RingChardev *)c;
     r->size = config->size ? config->size : 65536;
     if ((r->size & (r->size - 1)) || r->size > (64u << 20)) {
-        g_set_error(error, FERRY_CHARDEV_ERROR, CHARDEV_ERROR_CONFIG,
-                    "size of ringbuf chardev must be power of two, at most 64 MiB, not %" G_GUINT64_FORMAT,
-                    r->size);
+        g_set_error(
+            error, FERRY_CHARDEV_ERROR, CHARDEV_ERROR_CONFIG,
+            "size of ringbuf chardev must be power of two, at most 64 MiB, not %" G_GUINT64_FORMAT,
+            r->size);
         return false;
     }
     r->data = g_malloc0(r->size);
@@ -58,8 +59,8 @@ static gssize ring_write(Chardev *c, const uint8_t *buf, size_t len)
 static RingChardev *ring_of(Chardev *c, GError **error)
 {
     if (c->kind != CHARDEV_KIND_RINGBUF && c->kind != CHARDEV_KIND_MEMORY) {
-        g_set_error(error, FERRY_CHARDEV_ERROR, CHARDEV_ERROR_KIND,
-                    "%s is not a ringbuf device", c->id);
+        g_set_error(error, FERRY_CHARDEV_ERROR, CHARDEV_ERROR_KIND, "%s is not a ringbuf device",
+                    c->id);
         return NULL;
     }
     return (RingChardev *)c;

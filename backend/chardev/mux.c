@@ -11,8 +11,8 @@
 
 #include "chardev-priv.h"
 
-#define MUX_MAX 16
-#define MUX_QUEUE 256
+#define MUX_MAX    16
+#define MUX_QUEUE  256
 #define MUX_ESCAPE 0x01
 
 typedef struct {
@@ -100,9 +100,7 @@ static bool mux_command(MuxChardev *m, uint8_t byte)
 {
     switch (byte) {
     case 'h':
-    case '?':
-        mux_help(m);
-        return false;
+    case '?': mux_help(m); return false;
     case 'x':
         say(m, "\r\nFerry: terminated\r\n");
         chardevs_quit(m->base.set);
@@ -112,14 +110,9 @@ static bool mux_command(MuxChardev *m, uint8_t byte)
         m->start_us = g_get_monotonic_time();
         m->line_start = false;
         return false;
-    case 'b':
-        place_event(m, m->focus, CHARDEV_EVENT_BREAK);
-        return false;
-    case 'c':
-        mux_next(m);
-        return false;
-    default:
-        return byte == MUX_ESCAPE;
+    case 'b': place_event(m, m->focus, CHARDEV_EVENT_BREAK); return false;
+    case 'c': mux_next(m); return false;
+    default: return byte == MUX_ESCAPE;
     }
 }
 
@@ -191,8 +184,8 @@ bool chardev_mux_attach(Chardev *c, ChardevFrontend *fe, GError **error)
             return true;
         }
     }
-    g_set_error(error, FERRY_CHARDEV_ERROR, CHARDEV_ERROR_BUSY,
-                "mux '%s' has %d frontends already", c->id, MUX_MAX);
+    g_set_error(error, FERRY_CHARDEV_ERROR, CHARDEV_ERROR_BUSY, "mux '%s' has %d frontends already",
+                c->id, MUX_MAX);
     return false;
 }
 
@@ -230,9 +223,9 @@ static size_t write_stamped(MuxChardev *m, const uint8_t *buf, size_t len)
     for (size_t done = 0; done < len;) {
         if (m->line_start) {
             gint64 ms = (g_get_monotonic_time() - m->start_us) / 1000;
-            g_autofree char *stamp = g_strdup_printf(
-                "[%02d:%02d:%02d.%03d] ", (int)(ms / 3600000), (int)(ms / 60000 % 60),
-                (int)(ms / 1000 % 60), (int)(ms % 1000));
+            g_autofree char *stamp =
+                g_strdup_printf("[%02d:%02d:%02d.%03d] ", (int)(ms / 3600000),
+                                (int)(ms / 60000 % 60), (int)(ms / 1000 % 60), (int)(ms % 1000));
             say(m, stamp);
             m->line_start = false;
         }

@@ -20,7 +20,7 @@
 
 #include "chardev-priv.h"
 
-#define FDS_MAX 16
+#define FDS_MAX         16
 #define HANGUP_GRACE_MS 5000
 
 typedef struct {
@@ -31,6 +31,7 @@ typedef struct {
     int listen_fd, fd; /* -1: none */
     GSource *listen, *read, *hangup, *timer;
     SocketConnect *connecting;
+    GMainContext *connect_context; /* where connecting reports */
 } SocketChardev;
 
 static void socket_update(Chardev *c);
@@ -38,9 +39,9 @@ static void socket_drop(SocketChardev *s);
 
 static void describe(SocketChardev *s)
 {
-    g_autoptr(SocketAddress) real =
-        s->fd >= 0 ? socket_address_of_local(s->fd)
-                   : s->listen_fd >= 0 ? socket_address_of_local(s->listen_fd) : NULL;
+    g_autoptr(SocketAddress) real = s->fd >= 0          ? socket_address_of_local(s->fd)
+                                    : s->listen_fd >= 0 ? socket_address_of_local(s->listen_fd)
+                                                        : NULL;
     const SocketAddress *shown = s->addr;
     if (real && (s->server || s->addr->kind == SOCKET_ADDRESS_FD) && real->host) {
         shown = real;
@@ -49,11 +50,11 @@ static void describe(SocketChardev *s)
     }
     g_autofree char *name = socket_address_format(shown);
     g_autoptr(SocketAddress) peer = s->fd >= 0 ? socket_address_of_peer(s->fd) : NULL;
-    g_autofree char *tail = peer && peer->host
-                                ? g_strdup_printf(strchr(peer->host, ':') ? " <-> [%s]:%s"
-                                                                          : " <-> %s:%s",
-                                                  peer->host, peer->port)
-                                : g_strdup("");
+    g_autofree char *tail =
+        peer && peer->host
+            ? g_strdup_printf(strchr(peer->host, ':') ? " <-> [%s]:%s" : " <-> %s:%s", peer->host,
+                              peer->port)
+            : g_strdup("");
     chardev_set_filename(&s->base, "%s%s%s%s", s->fd < 0 ? "disconnected:" : "", name,
                          s->server ? ",server=on" : "", tail);
 }
@@ -147,8 +148,9 @@ static gssize receive(SocketChardev *s, uint8_t *buf, size_t len)
         struct cmsghdr align;
     } control;
     struct iovec iov = { buf, len };
-    struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-                          .msg_controllen = sizeof(control) };
+    struct msghdr msg = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
+    };
     gssize n;
     do {
         n = recvmsg(s->fd, &msg, MSG_CMSG_CLOEXEC);
@@ -222,8 +224,9 @@ static void socket_update(Chardev *c)
         if (s->timer) { /* waiting: again in the (perhaps new) context */
             chardev_source_clear(&s->timer);
             s->timer = chardev_timer(c, s->reconnect_ms, reconnect_time);
-        } else {
+        } else if (!s->connecting || s->connect_context != c->context) {
             g_clear_pointer(&s->connecting, socket_connect_cancel);
+            s->connect_context = c->context;
             s->connecting = socket_address_connect_start(s->addr, c->context, connect_done, s);
         }
     }

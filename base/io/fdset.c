@@ -90,9 +90,9 @@ bool fd_sets_remove(FdSets *sets, int64_t id, int fd, GError **error)
     }
     g_mutex_unlock(&sets->lock);
     if (!found) {
-        g_autofree char *what = fd >= 0
-                                    ? g_strdup_printf("fdset-id:%" G_GINT64_FORMAT ", fd:%d", id, fd)
-                                    : g_strdup_printf("fdset-id:%" G_GINT64_FORMAT, id);
+        g_autofree char *what =
+            fd >= 0 ? g_strdup_printf("fdset-id:%" G_GINT64_FORMAT ", fd:%d", id, fd)
+                    : g_strdup_printf("fdset-id:%" G_GINT64_FORMAT, id);
         g_set_error(error, FERRY_IO_ERROR, FERRY_IO_ERROR_ADDRESS,
                     "File descriptor named '%s' not found", what);
     }

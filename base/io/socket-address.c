@@ -17,7 +17,7 @@
 
 #include "base/io/socket-address.h"
 
-G_DEFINE_QUARK(ferry-io-error-quark, ferry_io_error)
+G_DEFINE_QUARK(ferry - io - error - quark, ferry_io_error)
 
 SocketAddress *socket_address_new(SocketAddressKind kind)
 {
@@ -76,8 +76,8 @@ static SocketAddress *parse_inet(const char *text, GError **error)
         host = colon ? g_strndup(text, colon - text) : NULL;
     }
     if (!colon || !colon[1]) {
-        g_set_error(error, FERRY_IO_ERROR, FERRY_IO_ERROR_ADDRESS,
-                    "address '%s' is not HOST:PORT", text);
+        g_set_error(error, FERRY_IO_ERROR, FERRY_IO_ERROR_ADDRESS, "address '%s' is not HOST:PORT",
+                    text);
         return NULL;
     }
     SocketAddress *addr = socket_address_new_inet(host, colon + 1);
@@ -114,10 +114,8 @@ SocketAddress *socket_address_parse(const char *text, GError **error)
 char *socket_address_format(const SocketAddress *addr)
 {
     switch (addr->kind) {
-    case SOCKET_ADDRESS_UNIX:
-        return g_strdup_printf("unix:%s", addr->path);
-    case SOCKET_ADDRESS_FD:
-        return g_strdup_printf("fd:%d", addr->fd);
+    case SOCKET_ADDRESS_UNIX: return g_strdup_printf("unix:%s", addr->path);
+    case SOCKET_ADDRESS_FD: return g_strdup_printf("fd:%d", addr->fd);
     default:
         return g_strdup_printf(strchr(addr->host, ':') ? "tcp:[%s]:%s" : "tcp:%s:%s", addr->host,
                                addr->port);

@@ -43,7 +43,10 @@ typedef struct {
     void *host;                 /* the composition root's own, for its handlers */
 } MonitorsConfig;
 
-typedef enum { MONITOR_QMP, MONITOR_HUMAN } MonitorMode;
+typedef enum {
+    MONITOR_QMP,
+    MONITOR_HUMAN
+} MonitorMode;
 
 /* Sets vm->monitors and the event port. The config's pointers are borrowed for good. */
 Monitors *monitors_new(Vm *vm, const MonitorsConfig *config);

@@ -65,7 +65,12 @@ typedef struct {
     const char *const *features;
 } QmpType;
 
-enum { QMP_TARGET_X86_64 = 1, QMP_TARGET_S390X = 2, QMP_TARGET_PPC64 = 4, QMP_TARGET_ALL = 7 };
+enum {
+    QMP_TARGET_X86_64 = 1,
+    QMP_TARGET_S390X = 2,
+    QMP_TARGET_PPC64 = 4,
+    QMP_TARGET_ALL = 7
+};
 
 typedef struct {
     const char *name;
@@ -99,8 +104,8 @@ const QmpCommand *qmp_schema_command(const QmpSchema *schema, const char *name, 
 const QmpEvent *qmp_schema_event(const QmpSchema *schema, const char *name);
 
 /* Check the arguments of a command (an object, or NULL for none) against its argument type. */
-bool qmp_schema_check(const QmpSchema *schema, const QmpCommand *command,
-                      struct json_object *args, GError **error);
+bool qmp_schema_check(const QmpSchema *schema, const QmpCommand *command, struct json_object *args,
+                      GError **error);
 /* Check any value against a type; what is how the value is called in messages. */
 bool qmp_schema_check_value(const QmpSchema *schema, unsigned type, struct json_object *value,
                             const char *what, GError **error);

@@ -36,20 +36,11 @@ static bool parse_format(const char *text, DumpFormat *f)
             f->format = *text;
             f->size = *text == 'c' ? 1 : f->size;
             break;
-        case 'b':
-            f->size = 1;
-            break;
-        case 'h':
-            f->size = 2;
-            break;
-        case 'w':
-            f->size = 4;
-            break;
-        case 'g':
-            f->size = 8;
-            break;
-        default:
-            return false;
+        case 'b': f->size = 1; break;
+        case 'h': f->size = 2; break;
+        case 'w': f->size = 4; break;
+        case 'g': f->size = 8; break;
+        default: return false;
         }
     }
     return true;
@@ -68,20 +59,13 @@ static void print_value(HmpCall *call, const DumpFormat *f, uint64_t v)
 {
     int64_t s = (int64_t)(v << (64 - 8 * f->size)) >> (64 - 8 * f->size);
     switch (f->format) {
-    case 'd':
-        hmp_printf(call, " %*" PRId64, (int)f->size * 5 / 2 + 1, s);
-        break;
-    case 'u':
-        hmp_printf(call, " %*" PRIu64, (int)f->size * 5 / 2 + 1, v);
-        break;
-    case 'o':
-        hmp_printf(call, " %#*" PRIo64, (int)f->size * 3, v);
-        break;
+    case 'd': hmp_printf(call, " %*" PRId64, (int)f->size * 5 / 2 + 1, s); break;
+    case 'u': hmp_printf(call, " %*" PRIu64, (int)f->size * 5 / 2 + 1, v); break;
+    case 'o': hmp_printf(call, " %#*" PRIo64, (int)f->size * 3, v); break;
     case 'c':
         hmp_printf(call, g_ascii_isprint((char)v) ? " '%c'" : " '\\x%02x'", (int)(v & 0xff));
         break;
-    default:
-        hmp_printf(call, " 0x%0*" PRIx64, (int)f->size * 2, v);
+    default: hmp_printf(call, " 0x%0*" PRIx64, (int)f->size * 2, v);
     }
 }
 
@@ -105,7 +89,11 @@ static void disassemble(HmpCall *call, CpuState *cpu, CpuState *by, uint64_t add
 
 static void dump(HmpCall *call, CpuState *cpu, const DumpFormat *f, uint64_t addr, bool big)
 {
-    unsigned per_line = f->format == 'c' ? 8 : f->size == 8 ? 2 : f->size == 1 ? 8 : f->size == 2 ? 8 : 4;
+    unsigned per_line = f->format == 'c' ? 8
+                        : f->size == 8   ? 2
+                        : f->size == 1   ? 8
+                        : f->size == 2   ? 8
+                                         : 4;
     for (unsigned i = 0; i < f->count; i++) {
         uint8_t b[8];
         uint64_t v = 0;
@@ -141,7 +129,8 @@ static void examine(HmpCall *call, bool virtual)
         hmp_error(call, error);
         return;
     }
-    CpuState *cpu = qmp_cpu_state(host, call->cpu_index, virtual || f.format == 'i' ? &error : NULL);
+    CpuState *cpu =
+        qmp_cpu_state(host, call->cpu_index, virtual || f.format == 'i' ? &error : NULL);
     if (error) {
         hmp_error(call, error);
         return;

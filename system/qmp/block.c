@@ -91,8 +91,10 @@ static Json *stats_json(const BlockStats *s)
     static const struct {
         const char *name;
         int index; /* BLOCK_STAT_*, -1: zoned devices, which there are not */
-    } kinds[] = { { "rd", BLOCK_STAT_READ },   { "wr", BLOCK_STAT_WRITE },
-                  { "zone_append", -1 },       { "flush", BLOCK_STAT_FLUSH },
+    } kinds[] = { { "rd", BLOCK_STAT_READ },
+                  { "wr", BLOCK_STAT_WRITE },
+                  { "zone_append", -1 },
+                  { "flush", BLOCK_STAT_FLUSH },
                   { "unmap", BLOCK_STAT_UNMAP } };
     static const struct {
         const char *format;

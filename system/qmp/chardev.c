@@ -108,26 +108,17 @@ static ChardevConfig *parse_backend(QmpCall *call, Json *args, GError **error)
         config->path_in = g_strdup(json_str(data, "in", NULL));
         config->append = json_flag(data, "append", false);
         break;
-    case CHARDEV_KIND_PIPE:
-        config->path = g_strdup(json_str(data, "device", NULL));
-        break;
-    case CHARDEV_KIND_PTY:
-        config->path = g_strdup(json_str(data, "path", NULL));
-        break;
-    case CHARDEV_KIND_STDIO:
-        config->signal = json_flag(data, "signal", true);
-        break;
+    case CHARDEV_KIND_PIPE: config->path = g_strdup(json_str(data, "device", NULL)); break;
+    case CHARDEV_KIND_PTY: config->path = g_strdup(json_str(data, "path", NULL)); break;
+    case CHARDEV_KIND_STDIO: config->signal = json_flag(data, "signal", true); break;
     case CHARDEV_KIND_RINGBUF:
-    case CHARDEV_KIND_MEMORY:
-        config->size = (uint64_t)json_int(data, "size", 0);
-        break;
+    case CHARDEV_KIND_MEMORY: config->size = (uint64_t)json_int(data, "size", 0); break;
     case CHARDEV_KIND_SOCKET:
         if (!parse_socket(call, config, data, error)) {
             return NULL;
         }
         break;
-    default:
-        break;
+    default: break;
     }
     return g_steal_pointer(&config);
 }
@@ -215,7 +206,7 @@ Json *qmp_ringbuf_read(QmpCall *call, Json *args, GError **error)
         g_propagate_error(error, local);
         return NULL;
     }
-    g_autofree char *text = is_base64(args) ? g_base64_encode(buf, n)
-                                            : g_utf8_make_valid((const char *)buf, n);
+    g_autofree char *text =
+        is_base64(args) ? g_base64_encode(buf, n) : g_utf8_make_valid((const char *)buf, n);
     return json_object_new_string(text);
 }

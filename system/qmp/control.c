@@ -126,8 +126,8 @@ Json *qmp_human_monitor_command(QmpCall *call, Json *args, GError **error)
     if (json_has(args, "cpu-index") && !qmp_cpu_device(call->vm, cpu, error)) {
         return NULL;
     }
-    g_autofree char *text = monitors_human(call->monitors, call->monitor,
-                                           json_str(args, "command-line", ""), (int)cpu);
+    g_autofree char *text =
+        monitors_human(call->monitors, call->monitor, json_str(args, "command-line", ""), (int)cpu);
     return json_object_new_string(text);
 }
 

@@ -70,8 +70,8 @@ Json *qmp_query_current_machine(QmpCall *call, Json *args, GError **error)
     const Property *wakeup =
         m ? type_find_property(m->dev.obj.type, "wakeup-suspend-support") : NULL;
     json_add_bool(out, "wakeup-suspend-support",
-                  wakeup || (m && machine_ops(m)->target &&
-                             !strcmp(machine_ops(m)->target, "x86_64")));
+                  wakeup ||
+                      (m && machine_ops(m)->target && !strcmp(machine_ops(m)->target, "x86_64")));
     return out;
 }
 
@@ -186,9 +186,9 @@ Json *qmp_query_hotpluggable_cpus(QmpCall *call, Json *args, GError **error)
             g_autofree char *path = object_path(shown);
             json_add_str(item, "qom-path", path);
         }
-        json_add_str(item, "type", machine_ops(m)->hotplug_cpu_type
-                                       ? machine_ops(m)->hotplug_cpu_type
-                                       : m->cpu_type);
+        json_add_str(item, "type",
+                     machine_ops(m)->hotplug_cpu_type ? machine_ops(m)->hotplug_cpu_type
+                                                      : m->cpu_type);
         json_object_array_add(list, item);
     }
     return list;
@@ -242,8 +242,9 @@ Json *qmp_query_cpu_definitions(QmpCall *call, Json *args, GError **error)
 static void add_bool_feature(const PropertyView *view, void *opaque)
 {
     void **pair = opaque;
-    static const char *const not_features[] = { "realized", "hotplugged", "hotpluggable",
-                                                "start-powered-off", "check", "enforce", NULL };
+    static const char *const not_features[] = {
+        "realized", "hotplugged", "hotpluggable", "start-powered-off", "check", "enforce", NULL
+    };
     if (strcmp(view->type_name, "bool") || g_strv_contains(not_features, view->name)) {
         return;
     }
@@ -290,8 +291,7 @@ Json *qmp_query_cpu_model_expansion(QmpCall *call, Json *args, GError **error)
     g_autofree char *base = g_strconcat("base", suffix, NULL);
     bool is_static = !strcmp(json_str(args, "type", ""), "static");
     Json *shown = json_object_new_object();
-    json_add_str(shown, "name",
-                 is_static && type_find(call->vm->types, base) ? "base" : name);
+    json_add_str(shown, "name", is_static && type_find(call->vm->types, base) ? "base" : name);
     json_add(shown, "props", features);
     Json *out = json_object_new_object();
     json_add(out, "model", shown);

@@ -31,43 +31,21 @@ static const Parameter add_fd_parameters[] = {
 };
 
 static const Parameter boot_opts_parameters[] = {
-    { "strict", "boolean" },
-    { "reboot-timeout", "number" },
-    { "splash-time", "number" },
-    { "splash", "string" },
-    { "menu", "boolean" },
-    { "once", "string" },
+    { "strict", "boolean" }, { "reboot-timeout", "number" }, { "splash-time", "number" },
+    { "splash", "string" },  { "menu", "boolean" },          { "once", "string" },
     { "order", "string" },
 };
 
 static const Parameter chardev_parameters[] = {
-    { "abstract", "boolean" },
-    { "tight", "boolean" },
-    { "logappend", "boolean" },
-    { "logfile", "string" },
-    { "append", "boolean" },
-    { "size", "size" },
-    { "signal", "boolean" },
-    { "mux", "boolean" },
-    { "rows", "number" },
-    { "cols", "number" },
-    { "height", "number" },
-    { "width", "number" },
-    { "reconnect-ms", "number" },
-    { "reconnect", "number" },
-    { "nodelay", "boolean" },
-    { "delay", "boolean" },
-    { "server", "boolean" },
-    { "wait", "boolean" },
-    { "ipv6", "boolean" },
-    { "ipv4", "boolean" },
-    { "to", "number" },
-    { "fd", "string" },
-    { "port", "string" },
-    { "host", "string" },
-    { "input-path", "string" },
-    { "path", "string" },
-    { "backend", "string" },
+    { "abstract", "boolean" },    { "tight", "boolean" },    { "logappend", "boolean" },
+    { "logfile", "string" },      { "append", "boolean" },   { "size", "size" },
+    { "signal", "boolean" },      { "mux", "boolean" },      { "rows", "number" },
+    { "cols", "number" },         { "height", "number" },    { "width", "number" },
+    { "reconnect-ms", "number" }, { "reconnect", "number" }, { "nodelay", "boolean" },
+    { "delay", "boolean" },       { "server", "boolean" },   { "wait", "boolean" },
+    { "ipv6", "boolean" },        { "ipv4", "boolean" },     { "to", "number" },
+    { "fd", "string" },           { "port", "string" },      { "host", "string" },
+    { "input-path", "string" },   { "path", "string" },      { "backend", "string" },
 };
 
 static const Parameter drive_parameters[] = {
@@ -174,23 +152,14 @@ static const Parameter rtc_parameters[] = {
 };
 
 static const Parameter sandbox_parameters[] = {
-    { "resourcecontrol", "string" },
-    { "spawn", "string" },
-    { "elevateprivileges", "string" },
-    { "obsolete", "string" },
-    { "enable", "boolean" },
+    { "resourcecontrol", "string" }, { "spawn", "string" },   { "elevateprivileges", "string" },
+    { "obsolete", "string" },        { "enable", "boolean" },
 };
 
 static const Parameter smp_opts_parameters[] = {
-    { "maxcpus", "number" },
-    { "threads", "number" },
-    { "cores", "number" },
-    { "modules", "number" },
-    { "clusters", "number" },
-    { "dies", "number" },
-    { "sockets", "number" },
-    { "books", "number" },
-    { "drawers", "number" },
+    { "maxcpus", "number" }, { "threads", "number" },  { "cores", "number" },
+    { "modules", "number" }, { "clusters", "number" }, { "dies", "number" },
+    { "sockets", "number" }, { "books", "number" },    { "drawers", "number" },
     { "cpus", "number" },
 };
 
@@ -200,7 +169,10 @@ static const Parameter trace_parameters[] = {
     { "enable", "string" },
 };
 
-#define GROUP(name, table) { name, table, G_N_ELEMENTS(table) }
+#define GROUP(name, table)               \
+    {                                    \
+        name, table, G_N_ELEMENTS(table) \
+    }
 
 static const OptionGroup groups[] = {
     { "accel", NULL, 0 },

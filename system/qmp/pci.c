@@ -30,10 +30,11 @@ static Json *bridge_info(PciDevice *dev)
     json_add_int(bus, "number", pci_get8(dev, 0x18));
     json_add_int(bus, "secondary", pci_get8(dev, 0x19));
     json_add_int(bus, "subordinate", pci_get8(dev, 0x1a));
-    json_add(bus, "io_range", range((uint64_t)(io_base & 0xf0) << 8,
-                                    ((uint64_t)(io_limit & 0xf0) << 8) | 0xfff));
-    json_add(bus, "memory_range", range((uint64_t)(mem_base & 0xfff0) << 16,
-                                        ((uint64_t)(mem_limit & 0xfff0) << 16) | 0xfffff));
+    json_add(bus, "io_range",
+             range((uint64_t)(io_base & 0xf0) << 8, ((uint64_t)(io_limit & 0xf0) << 8) | 0xfff));
+    json_add(bus, "memory_range",
+             range((uint64_t)(mem_base & 0xfff0) << 16,
+                   ((uint64_t)(mem_limit & 0xfff0) << 16) | 0xfffff));
     json_add(bus, "prefetchable_range",
              range(high_base | (uint64_t)(pre_base & 0xfff0) << 16,
                    high_limit | (uint64_t)(pre_limit & 0xfff0) << 16 | 0xfffff));
@@ -75,11 +76,11 @@ static const char *class_name(unsigned class_id)
         unsigned id;
         const char *name;
     } names[] = {
-        { 0x0100, "SCSI controller" },     { 0x0101, "IDE controller" },
-        { 0x0106, "SATA controller" },     { 0x0200, "Ethernet controller" },
-        { 0x0300, "VGA controller" },      { 0x0600, "Host bridge" },
-        { 0x0601, "ISA bridge" },          { 0x0604, "PCI bridge" },
-        { 0x0680, "Bridge" },              { 0x0c03, "USB controller" },
+        { 0x0100, "SCSI controller" }, { 0x0101, "IDE controller" },
+        { 0x0106, "SATA controller" }, { 0x0200, "Ethernet controller" },
+        { 0x0300, "VGA controller" },  { 0x0600, "Host bridge" },
+        { 0x0601, "ISA bridge" },      { 0x0604, "PCI bridge" },
+        { 0x0680, "Bridge" },          { 0x0c03, "USB controller" },
         { 0x0c05, "SMBus" },
     };
     for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {

@@ -64,8 +64,8 @@ Json *qmp_qom_set(QmpCall *call, Json *args, GError **error)
 {
     Object *obj = resolve(call, args, error);
     if (obj) {
-        object_set(obj, json_str(args, "property", ""),
-                   json_to_variant(json_member(args, "value")), error);
+        object_set(obj, json_str(args, "property", ""), json_to_variant(json_member(args, "value")),
+                   error);
     }
     return NULL;
 }
@@ -107,18 +107,18 @@ static Json *default_value(const Property *p)
     case PROP_U32:
     case PROP_U64:
         return uint_parse(p->name, text ? text : "0", 0, UINT64_MAX, &u, NULL)
-                   ? json_object_new_uint64(u) : NULL;
+                   ? json_object_new_uint64(u)
+                   : NULL;
     case PROP_I32:
     case PROP_I64:
         return int_parse(p->name, text ? text : "0", INT64_MIN, INT64_MAX, &i, NULL)
-                   ? json_object_new_int64(i) : NULL;
+                   ? json_object_new_int64(i)
+                   : NULL;
     case PROP_SIZE:
         return size_parse(p->name, text ? text : "0", &u, NULL) ? json_object_new_uint64(u) : NULL;
     case PROP_ENUM:
-    case PROP_ONOFFAUTO:
-        return text ? json_object_new_string(text) : NULL;
-    default:
-        return NULL;
+    case PROP_ONOFFAUTO: return text ? json_object_new_string(text) : NULL;
+    default: return NULL;
     }
 }
 
@@ -130,8 +130,8 @@ typedef struct {
 
 static void add_property(const Property *p, void *opaque)
 {
-    static const char *const internal[] = { "realized", "hotplugged", "hotpluggable", "parent_bus",
-                                            "type", NULL };
+    static const char *const internal[] = { "realized",   "hotplugged", "hotpluggable",
+                                            "parent_bus", "type",       NULL };
     PropertyWalk *w = opaque;
     if (!g_hash_table_add(w->seen, g_strdup(p->name)) || /* an ancestor's, overridden */
         (w->defaults && g_strv_contains(internal, p->name))) {

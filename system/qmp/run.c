@@ -24,9 +24,10 @@ Json *qmp_query_name(QmpCall *call, Json *args, GError **error)
 Json *qmp_query_uuid(QmpCall *call, Json *args, GError **error)
 {
     const uint8_t *u = call->vm->uuid;
-    g_autofree char *text = g_strdup_printf(
-        "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", u[0], u[1], u[2],
-        u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
+    g_autofree char *text =
+        g_strdup_printf("%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+                        u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11],
+                        u[12], u[13], u[14], u[15]);
     Json *out = json_object_new_object();
     json_add_str(out, "UUID", text);
     return out;
@@ -69,12 +70,9 @@ Json *qmp_cont(QmpCall *call, Json *args, GError **error)
     case RUN_STATE_FINISH_MIGRATE:
         g_set_error(error, QMP_ERROR, QMP_ERROR_GENERIC, "Migration is not finalized yet");
         break;
-    case RUN_STATE_INMIGRATE:
-        qmp_host(call)->autostart = true;
-        break;
+    case RUN_STATE_INMIGRATE: qmp_host(call)->autostart = true; break;
     case RUN_STATE_SUSPENDED:
-    case RUN_STATE_RUNNING:
-        break;
+    case RUN_STATE_RUNNING: break;
     default:
         if (call->vm->blocks && !blocks_activate(vm_blocks(call->vm), error)) {
             break;
@@ -123,7 +121,7 @@ Json *qmp_inject_nmi(QmpCall *call, Json *args, GError **error)
 static const char *const reboot_names[] = { "reset", "shutdown", NULL };
 static const char *const shutdown_names[] = { "poweroff", "pause", NULL };
 static const char *const panic_names[] = { "shutdown", "pause", "exit-failure", "none", NULL };
-static const char *const watchdog_names[] = { "reset", "shutdown", "poweroff", "pause",
+static const char *const watchdog_names[] = { "reset", "shutdown", "poweroff",   "pause",
                                               "debug", "none",     "inject-nmi", NULL };
 
 static int pick(Json *args, const char *name, const char *const *names, int old)

@@ -74,15 +74,15 @@ static Chardev *add(Chardevs *set, const char *text)
 }
 
 /* Run the main context until the condition holds. */
-#define WAIT_FOR(condition)                                                \
-    do {                                                                   \
-        gint64 until = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;       \
-        while (!(condition) && g_get_monotonic_time() < until) {           \
-            if (!g_main_context_iteration(NULL, FALSE)) {                  \
-                g_usleep(500);                                             \
-            }                                                              \
-        }                                                                  \
-        g_assert_true(condition);                                          \
+#define WAIT_FOR(condition)                                          \
+    do {                                                             \
+        gint64 until = g_get_monotonic_time() + 20 * G_USEC_PER_SEC; \
+        while (!(condition) && g_get_monotonic_time() < until) {     \
+            if (!g_main_context_iteration(NULL, FALSE)) {            \
+                g_usleep(500);                                       \
+            }                                                        \
+        }                                                            \
+        g_assert_true(condition);                                    \
     } while (0)
 
 static char *temp_path(const char *name)
@@ -384,7 +384,10 @@ static void a_mux_switches_focus_and_keeps_early_input(void)
     front_start(&a, c);
     front_start(&b, c);
     g_assert_cmpint(a.opened, ==, 1);
-    put(pair[0], "to-a\x01" "cto-b\x01\x01\x01" "c!\x01" "b");
+    put(pair[0], "to-a\x01"
+                 "cto-b\x01\x01\x01"
+                 "c!\x01"
+                 "b");
     WAIT_FOR(a.breaks == 1);
     g_assert_cmpstr(a.in->str, ==, "to-a!");
     g_assert_cmpstr(b.in->str, ==, "to-b\x01");
@@ -452,7 +455,8 @@ static void option_strings_are_parsed_or_named(void)
         { "socket,id=x,path=/a,port=1",
           "chardev: socket: exactly one of 'path', 'port' and 'fd' is needed" },
         { "socket,id=x,port=1", "chardev: socket: no host given" },
-        { "socket,id=x,path=/a,server=maybe", "Parameter 'server' expects 'on' or 'off', not 'maybe'" },
+        { "socket,id=x,path=/a,server=maybe",
+          "Parameter 'server' expects 'on' or 'off', not 'maybe'" },
         { "socket,id=x,path=/a,telnet=on",
           "Parameter 'telnet' expects 'off': it is not supported, not 'on'" },
         { "socket,id=x,fd=-1", "Parameter 'fd' expects a number up to 2147483647, not '-1'" },
@@ -493,6 +497,22 @@ static void legacy_spellings_are_understood(void)
     g_assert_cmpstr(error->message, ==, "'udp:1' is not a valid char driver");
 }
 
+static void addresses_are_parsed_and_refused(void)
+{
+    static const char *const good[] = { "unix:/a/b", "tcp:host:80", "tcp:[::1]:80", "fd:7" };
+    static const char *const bad[] = { "unix:", "tcp:host", "tcp:", "fd:x", "fd:-1", ":", "[::1" };
+    for (size_t i = 0; i < G_N_ELEMENTS(good); i++) {
+        g_autoptr(SocketAddress) addr = socket_address_parse(good[i], NULL);
+        g_autofree char *back = socket_address_format(addr);
+        g_assert_cmpstr(back, ==, good[i]);
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
+        g_autoptr(GError) error = NULL;
+        g_assert_null(socket_address_parse(bad[i], &error));
+        g_assert_error(error, FERRY_IO_ERROR, FERRY_IO_ERROR_ADDRESS);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -519,5 +539,6 @@ int main(int argc, char **argv)
     g_test_add_func("/chardev/option-strings-are-parsed-or-named",
                     option_strings_are_parsed_or_named);
     g_test_add_func("/chardev/legacy-spellings-are-understood", legacy_spellings_are_understood);
+    g_test_add_func("/chardev/addresses-are-parsed-and-refused", addresses_are_parsed_and_refused);
     return g_test_run();
 }

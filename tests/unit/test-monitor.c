@@ -238,8 +238,7 @@ static void arguments_are_checked_against_the_schema(void)
     expect_check("typed", "{\"text\":\"x\"}", "");
     expect_check("typed", NULL, "Parameter 'text' is missing");
     expect_check("typed", "{\"text\":1}", "Invalid parameter type for 'text', expected: string");
-    expect_check("typed", "{\"text\":\"a\\u0000b\"}",
-                 "Parameter 'text' contains a zero character");
+    expect_check("typed", "{\"text\":\"a\\u0000b\"}", "Parameter 'text' contains a zero character");
     expect_check("typed", "{\"text\":\"x\",\"number\":1.5}",
                  "Invalid parameter type for 'number', expected: integer");
     expect_check("typed", "{\"text\":\"x\",\"number\":null}",
@@ -286,9 +285,10 @@ static void introspection_lists_what_is_offered(void)
 
 static void json_survives_the_way_through_gvariant(void)
 {
-    g_autoptr(Json) in = json_parse(
-        "{\"b\": true, \"i\": -3, \"u\": 18446744073709551615, \"s\": \"x\\u00e4\\n\", "
-        "\"a\": [1, [], null], \"o\": {}}", NULL);
+    g_autoptr(Json) in =
+        json_parse("{\"b\": true, \"i\": -3, \"u\": 18446744073709551615, \"s\": \"x\\u00e4\\n\", "
+                   "\"a\": [1, [], null], \"o\": {}}",
+                   NULL);
     g_autoptr(GVariant) v = g_variant_ref_sink(json_to_variant(in));
     g_autoptr(Json) back = json_from_variant(v);
     g_autoptr(GString) text = g_string_new(NULL);
@@ -385,15 +385,16 @@ static void send_text(Session *s, int i, const char *text)
     g_assert_cmpint(write(s->fd[i], text, strlen(text)), ==, (gssize)strlen(text));
 }
 
-#define GREETING                                                                                   \
-    "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 0, \"minor\": 0, \"major\": 10}, "            \
+#define GREETING                                                                       \
+    "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 0, \"minor\": 0, \"major\": 10}, " \
     "\"package\": \"test\"}, \"capabilities\": [\"oob\"]}}"
 
 static void negotiate(Session *s, int i, bool oob)
 {
     expect(s, i, GREETING);
-    send_text(s, i, oob ? "{\"execute\":\"qmp_capabilities\",\"arguments\":{\"enable\":[\"oob\"]}}"
-                        : "{\"execute\":\"qmp_capabilities\"}");
+    send_text(s, i,
+              oob ? "{\"execute\":\"qmp_capabilities\",\"arguments\":{\"enable\":[\"oob\"]}}"
+                  : "{\"execute\":\"qmp_capabilities\"}");
     expect(s, i, "{\"return\": {}}");
 }
 
@@ -403,26 +404,30 @@ static void negotiation_comes_first_and_only_once(void)
     session_start(&s, 1);
     expect(&s, 0, GREETING);
     send_text(&s, 0, "{\"execute\":\"echo\",\"arguments\":{\"value\":1},\"id\":1}\r\n");
-    expect(&s, 0, "{\"error\": {\"class\": \"CommandNotFound\", \"desc\": \"Expecting capabilities "
-                  "negotiation with 'qmp_capabilities'\"}, \"id\": 1}");
+    expect(&s, 0,
+           "{\"error\": {\"class\": \"CommandNotFound\", \"desc\": \"Expecting capabilities "
+           "negotiation with 'qmp_capabilities'\"}, \"id\": 1}");
     send_text(&s, 0, "{\"execute\":\"qmp_capabilities\"}\r\n");
     expect(&s, 0, "{\"return\": {}}");
     send_text(&s, 0, "{\"execute\":\"qmp_capabilities\"}\r\n");
-    expect(&s, 0, "{\"error\": {\"class\": \"CommandNotFound\", \"desc\": \"Capabilities "
-                  "negotiation is already complete, command ignored\"}}");
+    expect(&s, 0,
+           "{\"error\": {\"class\": \"CommandNotFound\", \"desc\": \"Capabilities "
+           "negotiation is already complete, command ignored\"}}");
     session_end(&s);
 }
 
 static void ids_of_any_kind_come_back(void)
 {
-    static const char *const ids[] = { "1", "\"libvirt-7\"", "null", "{\"a\": [1, 2]}", "1.50",
-                                       "true", "18446744073709551615" };
+    static const char *const ids[] = {
+        "1", "\"libvirt-7\"", "null", "{\"a\": [1, 2]}", "1.50", "true", "18446744073709551615"
+    };
     Session s;
     session_start(&s, 1);
     negotiate(&s, 0, false);
     for (size_t i = 0; i < G_N_ELEMENTS(ids); i++) {
-        g_autofree char *out = g_strdup_printf(
-            "{\"id\": %s, \"execute\": \"echo\", \"arguments\": {\"value\": []}}", ids[i]);
+        g_autofree char *out =
+            g_strdup_printf("{\"id\": %s, \"execute\": \"echo\", \"arguments\": {\"value\": []}}",
+                            ids[i]);
         g_autofree char *in = g_strdup_printf("{\"return\": [], \"id\": %s}", ids[i]);
         send_text(&s, 0, out);
         expect(&s, 0, in);
@@ -490,14 +495,16 @@ static void oob_commands_overtake_while_the_main_loop_is_stuck(void)
     Session s;
     session_start(&s, 1);
     negotiate(&s, 0, true);
-    send_text(&s, 0, "{\"execute\":\"echo\",\"arguments\":{\"value\":1},\"id\":\"in\"}"
-                     "{\"exec-oob\":\"oob-ping\",\"id\":\"out\"}"
-                     "{\"exec-oob\":\"echo\",\"arguments\":{\"value\":1},\"id\":\"no\"}");
+    send_text(&s, 0,
+              "{\"execute\":\"echo\",\"arguments\":{\"value\":1},\"id\":\"in\"}"
+              "{\"exec-oob\":\"oob-ping\",\"id\":\"out\"}"
+              "{\"exec-oob\":\"echo\",\"arguments\":{\"value\":1},\"id\":\"no\"}");
     g_autofree char *first = read_line(&s, 0, false); /* the main loop does not run */
     g_assert_cmpstr(first, ==, "{\"return\": \"oob\", \"id\": \"out\"}");
     g_autofree char *second = read_line(&s, 0, false);
-    g_assert_cmpstr(second, ==, "{\"error\": {\"class\": \"GenericError\", \"desc\": \"The command "
-                                "echo does not support OOB\"}, \"id\": \"no\"}");
+    g_assert_cmpstr(second, ==,
+                    "{\"error\": {\"class\": \"GenericError\", \"desc\": \"The command "
+                    "echo does not support OOB\"}, \"id\": \"no\"}");
     expect(&s, 0, "{\"return\": 1, \"id\": \"in\"}");
     send_text(&s, 0, "{\"execute\":\"oob-ping\"}");
     expect(&s, 0, "{\"return\": \"in-band\"}");
@@ -584,8 +591,9 @@ static void a_descriptor_comes_with_its_command(void)
         char bytes[CMSG_SPACE(sizeof(int))];
         struct cmsghdr align;
     } control = { 0 };
-    struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-                          .msg_controllen = sizeof(control) };
+    struct msghdr msg = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
+    };
     struct cmsghdr *h = CMSG_FIRSTHDR(&msg);
     h->cmsg_level = SOL_SOCKET;
     h->cmsg_type = SCM_RIGHTS;
@@ -594,8 +602,9 @@ static void a_descriptor_comes_with_its_command(void)
     g_assert_cmpint(sendmsg(s.fd[0], &msg, 0), ==, (gssize)strlen(line));
     expect(&s, 0, "{\"return\": 42}");
     send_text(&s, 0, line);
-    expect(&s, 0, "{\"error\": {\"class\": \"GenericError\", \"desc\": \"No file descriptor "
-                  "supplied via SCM_RIGHTS\"}}");
+    expect(&s, 0,
+           "{\"error\": {\"class\": \"GenericError\", \"desc\": \"No file descriptor "
+           "supplied via SCM_RIGHTS\"}}");
     close(p[0]);
     close(p[1]);
     session_end(&s);
@@ -634,8 +643,9 @@ static void a_disconnect_with_commands_waiting_is_harmless(void)
         Session s;
         session_start(&s, 1);
         negotiate(&s, 0, true);
-        send_text(&s, 0, "{\"execute\":\"echo\",\"arguments\":{\"value\":1}}"
-                         "{\"execute\":\"echo\",\"arguments\":{\"value\":2}}{\"exec");
+        send_text(&s, 0,
+                  "{\"execute\":\"echo\",\"arguments\":{\"value\":1}}"
+                  "{\"execute\":\"echo\",\"arguments\":{\"value\":2}}{\"exec");
         shutdown(s.fd[0], SHUT_RDWR);
         for (int i = 0; i < round; i++) {
             g_main_context_iteration(NULL, FALSE);

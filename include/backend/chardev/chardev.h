@@ -16,7 +16,6 @@
 #ifndef FERRY_BACKEND_CHARDEV_CHARDEV_H
 #define FERRY_BACKEND_CHARDEV_CHARDEV_H
 
-
 #include <glib.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -58,14 +57,14 @@ typedef enum ChardevKind {
 typedef struct ChardevConfig {
     char *id;
     ChardevKind kind;
-    bool mux;        /* put a mux in front */
-    char *logfile;   /* copy of everything that the frontend writes */
-    bool logappend;  /* add to the log instead of truncating it */
-    char *path;      /* file: output; pipe: path; pty: link to make to the slave */
-    char *path_in;   /* file: input, or NULL */
-    bool append;     /* file: add to the output */
-    bool signal;     /* stdio: C-c raises SIGINT instead of reaching the guest */
-    uint64_t size;   /* ringbuf: bytes, a power of two; 0 = 65536 */
+    bool mux;            /* put a mux in front */
+    char *logfile;       /* copy of everything that the frontend writes */
+    bool logappend;      /* add to the log instead of truncating it */
+    char *path;          /* file: output; pipe: path; pty: link to make to the slave */
+    char *path_in;       /* file: input, or NULL */
+    bool append;         /* file: add to the output */
+    bool signal;         /* stdio: C-c raises SIGINT instead of reaching the guest */
+    uint64_t size;       /* ringbuf: bytes, a power of two; 0 = 65536 */
     SocketAddress *addr; /* socket */
     bool server;         /* socket: listen (QMP's default is true, that of option strings false) */
     bool wait;           /* socket server: block until the first client came */
@@ -112,7 +111,7 @@ bool chardevs_remove(Chardevs *chardevs, const char *id, GError **error);
  * any, keeps working on the new one. Refused for a mux and when a callback of it is running.
  */
 bool chardevs_change(Chardevs *chardevs, const char *id, const ChardevConfig *config,
-                        GError **error);
+                     GError **error);
 typedef void (*ChardevsFunc)(Chardev *chardev, void *opaque);
 /* In order of creation. */
 void chardevs_foreach(Chardevs *chardevs, ChardevsFunc func, void *opaque);
@@ -175,8 +174,7 @@ bool chardev_frontend_attached(const ChardevFrontend *frontend);
 /* Tell the host side whether the guest has the port open (virtio-console). */
 void chardev_frontend_set_open(ChardevFrontend *frontend, bool open);
 /* Move the chardev to a context; call right after attach, before that context runs. */
-bool chardev_frontend_set_context(ChardevFrontend *frontend, GMainContext *context,
-                                  GError **error);
+bool chardev_frontend_set_context(ChardevFrontend *frontend, GMainContext *context, GError **error);
 /* can_receive() may have grown: read again. */
 void chardev_frontend_accept_input(ChardevFrontend *frontend);
 

@@ -20,7 +20,7 @@ typedef enum FerryIoErrorCode {
     FERRY_IO_ERROR_TIMEOUT,   /* the deadline passed */
     FERRY_IO_ERROR_CANCELLED, /* shut down by our side */
     FERRY_IO_ERROR_UNSUPPORTED,
-    FERRY_IO_ERROR_INJECTED,  /* by a fault channel */
+    FERRY_IO_ERROR_INJECTED, /* by a fault channel */
 } FerryIoErrorCode;
 
 typedef enum SocketAddressKind {
@@ -31,14 +31,14 @@ typedef enum SocketAddressKind {
 
 typedef struct SocketAddress {
     SocketAddressKind kind;
-    char *path;    /* unix */
-    bool abstract; /* unix: in the abstract name space */
-    bool tight;    /* unix, abstract: the name is not padded with zeros */
-    char *host;    /* inet; "" = any */
-    char *port;    /* inet: number or service name */
+    char *path;      /* unix */
+    bool abstract;   /* unix: in the abstract name space */
+    bool tight;      /* unix, abstract: the name is not padded with zeros */
+    char *host;      /* inet; "" = any */
+    char *port;      /* inet: number or service name */
     bool ipv4, ipv6; /* inet: both or neither set = either family */
-    uint16_t to;   /* inet listen: try ports up to this one; 0 = only port */
-    int fd;        /* fd: borrowed until used, then owned by the user of the address */
+    uint16_t to;     /* inet listen: try ports up to this one; 0 = only port */
+    int fd;          /* fd: borrowed until used, then owned by the user of the address */
 } SocketAddress;
 
 SocketAddress *socket_address_new(SocketAddressKind kind);
