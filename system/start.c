@@ -16,6 +16,7 @@
 #include "base/memory/space.h"
 #include "base/util/log.h"
 #include "base/util/trace.h"
+#include "exec/engine.h"
 #include "migration/vmstate/registry.h"
 #include "monitor/monitor.h"
 #include "system/keyval.h"
@@ -92,6 +93,16 @@ static bool setup_identity(System *sys, GError **error)
     return true;
 }
 
+static void cpus_pause(void *opaque)
+{
+    engine_pause_all(opaque);
+}
+
+static void cpus_resume(void *opaque)
+{
+    engine_resume_all(opaque);
+}
+
 static void do_machine_reset(void *opaque, ShutdownCause cause)
 {
     machine_reset(opaque, cause);
@@ -100,6 +111,18 @@ static void do_machine_reset(void *opaque, ShutdownCause cause)
 static void setup_engine(System *sys)
 {
     Vm *vm = sys->vm;
+    ExecConfig config = {
+        .no_threads = sys->accel_qtest,
+        .single_thread = sys->exec.single_thread,
+        .jit = sys->exec.jit,
+        .max_insns = sys->exec.one_insn ? 1 : 0,
+        .cache_bytes = (size_t)sys->exec.tb_mib << 20,
+    };
+    sys->engine = engine_new(vm, &config);
+    vm->accel = (struct Accel *)sys->engine;
+    vm->ports.cpu_opaque = sys->engine;
+    vm->ports.cpus_pause = cpus_pause;
+    vm->ports.cpus_resume = cpus_resume;
     vm->ports.machine_opaque = vm;
     vm->ports.machine_reset = do_machine_reset;
     if (sys->accel_qtest) {
@@ -204,6 +227,8 @@ void system_teardown(System *sys)
     if (vm->machine) {
         device_unrealize_all(vm);
     }
+    g_clear_pointer(&sys->engine, engine_free);
+    vm->accel = NULL;
     g_clear_pointer(&vm->nets, nets_free);
     g_clear_pointer(&vm->blocks, blocks_free);
     g_clear_pointer(&vm->chardevs, chardevs_free);

@@ -6,6 +6,8 @@
 #include "hw/char/serial.h"
 #include "hw/char/virtio-serial.h"
 #include "hw/core/types.h"
+#include "hw/i386/apic.h"
+#include "hw/i386/cpu-device.h"
 #include "hw/i386/pc.h"
 #include "hw/intc/i8259.h"
 #include "hw/intc/ioapic.h"
@@ -18,6 +20,7 @@
 #include "hw/timer/i8254.h"
 #include "hw/timer/mc146818rtc.h"
 #include "hw/virtio/virtio-pci.h"
+#include "hw/virtio/virtio.h"
 #include "system-priv.h"
 
 static const TypeInfo accel_types[] = {
@@ -35,30 +38,33 @@ TypeRegistry *system_types_new(void)
 {
     TypeRegistry *reg = type_registry_new();
     const TypeList lists[] = {
+        { net_types, &net_types_count },
+        { memory_backend_types, &memory_backend_types_n },
+        { virtio_blk_types, &virtio_blk_types_count },
+        { serial_types, &serial_types_n },
+        { virtio_serial_types, &virtio_serial_types_count },
         { hw_core_device_types, &hw_core_device_types_n },
         { hw_core_bus_types, &hw_core_bus_types_n },
         { hw_core_machine_types, &hw_core_machine_types_n },
-        { memory_backend_types, &memory_backend_types_n },
-        { pci_types, &pci_types_count },
-        { pci_port_types, &pci_port_types_count },
-        { net_types, &net_types_count },
-        { virtio_types, &virtio_types_count },
-        { virtio_pci_types, &virtio_pci_types_count },
-        { virtio_rng_types, &virtio_rng_types_count },
-        { virtio_balloon_types, &virtio_balloon_types_count },
-        { virtio_blk_types, &virtio_blk_types_count },
-        { virtio_net_types, &virtio_net_types_count },
-        { virtio_serial_types, &virtio_serial_types_count },
-        { isa_types, &isa_types_n },
-        { i8259_types, &i8259_types_n },
-        { ioapic_types, &ioapic_types_n },
-        { i8254_types, &i8254_types_n },
-        { hpet_types, &hpet_types_n },
-        { mc146818rtc_types, &mc146818rtc_types_n },
-        { serial_types, &serial_types_n },
-        { fw_cfg_types, &fw_cfg_types_count },
+        { apic_types, &apic_types_count },
+        { x86_cpu_types, &x86_cpu_types_count },
+        { q35_machine_types, &q35_machine_types_count },
         { q35_host_types, &q35_host_types_count },
         { ich9_types, &ich9_types_count },
+        { i8259_types, &i8259_types_n },
+        { ioapic_types, &ioapic_types_n },
+        { isa_types, &isa_types_n },
+        { fw_cfg_types, &fw_cfg_types_count },
+        { virtio_rng_types, &virtio_rng_types_count },
+        { virtio_balloon_types, &virtio_balloon_types_count },
+        { virtio_net_types, &virtio_net_types_count },
+        { pci_types, &pci_types_count },
+        { pci_port_types, &pci_port_types_count },
+        { hpet_types, &hpet_types_n },
+        { i8254_types, &i8254_types_n },
+        { mc146818rtc_types, &mc146818rtc_types_n },
+        { virtio_pci_types, &virtio_pci_types_count },
+        { virtio_types, &virtio_types_count },
     };
     type_registry_add(reg, accel_types, G_N_ELEMENTS(accel_types));
     for (size_t i = 0; i < G_N_ELEMENTS(lists); i++) {
