@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 #include "exec/exec-priv.h"
 
 void cpu_exit_request(CpuState *cpu)
@@ -205,6 +206,7 @@ gpointer cpu_thread(gpointer opaque)
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, NULL);
     cpu_set_current(cpu);
+    __atomic_store_n(&cpu->host_thread_id, gettid(), __ATOMIC_RELAXED);
     g_mutex_lock(&p->mutex);
     while (!p->quit) {
         one_turn(cpu);

@@ -2,6 +2,7 @@
 /* Small queries: I/O threads, balloon, TPM, mice. */
 #include <string.h>
 
+#include "hw/misc/virtio-misc.h"
 #include "qmp.h"
 
 static int64_t number(Object *obj, const char *name)
@@ -32,52 +33,40 @@ Json *qmp_query_iothreads(QmpCall *call, Json *args, GError **error)
     return list;
 }
 
-/* ---- balloon: whatever object offers "balloon-target" and "balloon-actual" ---- */
+/* ---- balloon ---- */
 
-static Object *find_balloon(Object *from)
+/* No device, or a guest that does not drive it: what management tells from other failures. */
+static void balloon_error(GError **error, GError *cause)
 {
-    if (object_is_a(from, "virtio-balloon-device")) {
-        return from;
-    }
-    for (guint i = 0; from->children && i < from->children->len; i++) {
-        Object *found = find_balloon(g_ptr_array_index(from->children, i));
-        if (found) {
-            return found;
-        }
-    }
-    return NULL;
-}
-
-static Object *need_balloon(QmpCall *call, GError **error)
-{
-    Object *balloon = find_balloon(call->vm->root);
-    if (!balloon) {
-        g_set_error(error, QMP_ERROR, QMP_ERROR_DEVICE_NOT_ACTIVE,
-                    "No balloon device has been activated");
-    }
-    return balloon;
+    g_set_error_literal(error, QMP_ERROR, QMP_ERROR_DEVICE_NOT_ACTIVE, cause->message);
+    g_error_free(cause);
 }
 
 Json *qmp_balloon(QmpCall *call, Json *args, GError **error)
 {
     int64_t value = json_int(args, "value", 0);
-    Object *balloon = need_balloon(call, error);
-    if (balloon && value <= 0) {
+    uint64_t actual;
+    GError *cause = NULL;
+    if (!virtio_balloon_query(call->vm, &actual, &cause)) {
+        balloon_error(error, cause);
+    } else if (value <= 0) {
         g_set_error(error, QMP_ERROR, QMP_ERROR_GENERIC, "Parameter 'target' expects a size");
-    } else if (balloon) {
-        object_set(balloon, "balloon-target", g_variant_new_uint64(value), error);
+    } else {
+        virtio_balloon_set_target(call->vm, (uint64_t)value, error);
     }
     return NULL;
 }
 
 Json *qmp_query_balloon(QmpCall *call, Json *args, GError **error)
 {
-    Object *balloon = need_balloon(call, error);
-    if (!balloon) {
+    uint64_t actual;
+    GError *cause = NULL;
+    if (!virtio_balloon_query(call->vm, &actual, &cause)) {
+        balloon_error(error, cause);
         return NULL;
     }
     Json *out = json_object_new_object();
-    json_add_int(out, "actual", number(balloon, "balloon-actual"));
+    json_add_uint(out, "actual", actual);
     return out;
 }
 

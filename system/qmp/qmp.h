@@ -11,13 +11,6 @@
 #include "qmp-handlers-gen.h"
 #include "qmp-schema-gen.h"
 
-/* Until the engine is part of the program: nothing calls these while QmpHost.engine is NULL. */
-#pragma weak engine_cpu
-#pragma weak engine_cpu_count
-#pragma weak engine_stats
-#pragma weak cpu_debug_rw
-#pragma weak cpu_run_on
-
 /* Set up by main before the first monitor; lives until the last one is gone. */
 typedef struct {
     const char *target;    /* "x86_64", "s390x", "ppc64" */
