@@ -79,11 +79,6 @@ static void isa_serial_reset(Device *dev, ResetKind kind)
     serial_reset(&((IsaSerial *)dev)->core);
 }
 
-static void isa_serial_finalize(Object *obj)
-{
-    g_free(((IsaSerial *)obj)->chardev);
-}
-
 /* ---- record description ---- */
 
 static const Record isa_serial_record = {
@@ -142,7 +137,6 @@ const TypeInfo serial_types[] = {
       .description = "ISA serial port (16550A)",
       .instance_size = sizeof(IsaSerial),
       .props = isa_serial_props,
-      .ops = &isa_serial_ops,
-      .finalize = isa_serial_finalize },
+      .ops = &isa_serial_ops },
 };
 const size_t serial_types_n = G_N_ELEMENTS(serial_types);

@@ -186,9 +186,7 @@ Json *qmp_query_hotpluggable_cpus(QmpCall *call, Json *args, GError **error)
             g_autofree char *path = object_path(shown);
             json_add_str(item, "qom-path", path);
         }
-        json_add_str(item, "type",
-                     machine_ops(m)->hotplug_cpu_type ? machine_ops(m)->hotplug_cpu_type
-                                                      : m->cpu_type);
+        json_add_str(item, "type", m->cpu_type);
         json_object_array_add(list, item);
     }
     return list;
