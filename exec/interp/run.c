@@ -230,6 +230,7 @@ static uint64_t *frame_of(CpuPriv *p, const Tb *tb)
         NEXT;                                                                         \
     }
 
+/* size-exempt: dispatch */
 void interp_run(CpuState *cpu, Tb *tb)
 {
 #define BC_LABEL(n) &&L_##n,

@@ -634,6 +634,7 @@ RAW(vconcat)
 }
 
 /* ---- the table ---- */
+/* size-exempt: dispatch */
 BcVecFn interp_vec_fn(IrOp op, IrType type, IrType optype, unsigned sub)
 {
     unsigned w = type == IR_V256, ow = optype == IR_V256;

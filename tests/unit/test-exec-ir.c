@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The IR by itself: ops against expected values, and random programs optimised against not
+ * optimised, with the text form going round.
+ */
+#include "toy.h"
+
+/* ---- IR: run a hand-made region on the toy CPU ---- */
+
+static void run_ir(ToyCpu *t, IrBuilder *raw, bool optimise)
+{
+    CpuState *cpu = &t->parent;
+    CpuPriv *p = cpu->priv;
+    Tb *tb = g_new0(Tb, 1);
+    g_autoptr(GError) error = NULL;
+
+    g_assert_true(ir_verify(raw, &error));
+    opt_lower(raw, p->low, cpu->engine->slot_map, optimise);
+    if (optimise) {
+        opt_dead(p->low);
+    }
+    ir_verify(p->low, &error);
+    if (error) {
+        g_autoptr(GString) s = g_string_new(NULL);
+        ir_print(raw, s);
+        g_string_append(s, "lowered:\n");
+        ir_print(p->low, s);
+        g_error("%s\n%s", error->message, s->str);
+    }
+    g_assert_true(interp_compile(tb, p->low));
+    tb->n_insns = 1;
+    tb->cflags = TBC_ONE;
+    if (sigsetjmp(p->jmp, 0) == 0) {
+        p->jmp_set = true;
+        p->tb = tb;
+        cpu_fpenv_load(cpu);
+        cpu->exit_request = 0;
+        interp_run(cpu, tb);
+    }
+    cpu_fpenv_save(cpu);
+    p->jmp_set = false;
+    p->tb = NULL;
+    tb_free(tb);
+}
+
+static void finish_region(IrBuilder *b)
+{
+    ir_exit_loop(b, ir_c64(b, 0x4000));
+}
+
+static uint64_t eval_in_engine(ToyCpu *t, IrOp op, IrType ty, unsigned sub, uint64_t x, uint64_t y,
+                               uint64_t imm)
+{
+    IrBuilder *b = ir_builder_new(&toy_ops.slots);
+    bool q = ty == IR_I64;
+
+    b->no_fold = true;
+    ir_insn_start(b, 0x100, 0);
+    IrVal a = ir_get(b, S_R(1)), c = ir_get(b, S_R(2)), r;
+    if (!q) {
+        a = ir_trunc32(b, a);
+        c = ir_trunc32(b, c);
+    }
+    r = ir_emit(b, op, op == IR_TRUNC32 ? IR_I32 : ty, sub, a, ir_op_info[op].nargs > 1 ? c : 0, 0,
+                0, imm);
+    if (ir_type(b, r) == IR_I32) {
+        r = ir_zext32(b, r);
+    }
+    ir_put(b, S_R(3), r);
+    finish_region(b);
+    t->r[1] = x;
+    t->r[2] = y;
+    run_ir(t, b, false);
+    ir_builder_free(b);
+    return t->r[3];
+}
+
+/* The interpreter's integer ops against the folder's evaluation. */
+static void test_integer_ops(void)
+{
+    static const uint64_t samples[] = { 0,
+                                        1,
+                                        2,
+                                        0x7f,
+                                        0x80,
+                                        0xff,
+                                        0x8000,
+                                        0x7fffffff,
+                                        0x80000000u,
+                                        0xffffffffu,
+                                        0x123456789abcdef0u,
+                                        0x8000000000000000u,
+                                        ~(uint64_t)0,
+                                        31,
+                                        33,
+                                        63 };
+    Machine *m = machine_new(NULL);
+    ToyCpu *t = m->cpu[0];
+
+    for (unsigned op = IR_ADD; op <= IR_SETCOND; op++) {
+        for (unsigned k = 0; k < 2 * G_N_ELEMENTS(samples) * G_N_ELEMENTS(samples); k++) {
+            IrType ty = k & 1 ? IR_I64 : IR_I32;
+            uint64_t mask = ir_type_mask(ty), want;
+            uint64_t x = samples[k / 2 % 16], y = samples[k / 32];
+            unsigned pos = (unsigned)(x + k) % 20, len = 1 + (unsigned)(y + k) % 12;
+            if (op == IR_SEXT32 || op == IR_ZEXT32 || op == IR_TRUNC32 ||
+                (op == IR_BSWAP64 && ty == IR_I32)) {
+                continue;
+            }
+            uint64_t imm = ir_op_info[op].immkind == IRI_bits ? pos | len << 8 : 0;
+            unsigned sub = op == IR_SETCOND ? k % IR_COND_COUNT : 0;
+            g_assert_true(ir_eval(op, ty, sub, x & mask, y & mask, imm, &want));
+            uint64_t got = eval_in_engine(t, op, ty, sub, x, y, imm);
+            if (got != want) {
+                g_error("%s.%s %lx %lx imm %lx: %lx, expected %lx", ir_op_info[op].name,
+                        ir_type_name[ty], x, y, imm, got, want);
+            }
+        }
+    }
+    machine_free(m);
+}
+
+static void test_vector_ops(void)
+{
+    Machine *m = machine_new(NULL);
+    ToyCpu *t = m->cpu[0];
+    IrBuilder *b = ir_builder_new(&toy_ops.slots);
+    IrVec one = { .d = { 1, 2, 3, 4, 5, 6, 7, 8 } };
+    IrVec two = { .d = { 10, 20, 30, 40, 50, 60, 70, 0x80000000u } };
+
+    ir_insn_start(b, 0, 0);
+    IrVal x = ir_get(b, S_V0), y = ir_get(b, S_V1);
+    IrVal s = ir_vadd(b, V32, x, y);
+    ir_put(b, S_R(0), ir_zext32(b, ir_vmovmsk(b, V32, s)));
+    ir_put(b, S_R(1), ir_vgetlane(b, IR_I64, V32, s, 2));
+    /* low half through the overlapping slot, after a put of the whole */
+    ir_put(b, S_V1, s);
+    ir_put(b, S_V0, ir_vsub(b, V32, y, x));
+    IrVal lo = ir_get(b, S_V0LO);
+    ir_put(b, S_R(2), ir_vgetlane(b, IR_I64, V64, lo, 1));
+    ir_put(b, S_V0LO, ir_vpshufb(b, lo, ir_vzero(b, IR_V128)));
+    ir_put(b, S_R(3), ir_vgetlane(b, IR_I64, V64, ir_get(b, S_V0), 0));
+    ir_put(b, S_R(4), ir_vgetlane(b, IR_I64, V64, ir_get(b, S_V0), 2));
+    finish_region(b);
+    for (unsigned opt = 0; opt < 2; opt++) {
+        t->v[0] = one;
+        t->v[1] = two;
+        run_ir(t, b, opt);
+        g_assert_cmphex(t->r[0], ==, 0x80);
+        g_assert_cmphex(t->r[1], ==, 33);
+        g_assert_cmphex(t->r[2], ==, 27 | (uint64_t)36 << 32);
+        g_assert_cmphex(t->r[3], ==, 0x0909090909090909u);
+        g_assert_cmphex(t->r[4], ==, 45 | (uint64_t)54 << 32);
+        g_assert_cmphex(t->v[1].d[7], ==, 0x80000008u);
+    }
+    ir_builder_free(b);
+    machine_free(m);
+}
+
+static void test_fp_ops(void)
+{
+    Machine *m = machine_new(NULL);
+    ToyCpu *t = m->cpu[0];
+    IrBuilder *b = ir_builder_new(&toy_ops.slots);
+
+    ir_insn_start(b, 0, 0);
+    IrVal x = ir_get(b, S_V0), y = ir_get(b, S_V1);
+    IrVal xl = ir_vlo128(b, x), yl = ir_vlo128(b, y);
+    ir_put(b, S_R(0), ir_vgetlane(b, IR_I64, V64, ir_vfadd(b, FS64, xl, yl), 0));
+    ir_put(b, S_R(1), ir_vgetlane(b, IR_I64, V64, ir_vfmul(b, FS64, xl, yl), 1));
+    ir_put(b, S_R(2), ir_vftosi(b, FS64, IR_I64, ir_vfdiv(b, FP64, xl, yl), true));
+    ir_put(b, S_R(3), ir_zext32(b, ir_vfcomi(b, FS64, xl, yl, true)));
+    ir_put(b, S_R(4),
+           ir_vgetlane(b, IR_I64, V64, ir_vfcvtsi(b, FS64, xl, ir_c64(b, (uint64_t)-3)), 0));
+    IrVal fma = ir_vfmadd(b, FP64, x, y, x, 0);
+    ir_put(b, S_V0, fma);
+    finish_region(b);
+    t->v[0] = (IrVec){ .lf = { 7.5, 2.0, 1.0, -1.0 } };
+    t->v[1] = (IrVec){ .lf = { 2.0, 4.0, 8.0, 0.5 } };
+    run_ir(t, b, true);
+    double d;
+    memcpy(&d, &t->r[0], 8);
+    g_assert_cmpfloat(d, ==, 9.5);
+    memcpy(&d, &t->r[1], 8);
+    g_assert_cmpfloat(d, ==, 2.0);
+    g_assert_cmpuint(t->r[2], ==, 3);
+    g_assert_cmphex(t->r[3], ==, 0);
+    memcpy(&d, &t->r[4], 8);
+    g_assert_cmpfloat(d, ==, -3.0);
+    g_assert_cmpfloat(t->v[0].lf[0], ==, 22.5);
+    g_assert_cmpfloat(t->v[0].lf[3], ==, -1.5);
+    ir_builder_free(b);
+    machine_free(m);
+}
+
+/* ---- random programs ---- */
+
+typedef struct Rand {
+    GRand *g;
+    IrBuilder *b;
+    GArray *ints; /* i64 values usable now */
+    GArray *vecs; /* v256 */
+} Rand;
+
+static IrVal pick(Rand *r, GArray *a)
+{
+    return g_array_index(a, IrVal, g_rand_int_range(r->g, 0, a->len));
+}
+
+static void add_random_int(Rand *r)
+{
+    static const uint8_t ops[] = { IR_ADD,  IR_SUB,  IR_MUL,  IR_AND,  IR_OR,   IR_XOR,
+                                   IR_ANDN, IR_SHL,  IR_SHR,  IR_SAR,  IR_ROTL, IR_ROTR,
+                                   IR_DIVU, IR_REMS, IR_PEXT, IR_MULHU };
+    IrBuilder *b = r->b;
+    IrVal x = pick(r, r->ints), y = pick(r, r->ints), v;
+
+    switch (g_rand_int_range(r->g, 0, 10)) {
+    case 0: v = ir_c64(b, (uint64_t)g_rand_int(r->g) << g_rand_int_range(r->g, 0, 32)); break;
+    case 1:
+        v = ir_extractu(b, x, g_rand_int_range(r->g, 0, 32), g_rand_int_range(r->g, 1, 32));
+        break;
+    case 2:
+        v = ir_deposit(b, x, y, 8 * g_rand_int_range(r->g, 0, 4), 8 * g_rand_int_range(r->g, 1, 5));
+        break;
+    case 3: v = ir_setcond(b, g_rand_int_range(r->g, 0, IR_COND_COUNT), x, y); break;
+    case 4:
+        v = ir_movcond(b, g_rand_int_range(r->g, 0, IR_COND_COUNT), x, y, pick(r, r->ints),
+                       pick(r, r->ints));
+        break;
+    case 5: v = ir_zext32(b, ir_add(b, ir_trunc32(b, x), ir_trunc32(b, y))); break;
+    case 6: v = ir_sext32(b, ir_sext8(b, ir_trunc32(b, x))); break;
+    case 7: v = ir_vgetlane(b, IR_I64, V64, pick(r, r->vecs), g_rand_int_range(r->g, 0, 4)); break;
+    default:
+        v = ir_emit(b, ops[g_rand_int_range(r->g, 0, G_N_ELEMENTS(ops))], IR_I64, 0, x, y, 0, 0, 0);
+        break;
+    }
+    g_array_append_val(r->ints, v);
+}
+
+static void add_random_mem(Rand *r)
+{
+    IrBuilder *b = r->b;
+    /* some addresses are in a page that is read-only */
+    IrVal addr = ir_addi(b, ir_andi(b, pick(r, r->ints), 0x1fff), 0x8000);
+    IrMemOp mo = g_rand_int_range(r->g, 0, 4) | (g_rand_boolean(r->g) ? MO_BE : 0);
+
+    if (g_rand_boolean(r->g)) {
+        IrVal v = ir_load(b, IR_I64, addr, mo | (g_rand_boolean(r->g) ? MO_SIGN : 0));
+        g_array_append_val(r->ints, v);
+    } else {
+        ir_store(b, addr, pick(r, r->ints), mo);
+    }
+}
+
+static void add_random_op(Rand *r)
+{
+    IrBuilder *b = r->b;
+    IrVal v;
+
+    switch (g_rand_int_range(r->g, 0, 14)) {
+    case 0:
+        v = ir_get(b, S_R(g_rand_int_range(r->g, 0, 16)));
+        g_array_append_val(r->ints, v);
+        break;
+    case 1:
+    case 2: ir_put(b, S_R(g_rand_int_range(r->g, 0, 16)), pick(r, r->ints)); break;
+    case 3: ir_put(b, S_V0 + g_rand_int_range(r->g, 0, 2), pick(r, r->vecs)); break;
+    case 4:
+        v = ir_get(b, S_V0 + g_rand_int_range(r->g, 0, 2));
+        g_array_append_val(r->vecs, v);
+        break;
+    case 5: ir_put(b, S_V0LO, ir_vhi128(b, pick(r, r->vecs))); break;
+    case 6:
+        v = ir_vadd(b, g_rand_int_range(r->g, 0, 4), pick(r, r->vecs), pick(r, r->vecs));
+        g_array_append_val(r->vecs, v);
+        break;
+    case 7: add_random_mem(r); break;
+    case 8: {
+        /* skip a put on a condition */
+        IrLabel l = ir_label_new(b);
+        ir_brcond(b, g_rand_int_range(r->g, 0, IR_COND_COUNT), pick(r, r->ints), pick(r, r->ints),
+                  l);
+        ir_put(b, S_R(g_rand_int_range(r->g, 0, 16)), pick(r, r->ints));
+        if (!b->ended) {
+            ir_label(b, l);
+        } else {
+            ir_label(b, l);
+        }
+        break;
+    }
+    case 9:
+        ir_exit_direct_if(b, IR_EQ, pick(r, r->ints), pick(r, r->ints), 0x7000);
+        if (b->ended) {
+            IrLabel l = ir_label_new(b);
+            ir_label(b, l);
+        }
+        break;
+    case 10:
+        v = ir_call(b, &hd_toy_sync, pick(r, r->ints));
+        g_array_append_val(r->ints, v);
+        break;
+    default: add_random_int(r); break;
+    }
+}
+
+static void random_program(Rand *r, unsigned n)
+{
+    IrVal v;
+
+    ir_reset(r->b, &toy_ops.slots);
+    g_array_set_size(r->ints, 0);
+    g_array_set_size(r->vecs, 0);
+    ir_insn_start(r->b, 0x100, 0);
+    v = ir_get(r->b, S_R(1));
+    g_array_append_val(r->ints, v);
+    v = ir_get(r->b, S_V1);
+    g_array_append_val(r->vecs, v);
+    for (unsigned i = 0; i < n; i++) {
+        if (i % 6 == 5) {
+            ir_insn_start(r->b, 0x100 + i, i);
+        }
+        add_random_op(r);
+    }
+    finish_region(r->b);
+}
+
+static void state_random(ToyCpu *t, Machine *m, unsigned seed)
+{
+    GRand *g = g_rand_new_with_seed(seed);
+
+    for (unsigned i = 0; i < 16; i++) {
+        t->r[i] = (uint64_t)g_rand_int(g) << 32 | g_rand_int(g);
+    }
+    for (unsigned i = 0; i < 16; i++) {
+        t->v[i / 8].d[i % 8] = g_rand_int(g);
+    }
+    for (unsigned i = 0; i < 0x2000; i++) {
+        m->mem[0x8000 + i] = g_rand_int(g);
+    }
+    t->pc = 0;
+    t->last_excp = 0;
+    t->parent.exception = CPU_EXCP_NONE;
+    t->seen_pc = t->seen_r1 = 0;
+    g_rand_free(g);
+}
+
+typedef struct Outcome {
+    uint64_t pc, r[16];
+    IrVec v[2];
+    int excp;
+    uint64_t seen_pc, seen_r1;
+    uint8_t mem[0x2000];
+} Outcome;
+
+static void outcome(Outcome *o, const ToyCpu *t, const Machine *m)
+{
+    memset(o, 0, sizeof(*o));
+    o->pc = t->pc;
+    memcpy(o->r, t->r, sizeof(o->r));
+    memcpy(o->v, t->v, sizeof(o->v));
+    o->excp = t->parent.exception;
+    o->seen_pc = t->seen_pc;
+    o->seen_r1 = t->seen_r1;
+    memcpy(o->mem, m->mem + 0x8000, sizeof(o->mem));
+}
+
+static void test_random_programs(void)
+{
+    Machine *m = machine_new(NULL);
+    ToyCpu *t = m->cpu[0];
+    IrBuilder *b = ir_builder_new(&toy_ops.slots), *again = ir_builder_new(&toy_ops.slots);
+    static const HelperDesc *const helpers[] = { &hd_toy_sync, &hd_toy_halt, NULL };
+    Outcome *o1 = g_aligned_alloc0(1, sizeof(Outcome), 32),
+            *o2 = g_aligned_alloc0(1, sizeof(Outcome), 32);
+    Rand r = { .b = b,
+               .ints = g_array_new(FALSE, FALSE, sizeof(IrVal)),
+               .vecs = g_array_new(FALSE, FALSE, sizeof(IrVal)) };
+    unsigned faults = 0;
+
+    t->perm[9] = MMU_R;
+    for (unsigned seed = 1; seed <= 4000; seed++) {
+        r.g = g_rand_new_with_seed(seed);
+        random_program(&r, 20 + seed % 60);
+        state_random(t, m, seed);
+        run_ir(t, b, false);
+        outcome(o1, t, m);
+        state_random(t, m, seed);
+        run_ir(t, b, true);
+        outcome(o2, t, m);
+        if (memcmp(o1, o2, sizeof(*o1))) {
+            g_autoptr(GString) s = g_string_new(NULL);
+            ir_print(b, s);
+            g_string_append(s, "optimised:\n");
+            ir_print(t->parent.priv->low, s);
+            g_error("seed %u differs (pc %lx %lx excp %d %d)\n%s", seed, o1->pc, o2->pc, o1->excp,
+                    o2->excp, s->str);
+        }
+        faults += o1->excp != CPU_EXCP_NONE;
+        /* text round trip: print, parse, print again */
+        g_autoptr(GString) s1 = g_string_new(NULL), s2 = g_string_new(NULL),
+                           s3 = g_string_new(NULL);
+        g_autoptr(GError) error = NULL;
+        IrBuilder *low = t->parent.priv->low;
+        ir_print(low, s1);
+        ir_parse(again, s1->str, helpers, &error);
+        g_assert_no_error(error);
+        g_assert_true(ir_verify(again, &error));
+        ir_print(again, s2);
+        g_assert_true(ir_parse(again, s2->str, helpers, &error));
+        ir_print(again, s3);
+        g_assert_cmpstr(s2->str, ==, s3->str);
+        g_rand_free(r.g);
+    }
+    g_assert_cmpuint(faults, >, 100);
+    g_array_free(r.ints, TRUE);
+    g_array_free(r.vecs, TRUE);
+    g_aligned_free(o1);
+    g_aligned_free(o2);
+    ir_builder_free(b);
+    ir_builder_free(again);
+    machine_free(m);
+}
+
+static void test_parser_rejects(void)
+{
+    static const char *const bad[] = {
+        "v1:i64 = frobnicate v2", "v1:i64 = add v2, v3",    "put v1, @r1", "v1:i64 = get @nosuch",
+        "v1:i64 = const 7",       "v1:i64 = load v9, [64]", "label",       "v1:i99 = const #1",
+    };
+    IrBuilder *b = ir_builder_new(&toy_ops.slots);
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++) {
+        g_autoptr(GError) error = NULL;
+        g_assert_false(ir_parse(b, bad[i], NULL, &error));
+        g_assert_error(error, FERRY_EXEC_ERROR, FERRY_EXEC_ERROR_IR_SYNTAX);
+    }
+    g_autoptr(GError) error = NULL;
+    /* a value that a branch skips */
+    g_assert_true(ir_parse(b,
+                           "v1:i64 = get @r1\nbrcond.eq v1, v1, L0\nv2:i64 = get @r2\nlabel L0\n"
+                           "put v2, @r3\nexit_direct #0x10\n",
+                           NULL, &error));
+    g_assert_false(ir_verify(b, &error));
+    g_assert_error(error, FERRY_EXEC_ERROR, FERRY_EXEC_ERROR_IR_INVALID);
+    ir_builder_free(b);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    toy_tables();
+    g_test_add_func("/exec/ir/integer-ops-match-the-folder", test_integer_ops);
+    g_test_add_func("/exec/ir/vector-ops-and-overlapping-slots", test_vector_ops);
+    g_test_add_func("/exec/ir/fp-ops", test_fp_ops);
+    g_test_add_func("/exec/ir/random-programs-optimised-equal-plain", test_random_programs);
+    g_test_add_func("/exec/ir/the-parser-rejects-nonsense", test_parser_rejects);
+    return g_test_run();
+}
