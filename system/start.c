@@ -219,6 +219,15 @@ bool system_build(System *sys, GError **error)
     return true;
 }
 
+/* Users' objects own RAM and threads: they go before what they stand on. */
+static void drop_user_objects(Vm *vm)
+{
+    Object *objects = object_child(vm->root, "objects");
+    while (objects && objects->children && objects->children->len) {
+        object_unparent(g_ptr_array_index(objects->children, objects->children->len - 1));
+    }
+}
+
 void system_teardown(System *sys)
 {
     Vm *vm = sys->vm;
@@ -229,6 +238,7 @@ void system_teardown(System *sys)
     }
     g_clear_pointer(&sys->engine, engine_free);
     vm->accel = NULL;
+    drop_user_objects(vm);
     g_clear_pointer(&vm->nets, nets_free);
     g_clear_pointer(&vm->blocks, blocks_free);
     g_clear_pointer(&vm->chardevs, chardevs_free);
