@@ -288,8 +288,10 @@ static void run_region(CpuState *cpu)
 static bool loop_once(CpuState *cpu)
 {
     announce_epoch(cpu);
-    if (cpu->exception != CPU_EXCP_NONE && handle_exception(cpu)) {
-        return true;
+    while (cpu->exception != CPU_EXCP_NONE) { /* handling a debug stop may leave the guest's own */
+        if (handle_exception(cpu)) {
+            return true;
+        }
     }
     if (__atomic_load_n(&cpu->exit_request, __ATOMIC_RELAXED)) {
         __atomic_exchange_n(&cpu->exit_request, 0, __ATOMIC_SEQ_CST);

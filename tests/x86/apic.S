@@ -32,11 +32,10 @@ start:
     CHECK(nz)
     sti
     movl $0x00044023, 0x300(%r15)
-    nop
+    SETTLE
     CHECK_EQ(1, got_count)
     movl $0, 0xb0(%r15)
-    nop
-    nop
+    SETTLE
     cli
     CHECK_EQ(2, got_count)
     CHECK_EQ(0x23, got_vector)
@@ -47,11 +46,11 @@ start:
     CHECK_EQ(0x20, 0x80(%r15))
     sti
     movl $0x00044022, 0x300(%r15)
-    nop
+    SETTLE
     CHECK_EQ(2, got_count)
     xorl %eax, %eax
     movq %rax, %cr8
-    nop
+    SETTLE
     CHECK_EQ(3, got_count)
     movl $0, 0xb0(%r15)
     /* one-shot timer wakes HLT */
@@ -109,8 +108,7 @@ start:
     movw $(nmi - image + 0x8000), %ax
     movl %eax, idt64 + 2 * 16
     movl $0x00044400, 0x300(%r15)
-    nop
-    nop
+    SETTLE
     CHECK_EQ(2, nmis)
     CHECK_EQ(1, nmi_depth_max)
     /* an unknown vector below 16: send illegal vector */
@@ -133,7 +131,7 @@ start:
     movl $0x24, %eax
     xorl %edx, %edx
     wrmsr
-    nop
+    SETTLE
     cli
     CHECK_EQ(1, got_count)
     CHECK_EQ(0x24, got_vector)
@@ -144,6 +142,7 @@ start:
     EXPECT(13, 0, movl $0x1b, %ecx; rdmsr; andl $~0x400, %eax; wrmsr)
     PASS
 nmi:
+    pushq %rbp
     incl nmis
     incl nmi_depth
     movl nmi_depth, %eax
@@ -153,9 +152,9 @@ nmi:
 1:  cmpl $1, nmis
     jne 2f
     movl $0x00044400, 0x300(%r15)
-    nop
-    nop
+    SETTLE
 2:  decl nmi_depth
+    popq %rbp
     iretq
 nmis: .long 0
 nmi_depth: .long 0

@@ -31,7 +31,6 @@ start:
     addq $8, %rsp
     EXPECT(14, 9, movl 0x203000, %eax)
     EXPECT(13, 0, movabsq $0x800000000000, %rax; movl (%rax), %eax)
-    EXPECT(12, 0, movabsq $0x800000000000, %rsp; pushq %rax)
     movl $0x7000, %esp
     /* SMEP */
     movl $0x201000, %ebx
@@ -184,6 +183,8 @@ sysentry:
     lretq
     .code32
 compat:
+    movw $SEL_DATA, %ax
+    movw %ax, %ds
     movw $SEL_DATA, %ax
     movw %ax, %ss
     movl $0x7000, %esp

@@ -44,7 +44,7 @@ start:
     CHECK_EQ(0, %eax)
     swapgs
     /* CR0, CR4 */
-    EXPECT(13, 0, movq %cr0, %rax; btcq $29, %rax; btrq $30, %rax; movq %rax, %cr0)
+    EXPECT(13, 0, movq %cr0, %rax; btsq $29, %rax; btrq $30, %rax; movq %rax, %cr0)
     EXPECT(6, 0, .byte 0x0f, 0x20, 0xc8)
     /* CPUID.OSXSAVE and XSAVE */
     movl $1, %eax

@@ -26,8 +26,7 @@ start:
     movl $0x1ff, (%rdi, %rcx)
     movl $0x300, %ecx
     movl $0x00040200, (%rdi, %rcx) /* self, SMI */
-    nop
-    nop
+    SETTLE
     CHECK_EQ(1, 0x900)
     movabsq $0x1122334455667788, %rcx
     cmpq %rbx, %rcx
@@ -36,8 +35,7 @@ start:
     /* again: at the new base */
     movl $0x300, %ecx
     movl $0x00040200, (%rdi, %rcx)
-    nop
-    nop
+    SETTLE
     CHECK_EQ(2, 0x900)
     CHECK_EQ(0x40000, 0x904)
     /* RSM outside SMM */

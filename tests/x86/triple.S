@@ -15,7 +15,7 @@ start:
     addl %ebx, %eax
     movl %eax, idt32 + 13 * 8
     movl $0x00008e00, idt32 + 13 * 8 + 4
-    EXPECT(13, 6 * 8 + 2, ud2)
+    EXPECT(13, 6 * 8 + 3, ud2)
     movl $2, %eax /* now expect a reset */
     outl %eax, $0xf4
     lidtl no_idt
