@@ -14,6 +14,10 @@ static X86Machine *current; /* the one machine of the test program */
 
 static void record_exception(CpuState *cs)
 {
+    if (current->deliver) {
+        x86_target_ops.do_interrupt(cs);
+        return;
+    }
     current->vector = cs->exception;
     current->error = cs->excp_error;
     cs->exception = CPU_EXCP_NONE;
@@ -90,6 +94,7 @@ static void identity_tables(X86Machine *m)
 void x86m_reset(X86Machine *m, unsigned mode)
 {
     X86Cpu *cpu = m->cpu;
+    m->deliver = false;
     uint32_t big = mode == 16 ? 0 : X86_SEG_DB | X86_SEG_G;
 
     vm_lock(m->vm);

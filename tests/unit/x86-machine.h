@@ -32,6 +32,7 @@ typedef struct X86Machine {
     CpuTargetOps ops;
     int vector; /* -1: HLT was reached */
     uint32_t error;
+    bool deliver; /* exceptions go to the guest's handlers instead */
 } X86Machine;
 
 X86Machine *x86m_new(void);
