@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The migration session: moving the running guest out to another process or a file, and taking one
+ * in. One at a time in each direction; vm->migration holds the state of both.
+ *
+ * Threads: all functions here are called in the main loop with the VM lock held. The transfer runs
+ * in a thread of its own and hands every change of state to the main loop.
+ */
+#pragma once
+#include "base/core/vm.h"
+#include "base/io/channel.h"
+#include "migration/params.h"
+
+#define FERRY_MIGRATION_ERROR (ferry_migration_error_quark())
+GQuark ferry_migration_error_quark(void);
+typedef enum {
+    FERRY_MIGRATION_ERROR_BUSY,    /* one is under way */
+    FERRY_MIGRATION_ERROR_BLOCKED, /* a blocker's reason */
+    FERRY_MIGRATION_ERROR_CONFIG,  /* capability, parameter, address */
+    FERRY_MIGRATION_ERROR_STREAM,  /* malformed or not for this machine */
+    FERRY_MIGRATION_ERROR_PEER,    /* the other side's words */
+    FERRY_MIGRATION_ERROR_RAM,     /* blocks differ or changed under way */
+    FERRY_MIGRATION_ERROR_DEVICE,  /* a device refused */
+    FERRY_MIGRATION_ERROR_CANCELLED,
+    FERRY_MIGRATION_ERROR_HANDOVER, /* after GO: who runs is not known here */
+} FerryMigrationError;
+
+typedef enum {
+    MIGRATION_NONE,
+    MIGRATION_SETUP,
+    MIGRATION_CANCELLING,
+    MIGRATION_CANCELLED,
+    MIGRATION_ACTIVE,
+    MIGRATION_PRE_SWITCHOVER,
+    MIGRATION_DEVICE,
+    MIGRATION_HANDOVER,      /* Ferry: GO was sent, the answer is due */
+    MIGRATION_HANDOVER_LOST, /* Ferry: GO was sent, no answer came; only `cont` resumes here */
+    MIGRATION_COMPLETED,
+    MIGRATION_FAILED,
+    MIGRATION_STATUS_COUNT,
+} MigrationStatus;
+const char *migration_status_name(MigrationStatus status);
+/* A migration in this state is under way. */
+bool migration_status_active(MigrationStatus status);
+
+/* What the session asks of rooms that it may not include; any member may be NULL. */
+typedef struct {
+    /* Give the disk images up so that another process may take them; undone by disks_take. */
+    bool (*disks_release)(void *opaque, GError **error);
+    bool (*disks_take)(void *opaque, GError **error);
+    /* Send gratuitous frames from the new place. */
+    void (*announce)(void *opaque, const MigrationParams *params);
+    const char *machine_name; /* "pc-q35-ferry-1.0", as the configuration section carries it */
+    unsigned stream_version;  /* 3 or 4 */
+    bool suppress_vmdesc;
+    bool autostart; /* run the guest once loaded (no -S) */
+    void *opaque;
+} MigrationHost;
+
+typedef struct Migration Migration;
+/* Sets vm->migration. @host is copied; its strings are borrowed. */
+void migration_setup(Vm *vm, const MigrationHost *host);
+void migration_teardown(Vm *vm);
+/* cont or stop while a guest is coming in. */
+void migration_set_autostart(Vm *vm, bool autostart);
+
+/* ---- capabilities and parameters ---- */
+bool migration_cap(Vm *vm, MigrationCap cap);
+/* All of @caps (bit masks over MigrationCap) or none; refused while a migration is under way. */
+bool migration_caps_set(Vm *vm, uint64_t on, uint64_t off, GError **error);
+const MigrationParams *migration_params_of(Vm *vm);
+bool migration_params_set(Vm *vm, const MigrationParams *params, GError **error);
+
+/* ---- outgoing ---- */
+/*
+ * @uri: "unix:PATH", "tcp:HOST:PORT", "fd:NAME-OR-NUMBER" (then @fd is the descriptor, owned),
+ * "exec:COMMAND", "file:PATH[,offset=N]". Returns once it is under way; the rest is told by
+ * migration_info() and events.
+ */
+bool migration_start(Vm *vm, const char *uri, int fd, GError **error);
+bool migration_cancel(Vm *vm, GError **error);
+/* Breaks the channel, as a network failure would (migrate-pause without postcopy is an error). */
+bool migration_continue(Vm *vm, MigrationStatus expected, GError **error);
+
+/* ---- incoming ---- */
+/* Listens or opens; the VM is in RUN_STATE_INMIGRATE. With @exit_on_error the process ends with
+   status 1 when loading fails. */
+bool migration_incoming(Vm *vm, const char *uri, int fd, bool exit_on_error, GError **error);
+/* The address really bound ("tcp:127.0.0.1:36001"), NULL when not listening; caller frees. */
+char *migration_incoming_address(Vm *vm);
+
+/* ---- blockers ---- */
+typedef struct MigrationBlocker MigrationBlocker;
+/* NULL + error while a migration is under way. */
+MigrationBlocker *migration_blocker_add(Vm *vm, const char *reason, GError **error);
+void migration_blocker_remove(Vm *vm, MigrationBlocker *blocker);
+void migration_blockers_foreach(Vm *vm, void (*fn)(const char *reason, void *opaque), void *opaque);
+
+/* ---- what query-migrate shows ---- */
+typedef struct {
+    MigrationStatus status;
+    bool incoming; /* the figures are those of the destination */
+    int64_t total_ms, setup_ms, downtime_ms, expected_downtime_ms; /* -1: not known */
+    uint64_t ram_total, ram_transferred, ram_remaining;            /* bytes */
+    uint64_t pages_normal, pages_zero;
+    uint64_t dirty_sync_count, dirty_pages_rate; /* rounds; pages a second */
+    double mbps;
+    uint64_t pages_per_second;
+    uint64_t precopy_bytes, downtime_bytes;
+    unsigned throttle_percent;
+    char *error_desc; /* NULL: none; owned by the info */
+    bool will_not_converge;
+} MigrationInfo;
+void migration_info(Vm *vm, MigrationInfo *info);
+void migration_info_clear(MigrationInfo *info);
+/* One row a section: seconds and bytes of the last save or load. */
+void migration_devices_foreach(Vm *vm,
+                               void (*fn)(const char *idstr, uint32_t instance, int64_t ns,
+                                          uint64_t bytes, void *opaque),
+                               void *opaque);
