@@ -460,13 +460,12 @@ static bool parse_line(Parse *ps)
     uint64_t id = 0, aux;
     IrType type = IR_VOID;
 
-    if (eat(ps, "v") && g_ascii_isdigit(*ps->p)) {
+    if (ps->p[0] == 'v' && g_ascii_isdigit(ps->p[1])) {
+        ps->p++;
         if (!parse_number(ps, 10, &id) || !eat(ps, ":") || !parse_type(ps, &type) ||
             !eat(ps, "=")) {
             return fail(ps, "expected vN:type =");
         }
-    } else if (ps->p[-1] == 'v') {
-        ps->p--;
     }
     if (!parse_op(ps, &i)) {
         return false;
