@@ -3,6 +3,7 @@
 #include "backend/net/net.h"
 #include "base/memory/backend.h"
 #include "hw/block/virtio-blk.h"
+#include "hw/char/i8042.h"
 #include "hw/char/serial.h"
 #include "hw/char/virtio-serial.h"
 #include "hw/core/types.h"
@@ -13,6 +14,7 @@
 #include "hw/intc/ioapic.h"
 #include "hw/isa/isa.h"
 #include "hw/misc/fw-cfg.h"
+#include "hw/misc/isa-misc.h"
 #include "hw/misc/virtio-misc.h"
 #include "hw/net/virtio-net.h"
 #include "hw/pci/pci.h"
@@ -42,6 +44,10 @@ TypeRegistry *system_types_new(void)
         { memory_backend_types, &memory_backend_types_n },
         { virtio_blk_types, &virtio_blk_types_count },
         { serial_types, &serial_types_n },
+        { ps2_types, &ps2_types_n },
+        { i8042_types, &i8042_types_n },
+        { i8257_types, &i8257_types_n },
+        { isa_debug_types, &isa_debug_types_n },
         { virtio_serial_types, &virtio_serial_types_count },
         { hw_core_device_types, &hw_core_device_types_n },
         { hw_core_bus_types, &hw_core_bus_types_n },

@@ -6,6 +6,8 @@
  * GSI n goes to 8259 input n (n < 16) and to I/O APIC input n, except that GSI 0 (the timer) is
  * I/O APIC input 2, as the interrupt source override in the MADT says.
  */
+#include "hw/char/i8042.h"
+#include "hw/misc/isa-misc.h"
 #include "hw/timer/hpet.h"
 #include "hw/timer/i8254.h"
 #include "hw/timer/mc146818rtc.h"
@@ -185,10 +187,38 @@ static bool build_pit(PcMachine *pc, GError **error)
            realize(speaker, &pc->isa->bus, NULL, error);
 }
 
+/* The keyboard controller and port 0x92 both drive A20; the one that was written last counts. */
+static void a20_set(void *opaque, int n, int level)
+{
+    PcMachine *pc = opaque;
+
+    for (guint i = 0; i < pc->machine.cpus->len; i++) {
+        Device *cpu = g_ptr_array_index(pc->machine.cpus, i);
+
+        if (cpu) {
+            x86_set_a20(x86_cpu_device_cpu(cpu), level);
+        }
+    }
+}
+
+static bool build_keyboard(PcMachine *pc, GError **error)
+{
+    Device *kbd, *port92;
+
+    irq_init(&pc->a20, a20_set, pc, 0);
+    if (!simple_isa(pc, "i8042", &kbd, error) || !simple_isa(pc, "port92", &port92, error)) {
+        return false;
+    }
+    device_connect_out(kbd, I8042_A20, 0, &pc->a20);
+    device_connect_out(port92, I8042_A20, 0, &pc->a20);
+    return true;
+}
+
 bool pc_devices_build(PcMachine *pc, GError **error)
 {
     if (!build_host(pc, error) || !build_lpc(pc, error) ||
-        !build_interrupt_controllers(pc, error) || !build_rtc(pc, error)) {
+        !build_interrupt_controllers(pc, error) || !i8257_pair_new(pc->isa, error) ||
+        !build_rtc(pc, error)) {
         return false;
     }
     build_cmos(pc);
@@ -197,5 +227,6 @@ bool pc_devices_build(PcMachine *pc, GError **error)
                     "a PC needs a timer: hpet=off and pit=off exclude each other");
         return false;
     }
-    return (!pc->hpet || build_hpet(pc, error)) && (!pc->pit || build_pit(pc, error));
+    return (!pc->hpet || build_hpet(pc, error)) && (!pc->pit || build_pit(pc, error)) &&
+           (!pc->i8042 || build_keyboard(pc, error));
 }

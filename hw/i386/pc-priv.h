@@ -31,6 +31,7 @@ typedef struct {
     I8259Pair pic_pair;
     ApicBus *apic_bus;
     Irq gsi_pins[PC_GSI_COUNT];
+    Irq a20; /* from the keyboard controller and port 0x92 */
     Irq *gsi[PC_GSI_COUNT];
     uint32_t apic_ids[PC_MAX_CPUS];
     /* boot */

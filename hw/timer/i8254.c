@@ -505,14 +505,6 @@ static void speaker_unrealize(Device *dev)
     memory_region_clear(&((Speaker *)dev)->io);
 }
 
-static void speaker_finalize(Object *obj)
-{
-    Speaker *s = (Speaker *)obj;
-
-    g_clear_pointer(&s->pit, object_unref);
-    g_free(s->audiodev);
-}
-
 static const Record speaker_record = {
     .name = "pcspk",
     .version = 1,
@@ -583,7 +575,6 @@ const TypeInfo i8254_types[] = {
       .description = "PC speaker",
       .instance_size = sizeof(Speaker),
       .props = speaker_props,
-      .ops = &speaker_device_ops,
-      .finalize = speaker_finalize },
+      .ops = &speaker_device_ops },
 };
 const size_t i8254_types_n = G_N_ELEMENTS(i8254_types);
