@@ -7,10 +7,12 @@
  * I/O APIC input 2, as the interrupt source override in the MADT says.
  */
 #include "hw/char/i8042.h"
+#include "hw/i386/cpu-device.h"
 #include "hw/misc/isa-misc.h"
 #include "hw/timer/hpet.h"
 #include "hw/timer/i8254.h"
 #include "hw/timer/mc146818rtc.h"
+#include "target/x86/x86.h"
 #include "pc-priv.h"
 
 static void gsi_set(void *opaque, int n, int level)

@@ -75,11 +75,42 @@ static void test_pit_to_ioapic(void)
     qtest_end(q);
 }
 
+static void test_defaults(void)
+{
+    QTest *q =
+        qtest_start("x86_64", "-M q35 -nodefaults -m 64 -rtc base=2026-03-01T12:34:56,clock=vm");
+    json_object *status = qtest_qmp_ok(q, "{\"execute\": \"query-status\"}"), *running;
+
+    g_assert_true(json_object_object_get_ex(status, "running", &running));
+    json_object_put(status);
+    g_assert_cmphex(qtest_readq(q, 0xfed00000), ==, 0x009896808086a201);
+    g_assert_cmphex(qtest_readl(q, 0xfec00000), ==, 0);
+    qtest_outb(q, 0x64, 0xaa);
+    g_assert_cmphex(qtest_inb(q, 0x60), ==, 0x55);
+    qtest_outb(q, 0x92, 0x02);
+    g_assert_cmphex(qtest_inb(q, 0x92), ==, 0x02);
+    g_assert_cmphex(qtest_inb(q, 0x61) & 1, ==, 0);
+    g_assert_cmphex(qtest_inb(q, 0x4d0), ==, 0);
+    qtest_outb(q, 0x81, 0x5a);
+    g_assert_cmphex(qtest_inb(q, 0x81), ==, 0x5a);
+    /* the HPET in legacy mode ticks on the I/O APIC's pin 2 */
+    qtest_intercept_in(q, "/machine/q35/ioapic", NULL);
+    qtest_writeq(q, 0xfed00010, 3);
+    qtest_writeq(q, 0xfed00100, 0x14c);
+    qtest_writel(q, 0xfed00108, 100000);
+    qtest_writel(q, 0xfed00108, 100000); /* every ms */
+    qtest_clock_step(q, 10000000);
+    g_assert_cmpuint(qtest_irq_rises(q, 2), >=, 9);
+    g_assert_cmpuint(qtest_irq_rises(q, 2), <=, 10);
+    qtest_end(q);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/qtest/protocol/memory-in-every-form", test_memory);
     g_test_add_func("/qtest/protocol/malformed-lines-fail-and-change-nothing", test_malformed);
     g_test_add_func("/qtest/q35/pit-reaches-ioapic-pin-2", test_pit_to_ioapic);
+    g_test_add_func("/qtest/q35/default-devices-answer", test_defaults);
     return g_test_run();
 }
