@@ -84,7 +84,11 @@ void acpi_table_end(GByteArray *blob, guint offset)
 }
 
 /* ---- loader script ---- */
-enum { CMD_ALLOCATE = 1, CMD_ADD_POINTER = 2, CMD_ADD_CHECKSUM = 3 };
+enum {
+    CMD_ALLOCATE = 1,
+    CMD_ADD_POINTER = 2,
+    CMD_ADD_CHECKSUM = 3
+};
 #define CMD_BYTES  128
 #define FILE_BYTES 56
 
@@ -117,8 +121,8 @@ void acpi_loader_add_pointer(GByteArray *script, const char *dest_file, const ch
     c[2 * FILE_BYTES + 4] = size;
 }
 
-void acpi_loader_add_checksum(GByteArray *script, const char *file, uint32_t offset,
-                              uint32_t start, uint32_t len)
+void acpi_loader_add_checksum(GByteArray *script, const char *file, uint32_t offset, uint32_t start,
+                              uint32_t len)
 {
     uint8_t *c = command(script, CMD_ADD_CHECKSUM);
 

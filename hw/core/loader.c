@@ -46,8 +46,7 @@ void rom_store_free(RomStore *store)
     }
 }
 
-bool rom_store_add(RomStore *store, const char *name, GuestPhys addr, GBytes *bytes,
-                   GError **error)
+bool rom_store_add(RomStore *store, const char *name, GuestPhys addr, GBytes *bytes, GError **error)
 {
     uint64_t len = g_bytes_get_size(bytes);
 
@@ -61,8 +60,8 @@ bool rom_store_add(RomStore *store, const char *name, GuestPhys addr, GBytes *by
         if (addr < other->addr + other_len && other->addr < addr + len) {
             g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_IMAGE,
                         "'%s' at 0x%" G_GINT64_MODIFIER "x (0x%" G_GINT64_MODIFIER
-                        "x bytes) overlaps '%s' at 0x%" G_GINT64_MODIFIER
-                        "x (0x%" G_GINT64_MODIFIER "x bytes)",
+                        "x bytes) overlaps '%s' at 0x%" G_GINT64_MODIFIER "x (0x%" G_GINT64_MODIFIER
+                        "x bytes)",
                         name, addr, len, other->name, other->addr, other_len);
             return false;
         }
@@ -129,8 +128,8 @@ GBytes *image_read_file(const char *what, const char *path, uint64_t limit, GErr
     }
     if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size > limit) {
         if (!S_ISREG(st.st_mode)) {
-            g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_IMAGE, "%s '%s' is not a regular file",
-                        what, path);
+            g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_IMAGE,
+                        "%s '%s' is not a regular file", what, path);
         } else {
             g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_IMAGE,
                         "%s '%s' has %" G_GINT64_FORMAT " bytes (limit %" G_GUINT64_FORMAT ")",

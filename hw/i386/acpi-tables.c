@@ -292,9 +292,9 @@ static guint fadt(GByteArray *b, GByteArray *linker, const AcpiConfig *c, guint 
     acpi_u8(b, 0x02);
     acpi_u8(b, 0x03);
     acpi_u16(b, 0);
-    acpi_u32(b, ICH9_PMBASE);        /* PM1a event */
+    acpi_u32(b, ICH9_PMBASE); /* PM1a event */
     acpi_u32(b, 0);
-    acpi_u32(b, ICH9_PMBASE + 4);    /* PM1a control */
+    acpi_u32(b, ICH9_PMBASE + 4); /* PM1a control */
     acpi_u32(b, 0);
     acpi_u32(b, 0);                  /* PM2 */
     acpi_u32(b, ICH9_PMBASE + 8);    /* timer */

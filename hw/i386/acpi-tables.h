@@ -6,9 +6,9 @@
 #include <stdint.h>
 
 typedef struct {
-    unsigned cpus;            /* present */
+    unsigned cpus; /* present */
     unsigned max_cpus;
-    const uint32_t *apic_ids; /* max_cpus of them */
+    const uint32_t *apic_ids;                        /* max_cpus of them */
     uint64_t low_ram_top, hole64_base, hole64_limit; /* inclusive limit; 0,0: no high window */
     bool hpet, i8042, rtc, serial[4];
     const char *oem_id, *oem_table_id;

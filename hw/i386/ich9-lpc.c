@@ -19,14 +19,14 @@ enum {
     LPC_GEN_PMCON_3 = 0xa4,
     LPC_RCBA = 0xf0,
 };
-#define ACPI_CNTL_EN   0x80
-#define PIRQ_DISABLE   0x80
-#define RCRB_SIZE      0x4000
-#define APM_ACPI_ON    0x02
-#define APM_ACPI_OFF   0x03
-#define SMI_EN_GBL     0x01
-#define SMI_EN_APMC    0x20
-#define RST_CPU        0x04
+#define ACPI_CNTL_EN 0x80
+#define PIRQ_DISABLE 0x80
+#define RCRB_SIZE    0x4000
+#define APM_ACPI_ON  0x02
+#define APM_ACPI_OFF 0x03
+#define SMI_EN_GBL   0x01
+#define SMI_EN_APMC  0x20
+#define RST_CPU      0x04
 
 /* ---- interrupt routing ---- */
 static int pirq_reg(int n)
@@ -74,8 +74,8 @@ static void set_pirq(void *opaque, int n, int level)
 static int map_irq(PciDevice *dev, int pin)
 {
     static const uint16_t dxxir[32] = {
-        [25] = 0x3150, [26] = 0x314c, [27] = 0x3148, [28] = 0x3146, [29] = 0x3144, [30] = 0x3142,
-        [31] = 0x3140,
+        [25] = 0x3150, [26] = 0x314c, [27] = 0x3148, [28] = 0x3146,
+        [29] = 0x3144, [30] = 0x3142, [31] = 0x3140,
     };
     int slot = PCI_SLOT(dev->devfn);
     Ich9Lpc *lpc = pci_device_bus(dev)->irq_opaque;
@@ -184,10 +184,16 @@ static void cf9_write(void *opaque, uint8_t value)
 }
 
 static const RegionOps rcrb_ops = {
-    .read = rcrb_read, .write = rcrb_write, .valid = { 1, 4 }, .impl = { 1, 4 },
+    .read = rcrb_read,
+    .write = rcrb_write,
+    .valid = { 1, 4 },
+    .impl = { 1, 4 },
 };
 static const RegionOps apm_ops = {
-    .read = apm_read, .write = apm_write, .valid = { 1, 2 }, .impl = { 1, 1 },
+    .read = apm_read,
+    .write = apm_write,
+    .valid = { 1, 2 },
+    .impl = { 1, 1 },
 };
 
 /* ---- reset, realize ---- */
@@ -246,8 +252,7 @@ static bool lpc_realize(PciDevice *dev, GError **error)
     PciHost *host = pci_device_bus(dev)->host;
 
     if (!host) {
-        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_NO_BUS,
-                    "ICH9-LPC must be on a root bus");
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_NO_BUS, "ICH9-LPC must be on a root bus");
         return false;
     }
     pci_wmask32(dev, LPC_PMBASE, 0x0000ff80);
@@ -315,18 +320,29 @@ static bool cpuhp_needed(const void *saved)
 
 static const Field memhp_fields[] = { F_U32(PmSaved, memhp_selector, .name = "selector"), F_END };
 static const Record memhp_state_record = {
-    .name = "memory hotplug state", .version = 1, .min_version = 1, .size = sizeof(PmSaved),
+    .name = "memory hotplug state",
+    .version = 1,
+    .min_version = 1,
+    .size = sizeof(PmSaved),
     .fields = memhp_fields,
 };
 /* A struct field whose saved form is the enclosing one. */
-#define F_NESTED(name_, rec)                                                                       \
-    { .name = (name_), .kind = FIELD_STRUCT, .offset = 0, .size = sizeof(PmSaved), .record = &(rec) }
+#define F_NESTED(name_, rec)                                                         \
+    {                                                                                \
+        .name = (name_), .kind = FIELD_STRUCT, .offset = 0, .size = sizeof(PmSaved), \
+        .record = &(rec)                                                             \
+    }
 static const Field memhp_sub_fields[] = {
-    F_NESTED("acpi_memory_hotplug", memhp_state_record), F_END,
+    F_NESTED("acpi_memory_hotplug", memhp_state_record),
+    F_END,
 };
 static const Record memhp_record = {
-    .name = "ich9_pm/memhp", .version = 1, .min_version = 1, .size = sizeof(PmSaved),
-    .fields = memhp_sub_fields, .needed = always,
+    .name = "ich9_pm/memhp",
+    .version = 1,
+    .min_version = 1,
+    .size = sizeof(PmSaved),
+    .fields = memhp_sub_fields,
+    .needed = always,
 };
 
 static const Field tco_fields[] = {
@@ -348,39 +364,63 @@ static const Field tco_fields[] = {
     F_END,
 };
 static const Record tco_state_record = {
-    .name = "tco io device status", .version = 1, .min_version = 1, .size = sizeof(PmSaved),
+    .name = "tco io device status",
+    .version = 1,
+    .min_version = 1,
+    .size = sizeof(PmSaved),
     .fields = tco_fields,
 };
 static const Field tco_sub_fields[] = { F_NESTED("tco_regs", tco_state_record), F_END };
 static const Record tco_record = {
-    .name = "ich9_pm/tco", .version = 1, .min_version = 1, .size = sizeof(PmSaved),
-    .fields = tco_sub_fields, .needed = always,
+    .name = "ich9_pm/tco",
+    .version = 1,
+    .min_version = 1,
+    .size = sizeof(PmSaved),
+    .fields = tco_sub_fields,
+    .needed = always,
 };
 
 static const Field cpuhp_dev_fields[] = {
-    { .name = "raw", .kind = FIELD_BUFFER, .offset = 0, .size = 10 }, F_END,
+    { .name = "raw", .kind = FIELD_BUFFER, .offset = 0, .size = 10 },
+    F_END,
 };
 static const Record cpuhp_dev_record = {
-    .name = "CPU hotplug device state", .version = 1, .min_version = 1, .size = 10,
+    .name = "CPU hotplug device state",
+    .version = 1,
+    .min_version = 1,
+    .size = 10,
     .fields = cpuhp_dev_fields,
 };
 static const Field cpuhp_fields[] = {
     F_U32(PmSaved, cpuhp_selector, .name = "selector"),
     F_U8(PmSaved, cpuhp_command, .name = "command"),
-    { .name = "devs", .kind = FIELD_STRUCT, .flags = FIELD_VARRAY,
-      .offset = offsetof(PmSaved, cpuhp_devs), .size = 10, .count = 288,
-      .count_offset = offsetof(PmSaved, cpuhp_count), .record = &cpuhp_dev_record },
+    { .name = "devs",
+      .kind = FIELD_STRUCT,
+      .flags = FIELD_VARRAY,
+      .offset = offsetof(PmSaved, cpuhp_devs),
+      .size = 10,
+      .count = 288,
+      .count_offset = offsetof(PmSaved, cpuhp_count),
+      .record = &cpuhp_dev_record },
     F_END,
 };
 static const Record cpuhp_state_record = {
-    .name = "CPU hotplug state", .version = 1, .min_version = 1, .size = sizeof(PmSaved),
+    .name = "CPU hotplug state",
+    .version = 1,
+    .min_version = 1,
+    .size = sizeof(PmSaved),
     .fields = cpuhp_fields,
 };
 static const Field cpuhp_sub_fields[] = { F_NESTED("cpuhp_state", cpuhp_state_record), F_END };
 static const Record cpuhp_record = {
-    .name = "ich9_pm/cpuhp", .version = 1, .min_version = 1, .size = sizeof(PmSaved),
-    .fields = cpuhp_sub_fields, .needed = cpuhp_needed,
-    .present_offset = offsetof(PmSaved, cpuhp_present), .has_present = true,
+    .name = "ich9_pm/cpuhp",
+    .version = 1,
+    .min_version = 1,
+    .size = sizeof(PmSaved),
+    .fields = cpuhp_sub_fields,
+    .needed = cpuhp_needed,
+    .present_offset = offsetof(PmSaved, cpuhp_present),
+    .has_present = true,
 };
 
 static const Field pcihp_slot_fields[] = {
@@ -389,20 +429,30 @@ static const Field pcihp_slot_fields[] = {
     F_END,
 };
 static const Record pcihp_slot_record = {
-    .name = "acpi_pcihp_pci_status", .version = 1, .min_version = 1, .size = 8,
+    .name = "acpi_pcihp_pci_status",
+    .version = 1,
+    .min_version = 1,
+    .size = 8,
     .fields = pcihp_slot_fields,
 };
 static const Field pcihp_fields[] = {
     F_U32(PmSaved, pcihp_select, .name = "acpi_pci_hotplug.hotplug_select"),
-    { .name = "acpi_pci_hotplug.acpi_pcihp_pci_status", .kind = FIELD_STRUCT,
-      .offset = offsetof(PmSaved, pcihp_status), .size = 8, .count = 256,
+    { .name = "acpi_pci_hotplug.acpi_pcihp_pci_status",
+      .kind = FIELD_STRUCT,
+      .offset = offsetof(PmSaved, pcihp_status),
+      .size = 8,
+      .count = 256,
       .record = &pcihp_slot_record },
     F_U32(PmSaved, pcihp_index, .name = "acpi_pci_hotplug.acpi_index"),
     F_END,
 };
 static const Record pcihp_record = {
-    .name = "ich9_pm/pcihp", .version = 1, .min_version = 1, .size = sizeof(PmSaved),
-    .fields = pcihp_fields, .needed = always,
+    .name = "ich9_pm/pcihp",
+    .version = 1,
+    .min_version = 1,
+    .size = sizeof(PmSaved),
+    .fields = pcihp_fields,
+    .needed = always,
 };
 
 static const Record *const pm_subsections[] = {
@@ -421,8 +471,12 @@ static const Field pm_fields[] = {
     F_END,
 };
 static const Record pm_record = {
-    .name = "ich9_pm", .version = 1, .min_version = 1, .size = sizeof(PmSaved),
-    .fields = pm_fields, .subsections = pm_subsections,
+    .name = "ich9_pm",
+    .version = 1,
+    .min_version = 1,
+    .size = sizeof(PmSaved),
+    .fields = pm_fields,
+    .subsections = pm_subsections,
 };
 
 static const Field apm_fields[] = {
@@ -431,12 +485,18 @@ static const Field apm_fields[] = {
     F_END,
 };
 static const Record apm_record = {
-    .name = "APM State", .version = 1, .min_version = 1, .size = sizeof(LpcSaved),
+    .name = "APM State",
+    .version = 1,
+    .min_version = 1,
+    .size = sizeof(LpcSaved),
     .fields = apm_fields,
 };
 static const Field lpc_fields[] = {
     F_PCI_DEVICE(LpcSaved, d),
-    { .name = "apm", .kind = FIELD_STRUCT, .offset = 0, .size = sizeof(LpcSaved),
+    { .name = "apm",
+      .kind = FIELD_STRUCT,
+      .offset = 0,
+      .size = sizeof(LpcSaved),
       .record = &apm_record },
     F_STRUCT(LpcSaved, pm, pm_record),
     F_ARRAY(FIELD_U8, LpcSaved, chip_config),
@@ -444,7 +504,10 @@ static const Field lpc_fields[] = {
     F_END,
 };
 static const Record lpc_record = {
-    .name = "ICH9LPC", .version = 1, .min_version = 1, .size = sizeof(LpcSaved),
+    .name = "ICH9LPC",
+    .version = 1,
+    .min_version = 1,
+    .size = sizeof(LpcSaved),
     .fields = lpc_fields,
 };
 
@@ -573,7 +636,10 @@ static void lpc_installed(void *owner)
 }
 
 static const SectionOps lpc_section_ops = {
-    .save = lpc_save, .check = lpc_check, .install = lpc_install, .installed = lpc_installed,
+    .save = lpc_save,
+    .check = lpc_check,
+    .install = lpc_install,
+    .installed = lpc_installed,
 };
 static const SectionDesc lpc_section = { .record = &lpc_record, .ops = &lpc_section_ops };
 
@@ -590,7 +656,9 @@ static const PciDeviceOps lpc_ops = {
 };
 
 const TypeInfo ich9_types[] = {
-    { .name = "ICH9-LPC", .parent = TYPE_PCI_DEVICE, .instance_size = sizeof(Ich9Lpc),
+    { .name = "ICH9-LPC",
+      .parent = TYPE_PCI_DEVICE,
+      .instance_size = sizeof(Ich9Lpc),
       .ops = &lpc_ops },
 };
 const size_t ich9_types_count = G_N_ELEMENTS(ich9_types);

@@ -118,12 +118,8 @@ static void cnt_write(void *opaque, uint64_t addr, uint64_t value, unsigned size
     pm->pm1_cnt = value & ~CNT_SLP_EN;
     if (value & CNT_SLP_EN) {
         switch ((value & CNT_SLP_TYP) >> 10) {
-        case 0:
-            vm_shutdown_request(pm->vm, SHUTDOWN_GUEST_SHUTDOWN);
-            break;
-        case 1:
-            vm_suspend_request(pm->vm);
-            break;
+        case 0: vm_shutdown_request(pm->vm, SHUTDOWN_GUEST_SHUTDOWN); break;
+        case 1: vm_suspend_request(pm->vm); break;
         default:
             log_guest_error("ich9: sleep type %u is not implemented\n",
                             (unsigned)(value & CNT_SLP_TYP) >> 10);
@@ -197,22 +193,40 @@ static void tco_write(void *opaque, uint64_t addr, uint64_t value, unsigned size
 }
 
 static const RegionOps evt_ops = {
-    .read = evt_read, .write = evt_write, .valid = { 1, 4 }, .impl = { 2, 2 },
+    .read = evt_read,
+    .write = evt_write,
+    .valid = { 1, 4 },
+    .impl = { 2, 2 },
 };
 static const RegionOps cnt_ops = {
-    .read = cnt_read, .write = cnt_write, .valid = { 1, 2 }, .impl = { 2, 2 },
+    .read = cnt_read,
+    .write = cnt_write,
+    .valid = { 1, 2 },
+    .impl = { 2, 2 },
 };
 static const RegionOps tmr_ops = {
-    .read = tmr_read, .write = tmr_write, .valid = { 1, 4 }, .impl = { 4, 4 },
+    .read = tmr_read,
+    .write = tmr_write,
+    .valid = { 1, 4 },
+    .impl = { 4, 4 },
 };
 static const RegionOps gpe_ops = {
-    .read = gpe_read, .write = gpe_write, .valid = { 1, 4 }, .impl = { 1, 1 },
+    .read = gpe_read,
+    .write = gpe_write,
+    .valid = { 1, 4 },
+    .impl = { 1, 1 },
 };
 static const RegionOps smi_ops = {
-    .read = smi_read, .write = smi_write, .valid = { 4, 4 }, .impl = { 4, 4 },
+    .read = smi_read,
+    .write = smi_write,
+    .valid = { 4, 4 },
+    .impl = { 4, 4 },
 };
 static const RegionOps tco_ops = {
-    .read = tco_read, .write = tco_write, .valid = { 1, 4 }, .impl = { 1, 2 },
+    .read = tco_read,
+    .write = tco_write,
+    .valid = { 1, 4 },
+    .impl = { 1, 2 },
 };
 
 void ich9_pm_map(Ich9Pm *pm, bool enable, uint16_t base)
@@ -280,8 +294,8 @@ void ich9_pm_init(Ich9Pm *pm, Device *owner, void (*sci)(void *opaque, int level
 
 void ich9_pm_clear(Ich9Pm *pm)
 {
-    MemoryRegion *all[] = { &pm->evt, &pm->cnt, &pm->tmr_mr, &pm->gpe, &pm->smi, &pm->tco_mr,
-                            &pm->io };
+    MemoryRegion *all[] = { &pm->evt, &pm->cnt,    &pm->tmr_mr, &pm->gpe,
+                            &pm->smi, &pm->tco_mr, &pm->io };
 
     notifier_remove(&pm->powerdown);
     g_clear_pointer(&pm->tmr, timer_free);

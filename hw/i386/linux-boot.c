@@ -72,7 +72,8 @@ static bool add(RomStore *roms, const char *name, uint64_t addr, const void *dat
 static bool add_gdt(RomStore *roms, X86BootState *out, GError **error)
 {
     uint64_t gdt[4] = {
-        0, 0,
+        0,
+        0,
         out->mode == X86_BOOT_LONG64 ? 0x00af9b000000ffff : 0x00cf9b000000ffff,
         0x00cf93000000ffff,
     };
@@ -108,8 +109,9 @@ static bool add_cmdline(RomStore *roms, const LinuxBootConfig *c, uint64_t limit
     size_t len = strlen(cmdline);
 
     if (len > limit) {
-        return fail(error, c->kernel, "command line of %zu bytes is too long (limit %" G_GUINT64_FORMAT
-                    ")", len, limit);
+        return fail(error, c->kernel,
+                    "command line of %zu bytes is too long (limit %" G_GUINT64_FORMAT ")", len,
+                    limit);
     }
     return add(roms, "kernel command line", CMDLINE_ADDR, cmdline, len + 1, error);
 }
@@ -186,7 +188,8 @@ static bool bz_parse(const LinuxBootConfig *c, const uint8_t *d, size_t len, BzI
     if (bz->load > c->low_ram_top || bz->init_size > c->low_ram_top - bz->load) {
         return fail(error, c->kernel,
                     "needs memory up to 0x%" G_GINT64_MODIFIER "x, the machine has it up to "
-                    "0x%" G_GINT64_MODIFIER "x", bz->load + bz->init_size, c->low_ram_top);
+                    "0x%" G_GINT64_MODIFIER "x",
+                    bz->load + bz->init_size, c->low_ram_top);
     }
     return true;
 }
@@ -282,8 +285,8 @@ static bool elf_segments(const LinuxBootConfig *c, const uint8_t *d, size_t len,
 
     memcpy(&eh, d, sizeof(eh));
     if (eh.e_ident[EI_CLASS] != ELFCLASS64 || eh.e_ident[EI_DATA] != ELFDATA2LSB ||
-        eh.e_machine != EM_X86_64 || eh.e_phentsize != sizeof(Elf64_Phdr) ||
-        eh.e_phoff > len || eh.e_phnum > (len - eh.e_phoff) / sizeof(Elf64_Phdr)) {
+        eh.e_machine != EM_X86_64 || eh.e_phentsize != sizeof(Elf64_Phdr) || eh.e_phoff > len ||
+        eh.e_phnum > (len - eh.e_phoff) / sizeof(Elf64_Phdr)) {
         return fail(error, c->kernel, "not a 64-bit x86 ELF image (class %u, machine %u)",
                     eh.e_ident[EI_CLASS], eh.e_machine);
     }
@@ -293,7 +296,8 @@ static bool elf_segments(const LinuxBootConfig *c, const uint8_t *d, size_t len,
         memcpy(&p, d + eh.e_phoff + i * sizeof(p), sizeof(p));
         if (p.p_offset > len || p.p_filesz > len - p.p_offset) {
             return fail(error, c->kernel,
-                        "truncated: segment %u ends at 0x%" G_GINT64_MODIFIER "x, the file at 0x%zx",
+                        "truncated: segment %u ends at 0x%" G_GINT64_MODIFIER
+                        "x, the file at 0x%zx",
                         i, (guint64)(p.p_offset + p.p_filesz), len);
         }
         if (p.p_type == PT_NOTE) {
@@ -303,8 +307,8 @@ static bool elf_segments(const LinuxBootConfig *c, const uint8_t *d, size_t len,
             return false;
         }
     }
-    return found || fail(error, c->kernel, "ELF image without a PVH entry (Xen note %d)",
-                         XEN_NOTE_PVH);
+    return found ||
+           fail(error, c->kernel, "ELF image without a PVH entry (Xen note %d)", XEN_NOTE_PVH);
 }
 
 static bool elf_load(const LinuxBootConfig *c, const uint8_t *d, size_t len, RomStore *roms,
@@ -336,8 +340,7 @@ static bool elf_load(const LinuxBootConfig *c, const uint8_t *d, size_t len, Rom
     out->mode = X86_BOOT_FLAT32;
     out->entry = entry;
     out->rbx = PARAMS_ADDR;
-    return add_gdt(roms, out, error) &&
-           add(roms, "PVH start info", PARAMS_ADDR, info, 4096, error);
+    return add_gdt(roms, out, error) && add(roms, "PVH start info", PARAMS_ADDR, info, 4096, error);
 }
 
 bool linux_boot_load(const LinuxBootConfig *c, RomStore *roms, X86BootState *out, GError **error)

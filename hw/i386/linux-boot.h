@@ -10,14 +10,18 @@ typedef struct {
 
 typedef struct {
     const char *kernel, *initrd, *cmdline; /* initrd, cmdline may be NULL */
-    uint64_t low_ram_top;  /* bytes usable below 4 GiB (tables lie above) */
+    uint64_t low_ram_top;                  /* bytes usable below 4 GiB (tables lie above) */
     const E820Entry *e820;
     unsigned n_e820;
     uint64_t rsdp; /* 0: none */
 } LinuxBootConfig;
 
 /* The registers of the first CPU; everything else is as after reset. */
-typedef enum { X86_BOOT_FIRMWARE, X86_BOOT_FLAT32, X86_BOOT_LONG64 } X86BootMode;
+typedef enum {
+    X86_BOOT_FIRMWARE,
+    X86_BOOT_FLAT32,
+    X86_BOOT_LONG64
+} X86BootMode;
 typedef struct {
     X86BootMode mode;
     uint64_t entry;

@@ -51,8 +51,7 @@ static void pam_update(Mch *mch)
 
 static void smram_update(Mch *mch)
 {
-    memory_region_set_enabled(&mch->vga_hole,
-                              !(pci_get8(&mch->pci, MCH_SMRAM) & SMRAM_D_OPEN));
+    memory_region_set_enabled(&mch->vga_hole, !(pci_get8(&mch->pci, MCH_SMRAM) & SMRAM_D_OPEN));
 }
 
 static void mch_update(Mch *mch)
@@ -142,7 +141,11 @@ typedef struct {
 } MchSaved;
 static const Field mch_fields[] = { F_PCI_DEVICE(MchSaved, parent_obj), F_UNUSED(1), F_END };
 static const Record mch_record = {
-    .name = "mch", .version = 1, .min_version = 1, .size = sizeof(MchSaved), .fields = mch_fields,
+    .name = "mch",
+    .version = 1,
+    .min_version = 1,
+    .size = sizeof(MchSaved),
+    .fields = mch_fields,
 };
 static void mch_save(void *owner, void *saved)
 {
@@ -158,7 +161,9 @@ static void mch_install(void *owner, const void *saved)
     mch_update(owner);
 }
 static const SectionOps mch_section_ops = {
-    .save = mch_save, .check = mch_check, .install = mch_install,
+    .save = mch_save,
+    .check = mch_check,
+    .install = mch_install,
 };
 static const SectionDesc mch_section = { .record = &mch_record, .ops = &mch_section_ops };
 
@@ -226,13 +231,20 @@ static void host_reset(Device *dev, ResetKind kind)
 }
 
 static const DeviceOps host_ops = {
-    .realize = host_realize, .unrealize = host_unrealize, .reset = host_reset,
+    .realize = host_realize,
+    .unrealize = host_unrealize,
+    .reset = host_reset,
 };
 
 const TypeInfo q35_host_types[] = {
-    { .name = "q35-pcihost", .parent = TYPE_PCI_HOST, .instance_size = sizeof(Q35Host),
+    { .name = "q35-pcihost",
+      .parent = TYPE_PCI_HOST,
+      .instance_size = sizeof(Q35Host),
       .ops = &host_ops },
-    { .name = "mch", .parent = TYPE_PCI_DEVICE, .instance_size = sizeof(Mch), .props = mch_props,
+    { .name = "mch",
+      .parent = TYPE_PCI_DEVICE,
+      .instance_size = sizeof(Mch),
+      .props = mch_props,
       .ops = &mch_ops },
 };
 const size_t q35_host_types_count = G_N_ELEMENTS(q35_host_types);

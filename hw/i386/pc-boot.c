@@ -43,8 +43,8 @@ bool pc_fw_cfg_build(PcMachine *pc, GError **error)
     Machine *m = &pc->machine;
     Vm *vm = device_vm(&m->dev);
     Device *dev = device_new(vm, TYPE_FW_CFG_IO, error);
-    g_autoptr(GBytes) numa = g_bytes_new_take(g_malloc0(8 * (1 + m->smp.max_cpus)),
-                                              8 * (1 + m->smp.max_cpus));
+    g_autoptr(GBytes) numa =
+        g_bytes_new_take(g_malloc0(8 * (1 + m->smp.max_cpus)), 8 * (1 + m->smp.max_cpus));
 
     if (!dev) {
         return false;
@@ -79,7 +79,6 @@ static void acpi_config(PcMachine *pc, AcpiConfig *c)
         .hole64_base = pc_hole64_base(pc),
         .hole64_limit = pc_hole64_limit(pc),
         .hpet = pc->hpet,
-        .i8042 = pc->i8042,
         .rtc = true,
         .oem_id = pc->oem_id,
         .oem_table_id = pc->oem_table_id,
@@ -88,6 +87,7 @@ static void acpi_config(PcMachine *pc, AcpiConfig *c)
         Device *dev = g_ptr_array_index(pc->isa->bus.devices, i);
         g_autoptr(GVariant) base = NULL;
 
+        c->i8042 |= object_is_a(&dev->obj, "i8042");
         if (!object_is_a(&dev->obj, "isa-serial")) {
             continue;
         }
@@ -102,8 +102,8 @@ static void acpi_config(PcMachine *pc, AcpiConfig *c)
     }
 }
 
-static RamBlock *acpi_block(PcMachine *pc, const char *idstr, const GByteArray *data,
-                            uint64_t used, uint64_t max, GError **error)
+static RamBlock *acpi_block(PcMachine *pc, const char *idstr, const GByteArray *data, uint64_t used,
+                            uint64_t max, GError **error)
 {
     RamBlockSpec spec = {
         .idstr = idstr,
@@ -132,14 +132,13 @@ static bool publish_acpi(PcMachine *pc, const AcpiBlobs *b, GError **error)
     if (!pc->acpi_blocks[0] || !pc->acpi_blocks[1] || !pc->acpi_blocks[2]) {
         return false;
     }
-    fw_cfg_set_acpi_blocks(pc->fw_cfg, pc->acpi_blocks[0], pc->acpi_blocks[1],
-                           pc->acpi_blocks[2]);
+    fw_cfg_set_acpi_blocks(pc->fw_cfg, pc->acpi_blocks[0], pc->acpi_blocks[1], pc->acpi_blocks[2]);
     return fw_cfg_add_block_file(pc->fw_cfg, ACPI_TABLES_FILE, pc->acpi_blocks[0], 0, NULL, NULL,
                                  error) &&
            fw_cfg_add_block_file(pc->fw_cfg, ACPI_LINKER_FILE, pc->acpi_blocks[1], 0, NULL, NULL,
                                  error) &&
-           fw_cfg_add_block_file(pc->fw_cfg, ACPI_RSDP_FILE, pc->acpi_blocks[2], b->rsdp->len,
-                                 NULL, NULL, error);
+           fw_cfg_add_block_file(pc->fw_cfg, ACPI_RSDP_FILE, pc->acpi_blocks[2], b->rsdp->len, NULL,
+                                 NULL, error);
 }
 
 /* "acpi_build": whether firmware has read the tables. */
@@ -148,7 +147,10 @@ typedef struct {
 } AcpiBuildSaved;
 static const Field acpi_build_fields[] = { F_U8(AcpiBuildSaved, patched), F_END };
 static const Record acpi_build_record = {
-    .name = "acpi_build", .version = 1, .min_version = 1, .size = sizeof(AcpiBuildSaved),
+    .name = "acpi_build",
+    .version = 1,
+    .min_version = 1,
+    .size = sizeof(AcpiBuildSaved),
     .fields = acpi_build_fields,
 };
 static void acpi_build_save(void *owner, void *saved)
@@ -223,13 +225,16 @@ static bool prepare_kernel(PcMachine *pc, AcpiBlobs *blobs, GError **error)
     uint64_t tables = pc->ram_below_4g & ~0xfffull;
     E820Entry e820[16];
     LinuxBootConfig config = {
-        .kernel = m->kernel_file, .initrd = m->initrd_file, .cmdline = m->cmdline,
+        .kernel = m->kernel_file,
+        .initrd = m->initrd_file,
+        .cmdline = m->cmdline,
     };
 
     if (pc->ram_below_4g < 16 * MiB) {
         g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
                     "kernel '%s': 0x%" G_GINT64_MODIFIER "x bytes of memory are too few "
-                    "(limit 0x1000000)", m->kernel_file, pc->ram_below_4g);
+                    "(limit 0x1000000)",
+                    m->kernel_file, pc->ram_below_4g);
         return false;
     }
     if (blobs) {
@@ -326,7 +331,7 @@ static void set_boot_state(Device *dev, const X86BootState *b)
     cpu->cr0 = 0x11; /* ET, PE */
     if (wide) {
         cpu->cr3 = b->cr3;
-        cpu->cr4 = 0x20; /* PAE */
+        cpu->cr4 = 0x20;   /* PAE */
         cpu->efer = 0x500; /* LME, LMA */
         cpu->cr0 |= 0x80000000u;
     }
@@ -341,10 +346,14 @@ void pc_boot_reset(PcMachine *pc)
 {
     Machine *m = &pc->machine;
     PciAssignWindows w = {
-        .io_base = 0xc000, .io_limit = 0xffff,
-        .mem_base = Q35_PCI_HOLE_BASE, .mem_limit = Q35_PCI_HOLE_LIMIT,
-        .mem64_base = pc_hole64_base(pc), .mem64_limit = pc_hole64_limit(pc),
-        .irq_line = irq_line, .opaque = pc,
+        .io_base = 0xc000,
+        .io_limit = 0xffff,
+        .mem_base = Q35_PCI_HOLE_BASE,
+        .mem_limit = Q35_PCI_HOLE_LIMIT,
+        .mem64_base = pc_hole64_base(pc),
+        .mem64_limit = pc_hole64_limit(pc),
+        .irq_line = irq_line,
+        .opaque = pc,
     };
     g_autoptr(GError) error = NULL;
 

@@ -57,8 +57,7 @@ bool pc_cpus_build(PcMachine *pc, GError **error)
     }
     if (pc->apic_ids[m->smp.max_cpus - 1] > 254) {
         g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
-                    "the topology needs APIC id %u (limit 254)",
-                    pc->apic_ids[m->smp.max_cpus - 1]);
+                    "the topology needs APIC id %u (limit 254)", pc->apic_ids[m->smp.max_cpus - 1]);
         return false;
     }
     for (unsigned i = 0; i < m->smp.cpus; i++) {

@@ -24,7 +24,7 @@
 
 /* ---- MCH: host bridge ---- */
 typedef struct {
-    PciDevice pci; /* first */
+    PciDevice pci;        /* first */
     MemoryRegion *ram;    /* borrowed: what PAM and SMRAM show */
     MemoryRegion *system; /* borrowed */
     MemoryRegion pam[13];

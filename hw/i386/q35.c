@@ -29,8 +29,8 @@ static bool split_ram(PcMachine *pc, GError **error)
         if (pc->max_ram_below_4g < 1 * MiB || pc->max_ram_below_4g > Q35_ECAM_BASE) {
             g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
                         "max-ram-below-4g=0x%" G_GINT64_MODIFIER "x is not possible (0x100000 to "
-                        "0x%" G_GINT64_MODIFIER "x)", pc->max_ram_below_4g,
-                        (guint64)Q35_ECAM_BASE);
+                        "0x%" G_GINT64_MODIFIER "x)",
+                        pc->max_ram_below_4g, (guint64)Q35_ECAM_BASE);
             return false;
         }
         low = MIN(low, pc->max_ram_below_4g);
@@ -102,6 +102,7 @@ static bool properties_possible(const PcMachine *pc, GError **error)
     } rows[] = {
         { "sata=on", pc->sata && object_was_set(&pc->machine.dev.obj, "sata") },
         { "smbus=on", pc->smbus && object_was_set(&pc->machine.dev.obj, "smbus") },
+        { "i8042=on", pc->i8042 && object_was_set(&pc->machine.dev.obj, "i8042") },
         { "vmport=on", pc->vmport == ONOFFAUTO_ON },
         { "smm=on", pc->smm == ONOFFAUTO_ON },
         { "usb=on", pc->machine.usb },
@@ -128,8 +129,7 @@ static bool q35_build(Machine *m, GError **error)
     }
     pc->roms = rom_store_new(address_space_memory(vm));
     pc->apic_bus = apic_bus_new(vm);
-    if (!pc_cpus_build(pc, error) || !pc_fw_cfg_build(pc, error) ||
-        !pc_devices_build(pc, error)) {
+    if (!pc_cpus_build(pc, error) || !pc_fw_cfg_build(pc, error) || !pc_devices_build(pc, error)) {
         return false;
     }
     return !m->firmware || !*m->firmware || load_bios(pc, error);
@@ -193,8 +193,7 @@ static const Property q35_props[] = {
     .family = "pc_q35", .max_cpus = PC_MAX_CPUS, .default_cpus = 1,                                \
     .default_ram_bytes = 128 * MiB, .default_ram_id = "pc.ram",                                    \
     .default_cpu_type = "qemu64-x86_64-cpu", .cpu_type_suffix = "-x86_64-cpu", .target = "x86_64", \
-    .serial_driver = "isa-serial", .default_nic = "virtio-net-pci",                               \
-    .has_hotpluggable_cpus = true,                                        \
+    .serial_driver = "isa-serial", .default_nic = "virtio-net-pci", .has_hotpluggable_cpus = true, \
     .hotplug_cpu_type = "x86_64-cpu", .build = q35_build, .done = q35_done, .reset = q35_reset
 
 static const CompatProp *const no_compat[] = { NULL };
@@ -215,11 +214,13 @@ static const MachineOps q35_10_0_ops = {
     .compat = no_compat,
 };
 
-
-
 const TypeInfo q35_machine_types[] = {
-    { .name = "q35-machine-base", .parent = "machine", .abstract = true,
-      .instance_size = sizeof(PcMachine), .props = q35_props, .finalize = q35_finalize },
+    { .name = "q35-machine-base",
+      .parent = "machine",
+      .abstract = true,
+      .instance_size = sizeof(PcMachine),
+      .props = q35_props,
+      .finalize = q35_finalize },
     { .name = "pc-q35-ferry-1.0-machine", .parent = "q35-machine-base", .ops = &q35_ferry_1_0_ops },
     { .name = "pc-q35-10.0-machine", .parent = "q35-machine-base", .ops = &q35_10_0_ops },
 };

@@ -23,9 +23,9 @@
 #define VERSION_DMA     3                     /* traditional and DMA interface */
 
 typedef struct {
-    GBytes *bytes;      /* owned; NULL: block or buffer */
-    RamBlock *block;    /* borrowed */
-    uint8_t *buffer;    /* borrowed, writable */
+    GBytes *bytes;   /* owned; NULL: block or buffer */
+    RamBlock *block; /* borrowed */
+    uint8_t *buffer; /* borrowed, writable */
     uint32_t buffer_len;
     void (*selected)(void *opaque);
     void (*written)(void *opaque);
@@ -38,7 +38,7 @@ typedef struct {
 } File;
 
 struct FwCfg {
-    Device dev; /* first */
+    Device dev;                       /* first */
     Item items[2][FW_CFG_FILE_FIRST]; /* generic and architecture's own */
     GPtrArray *files;                 /* File, sorted by name */
     GByteArray *dir;
@@ -187,8 +187,8 @@ static File *new_file(FwCfg *s, const char *name, GError **error)
         return NULL;
     }
     if (find_file(s, name)) {
-        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_BUSY,
-                    "duplicate fw_cfg file name: %s", name);
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_BUSY, "duplicate fw_cfg file name: %s",
+                    name);
         return NULL;
     }
     if (s->files->len >= MAX_FILES) {
@@ -310,8 +310,7 @@ static uint32_t dma_read(FwCfg *s, Item *item, uint64_t addr, uint32_t len)
                                  n) != MEM_OK) {
         return DMA_ERROR;
     }
-    if (len > n &&
-        address_space_set(s->dma_as, addr + n, MEM_ATTRS_NONE, 0, len - n) != MEM_OK) {
+    if (len > n && address_space_set(s->dma_as, addr + n, MEM_ATTRS_NONE, 0, len - n) != MEM_OK) {
         return DMA_ERROR;
     }
     s->cur_offset += n;
@@ -399,11 +398,17 @@ static void dma_reg_write(void *opaque, uint64_t addr, uint64_t value, unsigned 
 }
 
 static const RegionOps ctl_ops = {
-    .read = ctl_read, .write = ctl_write, .valid = { 1, 2, true }, .impl = { 1, 2, true },
+    .read = ctl_read,
+    .write = ctl_write,
+    .valid = { 1, 2, true },
+    .impl = { 1, 2, true },
 };
 static const RegionOps dma_ops = {
-    .read = dma_reg_read, .write = dma_reg_write, .endian = DEVICE_BIG_ENDIAN,
-    .valid = { 1, 8 }, .impl = { 1, 8 },
+    .read = dma_reg_read,
+    .write = dma_reg_write,
+    .endian = DEVICE_BIG_ENDIAN,
+    .valid = { 1, 8 },
+    .impl = { 1, 8 },
 };
 
 /* ---- life ---- */
@@ -477,24 +482,40 @@ static bool acpi_needed(const void *saved)
 }
 static const Field dma_fields[] = { F_U64(FwCfgSaved, dma_addr), F_END };
 static const Record dma_record = {
-    .name = "fw_cfg/dma", .version = 0, .min_version = 0, .size = sizeof(FwCfgSaved),
-    .fields = dma_fields, .needed = dma_needed,
+    .name = "fw_cfg/dma",
+    .version = 0,
+    .min_version = 0,
+    .size = sizeof(FwCfgSaved),
+    .fields = dma_fields,
+    .needed = dma_needed,
 };
 static const Field acpi_fields[] = {
-    F_U64(FwCfgSaved, table_mr_size), F_U64(FwCfgSaved, linker_mr_size),
-    F_U64(FwCfgSaved, rsdp_mr_size), F_END,
+    F_U64(FwCfgSaved, table_mr_size),
+    F_U64(FwCfgSaved, linker_mr_size),
+    F_U64(FwCfgSaved, rsdp_mr_size),
+    F_END,
 };
 static const Record acpi_record = {
-    .name = "fw_cfg/acpi_mr", .version = 1, .min_version = 1, .size = sizeof(FwCfgSaved),
-    .fields = acpi_fields, .needed = acpi_needed,
+    .name = "fw_cfg/acpi_mr",
+    .version = 1,
+    .min_version = 1,
+    .size = sizeof(FwCfgSaved),
+    .fields = acpi_fields,
+    .needed = acpi_needed,
 };
 static const Record *const fw_cfg_subsections[] = { &dma_record, &acpi_record, NULL };
 static const Field fw_cfg_fields[] = {
-    F_U16(FwCfgSaved, cur_entry), F_U32(FwCfgSaved, cur_offset), F_END,
+    F_U16(FwCfgSaved, cur_entry),
+    F_U32(FwCfgSaved, cur_offset),
+    F_END,
 };
 static const Record fw_cfg_record = {
-    .name = "fw_cfg", .version = 2, .min_version = 1, .size = sizeof(FwCfgSaved),
-    .fields = fw_cfg_fields, .subsections = fw_cfg_subsections,
+    .name = "fw_cfg",
+    .version = 2,
+    .min_version = 1,
+    .size = sizeof(FwCfgSaved),
+    .fields = fw_cfg_fields,
+    .subsections = fw_cfg_subsections,
 };
 
 static void save(void *owner, void *saved)

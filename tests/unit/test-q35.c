@@ -59,7 +59,9 @@ static const PciDeviceOps test_dev_ops = {
     .unrealize = test_unrealize,
 };
 static const TypeInfo test_types[] = {
-    { .name = "test-pci", .parent = TYPE_PCI_DEVICE, .instance_size = sizeof(TestDev),
+    { .name = "test-pci",
+      .parent = TYPE_PCI_DEVICE,
+      .instance_size = sizeof(TestDev),
       .ops = &test_dev_ops },
 };
 
@@ -284,8 +286,8 @@ static void test_assignment_numbers_buses_and_reaches_behind_a_port(void)
     TestDev *t = (TestDev *)make(b, "test-pci", &sec->bus, NULL);
     TestDev *u = (TestDev *)make(b, "test-pci", &b->host->host.bus->bus, "3");
     g_autoptr(GError) error = NULL;
-    PciAssignWindows w = { 0xc000, 0xffff, 0xc0000000, 0xfebfffff, 0x100000000, 0x1ffffffff,
-                           fixed_line, NULL };
+    PciAssignWindows w = { 0xc000,      0xffff,      0xc0000000, 0xfebfffff,
+                           0x100000000, 0x1ffffffff, fixed_line, NULL };
 
     g_assert_true(pci_assign_resources(b->host->host.bus, &w, &error));
     g_assert_no_error(error);
@@ -450,9 +452,17 @@ static void check_table(GByteArray *t, uint64_t base, uint32_t at, const char *s
 static void test_acpi_tables_are_linked_and_sum_to_zero(void)
 {
     static const uint32_t ids[2] = { 0, 1 };
-    AcpiConfig c = { .cpus = 2, .max_cpus = 2, .apic_ids = ids, .low_ram_top = 512 * MiB,
-                     .hole64_base = 4 * GiB, .hole64_limit = 36 * GiB - 1, .hpet = true,
-                     .i8042 = true, .rtc = true, .serial = { true }, .oem_id = "FERRY ",
+    AcpiConfig c = { .cpus = 2,
+                     .max_cpus = 2,
+                     .apic_ids = ids,
+                     .low_ram_top = 512 * MiB,
+                     .hole64_base = 4 * GiB,
+                     .hole64_limit = 36 * GiB - 1,
+                     .hpet = true,
+                     .i8042 = true,
+                     .rtc = true,
+                     .serial = { true },
+                     .oem_id = "FERRY ",
                      .oem_table_id = "FERRYVM " };
     static const char *const names[] = { "FACP", "APIC", "HPET", "MCFG", "WAET" };
     AcpiBlobs b;

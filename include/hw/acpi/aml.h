@@ -68,7 +68,7 @@ enum {
 typedef GByteArray AmlResources;
 AmlResources *aml_res_new(void);
 void aml_res_io(AmlResources *r, uint16_t min, uint16_t max, uint8_t align, uint8_t len);
-void aml_res_irq(AmlResources *r, uint8_t irq);          /* edge, active high, exclusive */
+void aml_res_irq(AmlResources *r, uint8_t irq); /* edge, active high, exclusive */
 void aml_res_memory32(AmlResources *r, uint32_t base, uint32_t len, bool writable);
 void aml_res_word_bus(AmlResources *r, uint16_t min, uint16_t max);
 void aml_res_word_io(AmlResources *r, uint16_t min, uint16_t max);
@@ -95,5 +95,5 @@ void acpi_zero(GByteArray *b, size_t n);
 void acpi_loader_allocate(GByteArray *script, const char *file, uint32_t align, bool fseg);
 void acpi_loader_add_pointer(GByteArray *script, const char *dest_file, const char *src_file,
                              uint32_t offset, uint8_t size);
-void acpi_loader_add_checksum(GByteArray *script, const char *file, uint32_t offset,
-                              uint32_t start, uint32_t len);
+void acpi_loader_add_checksum(GByteArray *script, const char *file, uint32_t offset, uint32_t start,
+                              uint32_t len);
