@@ -173,21 +173,38 @@ void monitor_hmp_receive(void *opaque, const uint8_t *buf, size_t len)
     monitor_flush(m);
 }
 
+void monitor_hmp_prompt(Monitor *m)
+{
+    if (!m->prompt_due || !m->mux_focus || !m->readline) {
+        return;
+    }
+    if (m->hello_due) {
+        g_autofree char *hello =
+            g_strdup_printf("Ferry %s monitor - type 'help' for more information\r\n",
+                            ferry_version());
+        hmp_out(m, hello, strlen(hello));
+    } else {
+        hmp_out(m, "\r\n", 2);
+    }
+    m->prompt_due = m->hello_due = false;
+    readline_prompt(m->readline);
+}
+
+/*
+ * The greeting and the prompt come from the main loop, so that a monitor which shares its terminal
+ * with a serial port and loses the focus to it during start-up says nothing.
+ */
 void monitor_hmp_event(void *opaque, ChardevEvent event)
 {
     Monitor *m = opaque;
-    g_autofree char *hello = NULL;
     switch (event) {
     case CHARDEV_EVENT_OPENED:
         m->session++;
         m->connected = true;
         readline_free(m->readline);
         m->readline = readline_new(HMP_PROMPT, hmp_out, hmp_line, m);
-        hello = g_strdup_printf("Ferry %s monitor - type 'help' for more information\r\n",
-                                ferry_version());
-        hmp_out(m, hello, strlen(hello));
-        readline_prompt(m->readline);
-        monitor_flush(m);
+        m->hello_due = m->prompt_due = true;
+        g_source_set_ready_time(m->flush, 0);
         break;
     case CHARDEV_EVENT_CLOSED:
         m->session++;
@@ -195,12 +212,10 @@ void monitor_hmp_event(void *opaque, ChardevEvent event)
         g_string_truncate(m->out, 0);
         break;
     case CHARDEV_EVENT_MUX_IN:
-        if (m->readline) {
-            hmp_out(m, "\r\n", 2);
-            readline_prompt(m->readline);
-            monitor_flush(m);
-        }
+        m->mux_focus = m->prompt_due = true;
+        g_source_set_ready_time(m->flush, 0);
         break;
+    case CHARDEV_EVENT_MUX_OUT: m->mux_focus = false; break;
     default: break;
     }
 }

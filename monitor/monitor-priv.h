@@ -49,7 +49,7 @@ struct Monitor {
     GArray *pending_fds; /* int */
 
     Readline *readline; /* human */
-    bool mux_focus;
+    bool mux_focus, hello_due, prompt_due;
     int cpu_index;
 };
 
@@ -89,6 +89,8 @@ void monitors_events_init(Monitors *set);
 void monitors_events_clear(Monitors *set);
 
 /* hmp.c */
+/* Print what is due, if the monitor has the focus. Main loop. */
+void monitor_hmp_prompt(Monitor *m);
 void monitor_hmp_event(void *opaque, ChardevEvent event);
 size_t monitor_hmp_can_receive(void *opaque);
 void monitor_hmp_receive(void *opaque, const uint8_t *buf, size_t len);

@@ -107,7 +107,11 @@ void monitor_flush(Monitor *m)
 
 static gboolean monitor_woken(gpointer opaque)
 {
-    monitor_writable(opaque);
+    Monitor *m = opaque;
+    if (m->mode == MONITOR_HUMAN) {
+        monitor_hmp_prompt(m);
+    }
+    monitor_writable(m);
     return G_SOURCE_CONTINUE;
 }
 

@@ -174,12 +174,9 @@ bool chardev_mux_attach(Chardev *c, ChardevFrontend *fe, GError **error)
             if (chardev_connected(c)) {
                 place_event(m, i, CHARDEV_EVENT_OPENED);
             }
-            /* The first to come keeps the focus: the serial port in "mon:stdio". */
-            if (m->focus < 0) {
-                mux_focus(m, i);
-            } else {
-                place_event(m, i, CHARDEV_EVENT_MUX_OUT);
-            }
+            /* The last to come has the focus: with "mon:stdio" the serial port, made after the
+               monitor. */
+            mux_focus(m, i);
             chardev_frontend_accept_input(&m->host);
             return true;
         }

@@ -147,7 +147,8 @@ Json *qmp_query_cpus_fast(QmpCall *call, Json *args, GError **error)
         if (!strcmp(host->target, "ppc64")) {
             json_add_uint(props, "thread-id", i % MAX(m->smp.threads, 1u));
         }
-        json_add_int(item, "thread-id", cpu && cpu->host_thread_id ? cpu->host_thread_id : getpid());
+        json_add_int(item, "thread-id",
+                     cpu && cpu->host_thread_id ? cpu->host_thread_id : getpid());
         json_add(item, "props", props);
         json_add_str(item, "qom-path", path);
         json_add_uint(item, "cpu-index", i);
