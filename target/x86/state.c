@@ -245,9 +245,14 @@ static const Record cpu_record = {
 
 /* ---- save ---- */
 
+/* The stream's flags are the descriptor's second word without the base. */
 static SavedSeg save_seg(const X86Seg *s)
 {
-    return (SavedSeg){ .selector = s->sel, .base = s->base, .limit = s->limit, .flags = s->attr };
+    uint32_t limit = s->attr & X86_SEG_G ? s->limit >> 12 : s->limit;
+
+    return (SavedSeg){
+        .selector = s->sel, .base = s->base, .limit = s->limit, .flags = s->attr | (limit & 0xf0000)
+    };
 }
 
 /* The condensed mode of the stream: receivers rebuild all but the shadow, SMM. */
