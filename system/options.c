@@ -303,7 +303,7 @@ static bool kernel_options(const CmdLine *cmd, Machine *m, GError **error)
 bool options_apply_machine(System *sys, GError **error)
 {
     CmdLine *cmd = sys->cmd;
-    if (!add_globals(sys, error)) {
+    if (!options_apply_rtc(sys, error) || !add_globals(sys, error)) {
         return false;
     }
     Machine *m = make_machine(sys, error);

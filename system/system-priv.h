@@ -80,6 +80,8 @@ void system_teardown(System *sys);
 
 /* options.c: options that become machine state. VM lock held. */
 bool options_apply_machine(System *sys, GError **error);
+/* rtc-option.c: -rtc; before the board is built. */
+bool options_apply_rtc(System *sys, GError **error);
 bool options_apply_objects(System *sys, GError **error);
 bool options_apply_devices(System *sys, GError **error);
 /* backends.c: host sides, and the default devices that connect to them. */

@@ -544,6 +544,7 @@ static bool rtc_realize(Device *dev, GError **error)
     s->r.base_rtc =
         (uint64_t)(s->x_base >= 0 ? s->x_base : clock_now_ns(vm, CLOCK_KIND_HOST) / NS_PER_SEC);
     s->r.last_update = (uint64_t)clock_now(s);
+    s->r.offset = s->x_base >= 0 ? 0 : clock_now_ns(vm, CLOCK_KIND_HOST) % NS_PER_SEC;
     show_time(s);
     schedule_update(s);
     memory_region_init_io(&s->io, vm, &dev->obj, &rtc_ops, s, "rtc", 2);

@@ -93,6 +93,10 @@ static void test_defaults(void)
     g_assert_cmphex(qtest_inb(q, 0x4d0), ==, 0);
     qtest_outb(q, 0x81, 0x5a);
     g_assert_cmphex(qtest_inb(q, 0x81), ==, 0x5a);
+    qtest_outb(q, 0x70, 0x04);
+    g_assert_cmphex(qtest_inb(q, 0x71), ==, 0x12);
+    qtest_outb(q, 0x70, 0x32);
+    g_assert_cmphex(qtest_inb(q, 0x71), ==, 0x20);
     /* the HPET in legacy mode ticks on the I/O APIC's pin 2 */
     qtest_intercept_in(q, "/machine/q35/ioapic", NULL);
     qtest_writeq(q, 0xfed00010, 3);
@@ -105,6 +109,21 @@ static void test_defaults(void)
     qtest_end(q);
 }
 
+static void test_bad_rtc(void)
+{
+    static const char *const bad[] = { "base=yesterday", "clock=sun", "driftfix=maybe", "x=y",
+                                       "base=2026-13-01" };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
+        g_autofree char *err = NULL;
+        g_autofree char *args =
+            g_strdup_printf("-M q35 -accel qtest -display none -rtc %s", bad[i]);
+
+        g_assert_cmpint(qtest_run_once("x86_64", args, &err), ==, 1);
+        g_assert_nonnull(strstr(err, "-rtc"));
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -112,5 +131,6 @@ int main(int argc, char **argv)
     g_test_add_func("/qtest/protocol/malformed-lines-fail-and-change-nothing", test_malformed);
     g_test_add_func("/qtest/q35/pit-reaches-ioapic-pin-2", test_pit_to_ioapic);
     g_test_add_func("/qtest/q35/default-devices-answer", test_defaults);
+    g_test_add_func("/qtest/options/malformed-rtc-is-refused", test_bad_rtc);
     return g_test_run();
 }
