@@ -359,6 +359,10 @@ void pc_boot_reset(PcMachine *pc)
 
     if (!pc->direct_boot) {
         rom_store_reset(pc->roms);
+        if (!pc->has_bios && m->cpus->len) {
+            /* no firmware, no kernel: nothing at the reset vector */
+            x86_cpu_device_cpu(g_ptr_array_index(m->cpus, 0))->base.halted = 1;
+        }
         return;
     }
     mch_open_for_direct_boot(pc->host->mch);
