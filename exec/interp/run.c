@@ -5,7 +5,9 @@
  * p->ip is stored before anything that may fault or look at the state, so that cpu_raise() and
  * cpu_sync_state() find the snapshot. Guest memory hits in the software TLB are inline.
  */
+#include <inttypes.h>
 #include <string.h>
+#include "base/util/log.h"
 #include "exec/exec-priv.h"
 #include "exec/ir/ir-priv.h"
 #include "bc-ops.h"
@@ -77,6 +79,12 @@ static uint64_t *frame_of(CpuPriv *p, const Tb *tb)
     }
     p->frame = p->frame_mem;
     return p->frame_mem;
+}
+
+static void log_exec(CpuState *cpu, const Tb *tb)
+{
+    log_write("exec: cpu %u pc 0x%" PRIx64 " flags 0x%x, %u instructions\n", cpu->index, tb->key.pc,
+              tb->key.flags, tb->n_insns);
 }
 
 /* Shorthands of the handlers. */
@@ -246,6 +254,9 @@ enter:
         cpu_set_pc(cpu, tb->key.pc);
         p->tb = NULL;
         return;
+    }
+    if (UNLIKELY(log_enabled(LOG_EXEC)) && log_in_filter(tb->key.pc)) {
+        log_exec(cpu, tb);
     }
     cpu->insn_count += tb->n_insns;
     p->tb = tb;
