@@ -15,6 +15,7 @@
 #include "base/util/bits.h"
 #include "base/util/endian.h"
 #include "hw/core/machine.h"
+#include "hw/virtio/saved.h"
 #include "hw/virtio/virtio-pci.h"
 
 enum {
@@ -576,6 +577,67 @@ static bool prepare_pci(VirtioPci *proxy, GError **error)
     return true;
 }
 
+/* ---- migrated state ---- */
+
+/* The list of requests under way, of which there are none after the stop: its end. A sender that
+   has some (parked by an error) is refused here. */
+typedef struct {
+    uint8_t more_requests;
+} BlkSaved;
+
+static const Field blk_own_fields[] = { F_U8(BlkSaved, more_requests), F_END };
+static const Record blk_own = { .name = "virtio-blk-requests",
+                                .version = 1,
+                                .min_version = 1,
+                                .size = sizeof(BlkSaved),
+                                .fields = blk_own_fields };
+
+static void blk_save(void *owner, void *p)
+{
+    VirtioSaved *saved = p;
+
+    virtio_save(owner, saved);
+    /* Better a refused migration than lost requests. */
+    ((BlkSaved *)(void *)saved->device.bytes)->more_requests = ((VirtioBlk *)owner)->retry != NULL;
+}
+
+static bool blk_check(void *owner, const void *p, GError **error)
+{
+    const VirtioSaved *saved = p;
+
+    if (((const BlkSaved *)(const void *)saved->device.bytes)->more_requests) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
+                    "requests that wait for the disk are in the stream, which is not supported");
+        return false;
+    }
+    return virtio_check(owner, saved, error);
+}
+
+static void blk_install(void *owner, const void *saved)
+{
+    VirtioBlk *blk = owner;
+    const VirtioSaved *v = saved;
+
+    virtio_install(owner, saved);
+    if (v->config_len > 32 && blk->config_wce) {
+        block_drive_set_write_cache(blk->drive, v->config[32] != 0);
+    }
+}
+
+static void blk_installed(void *owner)
+{
+    virtio_installed(owner);
+}
+
+static const SectionOps blk_section_ops = { blk_save, blk_check, blk_install, blk_installed };
+static const Field blk_saved_fields[] = {
+    VIRTIO_SAVED_COMMON_FIELDS,
+    VIRTIO_SAVED_DEVICE_FIELD(BlkSaved, blk_own),
+    F_END,
+};
+static const Record blk_inner = VIRTIO_SAVED_INNER(blk_saved_fields);
+VIRTIO_SECTION(blk, "virtio-blk", 2, blk_inner, blk_section_ops);
+
 #define BLK_PROPERTIES(P)                                                                        \
     P(PROP_NAME, VirtioBlk, drive_name, "drive", NULL, .link_type = "drive"),                    \
         P(PROP_STR, VirtioBlk, serial, "serial", NULL),                                          \
@@ -620,7 +682,7 @@ static const Property blk_pci_props[] = {
 };
 
 static const VirtioDeviceOps blk_ops = {
-    .dev = { VIRTIO_DEVICE_BASE, .category = DEVICE_CATEGORY_STORAGE },
+    .dev = { VIRTIO_DEVICE_BASE, .section = &blk_section, .category = DEVICE_CATEGORY_STORAGE },
     .device_id = VIRTIO_ID_BLOCK,
     .realize = realize,
     .unrealize = unrealize,

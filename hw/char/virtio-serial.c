@@ -13,6 +13,7 @@
 #include "backend/chardev/chardev.h"
 #include "base/util/endian.h"
 #include "base/util/log.h"
+#include "hw/virtio/saved.h"
 #include "hw/virtio/virtio-pci.h"
 
 enum {
@@ -609,6 +610,36 @@ static const PortOps console_ops = PORT_OPS(true), port_ops = PORT_OPS(false);
 
 static const BusOps ports_bus_ops = { .kind = TYPE_PORT_BUS };
 
+/* ---- migrated state: the common part only so far, so the device says that it cannot move ---- */
+
+static void serial_save(void *owner, void *saved)
+{
+    virtio_save(owner, saved);
+}
+
+static bool serial_check(void *owner, const void *saved, GError **error)
+{
+    return virtio_check(owner, saved, error);
+}
+
+static void serial_install(void *owner, const void *saved)
+{
+    virtio_install(owner, saved);
+}
+
+static const SectionOps serial_section_ops = { serial_save, serial_check, serial_install, NULL };
+static const Field serial_saved_fields[] = { VIRTIO_SAVED_COMMON_FIELDS, F_END };
+static const Record serial_inner = VIRTIO_SAVED_INNER(serial_saved_fields);
+static const Field serial_outer_fields[] = { VIRTIO_SAVED_OUTER_FIELD(serial_inner), F_END };
+static const Record serial_record = { .name = "virtio-console",
+                                      .version = 3,
+                                      .min_version = 3,
+                                      .size = sizeof(VirtioSaved),
+                                      .fields = serial_outer_fields };
+static const SectionDesc serial_section = { .record = &serial_record,
+                                            .ops = &serial_section_ops,
+                                            .unmigratable = true };
+
 /* ---- types ---- */
 
 #define SERIAL_PROPERTIES(P)                                 \
@@ -623,7 +654,7 @@ static const Property serial_pci_props[] = {
 };
 
 static const VirtioDeviceOps serial_ops = {
-    .dev = { VIRTIO_DEVICE_BASE, .category = DEVICE_CATEGORY_INPUT },
+    .dev = { VIRTIO_DEVICE_BASE, .section = &serial_section, .category = DEVICE_CATEGORY_INPUT },
     .device_id = VIRTIO_ID_CONSOLE,
     .realize = serial_realize,
     .unrealize = serial_unrealize,

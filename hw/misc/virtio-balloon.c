@@ -13,6 +13,7 @@
 #include "base/memory/ram.h"
 #include "base/util/endian.h"
 #include "hw/core/machine.h"
+#include "hw/virtio/saved.h"
 #include "hw/virtio/virtio-pci.h"
 
 enum {
@@ -363,6 +364,89 @@ bool virtio_balloon_set_target(Vm *vm, uint64_t bytes, GError **error)
     return true;
 }
 
+/* ---- migrated state ---- */
+
+typedef struct {
+    uint32_t num_pages, actual, poison;
+} BalloonSaved;
+
+static bool need_poison(const void *part)
+{
+    return VIRTIO_SAVED_AROUND(part)->features >> F_PAGE_POISON & 1;
+}
+
+static const Field poison_fields[] = { F_U32(BalloonSaved, poison, .name = "poison_val"), F_END };
+static const Record poison_record = { .name = "virtio-balloon-device/page-poison",
+                                      .version = 1,
+                                      .min_version = 1,
+                                      .size = sizeof(BalloonSaved),
+                                      .fields = poison_fields,
+                                      .needed = need_poison };
+static const Record *const balloon_subsections[] = { &poison_record, NULL };
+static const Field balloon_own_fields[] = { F_U32(BalloonSaved, num_pages),
+                                            F_U32(BalloonSaved, actual), F_END };
+static const Record balloon_own = { .name = "virtio-balloon-device",
+                                    .version = 1,
+                                    .min_version = 1,
+                                    .size = sizeof(BalloonSaved),
+                                    .fields = balloon_own_fields,
+                                    .subsections = balloon_subsections };
+
+static void balloon_save(void *owner, void *p)
+{
+    VirtioSaved *saved = p;
+
+    virtio_save(owner, saved);
+    VirtioBalloon *b = owner;
+
+    *(BalloonSaved *)(void *)saved->device.bytes =
+        (BalloonSaved){ b->num_pages, b->actual, b->poison };
+}
+
+static bool balloon_check(void *owner, const void *p, GError **error)
+{
+    const VirtioSaved *saved = p;
+
+    if (!virtio_check(owner, saved, error)) {
+        return false;
+    }
+    return true;
+}
+
+static void balloon_install(void *owner, const void *p)
+{
+    const VirtioSaved *saved = p;
+
+    virtio_install(owner, saved);
+    VirtioBalloon *b = owner;
+    const BalloonSaved *own = (const BalloonSaved *)(const void *)saved->device.bytes;
+
+    b->num_pages = own->num_pages;
+    b->actual = own->actual;
+    b->poison = own->poison;
+}
+
+static void balloon_installed(void *owner)
+{
+    virtio_installed(owner);
+    VirtioBalloon *b = owner;
+
+    /* The buffer of statistics that the source kept is taken from the ring once more. */
+    if (virtqueue_rewind(b->stats_vq)) {
+        handle_stats(&b->vdev, b->stats_vq);
+    }
+}
+
+static const SectionOps balloon_section_ops = { balloon_save, balloon_check, balloon_install,
+                                                balloon_installed };
+static const Field balloon_saved_fields[] = {
+    VIRTIO_SAVED_COMMON_FIELDS,
+    VIRTIO_SAVED_DEVICE_FIELD(BalloonSaved, balloon_own),
+    F_END,
+};
+static const Record balloon_inner = VIRTIO_SAVED_INNER(balloon_saved_fields);
+VIRTIO_SECTION(balloon, "virtio-balloon", 1, balloon_inner, balloon_section_ops);
+
 /* ---- types ---- */
 
 #define BALLOON_PROPERTIES(P)                                                                   \
@@ -404,7 +488,7 @@ static const Property balloon_pci_props[] = {
 };
 
 static const VirtioDeviceOps balloon_ops = {
-    .dev = { VIRTIO_DEVICE_BASE, .category = DEVICE_CATEGORY_MISC },
+    .dev = { VIRTIO_DEVICE_BASE, .section = &balloon_section, .category = DEVICE_CATEGORY_MISC },
     .device_id = VIRTIO_ID_BALLOON,
     .realize = realize,
     .unrealize = unrealize,

@@ -11,6 +11,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "hw/virtio/saved.h"
 #include "hw/virtio/virtio-pci.h"
 
 #define REQUEST_MAX 65536u /* bytes a buffer gets at once */
@@ -181,8 +182,33 @@ static void rng_unrealize(VirtioDevice *vdev)
 static const Property rng_props[] = { RNG_PROPERTIES(PROP), PROP_END };
 static const Property rng_pci_props[] = { RNG_PROPERTIES(VIRTIO_PCI_FORWARD), PROP_END };
 
+static void rng_save(void *owner, void *saved)
+{
+    virtio_save(owner, saved);
+}
+
+static bool rng_check(void *owner, const void *saved, GError **error)
+{
+    return virtio_check(owner, saved, error);
+}
+
+static void rng_install(void *owner, const void *saved)
+{
+    virtio_install(owner, saved);
+}
+
+static void rng_installed(void *owner)
+{
+    virtio_installed(owner);
+}
+
+static const SectionOps rng_section_ops = { rng_save, rng_check, rng_install, rng_installed };
+static const Field rng_saved_fields[] = { VIRTIO_SAVED_COMMON_FIELDS, F_END };
+static const Record rng_inner = VIRTIO_SAVED_INNER(rng_saved_fields);
+VIRTIO_SECTION(rng, "virtio-rng", 1, rng_inner, rng_section_ops);
+
 static const VirtioDeviceOps rng_ops = {
-    .dev = { VIRTIO_DEVICE_BASE, .category = DEVICE_CATEGORY_MISC },
+    .dev = { VIRTIO_DEVICE_BASE, .section = &rng_section, .category = DEVICE_CATEGORY_MISC },
     .device_id = VIRTIO_ID_RNG,
     .realize = rng_realize,
     .unrealize = rng_unrealize,

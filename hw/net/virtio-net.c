@@ -9,6 +9,7 @@
 
 #include "base/util/bits.h"
 #include "base/util/endian.h"
+#include "hw/virtio/saved.h"
 #include "virtio-net-priv.h"
 
 #define FRAME_MIN 60  /* shorter frames are padded, as on a wire */
@@ -404,6 +405,152 @@ static unsigned vectors(VirtioDevice *vdev)
     return 4; /* receive, transmit, control, configuration */
 }
 
+/* ---- migrated state ---- */
+
+typedef struct {
+    uint8_t mac[6], vlans[512];
+    uint32_t tx_waiting, mergeable, mac_count, has_vnet_hdr;
+    uint16_t status;
+    uint8_t promisc, allmulti, multi_overflow, uni_overflow, alluni, nomulti, nouni, nobcast;
+    uint8_t has_ufo;
+    uint8_t macs[MAC_TABLE_MAX][6];
+    uint64_t offloads;
+} NetSaved;
+
+static bool has_offloads(const void *part, uint32_t version)
+{
+    return VIRTIO_SAVED_AROUND(part)->features_low >> F_CTRL_GUEST_OFFLOADS & 1;
+}
+
+static const Field mac_fields[] = {
+    { .name = "addr", .kind = FIELD_BUFFER, .size = 6 },
+    F_END,
+};
+static const Record mac_record = {
+    .name = "mac", .version = 1, .min_version = 1, .size = 6, .fields = mac_fields
+};
+static const Field net_own_fields[] = {
+    F_BUFFER(NetSaved, mac),
+    F_U32(NetSaved, tx_waiting),
+    F_U32(NetSaved, mergeable),
+    F_U16(NetSaved, status),
+    F_U8(NetSaved, promisc),
+    F_U8(NetSaved, allmulti),
+    F_U32(NetSaved, mac_count, .max = MAC_TABLE_MAX),
+    { .name = "macs",
+      .kind = FIELD_STRUCT,
+      .flags = FIELD_VARRAY,
+      .size = 6,
+      .offset = offsetof(NetSaved, macs),
+      .count = MAC_TABLE_MAX,
+      .count_offset = offsetof(NetSaved, mac_count),
+      .record = &mac_record },
+    F_BUFFER(NetSaved, vlans),
+    F_U32(NetSaved, has_vnet_hdr),
+    F_U8(NetSaved, multi_overflow),
+    F_U8(NetSaved, uni_overflow),
+    F_U8(NetSaved, alluni),
+    F_U8(NetSaved, nomulti),
+    F_U8(NetSaved, nouni),
+    F_U8(NetSaved, nobcast),
+    F_U8(NetSaved, has_ufo),
+    F_U64(NetSaved, offloads, .present = has_offloads),
+    F_END,
+};
+static const Record net_own = { .name = "virtio-net-device",
+                                .version = 11,
+                                .min_version = 11,
+                                .size = sizeof(NetSaved),
+                                .fields = net_own_fields };
+G_STATIC_ASSERT(sizeof(NetSaved) <= VIRTIO_SAVED_DEVICE_BYTES);
+
+static void net_save(void *owner, void *p)
+{
+    VirtioSaved *saved = p;
+    VirtioNet *net = owner;
+    const RxFilter *f = &net->filter;
+    NetSaved *own = (NetSaved *)(void *)saved->device.bytes;
+
+    virtio_save(owner, saved);
+    memcpy(own->mac, net->current_mac, 6);
+    own->tx_waiting = net->tx_waiting || timer_pending(net->tx_timer);
+    own->mergeable = virtio_has(&net->vdev, F_MRG_RXBUF);
+    own->status = net->net_status;
+    own->promisc = f->promisc;
+    own->allmulti = f->allmulti;
+    own->mac_count = f->count;
+    memcpy(own->macs, f->macs, sizeof(own->macs));
+    for (unsigned i = 0; i < VLAN_WORDS; i++) {
+        st_le32(own->vlans + 4 * i, f->vlans[i]);
+    }
+    own->multi_overflow = f->multi_overflow;
+    own->uni_overflow = f->uni_overflow;
+    own->alluni = f->alluni;
+    own->nomulti = f->nomulti;
+    own->nouni = f->nouni;
+    own->nobcast = f->nobcast;
+}
+
+static bool net_check(void *owner, const void *p, GError **error)
+{
+    const VirtioSaved *saved = p;
+    const NetSaved *own = (const NetSaved *)(const void *)saved->device.bytes;
+
+    if (own->has_vnet_hdr || own->has_ufo || own->offloads) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
+                    "the stream wants vnet headers (%u), UFO (%u), offloads 0x%" G_GINT64_MODIFIER
+                    "x, which the netdev here cannot do",
+                    own->has_vnet_hdr, own->has_ufo, own->offloads);
+        return false;
+    }
+    return virtio_check(owner, saved, error);
+}
+
+static void net_install(void *owner, const void *p)
+{
+    const VirtioSaved *saved = p;
+    const NetSaved *own = (const NetSaved *)(const void *)saved->device.bytes;
+    VirtioNet *net = owner;
+    RxFilter *f = &net->filter;
+
+    virtio_install(owner, saved);
+    memcpy(net->current_mac, own->mac, 6);
+    /* The link is as it is here; only what the guest still has to do comes along. */
+    net->net_status =
+        (uint16_t)((net->net_status & NET_S_LINK_UP) | (own->status & NET_S_ANNOUNCE));
+    net->tx_waiting = false; /* running again looks at the queue anyway */
+    *f = (RxFilter){ .promisc = own->promisc,
+                     .allmulti = own->allmulti,
+                     .alluni = own->alluni,
+                     .nomulti = own->nomulti,
+                     .nouni = own->nouni,
+                     .nobcast = own->nobcast,
+                     .uni_overflow = own->uni_overflow,
+                     .multi_overflow = own->multi_overflow,
+                     .count = own->mac_count };
+    memcpy(f->macs, own->macs, sizeof(f->macs));
+    while (f->first_multi < f->count && !(f->macs[f->first_multi][0] & 1)) {
+        f->first_multi++;
+    }
+    for (unsigned i = 0; i < VLAN_WORDS; i++) {
+        f->vlans[i] = ld_le32(own->vlans + 4 * i);
+    }
+}
+
+static void net_installed(void *owner)
+{
+    virtio_installed(owner);
+}
+
+static const SectionOps net_section_ops = { net_save, net_check, net_install, net_installed };
+static const Field net_saved_fields[] = {
+    VIRTIO_SAVED_COMMON_FIELDS,
+    VIRTIO_SAVED_DEVICE_FIELD(NetSaved, net_own),
+    F_END,
+};
+static const Record net_inner = VIRTIO_SAVED_INNER(net_saved_fields);
+VIRTIO_SECTION(net, "virtio-net", 11, net_inner, net_section_ops);
+
 #define BIT(P, bit_, name, on) P(PROP_BIT, VirtioDevice, host_features, name, on, .bit = (bit_))
 #define NET_PROPERTIES(P)                                                                         \
     BIT(P, F_CSUM, "csum", "on"), BIT(P, F_GUEST_CSUM, "guest_csum", "on"),                       \
@@ -438,7 +585,7 @@ static const Property net_props[] = { NET_PROPERTIES(PROP), PROP_END };
 static const Property net_pci_props[] = { NET_PROPERTIES(VIRTIO_PCI_FORWARD), PROP_END };
 
 static const VirtioDeviceOps net_ops = {
-    .dev = { VIRTIO_DEVICE_BASE, .category = DEVICE_CATEGORY_NETWORK },
+    .dev = { VIRTIO_DEVICE_BASE, .section = &net_section, .category = DEVICE_CATEGORY_NETWORK },
     .device_id = VIRTIO_ID_NET,
     .realize = realize,
     .unrealize = unrealize,

@@ -16,6 +16,7 @@ static bool is_express(const void *saved, uint32_t version)
 }
 
 static const Field pci_device_fields[] = {
+    F_BOOL(PciDeviceSaved, express, .flags = FIELD_LOCAL),
     F_I32(PciDeviceSaved, version_id, .flags = FIELD_AT_MOST, .wire_type = "int32 le"),
     { .name = "config",
       .kind = FIELD_BUFFER,

@@ -5,6 +5,8 @@
  */
 #include "pci-priv.h"
 
+#include "hw/virtio/saved.h"
+
 #include <string.h>
 
 #include "base/util/log.h"
@@ -69,6 +71,68 @@ static bool has_modern(void *transport)
     return ((VirtioPci *)transport)->modern;
 }
 
+/* ---- migrated state ---- */
+
+static void save_state(void *transport, VirtioSaved *saved)
+{
+    VirtioPci *proxy = transport;
+    PciDevice *pci = &proxy->pci;
+
+    saved->is_pci = true;
+    saved->modern = proxy->modern;
+    pci_device_save(pci, &saved->pci);
+    if (pci->msix_cap) {
+        saved->msix_table_len = msix_table_bytes(pci);
+        saved->msix_pba_len = msix_pba_bytes(pci);
+        saved->msix_table = g_malloc0(saved->msix_table_len);
+        saved->msix_pba = g_malloc0(saved->msix_pba_len);
+        msix_save(pci, saved->msix_table, saved->msix_pba);
+    }
+    saved->device_select = proxy->device_select;
+    saved->driver_select = proxy->driver_select;
+    memcpy(saved->driver_features, proxy->driver_features, sizeof(saved->driver_features));
+}
+
+static bool check_vector(const VirtioPci *proxy, uint16_t vector, GError **error)
+{
+    if (vector != VIRTIO_NO_VECTOR && vector >= MAX(proxy->pci.msix_entries, 1u)) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
+                    "MSI-X vector %u in the stream, here there are %u", vector,
+                    proxy->pci.msix_entries);
+        return false;
+    }
+    return true;
+}
+
+static bool check_state(void *transport, const VirtioSaved *saved, GError **error)
+{
+    VirtioPci *proxy = transport;
+
+    if (!pci_device_check(&proxy->pci, &saved->pci, error) ||
+        (saved->msix_table_len && !check_vector(proxy, saved->config_vector, error))) {
+        return false;
+    }
+    for (unsigned i = 0; i < saved->n_queues; i++) {
+        if (!check_vector(proxy, saved->queues[i].vector, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void install_state(void *transport, const VirtioSaved *saved)
+{
+    VirtioPci *proxy = transport;
+
+    pci_device_install(&proxy->pci, &saved->pci);
+    if (saved->msix_table_len) {
+        msix_load(&proxy->pci, saved->msix_table, saved->msix_pba);
+    }
+    proxy->device_select = saved->device_select;
+    proxy->driver_select = saved->driver_select;
+    memcpy(proxy->driver_features, saved->driver_features, sizeof(saved->driver_features));
+}
+
 static const VirtioTransport pci_transport = {
     .notify_queue = notify_queue,
     .notify_config = notify_config,
@@ -76,6 +140,9 @@ static const VirtioTransport pci_transport = {
     .device_path = device_path,
     .modern_only = modern_only,
     .has_modern = has_modern,
+    .save = save_state,
+    .check = check_state,
+    .install = install_state,
 };
 
 /* ---- properties ---- */

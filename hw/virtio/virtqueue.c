@@ -304,6 +304,22 @@ void virtqueue_unpop(VirtQueue *vq, VirtqElement *elem)
     }
 }
 
+bool virtqueue_rewind(VirtQueue *vq)
+{
+    Head head = { 0, 1 };
+
+    if (!vq->inuse || !virtqueue_ready(vq)) {
+        return false;
+    }
+    vq->inuse--;
+    if (is_packed(vq)) {
+        packed_unpop(vq, &head);
+    } else {
+        split_unpop(vq, &head);
+    }
+    return true;
+}
+
 void virtqueue_set_notification(VirtQueue *vq, bool on)
 {
     vq->notification = on;

@@ -183,6 +183,12 @@ static bool decode_element(Decode *d, const Field *f, void *saved, uint8_t *at, 
 static bool decode_field(Decode *d, const Field *f, void *saved, const void *mine, GError **error)
 {
     uint8_t *at = (uint8_t *)saved + f->offset;
+    if (f->flags & FIELD_LOCAL) {
+        if (mine) {
+            memcpy(at, (const uint8_t *)mine + f->offset, f->size);
+        }
+        return true;
+    }
     if ((f->flags & FIELD_VARRAY) && count_of(f, saved) > f->count) {
         return value_error(error, "elements exceed the limit", count_of(f, saved), f->count);
     }

@@ -101,7 +101,8 @@ void record_describe(const Record *record, const void *saved, StreamFormat forma
     g_string_append_printf(out, "\"vmsd_name\":\"%s\",\"version\":%u,\"fields\":[", record->name,
                            record->version);
     for (const Field *f = record->fields; f->kind != FIELD_END; f++) {
-        if (field_present(f, saved, record->version) && field_count(f, saved)) {
+        if (!(f->flags & FIELD_LOCAL) && field_present(f, saved, record->version) &&
+            field_count(f, saved)) {
             g_string_append(out, sep);
             describe_field(f, saved, format, out);
             sep = ",";
@@ -145,6 +146,9 @@ void record_describe_full(const Record *record, GString *out, unsigned indent)
                            "\"Fields\":[",
                            record->name, record->version, record->min_version);
     for (const Field *f = record->fields; f->kind != FIELD_END; f++) {
+        if (f->flags & FIELD_LOCAL) {
+            continue;
+        }
         g_string_append(out, sep);
         full_field(f, out, indent + 2);
         sep = ",\n";

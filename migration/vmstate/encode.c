@@ -59,7 +59,7 @@ static void encode_element(const Field *f, const void *saved, const uint8_t *at,
 static void encode_body(const Record *record, const void *saved, StreamFormat format, ByteWriter *w)
 {
     for (const Field *f = record->fields; f->kind != FIELD_END; f++) {
-        if (!field_present(f, saved, record->version)) {
+        if ((f->flags & FIELD_LOCAL) || !field_present(f, saved, record->version)) {
             continue;
         }
         uint32_t n = field_count(f, saved);

@@ -15,7 +15,10 @@
 #include "hw/char/virtio-serial.h"
 #include "hw/misc/virtio-misc.h"
 #include "hw/net/virtio-net.h"
+#include "hw/virtio/saved.h"
 #include "hw/virtio/virtio-pci.h"
+#include "migration/vmstate/codec.h"
+#include "migration/vmstate/registry.h"
 
 static void no_proxies(TypeRegistry *types, const TypeInfo *infos, size_t n)
 {
@@ -628,6 +631,129 @@ static void the_balloon_gives_memory_back(void)
     rig_free(&r);
 }
 
+/* ---- migrated state ---- */
+
+/* Save, encode, decode, check, install into the reset device, save again: the same bytes. */
+static void move(Rig *r, const char *section, StreamFormat format, bool expect_good)
+{
+    Section *s = section_find(r->vm, section, 0);
+    g_autofree VirtioSaved *out = g_new0(VirtioSaved, 1), *in = g_new0(VirtioSaved, 1),
+                           *again = g_new0(VirtioSaved, 1);
+    g_auto(ByteWriter) w, w2;
+    g_autofree char *why = record_check(s->desc->record);
+    g_autoptr(GError) error = NULL;
+    ByteReader reader;
+    size_t len;
+
+    g_assert_cmpstr(why, ==, NULL);
+    s->desc->ops->save(r->dev, out);
+    byte_writer_init(&w);
+    byte_writer_init(&w2);
+    record_encode(s->desc->record, out, format, &w);
+    len = w.len;
+    byte_writer_u8(&w, STREAM_FOOTER);
+    byte_writer_be32(&w, 0);
+    byte_reader_init(&reader, w.data, w.len);
+    record_decode(s->desc->record, s->desc->record->version, format, &reader, in, out, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(byte_reader_left(&reader), ==, 5);
+    g_assert_cmpint(s->desc->ops->check(r->dev, in, &error), ==, expect_good);
+    if (expect_good) {
+        virtio_reset(r->dev);
+        s->desc->ops->install(r->dev, in);
+        s->desc->ops->installed(r->dev);
+        s->desc->ops->save(r->dev, again);
+        record_encode(s->desc->record, again, format, &w2);
+        g_assert_cmpmem(w.data, len, w2.data, w2.len);
+    }
+    record_clear(s->desc->record, out);
+    record_clear(s->desc->record, in);
+    record_clear(s->desc->record, again);
+}
+
+static void a_moved_device_goes_on_where_it_was(void)
+{
+    static const uint64_t features[] = { 0, EVENT, PACKED | EVENT };
+    Buf b = { DATA, 16, true };
+    uint16_t id;
+    uint32_t len;
+
+    for (size_t i = 0; i < 2 * G_N_ELEMENTS(features); i++) {
+        Rig r;
+
+        rig_init(&r, add_types);
+        rig_device(&r, "virtio-rng-device", packed_props);
+        rig_start(&r, features[i / 2], 1, 8);
+        for (int n = 0; n < 11; n++) {
+            rig_add(&r, 0, &b, 1, false);
+            rig_kick(&r, 0);
+            g_assert_true(rig_used(&r, 0, &id, &len));
+            if (r.packed) {
+                next_packed(&r, 0, 1);
+            }
+        }
+        move(&r, "virtio-rng", i % 2 ? STREAM_V4 : STREAM_V3, true);
+        rig_add(&r, 0, &b, 1, false);
+        rig_kick(&r, 0);
+        g_assert_true(rig_used(&r, 0, &id, &len));
+        g_assert_cmpuint(len, ==, 16);
+        rig_free(&r);
+    }
+}
+
+static void network_state_moves_and_bad_state_is_refused(void)
+{
+    static const uint8_t table[] = { 1, 0, 0, 0, 2, 0, 0, 0, 0, 9, 0, 0, 0, 0 };
+    Rig r;
+
+    net_rig(&r, VIRTIO_BIT(2) | VIRTIO_BIT(15) | VIRTIO_BIT(17) | VIRTIO_BIT(18));
+    g_assert_cmpuint(ctrl(&r, 1, 0, table, sizeof(table)), ==, 0);
+    move(&r, "virtio-net", STREAM_V3, true);
+    move(&r, "virtio-net", STREAM_V4, true);
+    r.dev->guest_features |= VIRTIO_BIT(50); /* not offered here */
+    move(&r, "virtio-net", STREAM_V3, false);
+    r.dev->guest_features &= ~VIRTIO_BIT(50);
+    r.dev->queues[0].num = 77;
+    move(&r, "virtio-net", STREAM_V3, false);
+    r.dev->queues[0].num = 256;
+    net_rig_free(&r);
+}
+
+static void the_balloon_keeps_its_buffer_across_a_move(void)
+{
+    Rig r;
+    uint16_t id;
+    uint32_t len;
+
+    rig_init(&r, add_types);
+    rig_device(&r, "virtio-balloon-device", NULL);
+    rig_start(&r, VIRTIO_BIT(1), 3, 8);
+    rig_add(&r, 2, &(Buf){ DATA, 10, false }, 1, false);
+    rig_kick(&r, 2);
+    virtio_config_write(r.dev, 4, 7, 4);
+    move(&r, "virtio-balloon", STREAM_V3, true);
+    g_assert_cmpuint(virtio_config_read(r.dev, 4, 4), ==, 7);
+    g_assert_false(rig_used(&r, 2, &id, &len));
+    g_assert_cmpuint(r.dev->queues[2].inuse, ==, 1);
+    rig_free(&r);
+}
+
+static void a_disk_moves(void)
+{
+    Rig r;
+    uint32_t used;
+
+    rig_init(&r, add_types);
+    make_disk(&r);
+    rig_device(&r, "virtio-blk-device", blk_props);
+    rig_start(&r, VIRTIO_BIT(9) | VIRTIO_BIT(11), 1, 0);
+    g_assert_cmpuint(blk_do(&r, 1, 8, 4096, &used), ==, 0);
+    move(&r, "virtio-blk", STREAM_V3, true);
+    move(&r, "virtio-blk", STREAM_V4, true);
+    g_assert_cmpuint(blk_do(&r, 0, 8, 4096, &used), ==, 0);
+    free_disk(&r);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -650,5 +776,12 @@ int main(int argc, char **argv)
     g_test_add_func("/virtio/control-commands-are-checked", control_commands_are_checked);
     g_test_add_func("/virtio/a-port-carries-bytes-both-ways", a_port_carries_bytes_both_ways);
     g_test_add_func("/virtio/the-balloon-gives-memory-back", the_balloon_gives_memory_back);
+    g_test_add_func("/virtio/a-moved-device-goes-on-where-it-was",
+                    a_moved_device_goes_on_where_it_was);
+    g_test_add_func("/virtio/network-state-moves-and-bad-state-is-refused",
+                    network_state_moves_and_bad_state_is_refused);
+    g_test_add_func("/virtio/the-balloon-keeps-its-buffer-across-a-move",
+                    the_balloon_keeps_its_buffer_across_a_move);
+    g_test_add_func("/virtio/a-disk-moves", a_disk_moves);
     return g_test_run();
 }

@@ -61,6 +61,8 @@ typedef struct VirtioDevice VirtioDevice;
 typedef struct VirtQueue VirtQueue;
 typedef void (*VirtQueueHandler)(VirtioDevice *dev, VirtQueue *vq);
 
+typedef struct VirtioSaved VirtioSaved;
+
 /* What the transport does for its device. */
 typedef struct VirtioTransport {
     /* Interrupt the driver for a queue's vector, or for the config vector. */
@@ -73,6 +75,10 @@ typedef struct VirtioTransport {
     bool (*modern_only)(void *transport);
     /* Can carry feature bits above 31 (false only when the modern interface is off). */
     bool (*has_modern)(void *transport);
+    /* Its part of the migrated state (hw/virtio/saved.h); NULL: it has none. */
+    void (*save)(void *transport, VirtioSaved *saved);
+    bool (*check)(void *transport, const VirtioSaved *saved, GError **error);
+    void (*install)(void *transport, const VirtioSaved *saved);
 } VirtioTransport;
 
 typedef struct VirtioBus {
@@ -206,6 +212,8 @@ void virtqueue_flush(VirtQueue *vq, unsigned count);
 void virtqueue_detach(VirtQueue *vq, VirtqElement *elem);
 /* As if it had not been popped; only the last one popped. Unmaps. */
 void virtqueue_unpop(VirtQueue *vq, VirtqElement *elem);
+/* After a load: the last chain popped by the source is to be popped here again. False: none was. */
+bool virtqueue_rewind(VirtQueue *vq);
 void virtq_element_free(void *elem);
 bool virtqueue_empty(VirtQueue *vq);
 /* The driver set it up and the device may use it. */

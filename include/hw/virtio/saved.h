@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The migrated state of virtio devices: transport, common part, the device's own part, subsections, in
+ * the order that QEMU 10.0 lays them out by hand. One saved form serves every device: the device's
+ * own part lies in `device`, described by a record of its own.
+ */
+#pragma once
+
+#include "hw/pci/pci.h"
+#include "hw/virtio/virtio.h"
+
+#define VIRTIO_SAVED_DEVICE_BYTES 2048
+
+typedef struct VirtioSavedQueue {
+    uint32_t num, num_default, inuse;
+    uint64_t desc, driver, device;
+    uint16_t last_avail_idx, vector;
+    /* packed rings */
+    uint16_t packed_last_avail, packed_used;
+    bool packed_last_wrap, packed_used_wrap;
+    /* the modern interface's registers */
+    uint16_t modern_num;
+    bool enabled;
+    uint32_t modern_desc[2], modern_driver[2], modern_device[2];
+} VirtioSavedQueue;
+
+typedef struct VirtioSaved {
+    /* of the receiver, not on the wire */
+    bool is_pci, modern, has_version_1, has_packed, has_64bit;
+    uint32_t msix_table_len, msix_pba_len;
+    /* transport */
+    PciDeviceSaved pci;
+    uint8_t *msix_table, *msix_pba;
+    uint16_t config_vector;
+    /* common */
+    uint8_t status, isr;
+    uint16_t queue_sel;
+    uint32_t features_low, config_len, n_queues;
+    uint8_t *config;
+    VirtioSavedQueue queues[VIRTIO_QUEUE_MAX];
+    union {
+        uint64_t align;
+        uint8_t bytes[VIRTIO_SAVED_DEVICE_BYTES];
+    } device;
+    /* subsections */
+    uint64_t features;
+    uint32_t device_select, driver_select, driver_features[2];
+    bool got_features, broken, started;
+} VirtioSaved;
+
+extern const Record *const virtio_saved_subsections[];
+
+/* Field macros to lay a device's record out of. */
+#define VIRTIO_SAVED_COMMON_FIELDS                                                        \
+    F_BOOL(VirtioSaved, is_pci, .flags = FIELD_LOCAL),                                    \
+        F_BOOL(VirtioSaved, modern, .flags = FIELD_LOCAL),                                \
+        F_BOOL(VirtioSaved, has_version_1, .flags = FIELD_LOCAL),                         \
+        F_BOOL(VirtioSaved, has_packed, .flags = FIELD_LOCAL),                            \
+        F_BOOL(VirtioSaved, has_64bit, .flags = FIELD_LOCAL),                             \
+        F_U32(VirtioSaved, msix_table_len, .flags = FIELD_LOCAL),                         \
+        F_U32(VirtioSaved, msix_pba_len, .flags = FIELD_LOCAL),                           \
+        F_STRUCT(VirtioSaved, pci, pci_device_record, .present = virtio_saved_is_pci),    \
+        { .name = "msix_table",                                                           \
+          .kind = FIELD_VBUFFER,                                                          \
+          .size = sizeof(uint8_t *),                                                      \
+          .offset = offsetof(VirtioSaved, msix_table),                                    \
+          .max_len = 2048 * 16,                                                           \
+          .count_offset = offsetof(VirtioSaved, msix_table_len) },                        \
+        { .name = "msix_pba",                                                             \
+          .kind = FIELD_VBUFFER,                                                          \
+          .size = sizeof(uint8_t *),                                                      \
+          .offset = offsetof(VirtioSaved, msix_pba),                                      \
+          .max_len = 2048 / 8,                                                            \
+          .count_offset = offsetof(VirtioSaved, msix_pba_len) },                          \
+        F_U16(VirtioSaved, config_vector, .present = virtio_saved_has_msix),              \
+        F_U8(VirtioSaved, status), F_U8(VirtioSaved, isr), F_U16(VirtioSaved, queue_sel), \
+        F_U32(VirtioSaved, features_low), F_U32(VirtioSaved, config_len),                 \
+        { .name = "config",                                                               \
+          .kind = FIELD_VBUFFER,                                                          \
+          .size = sizeof(uint8_t *),                                                      \
+          .offset = offsetof(VirtioSaved, config),                                        \
+          .max_len = VIRTIO_CONFIG_MAX,                                                   \
+          .count_offset = offsetof(VirtioSaved, config_len) },                            \
+        F_U32(VirtioSaved, n_queues, .max = VIRTIO_QUEUE_MAX),                            \
+    {                                                                                     \
+        .name = "queues", .kind = FIELD_STRUCT, .flags = FIELD_VARRAY,                    \
+        .size = sizeof(VirtioSavedQueue), .offset = offsetof(VirtioSaved, queues),        \
+        .count = VIRTIO_QUEUE_MAX, .count_offset = offsetof(VirtioSaved, n_queues),       \
+        .record = &virtio_saved_queue                                                     \
+    }
+/* The device's own part. */
+#define VIRTIO_SAVED_DEVICE_FIELD(T, rec)                                                \
+    {                                                                                    \
+        .name = "device", .kind = FIELD_STRUCT, .offset = offsetof(VirtioSaved, device), \
+        .size = sizeof(T), .record = &(rec)                                              \
+    }
+/* The record "virtio" inside, and the section's record around it. */
+#define VIRTIO_SAVED_INNER(fields_)                                                    \
+    {                                                                                  \
+        .name = "virtio", .version = 1, .min_version = 1, .size = sizeof(VirtioSaved), \
+        .fields = (fields_), .subsections = virtio_saved_subsections                   \
+    }
+#define VIRTIO_SAVED_OUTER_FIELD(inner)                                                   \
+    {                                                                                     \
+        .name = "virtio", .kind = FIELD_STRUCT, .offset = 0, .size = sizeof(VirtioSaved), \
+        .record = &(inner), .wire_type = "virtio"                                         \
+    }
+/* For `present` and `needed` of a device's own record: the whole form around it. */
+#define VIRTIO_SAVED_AROUND(part) \
+    ((const VirtioSaved *)((const uint8_t *)(part)-offsetof(VirtioSaved, device)))
+
+extern const Record virtio_saved_queue;
+bool virtio_saved_is_pci(const void *saved, uint32_t version);
+bool virtio_saved_has_msix(const void *saved, uint32_t version);
+
+/* The common halves of a device's SectionOps; `device` is the caller's. */
+void virtio_save(VirtioDevice *dev, VirtioSaved *saved);
+bool virtio_check(VirtioDevice *dev, const VirtioSaved *saved, GError **error);
+void virtio_install(VirtioDevice *dev, const VirtioSaved *saved);
+/* Reads the rings' used indices again, now that memory and bus mastering are there. */
+void virtio_installed(VirtioDevice *dev);
+/* Declares NAME_section for a device whose own part is of type T (functions may be NULL). */
+#define VIRTIO_SECTION(sym, name_, version_, inner_, sops)                                 \
+    static const Field sym##_outer_fields[] = { VIRTIO_SAVED_OUTER_FIELD(inner_), F_END }; \
+    static const Record sym##_record = { .name = (name_),                                  \
+                                         .version = (version_),                            \
+                                         .min_version = (version_),                        \
+                                         .size = sizeof(VirtioSaved),                      \
+                                         .fields = sym##_outer_fields };                   \
+    static const SectionDesc sym##_section = { .record = &sym##_record, .ops = &(sops) }
