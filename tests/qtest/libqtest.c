@@ -206,9 +206,9 @@ QTest *qtest_start(const char *guest, const char *args, ...)
     int test_listener = listen_at(test_path);
     int qmp_listener = q->has_qmp ? listen_at(qmp_path) : -1;
     const char *extra[] = { "-qtest",   test_arg, "-qtest-log",
-                      "none",     "-accel", "qtest",
-                      "-display", "none",   q->has_qmp ? "-qmp" : NULL,
-                      qmp_arg,    NULL };
+                            "none",     "-accel", "qtest",
+                            "-display", "none",   q->has_qmp ? "-qmp" : NULL,
+                            qmp_arg,    NULL };
     g_auto(GStrv) argv = make_argv(guest, q->has_qmp ? given : given + strlen("-no-qmp"), extra);
 
     q->pid = spawn(argv, -1);
