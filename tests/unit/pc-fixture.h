@@ -9,6 +9,7 @@
 #include "hw/core/types.h"
 #include "hw/isa/isa.h"
 #include "migration/vmstate/codec.h"
+#include "migration/vmstate/registry.h"
 
 typedef struct {
     Vm *vm;
@@ -16,6 +17,7 @@ typedef struct {
     Irq lines[16];
     int level[16];
     int rises[16];
+    GPtrArray *boardless; /* devices without a bus, newest last */
 } Pc;
 
 static inline void pc_line(void *opaque, int n, int level)
@@ -29,6 +31,8 @@ static inline void pc_line(void *opaque, int n, int level)
 static inline Pc *pc_new(void)
 {
     Pc *pc = g_new0(Pc, 1);
+
+    pc->boardless = g_ptr_array_new();
     TypeRegistry *reg = type_registry_new();
     Irq *irqs[16];
 
@@ -58,6 +62,12 @@ static inline void pc_free(Pc *pc)
     while (pc->isa->bus.devices->len) {
         device_unrealize(g_ptr_array_index(pc->isa->bus.devices, pc->isa->bus.devices->len - 1));
     }
+    while (pc->boardless->len) {
+        device_unrealize(g_ptr_array_steal_index(pc->boardless, pc->boardless->len - 1));
+    }
+    g_ptr_array_unref(pc->boardless);
+    records_teardown(pc->vm);
+    memory_teardown(pc->vm);
     vm_unlock(pc->vm);
     vm_free(pc->vm);
     g_free(pc);
@@ -83,6 +93,9 @@ static inline Device *pc_add(Pc *pc, const char *type, ...)
     device_realize(dev, isa ? &pc->isa->bus : NULL, NULL, &error);
     g_assert_no_error(error);
     object_unref(&dev->obj);
+    if (!isa) {
+        g_ptr_array_add(pc->boardless, dev);
+    }
     device_reset(dev, RESET_COLD);
     return dev;
 }

@@ -52,6 +52,8 @@ static void test_serial_registers(void)
     g_assert_cmpint(pc->level[4], ==, 1);
     g_assert_cmphex(inb(pc, 0x3fa), ==, 0x02);
     g_assert_cmpuint(pc_round_trip(dev), ==, 11);
+    device_unrealize(dev);
+    chardevs_free(pc->vm->chardevs);
     pc_free(pc);
 }
 

@@ -184,7 +184,6 @@ static void test_ioapic_edge_and_level(void)
     g_assert_cmpuint(pc_round_trip(dev), ==, 206);
     g_assert_cmphex(io_read(pc, 0x10 + 18), ==, 0x8841);
     memory_region_clear(&msi);
-    device_unrealize(dev);
     pc_free(pc);
 }
 
