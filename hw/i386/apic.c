@@ -36,7 +36,8 @@ enum {
     REG_DIVIDE = 0x3e,
     REG_SELF_IPI = 0x3f,
 };
-#define VERSION 0x00050014u
+#define VERSION       0x00050014u
+#define MIN_PERIOD_NS 10000
 
 /* ---- vectors as bit sets ---- */
 
@@ -264,6 +265,7 @@ void apic_timer_rearm(Apic *a)
 
         if (a->lvt[LVT_TIMER] & LVT_PERIODIC) {
             at = a->count_load_ns + (passed / period + 1) * period;
+            at = MAX(at, now(a) + MIN_PERIOD_NS); /* a guest cannot keep the main loop busy */
         } else if (passed < period) {
             at = a->count_load_ns + period;
         }

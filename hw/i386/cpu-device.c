@@ -104,9 +104,16 @@ static bool model_id_set(Object *obj, const Property *prop, GVariant *value, GEr
     g_strlcpy(c->model_id, g_variant_get_string(value, NULL), sizeof(c->model_id));
     return true;
 }
+/* Before realize: what would be taken away. */
 static GVariant *unavailable_get(Object *obj, const Property *prop)
 {
-    g_auto(GStrv) names = x86_feature_names(self(DEVICE(obj))->config.filtered);
+    const X86CpuConfig *c = &self(DEVICE(obj))->config;
+    uint64_t words[X86_FW_COUNT];
+
+    for (unsigned w = 0; w < X86_FW_COUNT; w++) {
+        words[w] = c->filtered[w] | (c->words[w] & ~x86_feature_supported(w));
+    }
+    g_auto(GStrv) names = x86_feature_names(words);
 
     return g_variant_new_strv((const char *const *)names, -1);
 }
