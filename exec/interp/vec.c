@@ -55,7 +55,9 @@ LANE2(vaddus, (T)(x + y) < x ? (T) ~(T)0 : (T)(x + y))
 LANE2(vsubss, CLAMP((i128)sx - sy, S_MIN, S_MAX))
 LANE2(vsubus, x < y ? 0 : x - y)
 LANE2(vmullo, (uint64_t)x *y)
-LANE2(vmulhs, ((i128)sx * sy) >> BITS)
+/* Over 64 or 128 bits gcc 12 vectorises this as an unsigned multiplication. */
+LANE2(vmulhs,
+      BITS <= 16 ? ((int32_t)sx * (int32_t)sy) >> (BITS & 31) : (int64_t)(((i128)sx * sy) >> BITS))
 LANE2(vmulhu, ((unsigned __int128)x * y) >> BITS)
 LANE2(vmulhrs, ((((i128)sx * sy) >> (BITS - 2)) + 1) >> 1)
 LANE2(vmins, sx < sy ? x : y)

@@ -65,22 +65,17 @@ uint64_t helper_x86_enter(CpuState *cs, uint64_t size, uint64_t frame_bytes, uin
                     : cpu->mode & MODE_SS32 ? 0xffffffffu
                                             : 0xffffu;
     unsigned sp_size = cpu->mode & MODE_CS64 ? 8 : cpu->mode & MODE_SS32 ? 4 : 2;
-    uint64_t value[32], sp = cpu->gpr[X86_RSP] & mask, bp = cpu->gpr[X86_RBP] & mask;
+    uint64_t sp = cpu->gpr[X86_RSP] & mask, bp = cpu->gpr[X86_RBP] & mask;
     uint64_t frame = (sp - size) & mask;
 
-    value[0] = cpu->gpr[X86_RBP];
-    for (unsigned k = 1; k < level; k++) { /* read every outer frame pointer, then write */
-        bp = (bp - size) & mask;
-        uint64_t at = ss_linear(cpu, bp, size, false);
-        value[k] = size == 8   ? cpu_ld64(cs, at, mmu)
-                   : size == 4 ? cpu_ld32(cs, at, mmu)
-                               : cpu_ld16(cs, at, mmu);
-    }
-    value[level] = frame;
-    for (unsigned k = 0; k <= level; k++) {
+    for (unsigned k = 0; k <= level; k++) { /* frames may overlap: in order */
+        uint64_t v = k == 0 ? cpu->gpr[X86_RBP] : frame;
+        if (k != 0 && k != level) {
+            bp = (bp - size) & mask;
+            cpu_ld_bytes(cs, ss_linear(cpu, bp, size, false), &v, size, mmu);
+        }
         sp = (sp - size) & mask;
-        uint64_t at = ss_linear(cpu, sp, size, true);
-        cpu_st_bytes(cs, at, &value[k], size, mmu);
+        cpu_st_bytes(cs, ss_linear(cpu, sp, size, true), &v, size, mmu);
     }
     sp = (sp - frame_bytes) & mask;
     cpu_probe_access(cs, ss_linear(cpu, sp, size, true), size, MMU_ACCESS_WRITE, mmu);

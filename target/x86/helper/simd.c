@@ -143,7 +143,6 @@ static uint64_t helper_avx_gather(CpuState *cs, uint64_t word, uint64_t base, ui
         int64_t idx = g.idx == 8 ? (int64_t)index->q[k] : (int32_t)index->d[k];
         if (m[g.elem - 1] & 0x80) {
             uint64_t ea = (base + ((uint64_t)idx << g.scale)) & ea_mask;
-            memset(m, 0xff, g.elem); /* what a fault here leaves behind */
             uint64_t v = 0;
             cpu_ld_bytes(cs, (seg + ea) & linear_mask, &v, g.elem, g.mmu_adsize & 15);
             memcpy(&dst->b[k * g.elem], &v, g.elem);

@@ -208,6 +208,9 @@ void x86_tr_mmx_cvt(X86Trans *t, const X86Insn *i)
     if (i->mn == X86_MN_CVTPS2PI || i->mn == X86_MN_CVTTPS2PI) {
         y = ir_vfromi(b, IR_V128, ir_vgetlane(b, IR_I64, V64, y, 0));
     }
+    if (mmx) { /* #XM finds the registers in MMX state */
+        mmx_end(t);
+    }
     IrVal fp = fp_begin(t);
     switch ((X86Mn)i->mn) {
     case X86_MN_CVTPI2PS: r = ir_vffromi32(b, IR_V128, FP32, y); break;
@@ -222,9 +225,6 @@ void x86_tr_mmx_cvt(X86Trans *t, const X86Insn *i)
                         ir_vgetlane(b, IR_I64, V64, r, 0), 0);
     }
     simd_write(t, 0, r);
-    if (mmx) {
-        mmx_end(t);
-    }
 }
 
 /* ---- FMA, F16C ---- */
@@ -265,6 +265,10 @@ void x86_tr_fma(X86Trans *t, const X86Insn *i)
 void x86_tr_avx_f16(X86Trans *t, const X86Insn *i)
 {
     IrVal x = simd_read(t, 1);
+    if (x86_is_mem(t, 0)) { /* a page fault leaves MXCSR alone */
+        unsigned size = i->op[0].size;
+        ir_probe(t->b, x86_mem_addr(t, size, true), ACCESS_WRITE, x86_mo(t, size));
+    }
     IrVal fp = fp_begin(t);
     IrVal r = i->mn == X86_MN_VCVTPH2PS ? ir_vfphtops(t->b, simd_type(i->op[0].size), x)
                                         : ir_vfpstoph(t->b, x, i->imm & 0xff);

@@ -86,6 +86,7 @@ void x86_tr_mmx_mov(X86Trans *t, const X86Insn *i)
 void x86_tr_emms(X86Trans *t, const X86Insn *i)
 {
     mmx_begin(t);
+    ir_put(t->b, SLOT_FP_TOP, ir_c32(t->b, 0));
     ir_put(t->b, SLOT_FP_VALID, ir_c32(t->b, 0));
 }
 

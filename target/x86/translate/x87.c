@@ -30,6 +30,16 @@ static IrVal call_reg(X86Trans *t, IrVal flags)
                    zero);
 }
 
+/* A pending exception comes before a fault of the memory operand. */
+static void wait_first(X86Trans *t)
+{
+    IrBuilder *b = t->b;
+    IrLabel go = ir_label_new(b);
+    ir_brcond(b, IR_TSTZ, ir_get(b, SLOT_FPSW), ir_c32(b, X87_ES), go);
+    ir_call(b, &hd_x87_wait, 0);
+    ir_label(b, go);
+}
+
 /* A register form, or one with a memory source of up to 10 bytes. */
 static void call_load(X86Trans *t)
 {
@@ -43,6 +53,7 @@ static void call_load(X86Trans *t)
         call_reg(t, 0);
         return;
     }
+    wait_first(t);
     unsigned size = i->op[k].size;
     IrVal addr = x86_mem_addr(t, size, false), lo, hi = ir_c64(b, 0);
     if (size == 10) {
@@ -152,6 +163,7 @@ void x86_tr_x87_cw(X86Trans *t, const X86Insn *i)
     if (i->mn == X86_MN_FNSTCW) {
         x86_write(t, 0, ir_get(t->b, SLOT_FPCW));
     } else {
+        wait_first(t);
         IrVal v = x86_to64(t, x86_read(t, 0));
         ir_call(t->b, &hd_x87_fldcw, v);
     }
