@@ -201,6 +201,7 @@ static const CompatProp *const no_compat[] = { NULL };
 static const MachineOps q35_ferry_1_0_ops = {
     Q35_OPS,
     .machine_name = "pc-q35-ferry-1.0",
+    .is_default = true,
     .alias = "q35",
     .description = "Standard PC (Q35 + ICH9, 2009)",
     .stream_version = 4,

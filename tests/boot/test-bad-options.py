@@ -40,7 +40,7 @@ CASES = [
     ("a truncated kernel is named", ["-machine", "q35", "-kernel", "{short}"], ["{short}"]),
     ("a directory is no kernel", ["-machine", "q35", "-kernel", "{dir}"], ["{dir}"]),
     ("an initrd larger than memory is named",
-     ["-machine", "q35", "-m", "64", "-kernel", "{kernel}", "-initrd", "{big}"], ["{big}"]),
+     ["-machine", "q35", "-m", "128", "-kernel", "{kernel}", "-initrd", "{big}"], ["{big}"]),
     ("a missing disk image is named",
      ["-machine", "q35", "-drive", "file=/nonexistent/disk,if=none,id=d,format=raw"],
      ["/nonexistent/disk"]),

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Reading a stream: RAM goes straight into place, every other section is decoded into its saved
+ * form and checked. Nothing is installed before the end mark was read; then all is, in order of
+ * priority.
+ */
+#include <inttypes.h>
+#include <string.h>
+#include "base/util/endian.h"
+#include "migration-priv.h"
+#include "ram-format.h"
+
+#define MAX_SECTIONS 4096
+
+void loaded_free(gpointer p)
+{
+    LoadedSection *l = p;
+    record_clear(l->section->desc->record, l->saved);
+    g_free(l->saved);
+    g_free(l);
+}
+
+G_GNUC_PRINTF(2, 3) static bool load_error(GError **error, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    g_autofree char *text = g_strdup_vprintf(format, ap);
+    va_end(ap);
+    g_set_error_literal(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_STREAM, text);
+    return false;
+}
+
+static bool load_configuration(Incoming *in, GError **error)
+{
+    StreamIn *s = &in->in;
+    const char *ours = in->m->host.machine_name;
+    char name[256] = "";
+    uint8_t type, end;
+    uint32_t n;
+    if (!stream_in_u8(s, &type, error)) {
+        return false;
+    }
+    if (type != STREAM_CONFIGURATION) {
+        return load_error(error, "the stream does not start with a configuration section");
+    }
+    if (!stream_in_u32(s, &n, error)) {
+        return false;
+    }
+    if (n > 255) {
+        return load_error(error, "the machine type's name has %u bytes", n);
+    }
+    if (!stream_in_bytes(s, name, n, error)) {
+        return false;
+    }
+    if (strcmp(name, ours)) {
+        return load_error(error, "machine type received is '%s' and local is '%s'", name, ours);
+    }
+    if (s->format >= STREAM_V4 && (!stream_in_u8(s, &end, error) ||
+                                   (end != STREAM_RECORD_END &&
+                                    !load_error(error, "expected a subsection or the end of "
+                                                       "'configuration', found 0x%02x", end)))) {
+        return false;
+    }
+    return stream_in_end(s, "the configuration", error);
+}
+
+static bool load_command(Incoming *in, bool *go, GError **error)
+{
+    StreamIn *s = &in->in;
+    uint8_t head[4], data[64];
+    if (!stream_in_bytes(s, head, sizeof(head), error)) {
+        return false;
+    }
+    uint16_t type = ld_be16(head), n = ld_be16(head + 2);
+    if (n > sizeof(data)) {
+        return load_error(error, "command 0x%x has %u bytes", type, n);
+    }
+    if (!stream_in_bytes(s, data, n, error) || !stream_in_end(s, "a command", error)) {
+        return false;
+    }
+    switch (type) {
+    case COMMAND_OPEN_RETURN_PATH:
+        in->return_path = channel_features(in->channel) & CHANNEL_CAN_WRITE;
+        return true;
+    case COMMAND_PING:
+        if (!in->return_path || n != 4) {
+            return load_error(error, "PING of %u bytes %s a return path", n,
+                              in->return_path ? "on" : "without");
+        }
+        return return_send(in->channel, s->format, RETURN_PONG, data, 4, error);
+    case COMMAND_SWITCHOVER_START:
+        return true;
+    case COMMAND_GO:
+        *go = true;
+        return true;
+    default:
+        return load_error(error, "command 0x%x is unknown", type);
+    }
+}
+
+static bool load_footer(Incoming *in, uint32_t section_id, const char *idstr, GError **error)
+{
+    uint8_t foot[5];
+    if (!stream_in_bytes(&in->in, foot, sizeof(foot), error)) {
+        return false;
+    }
+    if (foot[0] == STREAM_SUBSECTION) {
+        return load_error(error, "section '%s': an unknown subsection follows its content", idstr);
+    }
+    if (foot[0] != STREAM_FOOTER || ld_be32(foot + 1) != section_id) {
+        return load_error(error, "section '%s': expected its footer (id %u), found 0x%02x, id %u",
+                          idstr, section_id, foot[0], ld_be32(foot + 1));
+    }
+    return stream_in_end(&in->in, idstr, error);
+}
+
+/* Decodes and checks a device's section; installs nothing. */
+static bool load_device(Incoming *in, const char *idstr, uint32_t instance, uint32_t version,
+                        GError **error)
+{
+    Vm *vm = in->m->vm;
+    vm_lock(vm);
+    Section *section = section_find(vm, idstr, instance);
+    vm_unlock(vm);
+    if (!section || !section->desc->record) {
+        return load_error(error, "unknown section '%s' instance %u: there is no such device here",
+                          idstr, instance);
+    }
+    for (guint i = 0; i < in->loaded->len; i++) {
+        if (((LoadedSection *)g_ptr_array_index(in->loaded, i))->section == section) {
+            return load_error(error, "section '%s' instance %u comes twice", idstr, instance);
+        }
+    }
+    const Record *record = section->desc->record;
+    const SectionOps *ops = section->desc->ops;
+    g_autofree void *mine = g_malloc0(record->size);
+    LoadedSection *l = g_new0(LoadedSection, 1);
+    *l = (LoadedSection){ section, g_malloc0(record->size) };
+    g_ptr_array_add(in->loaded, l);
+    vm_lock(vm);
+    ops->save(section->owner, mine);
+    vm_unlock(vm);
+    int64_t start = clock_now_ns(vm, CLOCK_KIND_REALTIME);
+    uint64_t before = in->in.bytes;
+    bool ok = stream_in_record(&in->in, record, version, l->saved, mine, error);
+    record_clear(record, mine);
+    if (ok && ops->check) {
+        vm_lock(vm);
+        ok = ops->check(section->owner, l->saved, error);
+        vm_unlock(vm);
+    }
+    if (!ok) {
+        g_prefix_error(error, "section '%s' instance %u: ", idstr, instance);
+        return false;
+    }
+    vm_lock(vm);
+    migration_note_device(in->m, section, clock_now_ns(vm, CLOCK_KIND_REALTIME) - start,
+                          in->in.bytes - before);
+    vm_unlock(vm);
+    return true;
+}
+
+typedef struct {
+    bool known;
+    uint32_t id;
+} RamSection;
+
+static bool load_section(Incoming *in, uint8_t type, RamSection *ram, GError **error)
+{
+    StreamIn *s = &in->in;
+    uint32_t id, instance, version;
+    char idstr[256];
+    if (!stream_in_u32(s, &id, error)) {
+        return false;
+    }
+    if (type == STREAM_SECTION_PART || type == STREAM_SECTION_END) {
+        if (!ram->known || id != ram->id) {
+            return load_error(error, "a part of section %u comes before its start", id);
+        }
+        return ram_load_body(in->ram, s, RAM_SECTION_VERSION, error) &&
+               load_footer(in, id, RAM_SECTION_ID_STR, error);
+    }
+    if (!stream_in_str8(s, idstr, error) || !stream_in_u32(s, &instance, error) ||
+        !stream_in_u32(s, &version, error)) {
+        return false;
+    }
+    if (type == STREAM_SECTION_FULL) {
+        return load_device(in, idstr, instance, version, error) &&
+               load_footer(in, id, idstr, error);
+    }
+    if (strcmp(idstr, RAM_SECTION_ID_STR) || instance || ram->known) {
+        return load_error(error, "section '%s' instance %u cannot come in parts", idstr, instance);
+    }
+    *ram = (RamSection){ true, id };
+    if (!ram_load_body(in->ram, s, version, error) || !load_footer(in, id, idstr, error)) {
+        return false;
+    }
+    vm_lock(in->m->vm);
+    bool ok = ram_load_complete(in->ram, error);
+    vm_unlock(in->m->vm);
+    return ok;
+}
+
+static bool load_description(Incoming *in, GError **error)
+{
+    StreamIn *s = &in->in;
+    uint8_t type;
+    uint32_t n;
+    if (!stream_in_u8(s, &type, error)) {
+        return false;
+    }
+    if (type != STREAM_DESCRIPTION || !stream_in_u32(s, &n, error)) {
+        return load_error(error, "expected the VM description, found 0x%02x", type);
+    }
+    if (n > STREAM_ITEM_MAX) {
+        return load_error(error, "the VM description has %u bytes", n);
+    }
+    while (n) {
+        uint32_t part = MIN(n, 1u << 16);
+        if (!stream_in_need(s, part, error)) {
+            return false;
+        }
+        stream_in_consume(s, part);
+        n -= part;
+    }
+    return stream_in_end(s, "the VM description", error);
+}
+
+bool load_stream(Incoming *in, GError **error)
+{
+    RamSection ram = { false, 0 };
+    bool go = false;
+    if (!stream_in_header(&in->in, error) || !load_configuration(in, error)) {
+        return false;
+    }
+    for (;;) {
+        uint8_t type;
+        if (!stream_in_u8(&in->in, &type, error)) {
+            return false;
+        }
+        bool ok = true;
+        switch (type) {
+        case STREAM_SECTION_START:
+        case STREAM_SECTION_PART:
+        case STREAM_SECTION_END:
+        case STREAM_SECTION_FULL:
+            ok = load_section(in, type, &ram, error);
+            break;
+        case STREAM_COMMAND:
+            ok = load_command(in, &go, error);
+            if (ok && go) {
+                return load_error(error, "GO comes before the end of the state");
+            }
+            break;
+        case STREAM_EOF:
+            if (!stream_in_end(&in->in, "the end mark", error)) {
+                return false;
+            }
+            if (!ram.known) {
+                return load_error(error, "the stream ends without any RAM");
+            }
+            /* Version 3 peers may leave the description out; ours is read where it must be. */
+            return in->in.format < STREAM_V4 || load_description(in, error);
+        default:
+            ok = load_error(error, "unknown section type 0x%02x", type);
+        }
+        if (!ok) {
+            return false;
+        }
+    }
+}
+
+static int by_priority(gconstpointer a, gconstpointer b)
+{
+    const LoadedSection *la = *(LoadedSection *const *)a, *lb = *(LoadedSection *const *)b;
+    return lb->section->desc->priority - la->section->desc->priority;
+}
+
+static bool find_unloaded(Section *s, void *opaque)
+{
+    GPtrArray *loaded = ((void **)opaque)[0];
+    Section **missing = ((void **)opaque)[1];
+    for (guint i = 0; i < loaded->len; i++) {
+        if (((LoadedSection *)g_ptr_array_index(loaded, i))->section == s) {
+            return true;
+        }
+    }
+    if (s->desc->record && !s->desc->unmigratable) {
+        *missing = s;
+    }
+    return *missing == NULL;
+}
+
+/* Version 4 says what is missing; version 3 cannot, its senders leave sections out. */
+static bool all_there(Incoming *in, GError **error)
+{
+    Section *missing = NULL;
+    void *opaque[] = { in->loaded, &missing };
+    if (in->in.format >= STREAM_V4) {
+        section_foreach(in->m->vm, find_unloaded, opaque);
+    }
+    return !missing || load_error(error, "section '%s' instance %u is missing in the stream",
+                                  missing->idstr, missing->instance);
+}
+
+bool load_install(Incoming *in, GError **error)
+{
+    if (!all_there(in, error)) {
+        return false;
+    }
+    g_ptr_array_sort(in->loaded, by_priority); /* stable: GLib's sort is a merge sort */
+    for (guint i = 0; i < in->loaded->len; i++) {
+        LoadedSection *l = g_ptr_array_index(in->loaded, i);
+        l->section->desc->ops->install(l->section->owner, l->saved);
+    }
+    for (guint i = 0; i < in->loaded->len; i++) {
+        LoadedSection *l = g_ptr_array_index(in->loaded, i);
+        if (l->section->desc->ops->installed) {
+            l->section->desc->ops->installed(l->section->owner);
+        }
+    }
+    return true;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The session's state, shared by the files of this room.
+ *
+ * Source states (transition -> function):
+ *
+ *   none ─start▶ setup ─▶ active ⇄ (rounds) ─▶ [pre-switchover ─continue▶] device ─GO▶ handover
+ *     setup, active, pre-switchover, device ─cancel▶ cancelling ─▶ cancelled   (guest runs on)
+ *     any before GO ─failure▶ failed                                           (guest runs on)
+ *     handover ─SHUT 0▶ completed    ─SHUT 1▶ failed (guest runs on)    ─silence▶ handover-lost
+ *   Without a return path device ─▶ completed once everything was written.
+ *
+ * Invariants: (1) disks are released only in device or later, and taken back on every way to
+ * failed and cancelled. (2) After GO was written the source starts the guest only on SHUT 1.
+ * (3) The destination starts the guest only after GO, or, without a return path, after the end
+ * mark. (4) `status` changes only through migration_set_status().
+ */
+#pragma once
+#include "migration/migration.h"
+#include "migration/vmstate/registry.h"
+#include "ram.h"
+#include "stream.h"
+
+/* Messages from the destination (u16 type, u16 length, payload; version 4: u32 crc after it). */
+typedef enum {
+    RETURN_SHUT = 1,           /* u32: 0 all is well */
+    RETURN_PONG = 2,           /* u32 cookie */
+    RETURN_SWITCHOVER_ACK = 7,
+    RETURN_ERROR = 0x40,       /* version 4: text */
+    RETURN_READY = 0x41,       /* version 4: loaded, checked, waiting for GO */
+} ReturnType;
+
+/* Commands in the stream. */
+typedef enum {
+    COMMAND_OPEN_RETURN_PATH = 1,
+    COMMAND_PING = 2,
+    COMMAND_SWITCHOVER_START = 11,
+    COMMAND_GO = 0x40, /* version 4 */
+} CommandType;
+
+typedef struct {
+    char *idstr;
+    uint32_t instance;
+    int64_t ns;
+    uint64_t bytes;
+} DeviceStat;
+
+struct MigrationBlocker {
+    char *reason;
+};
+
+typedef struct {
+    Migration *m;
+    Channel *channel;  /* owned */
+    StreamOut out;
+    RamSave *ram;
+    MigrationParams params; /* copy */
+    uint64_t caps;
+    bool return_path;
+    GThread *thread;
+    int cancel;        /* atomic */
+    bool was_running;  /* the guest ran when it was stopped for the switchover */
+    bool stopped, disks_released, go_sent;
+    RunState old_state;
+    GMutex mutex;
+    GCond cond;
+    bool may_switch;   /* mutex: migrate-continue was given */
+    int64_t start_ns, setup_ns, stop_ns, end_ns;
+    uint64_t stop_bytes;
+    double bytes_per_ns; /* measured over the last slices */
+    int64_t expected_downtime_ns;
+} Outgoing;
+
+typedef struct {
+    Migration *m;
+    Channel *channel;
+    StreamIn in;
+    RamLoad *ram;
+    GThread *thread;
+    bool exit_on_error;
+    bool return_path;
+    int listen_fd;
+    guint watch;
+    int64_t start_ns, end_ns;
+    GPtrArray *loaded; /* LoadedSection, in stream order */
+    char run_state[100];
+    bool run_state_seen;
+} Incoming;
+
+struct Migration {
+    Vm *vm;
+    MigrationHost host;
+    MigrationStatus status; /* of the last direction used; atomic for readers in other threads */
+    bool incoming_is_last;
+    uint64_t caps;
+    MigrationParams params;
+    GPtrArray *blockers; /* MigrationBlocker */
+    Outgoing *out;       /* NULL: none ever */
+    Incoming *in;
+    char *error_desc;    /* of the last failure; VM lock */
+    GArray *devices;     /* DeviceStat; VM lock */
+    MigrationInfo last;  /* figures of the last outgoing one, kept after its end */
+    Section *globalstate, *timer;
+};
+
+static inline bool has_cap(uint64_t caps, MigrationCap cap)
+{
+    return caps >> cap & 1;
+}
+/* Changes the state, emits MIGRATION when asked for. VM lock held. */
+void migration_set_status(Migration *m, MigrationStatus status);
+/* Remembers the cause (the first one counts). VM lock held. */
+void migration_set_error(Migration *m, const GError *error);
+void migration_note_device(Migration *m, const Section *s, int64_t ns, uint64_t bytes);
+/* Frees a finished session of either direction; waits for its thread. VM lock held. */
+void outgoing_reap(Migration *m);
+void incoming_reap(Migration *m);
+
+/* common.c: the sections of the VM itself ("timer", "globalstate"). */
+void common_sections_register(Migration *m);
+void common_sections_unregister(Migration *m);
+
+/* uri.c */
+Channel *migration_open_out(const char *uri, int fd, GError **error);
+/* Listens (*listen_fd >= 0) or opens at once (*channel). */
+bool migration_open_in(const char *uri, int fd, int *listen_fd, Channel **channel, GError **error);
+
+/* return-path.c: one message at a time. */
+bool return_send(Channel *c, StreamFormat format, ReturnType type, const void *data, size_t n,
+                 GError **error);
+typedef struct {
+    uint16_t type, len;
+    uint8_t data[4097]; /* NUL-terminated for text */
+} ReturnMessage;
+bool return_receive(Channel *c, StreamFormat format, ReturnMessage *msg, GError **error);
+
+/* save.c: the parts of the stream that are not RAM. VM lock held, VM stopped (devices). */
+bool save_configuration(StreamOut *out, const char *machine_name, GError **error);
+bool save_command(StreamOut *out, CommandType type, const void *data, uint16_t n, GError **error);
+bool save_section_header(StreamOut *out, uint8_t type, const char *idstr, uint32_t instance,
+                         uint32_t section_id, uint32_t version, GError **error);
+bool save_section_footer(StreamOut *out, uint32_t section_id, GError **error);
+bool save_devices(Migration *m, StreamOut *out, GString *description, GError **error);
+
+/* load.c: decodes every section, then installs. */
+typedef struct {
+    Section *section;
+    void *saved; /* owned */
+} LoadedSection;
+bool load_stream(Incoming *in, GError **error);
+/* Installs what load_stream gathered. VM lock held. */
+bool load_install(Incoming *in, GError **error);
+void loaded_free(gpointer p);

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The source's half of the "ram" section. The first round sends every page of every migratable
+ * block; later ones what was dirtied meanwhile. A page's dirty bit is cleared before the page is
+ * read, so a write during the read sets it again and the page travels once more.
+ */
+#include <inttypes.h>
+#include <string.h>
+#include "base/util/bitmap.h"
+#include "ram-format.h"
+#include "ram.h"
+
+typedef struct {
+    RamBlock *block; /* borrowed: the notifier tells when it goes */
+    char *idstr;
+    uint8_t *host;
+    uint64_t pages;
+    uint64_t *todo; /* one bit a page */
+    uint64_t left;       /* bits set in todo */
+} SaveBlock;
+
+struct RamSave {
+    Vm *vm;
+    GArray *blocks; /* SaveBlock */
+    RamBlockNotifier notifier;
+    bool watching;
+    GMutex mutex;
+    char *disturbed; /* guarded by mutex; set once */
+    bool zero_pages; /* look for them */
+    guint cur;       /* block being sent */
+    uint64_t next;   /* page to look at in it */
+    int last_sent;   /* index of the block of the last page on the wire, -1 */
+    int64_t last_sync_ns;
+    uint64_t normal, zero, syncs, dirtied, rate; /* atomic, relaxed */
+    uint64_t total;
+};
+
+static RamSave *from_notifier(RamBlockNotifier *n)
+{
+    return (RamSave *)((char *)n - offsetof(RamSave, notifier));
+}
+
+static void disturb(RamSave *ram, char *why)
+{
+    g_mutex_lock(&ram->mutex);
+    if (ram->disturbed || !ram->watching) {
+        g_free(why);
+    } else {
+        ram->disturbed = why;
+    }
+    g_mutex_unlock(&ram->mutex);
+}
+
+static SaveBlock *find(RamSave *ram, const RamBlock *block)
+{
+    for (guint i = 0; i < ram->blocks->len; i++) {
+        SaveBlock *b = &g_array_index(ram->blocks, SaveBlock, i);
+        if (b->block == block) {
+            return b;
+        }
+    }
+    return NULL;
+}
+
+static void on_added(RamBlockNotifier *n, RamBlock *block)
+{
+    if (ram_block_migratable(block)) {
+        disturb(from_notifier(n), g_strdup_printf("RAM block '%s' added during precopy",
+                                                  ram_block_idstr(block)));
+    }
+}
+
+static void on_removed(RamBlockNotifier *n, RamBlock *block)
+{
+    if (find(from_notifier(n), block)) {
+        disturb(from_notifier(n), g_strdup_printf("RAM block '%s' removed during precopy",
+                                                  ram_block_idstr(block)));
+    }
+}
+
+static void on_resized(RamBlockNotifier *n, RamBlock *block, uint64_t old_used, uint64_t new_used)
+{
+    if (find(from_notifier(n), block)) {
+        disturb(from_notifier(n), g_strdup_printf("RAM block '%s' resized during precopy",
+                                                  ram_block_idstr(block)));
+    }
+}
+
+static void on_migratable(RamBlockNotifier *n, RamBlock *block, bool migratable)
+{
+    disturb(from_notifier(n),
+            g_strdup_printf("RAM block '%s' became %s during precopy", ram_block_idstr(block),
+                            migratable ? "migratable" : "unmigratable"));
+}
+
+static void on_idstr(RamBlockNotifier *n, RamBlock *block, const char *old_idstr)
+{
+    if (find(from_notifier(n), block)) {
+        disturb(from_notifier(n), g_strdup_printf("RAM block '%s' renamed to '%s' during precopy",
+                                                  old_idstr, ram_block_idstr(block)));
+    }
+}
+
+const char *ram_save_disturbed(RamSave *ram)
+{
+    g_mutex_lock(&ram->mutex);
+    const char *why = ram->disturbed;
+    g_mutex_unlock(&ram->mutex);
+    return why;
+}
+
+static bool take_block(RamBlock *block, void *opaque)
+{
+    RamSave *ram = opaque;
+    if (ram_block_migratable(block)) {
+        SaveBlock b = { .block = block,
+                        .idstr = g_strdup(ram_block_idstr(block)),
+                        .host = ram_block_host(block),
+                        .pages = ram_block_used_length(block) / GUEST_PAGE_SIZE };
+        b.todo = bitmap_new(b.pages);
+        bitmap_set(b.todo, 0, b.pages);
+        b.left = b.pages;
+        ram->total += b.pages * GUEST_PAGE_SIZE;
+        g_array_append_val(ram->blocks, b);
+    }
+    return true;
+}
+
+RamSave *ram_save_new(Vm *vm, const MigrationParams *params, GError **error)
+{
+    RamSave *ram = g_new0(RamSave, 1);
+    ram->vm = vm;
+    ram->last_sent = -1;
+    ram->zero_pages = params->zero_page_detection != ZERO_PAGE_NONE;
+    g_mutex_init(&ram->mutex);
+    ram->blocks = g_array_new(false, false, sizeof(SaveBlock));
+    ram_list_foreach(vm, take_block, ram);
+    for (guint i = 0; i < ram->blocks->len; i++) {
+        SaveBlock *b = &g_array_index(ram->blocks, SaveBlock, i);
+        if (!*b->idstr) {
+            g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_RAM,
+                        "a RAM block of %" PRIu64 " pages has no name and cannot be migrated",
+                        b->pages);
+            ram_save_free(ram);
+            return NULL;
+        }
+    }
+    ram->notifier = (RamBlockNotifier){ .added = on_added,
+                                        .removed = on_removed,
+                                        .resized = on_resized,
+                                        .migratable_changed = on_migratable,
+                                        .idstr_changed = on_idstr };
+    ram_block_notifier_add(vm, &ram->notifier);
+    ram->watching = true; /* `added` has been called for what exists: not news */
+    ram_dirty_client_enable(vm, DIRTY_MIGRATION, true);
+    for (guint i = 0; i < ram->blocks->len; i++) {
+        SaveBlock *b = &g_array_index(ram->blocks, SaveBlock, i);
+        ram_dirty_test_and_clear(vm, ram_block_addr(b->block), b->pages * GUEST_PAGE_SIZE,
+                                 DIRTY_MIGRATION);
+    }
+    ram->last_sync_ns = clock_now_ns(vm, CLOCK_KIND_REALTIME);
+    return ram;
+}
+
+void ram_save_free(RamSave *ram)
+{
+    if (!ram) {
+        return;
+    }
+    if (ram->watching) {
+        ram_block_notifier_remove(ram->vm, &ram->notifier);
+        ram_dirty_client_enable(ram->vm, DIRTY_MIGRATION, false);
+    }
+    for (guint i = 0; i < ram->blocks->len; i++) {
+        SaveBlock *b = &g_array_index(ram->blocks, SaveBlock, i);
+        g_free(b->idstr);
+        g_free(b->todo);
+    }
+    g_array_unref(ram->blocks);
+    g_mutex_clear(&ram->mutex);
+    g_free(ram->disturbed);
+    g_free(ram);
+}
+
+static bool put_name(StreamOut *out, const char *name, GError **error)
+{
+    return stream_out_u8(out, (uint8_t)strlen(name), error) &&
+           stream_out_bytes(out, name, strlen(name), error);
+}
+
+bool ram_save_setup(RamSave *ram, StreamOut *out, GError **error)
+{
+    if (!stream_out_u64(out, ram->total | RAM_FLAG_MEM_SIZE, error)) {
+        return false;
+    }
+    for (guint i = 0; i < ram->blocks->len; i++) {
+        SaveBlock *b = &g_array_index(ram->blocks, SaveBlock, i);
+        if (!put_name(out, b->idstr, error) ||
+            !stream_out_u64(out, b->pages * GUEST_PAGE_SIZE, error)) {
+            return false;
+        }
+    }
+    return stream_out_u64(out, RAM_FLAG_EOS, error);
+}
+
+static bool gone(RamSave *ram)
+{
+    return ram_save_disturbed(ram) != NULL;
+}
+
+void ram_save_sync(RamSave *ram)
+{
+    uint64_t dirtied = 0;
+    vm_lock(ram->vm);
+    for (guint i = 0; i < ram->blocks->len && !gone(ram); i++) {
+        SaveBlock *b = &g_array_index(ram->blocks, SaveBlock, i);
+        g_autofree uint64_t *fresh = bitmap_new(b->pages);
+        dirtied += ram_dirty_sync_and_clear(ram->vm, b->block, DIRTY_MIGRATION,
+                                            (unsigned long *)fresh);
+        bitmap_or(b->todo, fresh, b->pages);
+        b->left = bitmap_count(b->todo, 0, b->pages);
+    }
+    vm_unlock(ram->vm);
+    int64_t now = clock_now_ns(ram->vm, CLOCK_KIND_REALTIME);
+    if (now > ram->last_sync_ns) {
+        ram->rate = (uint64_t)((double)dirtied * NS_PER_SEC / (double)(now - ram->last_sync_ns));
+    }
+    ram->last_sync_ns = now;
+    ram->dirtied = dirtied;
+    ram->syncs++;
+}
+
+uint64_t ram_save_pending(const RamSave *ram)
+{
+    uint64_t pages = 0;
+    for (guint i = 0; i < ram->blocks->len; i++) {
+        pages += g_array_index(ram->blocks, SaveBlock, i).left;
+    }
+    return pages * GUEST_PAGE_SIZE;
+}
+
+static bool page_is_zero(const uint8_t *page)
+{
+    const uint64_t *w = (const uint64_t *)page;
+    if (w[0] | w[GUEST_PAGE_SIZE / 16] | w[GUEST_PAGE_SIZE / 8 - 1]) {
+        return false;
+    }
+    return !memcmp(page, page + 8, GUEST_PAGE_SIZE - 8) && !w[0];
+}
+
+/* The page may change while it is looked at: whatever is sent, its dirty bit brings it back. */
+static bool send_page(RamSave *ram, guint index, uint64_t page, StreamOut *out, GError **error)
+{
+    SaveBlock *b = &g_array_index(ram->blocks, SaveBlock, index);
+    uint8_t copy[GUEST_PAGE_SIZE] __attribute__((aligned(64)));
+    memcpy(copy, b->host + page * GUEST_PAGE_SIZE, GUEST_PAGE_SIZE);
+    bool zero = ram->zero_pages && page_is_zero(copy);
+    bool same = ram->last_sent == (int)index;
+    uint64_t word = page * GUEST_PAGE_SIZE | (zero ? RAM_FLAG_ZERO : RAM_FLAG_PAGE) |
+                    (same ? RAM_FLAG_CONTINUE : 0);
+    ram->last_sent = (int)index;
+    if (!stream_out_u64(out, word, error) || (!same && !put_name(out, b->idstr, error))) {
+        return false;
+    }
+    if (zero) {
+        ram->zero++;
+        return stream_out_u8(out, 0, error);
+    }
+    ram->normal++;
+    return stream_out_bytes(out, copy, sizeof(copy), error);
+}
+
+bool ram_save_pages(RamSave *ram, StreamOut *out, uint64_t budget, bool *done, GError **error)
+{
+    uint64_t sent = 0;
+    guint looked = 0;
+    *done = false;
+    ram_list_acquire(ram->vm);
+    bool ok = true;
+    while (ok && sent < budget && looked <= ram->blocks->len) {
+        if (gone(ram)) {
+            g_set_error_literal(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_RAM,
+                                ram->disturbed);
+            ok = false;
+            break;
+        }
+        SaveBlock *b = &g_array_index(ram->blocks, SaveBlock, ram->cur);
+        uint64_t page = bitmap_find_next_set(b->todo, b->pages, ram->next);
+        if (page >= b->pages) {
+            ram->cur = (ram->cur + 1) % ram->blocks->len;
+            ram->next = 0;
+            looked++;
+            continue;
+        }
+        looked = 0;
+        bitmap_clear_bit(b->todo, page);
+        b->left--;
+        ram->next = page + 1;
+        uint64_t before = out->bytes + out->buf->len;
+        ok = send_page(ram, ram->cur, page, out, error);
+        sent += out->bytes + out->buf->len - before;
+    }
+    ram_list_release(ram->vm);
+    *done = ok && ram_save_pending(ram) == 0;
+    return ok && stream_out_u64(out, RAM_FLAG_EOS, error);
+}
+
+void ram_save_stats(RamSave *ram, RamSaveStats *out)
+{
+    *out = (RamSaveStats){ .total_bytes = ram->total,
+                           .normal_pages = __atomic_load_n(&ram->normal, __ATOMIC_RELAXED),
+                           .zero_pages = __atomic_load_n(&ram->zero, __ATOMIC_RELAXED),
+                           .sync_count = __atomic_load_n(&ram->syncs, __ATOMIC_RELAXED),
+                           .dirty_pages_last_sync =
+                               __atomic_load_n(&ram->dirtied, __ATOMIC_RELAXED),
+                           .dirty_rate = __atomic_load_n(&ram->rate, __ATOMIC_RELAXED) };
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The "ram" section: all migratable RAM blocks, in rounds while the guest runs and once more when
+ * it has stopped. Record layout: docs/spec/migration-stream.md, "RAM".
+ */
+#pragma once
+#include "base/memory/ram.h"
+#include "migration/migration.h"
+#include "stream.h"
+
+typedef struct RamSave RamSave;
+
+/* Lists the blocks, turns dirty logging on and watches the block list. VM lock held. */
+RamSave *ram_save_new(Vm *vm, const MigrationParams *params, GError **error);
+/* VM lock held. */
+void ram_save_free(RamSave *ram);
+/* The block list. Migration thread, no lock, as all below. */
+bool ram_save_setup(RamSave *ram, StreamOut *out, GError **error);
+/* Moves the dirty bits of all blocks into the round's bitmaps. */
+void ram_save_sync(RamSave *ram);
+/* Bytes still to be sent, as of the last sync. */
+uint64_t ram_save_pending(const RamSave *ram);
+/* Sends pages until @budget bytes are out or none is left; *@done. */
+bool ram_save_pages(RamSave *ram, StreamOut *out, uint64_t budget, bool *done, GError **error);
+/* A block was added, removed, resized ... since the start: what, else NULL. Any thread; the text
+   lives as long as @ram. */
+const char *ram_save_disturbed(RamSave *ram);
+
+typedef struct {
+    uint64_t total_bytes, normal_pages, zero_pages, sync_count, dirty_pages_last_sync;
+    uint64_t dirty_rate; /* pages a second between the last two syncs */
+} RamSaveStats;
+void ram_save_stats(RamSave *ram, RamSaveStats *out);
+
+/* ---- incoming ---- */
+typedef struct RamLoad RamLoad;
+RamLoad *ram_load_new(Vm *vm);
+void ram_load_free(RamLoad *ram);
+/* One body (START, PART or END) up to its end flag. Destination thread. */
+bool ram_load_body(RamLoad *ram, StreamIn *in, uint32_t version, GError **error);
+/* Every block that the source must send was listed. */
+bool ram_load_complete(RamLoad *ram, GError **error);
