@@ -259,7 +259,7 @@ static void push(GPtrArray *list, const Option *opt, const char *arg)
     g_ptr_array_add(list, a);
 }
 
-static void arg_free(gpointer p)
+void cmdline_arg_free(gpointer p)
 {
     Arg *a = p;
     g_free(a->text);
@@ -317,7 +317,7 @@ static void init_lists(CmdLine *cmd)
         if (options[i].kind == OPT_LIST) {
             GPtrArray **list = (GPtrArray **)((char *)cmd + options[i].offset);
             if (!*list) {
-                *list = g_ptr_array_new_with_free_func(arg_free);
+                *list = g_ptr_array_new_with_free_func(cmdline_arg_free);
             }
         }
     }

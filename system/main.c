@@ -75,7 +75,7 @@ static int start(CmdLine *cmd)
     }
     sys.vm = vm_new(system_types_new());
     sys.vm->system = (struct System *)&sys;
-    sys.serial_ids = g_ptr_array_new();
+    sys.serial_ids = g_ptr_array_new_with_free_func(cmdline_arg_free);
     vm_lock(sys.vm);
     watch_signals(&sys);
     if (!help_requested(cmd, sys.vm, &handled, &error)) {
@@ -95,6 +95,7 @@ static int start(CmdLine *cmd)
     if (cmd->pidfile && code == 0) {
         unlink(cmd->pidfile);
     }
+    g_ptr_array_unref(sys.serial_ids);
     memory_teardown(sys.vm);
     vm_free(sys.vm);
     return code;

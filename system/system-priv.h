@@ -50,6 +50,7 @@ typedef enum {
 /* cmdline.c: fills @cmd from argv. DONE: help or version was printed. */
 CmdLineResult cmdline_parse(CmdLine *cmd, int argc, char **argv, GError **error);
 void cmdline_clear(CmdLine *cmd);
+void cmdline_arg_free(gpointer arg);
 void cmdline_print_help(const CmdLine *cmd);
 
 /* help.c: the "help" values; true if @cmd asked for one and it was printed. */
