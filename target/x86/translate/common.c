@@ -150,9 +150,10 @@ IrVal x86_ea(X86Trans *t)
 }
 
 /* Must this access be checked against its segment? In 64-bit code there is nothing to check. */
-static bool segment_checked(const X86Trans *t, unsigned seg)
+static bool segment_checked(const X86Trans *t, unsigned seg, bool write)
 {
-    return (t->mode & MODE_SEGCHECK) || seg == X86_FS || seg == X86_GS;
+    return (t->mode & MODE_SEGCHECK) || seg == X86_FS || seg == X86_GS ||
+           (seg == X86_CS && write); /* code is never writable */
 }
 
 IrVal x86_linear(X86Trans *t, unsigned seg, IrVal off, unsigned size, bool write)
@@ -164,7 +165,7 @@ IrVal x86_linear(X86Trans *t, unsigned seg, IrVal off, unsigned size, bool write
         }
         return ir_add(b, ir_get(b, SLOT_SEG_BASE + seg), off);
     }
-    if (segment_checked(t, seg)) {
+    if (segment_checked(t, seg, write)) {
         ir_call(b, &hd_x86_seg_check, ir_c64(b, seg), off,
                 ir_c64(b, size | (write ? 1u << 16 : 0)));
     }

@@ -4,7 +4,7 @@
  *
  * gen.c     makes cases from the lines of the instruction tables: an encoding, registers, memory
  * native.c  runs a batch of cases on the host, in a guarded child process
- * guest.c   runs one case in Ferry: a flat user-mode 64-bit machine
+ * guest.c   runs one case in Ferry: a flat user-mode machine
  * main.c    compares, reports, reads known.txt
  *
  * Memory of a case, at the same addresses on both sides: two read-write pages, a hole, a read-only
@@ -25,7 +25,7 @@
 #define CODE_BASE  0x30000000u
 #define CODE_BYTES 0x1000u
 #define CODE_AT    (CODE_BASE + 0x800u)
-#define CODE_FILL  0x06 /* invalid in 64-bit code */
+#define CODE_FILL  0xff /* FF FF is an invalid opcode in every mode */
 
 typedef struct Image {
     uint64_t gpr[16]; /* RAX RCX RDX RBX RSP RBP RSI RDI R8.. */
@@ -42,6 +42,7 @@ typedef struct Image {
 
 typedef struct Case {
     uint32_t line, seed;
+    uint8_t mode; /* 64 or 32 */
     uint8_t len, code[16];
     X86Insn insn;
     Image in, out;
@@ -50,9 +51,9 @@ typedef struct Case {
 
 /* gen.c */
 void gen_init(void);
-bool gen_skips(unsigned line, const X86GateSet *host, const char **why);
+bool gen_skips(unsigned line, unsigned mode, const X86GateSet *host, const char **why);
 /* Fills c->code .. c->in, c->mem_in; false: no encoding of the line came out, try another seed. */
-bool gen_case(Case *c, unsigned line, uint32_t seed, const X86GateSet *gates);
+bool gen_case(Case *c, unsigned line, unsigned mode, uint32_t seed, const X86GateSet *gates);
 const uint8_t *gen_ro_page(void);
 
 /* native.c: cases in memory shared with the child. Returns how many have been run; fewer than n: the

@@ -224,6 +224,7 @@ typedef struct Enc {
     unsigned n;
     const X86Line *l;
     bool is_vex;
+    bool m64;
     uint8_t rex, modrm, sib;
     bool has_sib;
 } Enc;
@@ -238,12 +239,14 @@ static void put(Enc *e, unsigned v)
 static void put_legacy_prefix(Enc *e, bool lockable)
 {
     const X86Line *l = e->l;
-    if (one_in(12)) {
+    if (e->m64 && one_in(12)) { /* 16-bit addresses reach nothing */
         put(e, 0x67);
     }
-    if (one_in(40)) {
-        static const uint8_t seg[] = { 0x26, 0x2e, 0x36, 0x3e };
-        put(e, seg[below(4)]);
+    if (one_in(40)) { /* CS is not writable: where nothing may be written, processors vary */
+        static const uint8_t seg[] = { 0x26, 0x36, 0x3e, 0x2e };
+        X86TranslateFn fn = x86_translate_fns[l - x86_lines];
+        bool maybe = fn == x86_tr_arpl || fn == x86_tr_maskmov || fn == x86_tr_avx_maskmov;
+        put(e, seg[below(maybe ? 3 : 4)]);
     }
     if (e->is_vex) {
         return;
@@ -267,12 +270,22 @@ static void put_legacy_prefix(Enc *e, bool lockable)
         /* fallthrough */
     case X86_PFX_NFX:
         /* Vendors differ in what 66 does to a near branch in 64-bit code. */
-        if (one_in(4) && !(l->flags & X86_F_F64)) {
+        if (one_in(4) && !(e->m64 && l->flags & X86_F_F64)) {
             put(e, 0x66);
         }
         break;
     default: break;
     }
+}
+
+static bool in_opcode(const X86Line *l) /* +r: a register in the opcode's low bits */
+{
+    for (unsigned k = 0; k < l->nops; k++) {
+        if (l->op[k].addr == X86_A_Z) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void put_opcode(Enc *e)
@@ -282,9 +295,9 @@ static void put_opcode(Enc *e)
         [X86_PFX_NP] = 0, [X86_PFX_66] = 1, [X86_PFX_F3] = 2, [X86_PFX_F2] = 3
     };
     bool w = l->w >= 0 ? l->w : one_in(3);
-    uint8_t rxb = (uint8_t)below(8);
+    uint8_t rxb = e->m64 ? (uint8_t)below(8) : 0;
     if (!e->is_vex) {
-        e->rex = one_in(2) ? 0x40 | w << 3 | rxb : w ? 0x48 : 0;
+        e->rex = !e->m64 ? 0 : one_in(2) ? 0x40 | w << 3 | rxb : w ? 0x48 : 0;
         if (l->flags & X86_F_B0) {
             e->rex &= ~1;
         }
@@ -297,11 +310,11 @@ static void put_opcode(Enc *e)
         if (l->map >= 2) {
             put(e, l->map == 2 ? 0x38 : 0x3a);
         }
-        put(e, l->opcode);
+        put(e, l->opcode + (in_opcode(l) ? below(8) : 0));
         return;
     }
     bool L = l->l >= 0 ? l->l == 1 : one_in(2);
-    unsigned vvvv = l->vvvv ? below(16) : 15;
+    unsigned vvvv = l->vvvv ? below(16) | (e->m64 ? 0 : 8) : 15;
     unsigned tail = vvvv << 3 | L << 2 | pp_of[l->pfx];
     if (l->map == 1 && !w && one_in(2)) {
         put(e, 0xc5);
@@ -354,7 +367,8 @@ static void put_modrm(Enc *e)
 static unsigned imm_bytes(const Enc *e, const X86LineOp *o)
 {
     bool w = e->rex & 8;
-    bool o16 = !w && memchr(e->b, 0x66, e->n) != NULL;
+    const uint8_t *p66 = memchr(e->b, 0x66, MIN(e->n, 3));
+    bool o16 = !w && p66 != NULL;
     switch (o->addr) {
     case X86_A_I:
         return o->type == X86_T_W   ? 2
@@ -363,9 +377,9 @@ static unsigned imm_bytes(const Enc *e, const X86LineOp *o)
                                        : o16 ? 2
                                              : 4)
                                     : 1;
-    case X86_A_J: return o->type == X86_T_B ? 1 : 4;
+    case X86_A_J: return o->type == X86_T_B ? 1 : o16 && !e->m64 ? 2 : 4;
     case X86_A_L: return 1;
-    case X86_A_O: return 8;
+    case X86_A_O: return e->m64 ? 8 : 4;
     default: return 0;
     }
 }
@@ -392,7 +406,7 @@ static void put_imm(Enc *e)
 static bool assemble(Case *c, const X86GateSet *gates)
 {
     const X86Line *l = &x86_lines[c->line];
-    Enc e = { .l = l, .is_vex = l->vex };
+    Enc e = { .l = l, .is_vex = l->vex, .m64 = c->mode == 64 };
     put_legacy_prefix(&e, l->flags & X86_F_LOCK);
     put_opcode(&e);
     if (l->modrm) {
@@ -404,7 +418,7 @@ static bool assemble(Case *c, const X86GateSet *gates)
     }
     memcpy(c->code, e.b, sizeof c->code);
     c->len = e.n;
-    return x86_decode(c->code, e.n, 64, gates, &c->insn) == X86_DECODE_OK &&
+    return x86_decode(c->code, e.n, c->mode, gates, &c->insn) == X86_DECODE_OK &&
            c->insn.id == c->line && c->insn.len == e.n && c->insn.mem.seg < X86_FS;
 }
 
@@ -421,6 +435,9 @@ static void aim(Case *c)
     if (x86_translate_fns[c->line] == x86_tr_jmp_ind ||
         x86_translate_fns[c->line] == x86_tr_call_ind) {
         want = DATA_BASE + 0x100 + (want & 0xff8); /* where tame() puts good targets */
+    }
+    if (x86_translate_fns[c->line] == x86_tr_arpl) { /* vendors differ in writing what is there */
+        want = DATA_BASE + 0x100 + (want & 0xfff);
     }
     if (i->mn == X86_MN_LDMXCSR) {
         want = DATA_BASE + 0x100 + (want & 0xff8); /* ... and values without AMD's bit 17 */
@@ -483,8 +500,12 @@ static void aim_implicit(Case *c)
     X86TranslateFn fn = x86_translate_fns[c->line];
     uint32_t f = x86_lines[c->line].flags;
     if (fn == x86_tr_push || fn == x86_tr_pop || fn == x86_tr_call || fn == x86_tr_call_ind ||
-        fn == x86_tr_ret || fn == x86_tr_pushf || fn == x86_tr_popf || fn == x86_tr_enter) {
+        fn == x86_tr_ret || fn == x86_tr_pusha || fn == x86_tr_popa || fn == x86_tr_pushf ||
+        fn == x86_tr_popf || fn == x86_tr_enter) {
         g[X86_RSP] = one_in(8) ? data_addr() : DATA_BASE + 0x800 + below(64) * 8;
+    }
+    if (fn == x86_tr_popa) { /* a fault in the middle leaves some registers popped */
+        g[X86_RSP] = DATA_BASE + 0x800 + below(0x400);
     }
     if (fn == x86_tr_leave || fn == x86_tr_enter) {
         g[X86_RBP] = data_addr();
@@ -555,12 +576,13 @@ static void tame(Case *c)
     }
 }
 
-bool gen_case(Case *c, unsigned line, uint32_t seed, const X86GateSet *gates)
+bool gen_case(Case *c, unsigned line, unsigned mode, uint32_t seed, const X86GateSet *gates)
 {
-    seed_rng((uint64_t)seed << 16 ^ line);
+    seed_rng((uint64_t)seed << 16 ^ line ^ (uint64_t)(mode == 32) << 60);
     X86TranslateFn fn = x86_translate_fns[line];
     c->line = line;
     c->seed = seed;
+    c->mode = (uint8_t)mode;
     memset(c->code, 0, sizeof c->code);
     if (!assemble(c, gates)) {
         return false;
@@ -577,13 +599,16 @@ bool gen_case(Case *c, unsigned line, uint32_t seed, const X86GateSet *gates)
          c->insn.mn == X86_MN_LDMXCSR)) {
         return false; /* cannot be aligned */
     }
+    for (unsigned k = 0; k < 16 && mode == 32; k++) {
+        c->in.gpr[k] = k < 8 ? (uint32_t)c->in.gpr[k] : 0;
+    }
     c->in.rip = CODE_AT;
     c->insn.mem.seg = X86_DS;
     return true;
 }
 
 /* ---- which lines ---- */
-bool gen_skips(unsigned line, const X86GateSet *host, const char **why)
+bool gen_skips(unsigned line, unsigned mode, const X86GateSet *host, const char **why)
 {
     static const X86TranslateFn system[] = {
         x86_tr_cpuid,       x86_tr_rdtsc,       x86_tr_rdrand,       x86_tr_rdpmc,
@@ -602,8 +627,10 @@ bool gen_skips(unsigned line, const X86GateSet *host, const char **why)
     };
     const X86Line *l = &x86_lines[line];
     *why = NULL;
-    if (!(l->mode & 2)) {
-        *why = "not in 64-bit code";
+    if (!(l->mode & (mode == 64 ? 2 : 1))) {
+        *why = mode == 64 ? "not in 64-bit code" : "only in 64-bit code";
+    } else if (mode == 32 && l->w == 1 && (!l->vex || l->flags & X86_F_W64)) {
+        *why = "only with REX.W";
     } else if ((l->flags & X86_F_PRIV)) {
         *why = "privileged";
     } else if (l->map == 1 && l->opcode == 0x0d && l->mod == X86_MOD_REG) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Runs cases in Ferry: the x86 target in 64-bit mode at CPL 3, with a page map of its own in place of
+ * Runs cases in Ferry: the x86 target in long mode at CPL 3, with a page map of its own in place of
  * page tables, and exceptions that stop instead of being delivered.
  */
 #include <string.h>
@@ -141,6 +141,8 @@ static void load(const Case *c)
         memcpy(&cpu->st[(cpu->fp_top + k) & 7], s->st[k], 10);
     }
     cpu->int_shadow = 0;
+    cpu->seg[X86_CS].attr &= ~(X86_SEG_L | X86_SEG_DB);
+    cpu->seg[X86_CS].attr |= c->mode == 64 ? X86_SEG_L : X86_SEG_DB;
     x86_mode_update(cpu);
 }
 

@@ -224,7 +224,8 @@ static void describe(const Case *c, GString *out)
         sprintf(b + 2 * k, "%02x", c->code[k]);
     }
     x86_disas(&c->insn, CODE_AT, text);
-    g_string_append_printf(out, "line %u seed %u: %s  %s", c->line, c->seed, b, text->str);
+    g_string_append_printf(out, "line %u seed %u.%u: %s  %s", c->line, c->mode, c->seed, b,
+                           text->str);
     g_string_free(text, TRUE);
 }
 
@@ -292,11 +293,12 @@ static void run_batch(void)
     }
 }
 
-static void gather_line(unsigned line)
+/* A quarter of the states where the line has them in another mode already. */
+static void gather_line(unsigned line, unsigned mode, bool only_mode)
 {
-    unsigned made = 0;
-    for (uint32_t s = 0; s < t.states * 20 && made < t.states; s++) {
-        if (gen_case(&t.cases[t.n], line, t.seed * 100000 + s, &t.host)) {
+    unsigned made = 0, want = only_mode ? t.states : t.states / 4;
+    for (uint32_t s = 0; s < want * 20 && made < want; s++) {
+        if (gen_case(&t.cases[t.n], line, mode, t.seed * 100000 + s, &t.host)) {
             made++;
             t.n++;
         }
@@ -342,7 +344,7 @@ static void report(void)
             continue;
         }
         number++;
-        if (gen_skips(line, &t.host, &why)) {
+        if (gen_skips(line, 64, &t.host, &why) && gen_skips(line, 32, &t.host, &why)) {
             skipped++;
             printf("ok %u - line %u %s # SKIP %s\n", number, line, name, why);
             continue;
@@ -387,8 +389,12 @@ int main(int argc, char **argv)
     printf("TAP version 13\n");
     for (unsigned line = 0; line < X86_INSN_LINES; line++) {
         const char *why;
-        if (wanted(line) && !gen_skips(line, &t.host, &why)) {
-            gather_line(line);
+        bool m64 = !gen_skips(line, 64, &t.host, &why);
+        if (wanted(line) && m64) {
+            gather_line(line, 64, true);
+        }
+        if (wanted(line) && !gen_skips(line, 32, &t.host, &why)) {
+            gather_line(line, 32, !m64);
         }
     }
     run_batch();

@@ -60,6 +60,8 @@ static void load(const Case *c, ucontext_t *uc)
     }
     g[REG_RIP] = (greg_t)s->rip;
     g[REG_EFL] = (greg_t)s->rflags;
+    uint64_t cs = c->mode == 64 ? 0x33 : 0x23; /* Linux's code segments */
+    g[REG_CSGSFS] = (greg_t)(((uint64_t)g[REG_CSGSFS] & ~UINT64_C(0xffff)) | cs);
     memcpy(fp, &s->fcw, 2);
     memcpy(fp + 2, &s->fsw, 2);
     fp[4] = s->ftw;
@@ -139,6 +141,7 @@ static G_NORETURN void child(Shared *sh, unsigned n)
     mprotect((void *)(uintptr_t)RO_BASE, 0x1000, PROT_READ);
     memset(map_at(CODE_BASE, CODE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC), CODE_FILL,
            CODE_BYTES);
+    __asm__ volatile("mov %0, %%ds\n\tmov %0, %%es" : : "r"(0x2b)); /* 32-bit code needs them */
     run.sh = sh;
     run.n = n;
     alarm(20);
