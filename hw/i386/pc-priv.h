@@ -31,6 +31,7 @@ typedef struct {
     I8259Pair pic_pair;
     ApicBus *apic_bus;
     Irq gsi_pins[PC_GSI_COUNT];
+    MemoryRegion fpu_io; /* port 0xf0 */
     Irq a20; /* from the keyboard controller and port 0x92 */
     Irq *gsi[PC_GSI_COUNT];
     uint32_t apic_ids[PC_MAX_CPUS];
@@ -47,6 +48,7 @@ bool pc_memory_build(PcMachine *pc, GError **error);
 bool pc_cpus_build(PcMachine *pc, GError **error);
 bool pc_fw_cfg_build(PcMachine *pc, GError **error);
 bool pc_devices_build(PcMachine *pc, GError **error);
+void pc_fpu_build(PcMachine *pc); /* the x87's error line */
 /* Last step: tables, fw_cfg contents, kernel. */
 bool pc_boot_prepare(PcMachine *pc, GError **error);
 /* After devices are reset: images, addresses, the first CPU's registers. */

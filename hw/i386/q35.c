@@ -132,6 +132,7 @@ static bool q35_build(Machine *m, GError **error)
     if (!pc_cpus_build(pc, error) || !pc_fw_cfg_build(pc, error) || !pc_devices_build(pc, error)) {
         return false;
     }
+    pc_fpu_build(pc);
     return !m->firmware || !*m->firmware || load_bios(pc, error);
 }
 
@@ -153,6 +154,9 @@ static void q35_finalize(Object *obj)
     g_clear_pointer(&pc->apic_bus, apic_bus_free);
     for (int i = 0; i < 3; i++) {
         g_clear_pointer(&pc->acpi_blocks[i], ram_block_free);
+    }
+    if (pc->fpu_io.vm) {
+        memory_region_clear(&pc->fpu_io);
     }
     if (pc->has_bios) {
         memory_region_clear(&pc->isa_bios);
