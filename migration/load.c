@@ -55,10 +55,12 @@ static bool load_configuration(Incoming *in, GError **error)
     if (strcmp(name, ours)) {
         return load_error(error, "machine type received is '%s' and local is '%s'", name, ours);
     }
-    if (s->format >= STREAM_V4 && (!stream_in_u8(s, &end, error) ||
-                                   (end != STREAM_RECORD_END &&
-                                    !load_error(error, "expected a subsection or the end of "
-                                                       "'configuration', found 0x%02x", end)))) {
+    if (s->format >= STREAM_V4 &&
+        (!stream_in_u8(s, &end, error) ||
+         (end != STREAM_RECORD_END && !load_error(error,
+                                                  "expected a subsection or the end of "
+                                                  "'configuration', found 0x%02x",
+                                                  end)))) {
         return false;
     }
     return stream_in_end(s, "the configuration", error);
@@ -88,13 +90,9 @@ static bool load_command(Incoming *in, bool *go, GError **error)
                               in->return_path ? "on" : "without");
         }
         return return_send(in->channel, s->format, RETURN_PONG, data, 4, error);
-    case COMMAND_SWITCHOVER_START:
-        return true;
-    case COMMAND_GO:
-        *go = true;
-        return true;
-    default:
-        return load_error(error, "command 0x%x is unknown", type);
+    case COMMAND_SWITCHOVER_START: return true;
+    case COMMAND_GO: *go = true; return true;
+    default: return load_error(error, "command 0x%x is unknown", type);
     }
 }
 
@@ -243,9 +241,7 @@ bool load_stream(Incoming *in, GError **error)
         case STREAM_SECTION_START:
         case STREAM_SECTION_PART:
         case STREAM_SECTION_END:
-        case STREAM_SECTION_FULL:
-            ok = load_section(in, type, &ram, error);
-            break;
+        case STREAM_SECTION_FULL: ok = load_section(in, type, &ram, error); break;
         case STREAM_COMMAND:
             ok = load_command(in, &go, error);
             if (ok && go) {
@@ -261,8 +257,7 @@ bool load_stream(Incoming *in, GError **error)
             }
             /* Version 3 peers may leave the description out; ours is read where it must be. */
             return in->in.format < STREAM_V4 || load_description(in, error);
-        default:
-            ok = load_error(error, "unknown section type 0x%02x", type);
+        default: ok = load_error(error, "unknown section type 0x%02x", type);
         }
         if (!ok) {
             return false;

@@ -23,11 +23,11 @@
 
 /* Messages from the destination (u16 type, u16 length, payload; version 4: u32 crc after it). */
 typedef enum {
-    RETURN_SHUT = 1,           /* u32: 0 all is well */
-    RETURN_PONG = 2,           /* u32 cookie */
+    RETURN_SHUT = 1, /* u32: 0 all is well */
+    RETURN_PONG = 2, /* u32 cookie */
     RETURN_SWITCHOVER_ACK = 7,
-    RETURN_ERROR = 0x40,       /* version 4: text */
-    RETURN_READY = 0x41,       /* version 4: loaded, checked, waiting for GO */
+    RETURN_ERROR = 0x40, /* version 4: text */
+    RETURN_READY = 0x41, /* version 4: loaded, checked, waiting for GO */
 } ReturnType;
 
 /* Commands in the stream. */
@@ -51,24 +51,29 @@ struct MigrationBlocker {
 
 typedef struct {
     Migration *m;
-    Channel *channel;  /* owned */
+    Channel *channel; /* owned */
     StreamOut out;
     RamSave *ram;
     MigrationParams params; /* copy */
     uint64_t caps;
     bool return_path;
     GThread *thread;
-    int cancel;        /* atomic */
-    bool was_running;  /* the guest ran when it was stopped for the switchover */
+    int cancel;       /* atomic */
+    bool was_running; /* the guest ran when it was stopped for the switchover */
     bool stopped, disks_released, go_sent;
     RunState old_state;
     GMutex mutex;
     GCond cond;
-    bool may_switch;   /* mutex: migrate-continue was given */
+    bool may_switch; /* mutex: migrate-continue was given */
     int64_t start_ns, setup_ns, stop_ns, end_ns;
     uint64_t stop_bytes;
-    double bytes_per_ns; /* measured over the last slices */
+    double bytes_per_ns; /* measured over the last slices; atomic enough for display */
     int64_t expected_downtime_ns;
+    bool eof_sent; /* version 3: from here on the destination may run */
+    bool will_not_converge;
+    unsigned rounds;
+    MigrationStatus result;
+    GError *error; /* with a result other than completed; owned */
 } Outgoing;
 
 typedef struct {
@@ -97,9 +102,9 @@ struct Migration {
     GPtrArray *blockers; /* MigrationBlocker */
     Outgoing *out;       /* NULL: none ever */
     Incoming *in;
-    char *error_desc;    /* of the last failure; VM lock */
-    GArray *devices;     /* DeviceStat; VM lock */
-    MigrationInfo last;  /* figures of the last outgoing one, kept after its end */
+    char *error_desc;   /* of the last failure; VM lock */
+    GArray *devices;    /* DeviceStat; VM lock */
+    MigrationInfo last; /* figures of the last outgoing one, kept after its end */
     Section *globalstate, *timer;
 };
 
@@ -115,6 +120,18 @@ void migration_note_device(Migration *m, const Section *s, int64_t ns, uint64_t 
 /* Frees a finished session of either direction; waits for its thread. VM lock held. */
 void outgoing_reap(Migration *m);
 void incoming_reap(Migration *m);
+
+/* Runs @fn in the main loop under the VM lock and waits. The caller is a migration thread and holds
+   no lock. */
+bool migration_call_main(Vm *vm, bool (*fn)(void *opaque, GError **error), void *opaque,
+                         GError **error);
+static inline bool migration_cancelled(Outgoing *o)
+{
+    return __atomic_load_n(&o->cancel, __ATOMIC_ACQUIRE);
+}
+
+/* source.c: body of the outgoing thread; @data is the Outgoing. */
+gpointer source_thread(gpointer data);
 
 /* common.c: the sections of the VM itself ("timer", "globalstate"). */
 void common_sections_register(Migration *m);

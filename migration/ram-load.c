@@ -10,9 +10,9 @@
 
 struct RamLoad {
     Vm *vm;
-    RamBlock *current;  /* of CONTINUE; NULL before the first name */
-    bool listed;        /* the block list came */
-    GHashTable *seen;   /* RamBlock -> itself: listed by the source */
+    RamBlock *current; /* of CONTINUE; NULL before the first name */
+    bool listed;       /* the block list came */
+    GHashTable *seen;  /* RamBlock -> itself: listed by the source */
 };
 
 RamLoad *ram_load_new(Vm *vm)
@@ -50,13 +50,14 @@ static bool fit_block(RamBlock *block, uint64_t length, GError **error)
         return true;
     }
     if (!(ram_block_flags(block) & RAM_RESIZEABLE)) {
-        return ram_error(error, "RAM block '%s' has 0x%" PRIx64 " bytes there and 0x%" PRIx64
-                                " here",
+        return ram_error(error,
+                         "RAM block '%s' has 0x%" PRIx64 " bytes there and 0x%" PRIx64 " here",
                          name, length, used);
     }
     if (length > max || length % GUEST_PAGE_SIZE) {
-        return ram_error(error, "RAM block '%s' has 0x%" PRIx64 " bytes there, at most 0x%" PRIx64
-                                " fit here",
+        return ram_error(error,
+                         "RAM block '%s' has 0x%" PRIx64 " bytes there, at most 0x%" PRIx64
+                         " fit here",
                          name, length, max);
     }
     return ram_block_resize(block, length, error);
@@ -86,8 +87,9 @@ static bool load_block_list(RamLoad *ram, StreamIn *in, uint64_t total, GError *
             return ram_error(error, "RAM block '%s' is listed twice", name);
         }
         if (!length || length > total) {
-            return ram_error(error, "RAM block '%s' has 0x%" PRIx64 " bytes, 0x%" PRIx64
-                                    " are left of the total",
+            return ram_error(error,
+                             "RAM block '%s' has 0x%" PRIx64 " bytes, 0x%" PRIx64
+                             " are left of the total",
                              name, length, total);
         }
         total -= length;
@@ -157,10 +159,8 @@ bool ram_load_body(RamLoad *ram, StreamIn *in, uint32_t version, GError **error)
         uint64_t kind = word & RAM_FLAGS_MASK & ~(uint64_t)RAM_FLAG_CONTINUE;
         uint8_t *page;
         switch (kind) {
-        case RAM_FLAG_EOS:
-            return true;
-        case RAM_FLAG_MULTIFD_FLUSH:
-            break;
+        case RAM_FLAG_EOS: return true;
+        case RAM_FLAG_MULTIFD_FLUSH: break;
         case RAM_FLAG_MEM_SIZE:
             if (!load_block_list(ram, in, word & ~RAM_FLAGS_MASK, error)) {
                 return false;
@@ -178,8 +178,7 @@ bool ram_load_body(RamLoad *ram, StreamIn *in, uint32_t version, GError **error)
                 return false;
             }
             break;
-        default:
-            return ram_error(error, "a RAM record has the unknown flags 0x%" PRIx64, kind);
+        default: return ram_error(error, "a RAM record has the unknown flags 0x%" PRIx64, kind);
         }
     }
 }

@@ -16,7 +16,7 @@ typedef struct {
     uint8_t *host;
     uint64_t pages;
     uint64_t *todo; /* one bit a page */
-    uint64_t left;       /* bits set in todo */
+    uint64_t left;  /* bits set in todo */
 } SaveBlock;
 
 struct RamSave {
@@ -65,24 +65,24 @@ static SaveBlock *find(RamSave *ram, const RamBlock *block)
 static void on_added(RamBlockNotifier *n, RamBlock *block)
 {
     if (ram_block_migratable(block)) {
-        disturb(from_notifier(n), g_strdup_printf("RAM block '%s' added during precopy",
-                                                  ram_block_idstr(block)));
+        disturb(from_notifier(n),
+                g_strdup_printf("RAM block '%s' added during precopy", ram_block_idstr(block)));
     }
 }
 
 static void on_removed(RamBlockNotifier *n, RamBlock *block)
 {
     if (find(from_notifier(n), block)) {
-        disturb(from_notifier(n), g_strdup_printf("RAM block '%s' removed during precopy",
-                                                  ram_block_idstr(block)));
+        disturb(from_notifier(n),
+                g_strdup_printf("RAM block '%s' removed during precopy", ram_block_idstr(block)));
     }
 }
 
 static void on_resized(RamBlockNotifier *n, RamBlock *block, uint64_t old_used, uint64_t new_used)
 {
     if (find(from_notifier(n), block)) {
-        disturb(from_notifier(n), g_strdup_printf("RAM block '%s' resized during precopy",
-                                                  ram_block_idstr(block)));
+        disturb(from_notifier(n),
+                g_strdup_printf("RAM block '%s' resized during precopy", ram_block_idstr(block)));
     }
 }
 
@@ -215,8 +215,8 @@ void ram_save_sync(RamSave *ram)
     for (guint i = 0; i < ram->blocks->len && !gone(ram); i++) {
         SaveBlock *b = &g_array_index(ram->blocks, SaveBlock, i);
         g_autofree uint64_t *fresh = bitmap_new(b->pages);
-        dirtied += ram_dirty_sync_and_clear(ram->vm, b->block, DIRTY_MIGRATION,
-                                            (unsigned long *)fresh);
+        dirtied +=
+            ram_dirty_sync_and_clear(ram->vm, b->block, DIRTY_MIGRATION, (unsigned long *)fresh);
         bitmap_or(b->todo, fresh, b->pages);
         b->left = bitmap_count(b->todo, 0, b->pages);
     }
@@ -307,11 +307,11 @@ bool ram_save_pages(RamSave *ram, StreamOut *out, uint64_t budget, bool *done, G
 
 void ram_save_stats(RamSave *ram, RamSaveStats *out)
 {
-    *out = (RamSaveStats){ .total_bytes = ram->total,
-                           .normal_pages = __atomic_load_n(&ram->normal, __ATOMIC_RELAXED),
-                           .zero_pages = __atomic_load_n(&ram->zero, __ATOMIC_RELAXED),
-                           .sync_count = __atomic_load_n(&ram->syncs, __ATOMIC_RELAXED),
-                           .dirty_pages_last_sync =
-                               __atomic_load_n(&ram->dirtied, __ATOMIC_RELAXED),
-                           .dirty_rate = __atomic_load_n(&ram->rate, __ATOMIC_RELAXED) };
+    *out =
+        (RamSaveStats){ .total_bytes = ram->total,
+                        .normal_pages = __atomic_load_n(&ram->normal, __ATOMIC_RELAXED),
+                        .zero_pages = __atomic_load_n(&ram->zero, __ATOMIC_RELAXED),
+                        .sync_count = __atomic_load_n(&ram->syncs, __ATOMIC_RELAXED),
+                        .dirty_pages_last_sync = __atomic_load_n(&ram->dirtied, __ATOMIC_RELAXED),
+                        .dirty_rate = __atomic_load_n(&ram->rate, __ATOMIC_RELAXED) };
 }

@@ -77,7 +77,8 @@ static bool save_one(Section *s, void *opaque)
                                    record->version, walk->error) &&
                stream_out_bytes(walk->out, w.data, w.len, walk->error) &&
                save_section_footer(walk->out, id, walk->error);
-    migration_note_device(walk->m, s, clock_now_ns(walk->m->vm, CLOCK_KIND_REALTIME) - start, w.len);
+    migration_note_device(walk->m, s, clock_now_ns(walk->m->vm, CLOCK_KIND_REALTIME) - start,
+                          w.len);
     return walk->ok;
 }
 

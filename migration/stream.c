@@ -156,8 +156,8 @@ static bool read_frame(StreamIn *s, GError **error)
     uint32_t word = ld_be32(head), n = word & ~(1u << 31);
     if (!n || n > STREAM_FRAME_MAX) {
         g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_STREAM,
-                    "frame %" PRIu64 " has a length of %u bytes, 1 to %u are allowed", s->sequence, n,
-                    STREAM_FRAME_MAX);
+                    "frame %" PRIu64 " has a length of %u bytes, 1 to %u are allowed", s->sequence,
+                    n, STREAM_FRAME_MAX);
         return false;
     }
     guint at = s->buf->len;

@@ -18,7 +18,7 @@
 #define STREAM_MAGIC     0x5145564du /* "QEVM" */
 #define STREAM_FRAME_MAX (1u << 20)
 /* What one section other than RAM may hold at most. */
-#define STREAM_ITEM_MAX  (64u << 20)
+#define STREAM_ITEM_MAX (64u << 20)
 
 typedef struct {
     Channel *channel; /* borrowed */

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The destination: accept, load, check, install, and run the guest once the source has given it
+ * up. Whatever fails is told to the source in words and leaves this process able to take another
+ * incoming migration (or ends it, as the user asked).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <glib-unix.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "base/util/endian.h"
+#include "migration-priv.h"
+
+static bool install(void *opaque, GError **error)
+{
+    return load_install(opaque, error);
+}
+
+/* The state that the guest was in, as far as this side is free to choose. */
+static bool start_guest(void *opaque, GError **error)
+{
+    Incoming *in = opaque;
+    Vm *vm = in->m->vm;
+    MigrationHost *host = &in->m->host;
+    RunState state = RUN_STATE_RUNNING;
+    if (in->run_state_seen) {
+        run_state_parse(in->run_state, &state); /* checked at load */
+    }
+    if (host->disks_take && !host->disks_take(host->opaque, error)) {
+        return false;
+    }
+    bool run = state == RUN_STATE_RUNNING && host->autostart;
+    if (run ? !vm_start(vm, error)
+            : !run_state_set(vm, state == RUN_STATE_RUNNING ? RUN_STATE_PAUSED : state, error)) {
+        return false;
+    }
+    if (host->announce) {
+        host->announce(host->opaque, &in->m->params);
+    }
+    return true;
+}
+
+/* Version 4: nothing runs before the source says GO. */
+static bool wait_for_go(Incoming *in, GError **error)
+{
+    StreamIn *s = &in->in;
+    uint8_t command[5];
+    if (!return_send(in->channel, s->format, RETURN_READY, NULL, 0, error)) {
+        return false;
+    }
+    if (!stream_in_bytes(s, command, sizeof(command), error) ||
+        !stream_in_end(s, "a command", error)) {
+        g_prefix_error(error, "the source did not hand the guest over: ");
+        return false;
+    }
+    if (command[0] != STREAM_COMMAND || ld_be16(command + 1) != COMMAND_GO) {
+        g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_STREAM,
+                    "expected GO, found section type 0x%02x, command 0x%x", command[0],
+                    ld_be16(command + 1));
+        return false;
+    }
+    return true;
+}
+
+static bool take_over(Incoming *in, GError **error)
+{
+    Vm *vm = in->m->vm;
+    uint8_t ok[4] = { 0 };
+    if (!load_stream(in, error) || !migration_call_main(vm, install, in, error)) {
+        return false;
+    }
+    if (in->in.format >= STREAM_V4 && in->return_path && !wait_for_go(in, error)) {
+        return false;
+    }
+    if (!migration_call_main(vm, start_guest, in, error)) {
+        return false;
+    }
+    if (in->return_path) {
+        /* The guest runs: a source that does not hear it stays stopped and says so. */
+        g_autoptr(GError) late = NULL;
+        if (!return_send(in->channel, in->in.format, RETURN_SHUT, ok, sizeof(ok), &late)) {
+            g_warning("the guest runs here, but the source could not be told: %s", late->message);
+        }
+    }
+    return true;
+}
+
+static void tell_source(Incoming *in, const GError *why)
+{
+    uint8_t failed[4];
+    st_be32(failed, 1);
+    if (!in->return_path) {
+        return;
+    }
+    if (in->in.format >= STREAM_V4) {
+        return_send(in->channel, in->in.format, RETURN_ERROR, why->message,
+                    MIN(strlen(why->message), 4096u), NULL);
+    }
+    return_send(in->channel, in->in.format, RETURN_SHUT, failed, sizeof(failed), NULL);
+}
+
+typedef struct {
+    Incoming *in;
+    GError *error; /* NULL: success; owned */
+} Ending;
+
+static bool finish(void *opaque, GError **unused)
+{
+    Ending *e = opaque;
+    Incoming *in = e->in;
+    Migration *m = in->m;
+    in->end_ns = clock_now_ns(m->vm, CLOCK_KIND_REALTIME);
+    if (e->error) {
+        migration_set_error(m, e->error);
+        migration_set_status(m, MIGRATION_FAILED);
+        if (in->exit_on_error) {
+            g_warning("incoming migration failed: %s", e->error->message);
+            vm_shutdown_request_with_code(m->vm, SHUTDOWN_HOST_ERROR, 1);
+        } else if (m->vm->ports.machine_reset) {
+            /* Half of a guest is in memory: be as if nothing had come. */
+            m->vm->ports.machine_reset(m->vm->ports.machine_opaque, SHUTDOWN_NONE);
+        }
+    } else {
+        migration_set_status(m, MIGRATION_COMPLETED);
+    }
+    return true;
+}
+
+static gpointer destination_thread(gpointer data)
+{
+    Incoming *in = data;
+    Ending e = { in, NULL };
+    if (!take_over(in, &e.error)) {
+        tell_source(in, e.error);
+    }
+    migration_call_main(in->m->vm, finish, &e, NULL);
+    channel_finish(in->channel, NULL);
+    channel_shutdown(in->channel);
+    g_clear_error(&e.error);
+    return NULL;
+}
+
+/* The channel is there: everything else happens in the thread. */
+static void begin(Incoming *in, Channel *channel)
+{
+    in->channel = channel;
+    in->start_ns = clock_now_ns(in->m->vm, CLOCK_KIND_REALTIME);
+    stream_in_init(&in->in, channel);
+    migration_set_status(in->m, MIGRATION_ACTIVE);
+    in->thread = g_thread_new("mig/dst/main", destination_thread, in);
+}
+
+static gboolean on_connection(gint fd, GIOCondition condition, gpointer data)
+{
+    Incoming *in = data;
+    int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+    if (peer < 0) {
+        if (errno != EAGAIN && errno != EINTR) {
+            g_warning("incoming migration: accept: %s", g_strerror(errno));
+        }
+        return G_SOURCE_CONTINUE;
+    }
+    close(in->listen_fd);
+    in->listen_fd = -1;
+    in->watch = 0;
+    begin(in, channel_new_fd(peer, "incoming migration"));
+    return G_SOURCE_REMOVE;
+}
+
+void incoming_reap(Migration *m)
+{
+    Incoming *in = m->in;
+    if (!in) {
+        return;
+    }
+    m->in = NULL;
+    if (in->watch) {
+        g_source_remove(in->watch);
+    }
+    if (in->listen_fd >= 0) {
+        close(in->listen_fd);
+    }
+    if (in->thread) {
+        channel_shutdown(in->channel);
+        unsigned depth = vm_lock_drop_all(m->vm);
+        g_thread_join(in->thread);
+        vm_lock_retake(m->vm, depth);
+        stream_in_clear(&in->in);
+        channel_unref(in->channel);
+    }
+    g_ptr_array_unref(in->loaded);
+    ram_load_free(in->ram);
+    g_free(in);
+}
+
+bool migration_incoming(Vm *vm, const char *uri, int fd, bool exit_on_error, GError **error)
+{
+    Migration *m = vm->migration;
+    Channel *channel;
+    int listen_fd;
+    if (run_state_get(vm) != RUN_STATE_INMIGRATE) {
+        g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_CONFIG,
+                    "'-incoming' was not specified on the command line");
+        return false;
+    }
+    if (m->in && m->status != MIGRATION_FAILED) {
+        g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_BUSY,
+                    "The incoming migration has already been started");
+        return false;
+    }
+    if (!migration_open_in(uri, fd, &listen_fd, &channel, error)) {
+        return false;
+    }
+    incoming_reap(m);
+    Incoming *in = g_new0(Incoming, 1);
+    in->m = m;
+    in->exit_on_error = exit_on_error;
+    in->listen_fd = listen_fd;
+    in->loaded = g_ptr_array_new_with_free_func(loaded_free);
+    in->ram = ram_load_new(vm);
+    m->in = in;
+    m->incoming_is_last = true;
+    g_clear_pointer(&m->error_desc, g_free);
+    migration_set_status(m, MIGRATION_SETUP);
+    if (channel) {
+        begin(in, channel);
+    } else {
+        in->watch = g_unix_fd_add(listen_fd, G_IO_IN, on_connection, in);
+    }
+    return true;
+}
+
+char *migration_incoming_address(Vm *vm)
+{
+    Migration *m = vm->migration;
+    if (!m->in || m->in->listen_fd < 0) {
+        return NULL;
+    }
+    g_autoptr(SocketAddress) addr = socket_address_of_local(m->in->listen_fd);
+    return addr ? socket_address_format(addr) : NULL;
+}

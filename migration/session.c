@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The session: its life, its states, what may be asked of it. The transfer itself is in source.c
+ * and destination.c.
+ */
+#include <string.h>
+#include <sys/socket.h>
+#include "migration-priv.h"
+
+static const char *const status_names[MIGRATION_STATUS_COUNT] = {
+    [MIGRATION_NONE] = "none",
+    [MIGRATION_SETUP] = "setup",
+    [MIGRATION_CANCELLING] = "cancelling",
+    [MIGRATION_CANCELLED] = "cancelled",
+    [MIGRATION_ACTIVE] = "active",
+    [MIGRATION_PRE_SWITCHOVER] = "pre-switchover",
+    [MIGRATION_DEVICE] = "device",
+    [MIGRATION_HANDOVER] = "handover",
+    [MIGRATION_HANDOVER_LOST] = "handover-lost",
+    [MIGRATION_COMPLETED] = "completed",
+    [MIGRATION_FAILED] = "failed",
+};
+
+const char *migration_status_name(MigrationStatus status)
+{
+    return status_names[status];
+}
+
+bool migration_status_active(MigrationStatus status)
+{
+    return status == MIGRATION_SETUP || status == MIGRATION_CANCELLING ||
+           status == MIGRATION_ACTIVE || status == MIGRATION_PRE_SWITCHOVER ||
+           status == MIGRATION_DEVICE || status == MIGRATION_HANDOVER;
+}
+
+void migration_set_status(Migration *m, MigrationStatus status)
+{
+    if (m->status == status ||
+        (m->status == MIGRATION_CANCELLING && migration_status_active(status))) {
+        return; /* a cancelled session does not become active again */
+    }
+    m->status = status;
+    if (has_cap(m->caps, MIGRATION_CAP_EVENTS)) {
+        GVariantDict d;
+        g_variant_dict_init(&d, NULL);
+        g_variant_dict_insert(&d, "status", "s", status_names[status]);
+        vm_event(m->vm, "MIGRATION", g_variant_dict_end(&d));
+    }
+}
+
+void migration_set_error(Migration *m, const GError *error)
+{
+    if (!m->error_desc) {
+        m->error_desc = g_strdup(error->message);
+    }
+}
+
+typedef struct {
+    bool (*fn)(void *opaque, GError **error);
+    void *opaque;
+    GError **error;
+    GMutex mutex;
+    GCond cond;
+    bool done, ok;
+} MainCall;
+
+static void call_in_main(void *opaque)
+{
+    MainCall *call = opaque;
+    bool ok = call->fn(call->opaque, call->error);
+    g_mutex_lock(&call->mutex);
+    call->ok = ok;
+    call->done = true;
+    g_cond_signal(&call->cond);
+    g_mutex_unlock(&call->mutex);
+}
+
+bool migration_call_main(Vm *vm, bool (*fn)(void *opaque, GError **error), void *opaque,
+                         GError **error)
+{
+    MainCall call = { .fn = fn, .opaque = opaque, .error = error };
+    g_mutex_init(&call.mutex);
+    g_cond_init(&call.cond);
+    loop_call(vm, call_in_main, &call);
+    g_mutex_lock(&call.mutex);
+    while (!call.done) {
+        g_cond_wait(&call.cond, &call.mutex);
+    }
+    g_mutex_unlock(&call.mutex);
+    g_mutex_clear(&call.mutex);
+    g_cond_clear(&call.cond);
+    return call.ok;
+}
+
+/* ---- life ---- */
+
+static void blocker_free(gpointer p)
+{
+    MigrationBlocker *b = p;
+    g_free(b->reason);
+    g_free(b);
+}
+
+static void device_stat_clear(gpointer p)
+{
+    g_free(((DeviceStat *)p)->idstr);
+}
+
+void migration_setup(Vm *vm, const MigrationHost *host)
+{
+    Migration *m = g_new0(Migration, 1);
+    m->vm = vm;
+    m->host = *host;
+    m->blockers = g_ptr_array_new_with_free_func(blocker_free);
+    m->devices = g_array_new(false, false, sizeof(DeviceStat));
+    g_array_set_clear_func(m->devices, device_stat_clear);
+    migration_params_init(&m->params);
+    vm->migration = m;
+    common_sections_register(m);
+}
+
+/* Lets a thread that still works end: it needs the main loop for its last words. */
+static void drain(Migration *m)
+{
+    if (m->out && migration_status_active(m->status)) {
+        __atomic_store_n(&m->out->cancel, 1, __ATOMIC_RELEASE);
+        channel_shutdown(m->out->channel);
+        g_mutex_lock(&m->out->mutex);
+        g_cond_broadcast(&m->out->cond);
+        g_mutex_unlock(&m->out->mutex);
+    }
+    if (m->in && m->in->thread) {
+        channel_shutdown(m->in->channel);
+    }
+    bool waiting = (m->out && m->out->thread) || (m->in && m->in->thread);
+    while (waiting && migration_status_active(m->status)) {
+        loop_iterate(m->vm, true);
+    }
+}
+
+void migration_teardown(Vm *vm)
+{
+    Migration *m = vm->migration;
+    if (!m) {
+        return;
+    }
+    drain(m);
+    outgoing_reap(m);
+    incoming_reap(m);
+    common_sections_unregister(m);
+    g_ptr_array_unref(m->blockers);
+    g_array_unref(m->devices);
+    migration_params_clear(&m->params);
+    g_free(m->error_desc);
+    g_clear_pointer(&vm->migration, g_free);
+}
+
+void migration_set_autostart(Vm *vm, bool autostart)
+{
+    vm->migration->host.autostart = autostart;
+}
+
+/* ---- capabilities, parameters, blockers ---- */
+
+static bool busy(Migration *m, GError **error)
+{
+    if (migration_status_active(m->status) && (m->out || (m->in && m->in->thread))) {
+        g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_BUSY,
+                    "There's a migration process in progress");
+        return true;
+    }
+    return false;
+}
+
+bool migration_cap(Vm *vm, MigrationCap cap)
+{
+    return has_cap(vm->migration->caps, cap);
+}
+
+bool migration_caps_set(Vm *vm, uint64_t on, uint64_t off, GError **error)
+{
+    Migration *m = vm->migration;
+    if (busy(m, error)) {
+        return false;
+    }
+    for (int c = 0; c < MIGRATION_CAP_COUNT; c++) {
+        if (has_cap(on, (MigrationCap)c) && !migration_caps[c].supported) {
+            g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_CONFIG,
+                        "capability '%s' is not supported by this build", migration_caps[c].name);
+            return false;
+        }
+    }
+    m->caps = (m->caps | on) & ~off;
+    return true;
+}
+
+const MigrationParams *migration_params_of(Vm *vm)
+{
+    return &vm->migration->params;
+}
+
+/* Bandwidth and downtime may change under way; the rest is for the next session. */
+bool migration_params_set(Vm *vm, const MigrationParams *params, GError **error)
+{
+    Migration *m = vm->migration;
+    migration_params_copy(&m->params, params);
+    if (m->out && migration_status_active(m->status)) {
+        m->out->params.max_bandwidth = params->max_bandwidth;
+        m->out->params.downtime_limit_ms = params->downtime_limit_ms;
+        m->out->params.avail_switchover_bandwidth = params->avail_switchover_bandwidth;
+        g_mutex_lock(&m->out->mutex);
+        g_cond_broadcast(&m->out->cond);
+        g_mutex_unlock(&m->out->mutex);
+    }
+    return true;
+}
+
+MigrationBlocker *migration_blocker_add(Vm *vm, const char *reason, GError **error)
+{
+    if (busy(vm->migration, error)) {
+        return NULL;
+    }
+    MigrationBlocker *b = g_new0(MigrationBlocker, 1);
+    b->reason = g_strdup(reason);
+    g_ptr_array_add(vm->migration->blockers, b);
+    return b;
+}
+
+void migration_blocker_remove(Vm *vm, MigrationBlocker *blocker)
+{
+    g_ptr_array_remove(vm->migration->blockers, blocker);
+}
+
+typedef struct {
+    void (*fn)(const char *reason, void *opaque);
+    void *opaque;
+} BlockerWalk;
+
+static bool unmigratable(Section *s, void *opaque)
+{
+    BlockerWalk *walk = opaque;
+    if (s->desc->unmigratable) {
+        g_autofree char *text = g_strdup_printf("device '%s' cannot be migrated", s->idstr);
+        walk->fn(text, walk->opaque);
+    }
+    return true;
+}
+
+void migration_blockers_foreach(Vm *vm, void (*fn)(const char *reason, void *opaque), void *opaque)
+{
+    Migration *m = vm->migration;
+    BlockerWalk walk = { fn, opaque };
+    for (guint i = 0; i < m->blockers->len; i++) {
+        fn(((MigrationBlocker *)g_ptr_array_index(m->blockers, i))->reason, opaque);
+    }
+    section_foreach(vm, unmigratable, &walk);
+}
+
+static void first_reason(const char *reason, void *opaque)
+{
+    char **first = opaque;
+    if (!*first) {
+        *first = g_strdup(reason);
+    }
+}
+
+/* ---- outgoing ---- */
+
+void outgoing_reap(Migration *m)
+{
+    Outgoing *o = m->out;
+    if (!o) {
+        return;
+    }
+    m->out = NULL;
+    unsigned depth = vm_lock_drop_all(m->vm);
+    g_thread_join(o->thread);
+    vm_lock_retake(m->vm, depth);
+    stream_out_clear(&o->out);
+    channel_unref(o->channel);
+    migration_params_clear(&o->params);
+    ram_save_free(o->ram);
+    g_clear_error(&o->error);
+    g_mutex_clear(&o->mutex);
+    g_cond_clear(&o->cond);
+    g_free(o);
+}
+
+static bool may_start(Migration *m, GError **error)
+{
+    if (busy(m, error)) {
+        return false;
+    }
+    RunState state = run_state_get(m->vm);
+    if (state == RUN_STATE_INMIGRATE) {
+        g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_BUSY,
+                    "Guest is waiting for an incoming migration");
+        return false;
+    }
+    if (state == RUN_STATE_POSTMIGRATE) {
+        g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_CONFIG,
+                    "Can't migrate the vm that was paused due to previous migration");
+        return false;
+    }
+    g_autofree char *reason = NULL;
+    migration_blockers_foreach(m->vm, first_reason, &reason);
+    if (reason) {
+        g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_BLOCKED,
+                    "migration is blocked: %s", reason);
+        return false;
+    }
+    return true;
+}
+
+/* Messages can come back on sockets only: a pipe's or file's other end is no destination. */
+static bool wants_return_path(const Migration *m, const Channel *channel)
+{
+    int fd = channel_read_fd(channel), type;
+    socklen_t n = sizeof(type);
+    bool socket = fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) == 0;
+    return socket &&
+           (m->host.stream_version >= STREAM_V4 || has_cap(m->caps, MIGRATION_CAP_RETURN_PATH));
+}
+
+bool migration_start(Vm *vm, const char *uri, int fd, GError **error)
+{
+    Migration *m = vm->migration;
+    if (!may_start(m, error)) {
+        return false;
+    }
+    g_autoptr(Channel) channel = migration_open_out(uri, fd, error);
+    if (!channel) {
+        return false;
+    }
+    RamSave *ram = ram_save_new(vm, &m->params, error);
+    if (!ram) {
+        return false;
+    }
+    outgoing_reap(m);
+    Outgoing *o = g_new0(Outgoing, 1);
+    o->m = m;
+    o->return_path = wants_return_path(m, channel);
+    o->channel = g_steal_pointer(&channel);
+    o->ram = ram;
+    o->caps = m->caps;
+    o->start_ns = clock_now_ns(vm, CLOCK_KIND_REALTIME);
+    o->old_state = run_state_get(vm);
+    migration_params_copy(&o->params, &m->params);
+    stream_out_init(&o->out, o->channel, (StreamFormat)m->host.stream_version);
+    g_mutex_init(&o->mutex);
+    g_cond_init(&o->cond);
+    g_clear_pointer(&m->error_desc, g_free);
+    g_array_set_size(m->devices, 0);
+    m->out = o;
+    m->incoming_is_last = false;
+    m->status = MIGRATION_NONE;
+    migration_set_status(m, MIGRATION_SETUP);
+    o->thread = g_thread_new("mig/src/main", source_thread, o);
+    return true;
+}
+
+bool migration_cancel(Vm *vm, GError **error)
+{
+    Migration *m = vm->migration;
+    Outgoing *o = m->out;
+    if (!o || !migration_status_active(m->status) || m->status == MIGRATION_CANCELLING) {
+        return true; /* nothing to cancel is no error */
+    }
+    if (o->go_sent) {
+        g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_HANDOVER,
+                    "the guest has been handed over, it can no longer be cancelled");
+        return false;
+    }
+    __atomic_store_n(&o->cancel, 1, __ATOMIC_RELEASE);
+    migration_set_status(m, MIGRATION_CANCELLING);
+    channel_shutdown(o->channel);
+    g_mutex_lock(&o->mutex);
+    g_cond_broadcast(&o->cond);
+    g_mutex_unlock(&o->mutex);
+    return true;
+}
+
+bool migration_continue(Vm *vm, MigrationStatus expected, GError **error)
+{
+    Migration *m = vm->migration;
+    if (m->status != expected || m->status != MIGRATION_PRE_SWITCHOVER || !m->out) {
+        g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_CONFIG,
+                    "Migration not in expected state: %s", status_names[m->status]);
+        return false;
+    }
+    g_mutex_lock(&m->out->mutex);
+    m->out->may_switch = true;
+    g_cond_broadcast(&m->out->cond);
+    g_mutex_unlock(&m->out->mutex);
+    return true;
+}
+
+/* ---- what can be seen ---- */
+
+void migration_note_device(Migration *m, const Section *s, int64_t ns, uint64_t bytes)
+{
+    DeviceStat stat = { g_strdup(s->idstr), s->instance, ns, bytes };
+    g_array_append_val(m->devices, stat);
+}
+
+void migration_devices_foreach(Vm *vm,
+                               void (*fn)(const char *idstr, uint32_t instance, int64_t ns,
+                                          uint64_t bytes, void *opaque),
+                               void *opaque)
+{
+    GArray *devices = vm->migration->devices;
+    for (guint i = 0; i < devices->len; i++) {
+        DeviceStat *d = &g_array_index(devices, DeviceStat, i);
+        fn(d->idstr, d->instance, d->ns, d->bytes, opaque);
+    }
+}
+
+static int64_t ms(int64_t from_ns, int64_t to_ns)
+{
+    return from_ns && to_ns >= from_ns ? (to_ns - from_ns) / NS_PER_MS : -1;
+}
+
+static void outgoing_info(Outgoing *o, MigrationInfo *info)
+{
+    int64_t now = o->end_ns ? o->end_ns : clock_now_ns(o->m->vm, CLOCK_KIND_REALTIME);
+    RamSaveStats stats;
+    ram_save_stats(o->ram, &stats);
+    info->total_ms = ms(o->start_ns, now);
+    info->setup_ms = ms(o->start_ns, o->setup_ns);
+    info->downtime_ms = ms(o->stop_ns, o->end_ns);
+    info->expected_downtime_ms = o->expected_downtime_ns / NS_PER_MS;
+    info->ram_total = stats.total_bytes;
+    info->ram_transferred = channel_bytes_written(o->channel);
+    info->ram_remaining = ram_save_pending(o->ram);
+    info->pages_normal = stats.normal_pages;
+    info->pages_zero = stats.zero_pages;
+    info->dirty_sync_count = stats.sync_count;
+    info->dirty_pages_rate = stats.dirty_rate;
+    info->mbps = o->bytes_per_ns * 8000;
+    info->pages_per_second = (uint64_t)(o->bytes_per_ns * NS_PER_SEC / GUEST_PAGE_SIZE);
+    info->precopy_bytes = o->stop_bytes ? o->stop_bytes : info->ram_transferred;
+    info->downtime_bytes = o->stop_bytes ? info->ram_transferred - o->stop_bytes : 0;
+    info->will_not_converge = o->will_not_converge && migration_status_active(o->m->status);
+}
+
+void migration_info(Vm *vm, MigrationInfo *info)
+{
+    Migration *m = vm->migration;
+    *info = (MigrationInfo){
+        .downtime_ms = -1, .total_ms = -1, .setup_ms = -1, .expected_downtime_ms = -1
+    };
+    if (m->incoming_is_last) {
+        info->incoming = true;
+        if (m->in) {
+            info->total_ms = ms(m->in->start_ns, m->in->end_ns);
+            info->ram_transferred = m->in->channel ? channel_bytes_read(m->in->channel) : 0;
+        }
+    } else if (m->out && m->out->ram) {
+        outgoing_info(m->out, info);
+    } else {
+        *info = m->last;
+    }
+    info->status = m->status;
+    info->error_desc = g_strdup(m->error_desc);
+}
+
+void migration_info_clear(MigrationInfo *info)
+{
+    g_clear_pointer(&info->error_desc, g_free);
+}

@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The source: rounds of RAM while the guest runs, the switchover, and the handover. Runs in a
+ * thread of its own; what concerns the VM is done by the main loop on its behalf. See the state
+ * diagram and invariants in migration-priv.h.
+ */
+#include <inttypes.h>
+#include <poll.h>
+#include <string.h>
+#include "base/util/endian.h"
+#include "migration-priv.h"
+#include "ram-format.h"
+
+#define SLICE_NS        (100 * NS_PER_MS)
+#define RAM_SECTION_ID  1
+#define FREE_RUN_BUDGET (32u << 20) /* bytes a slice without a bandwidth limit */
+#define HOPELESS_ROUNDS 30
+
+static int64_t now_ns(const Outgoing *o)
+{
+    return clock_now_ns(o->m->vm, CLOCK_KIND_REALTIME);
+}
+
+static void set_status(Outgoing *o, MigrationStatus status)
+{
+    vm_lock(o->m->vm);
+    migration_set_status(o->m, status);
+    vm_unlock(o->m->vm);
+}
+
+/* ---- what the destination says meanwhile ---- */
+
+static bool peer_failed(const char *text, GError **error)
+{
+    g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_PEER, "destination: %s", text);
+    return false;
+}
+
+/*
+ * Takes one message. ERROR's text is kept until the SHUT that follows it. *@type is the message's;
+ * false: the destination gave up, or the path broke.
+ */
+static bool hear(Outgoing *o, uint16_t *type, char **text, GError **error)
+{
+    ReturnMessage msg;
+    if (!return_receive(o->channel, o->out.format, &msg, error)) {
+        return *text ? (g_clear_error(error), peer_failed(*text, error)) : false;
+    }
+    *type = msg.type;
+    if (msg.type == RETURN_ERROR) {
+        g_free(*text);
+        *text = g_utf8_make_valid((const char *)msg.data, msg.len);
+    }
+    if (msg.type == RETURN_SHUT && ld_be32(msg.data)) {
+        return peer_failed(*text ? *text : "loading failed", error);
+    }
+    return true;
+}
+
+/* Messages that have come already; never waits for the first byte. */
+static bool listen_briefly(Outgoing *o, GError **error)
+{
+    g_autofree char *text = NULL;
+    struct pollfd p = { .fd = channel_read_fd(o->channel), .events = POLLIN };
+    while (o->return_path && p.fd >= 0 && poll(&p, 1, 0) > 0) {
+        uint16_t type;
+        do {
+            if (!hear(o, &type, &text, error)) {
+                return false;
+            }
+        } while (type == RETURN_ERROR); /* its SHUT is right behind */
+        if (type == RETURN_SHUT || type == RETURN_READY) {
+            return peer_failed("answered before the end of the state", error);
+        }
+    }
+    return true;
+}
+
+/* A write failed: the destination may have said why before it went. */
+static void ask_for_the_cause(Outgoing *o, GError **error)
+{
+    g_autoptr(GError) why = NULL;
+    g_autofree char *text = NULL;
+    uint16_t type;
+    if (!o->return_path || migration_cancelled(o)) {
+        return;
+    }
+    channel_set_timeout(o->channel, 2000);
+    while (hear(o, &type, &text, &why)) {
+    }
+    if (g_error_matches(why, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_PEER)) {
+        g_clear_error(error);
+        g_propagate_error(error, g_steal_pointer(&why));
+    }
+}
+
+/* ---- precopy ---- */
+
+static bool begin(Outgoing *o, GError **error)
+{
+    uint8_t cookie[4];
+    st_be32(cookie, 1);
+    return stream_out_header(&o->out, error) &&
+           save_configuration(&o->out, o->m->host.machine_name, error) &&
+           (!o->return_path || (save_command(&o->out, COMMAND_OPEN_RETURN_PATH, NULL, 0, error) &&
+                                save_command(&o->out, COMMAND_PING, cookie, 4, error))) &&
+           save_section_header(&o->out, STREAM_SECTION_START, RAM_SECTION_ID_STR, 0, RAM_SECTION_ID,
+                               RAM_SECTION_VERSION, error) &&
+           ram_save_setup(o->ram, &o->out, error) &&
+           save_section_footer(&o->out, RAM_SECTION_ID, error);
+}
+
+static bool send_part(Outgoing *o, uint8_t type, uint64_t budget, bool *done, GError **error)
+{
+    return save_section_header(&o->out, type, NULL, 0, RAM_SECTION_ID, 0, error) &&
+           ram_save_pages(o->ram, &o->out, budget, done, error) &&
+           save_section_footer(&o->out, RAM_SECTION_ID, error);
+}
+
+/* Waits for the rest of the slice, so that no more than max-bandwidth is used. */
+static void throttle(Outgoing *o, int64_t slice_start, uint64_t bytes)
+{
+    uint64_t limit = o->params.max_bandwidth;
+    if (!limit) {
+        return;
+    }
+    int64_t due = slice_start + (int64_t)((double)bytes * NS_PER_SEC / (double)limit);
+    g_mutex_lock(&o->mutex);
+    while (!migration_cancelled(o) && now_ns(o) < due) {
+        gint64 wait_us = (due - now_ns(o)) / 1000;
+        g_cond_wait_until(&o->cond, &o->mutex, g_get_monotonic_time() + MAX(wait_us, 1));
+    }
+    g_mutex_unlock(&o->mutex);
+}
+
+static void measure(Outgoing *o, uint64_t bytes, int64_t ns)
+{
+    if (bytes && ns > 0) {
+        double fresh = (double)bytes / (double)ns;
+        o->bytes_per_ns = o->bytes_per_ns ? 0.7 * o->bytes_per_ns + 0.3 * fresh : fresh;
+    }
+}
+
+/* Bytes that can be sent within the downtime limit. */
+static uint64_t switchover_budget(const Outgoing *o)
+{
+    double rate = o->params.avail_switchover_bandwidth
+                      ? (double)o->params.avail_switchover_bandwidth / NS_PER_SEC
+                      : o->bytes_per_ns;
+    double bytes = rate * (double)o->params.downtime_limit_ms * NS_PER_MS;
+    return bytes > 0x1p62 ? 1ull << 62 : (uint64_t)bytes;
+}
+
+static void report_round(Outgoing *o)
+{
+    uint64_t pending = ram_save_pending(o->ram);
+    RamSaveStats stats;
+    ram_save_stats(o->ram, &stats);
+    o->rounds++;
+    o->expected_downtime_ns = o->bytes_per_ns ? (int64_t)((double)pending / o->bytes_per_ns) : 0;
+    o->will_not_converge =
+        o->rounds >= HOPELESS_ROUNDS ||
+        (double)stats.dirty_rate * GUEST_PAGE_SIZE > o->bytes_per_ns * NS_PER_SEC * 1.05;
+    if (has_cap(o->caps, MIGRATION_CAP_EVENTS)) {
+        GVariantDict d;
+        g_variant_dict_init(&d, NULL);
+        g_variant_dict_insert(&d, "pass", "i", (int)o->rounds);
+        vm_event(o->m->vm, "MIGRATION_PASS", g_variant_dict_end(&d));
+    }
+}
+
+/* Rounds until what is left fits into the downtime limit. */
+static bool precopy(Outgoing *o, GError **error)
+{
+    bool done = false;
+    for (;;) {
+        if (migration_cancelled(o)) {
+            g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_CANCELLED, "cancelled");
+            return false;
+        }
+        int64_t start = now_ns(o);
+        uint64_t before = o->out.bytes;
+        uint64_t limit = o->params.max_bandwidth;
+        uint64_t budget = limit ? MAX(limit / 10, (uint64_t)GUEST_PAGE_SIZE) : FREE_RUN_BUDGET;
+        if (!send_part(o, STREAM_SECTION_PART, MIN(budget, (uint64_t)FREE_RUN_BUDGET), &done,
+                       error)) {
+            return false;
+        }
+        throttle(o, start, o->out.bytes - before);
+        measure(o, o->out.bytes - before, now_ns(o) - start);
+        if (!listen_briefly(o, error)) {
+            return false;
+        }
+        if (done || ram_save_pending(o->ram) <= switchover_budget(o)) {
+            ram_save_sync(o->ram);
+            report_round(o);
+            if (ram_save_pending(o->ram) <= switchover_budget(o)) {
+                return true;
+            }
+        }
+    }
+}
+
+/* ---- switchover ---- */
+
+static bool stop_guest(void *opaque, GError **error)
+{
+    Outgoing *o = opaque;
+    Vm *vm = o->m->vm;
+    if (migration_cancelled(o)) {
+        g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_CANCELLED, "cancelled");
+        return false;
+    }
+    o->old_state = run_state_get(vm);
+    o->was_running = run_state_running(vm);
+    o->stop_ns = now_ns(o);
+    o->stop_bytes = o->out.bytes;
+    o->stopped = vm_stop(vm, RUN_STATE_FINISH_MIGRATE, error);
+    return o->stopped;
+}
+
+static bool release_disks(void *opaque, GError **error)
+{
+    Outgoing *o = opaque;
+    MigrationHost *host = &o->m->host;
+    o->disks_released = !host->disks_release || host->disks_release(host->opaque, error);
+    return o->disks_released;
+}
+
+static bool wait_for_continue(Outgoing *o, GError **error)
+{
+    if (!has_cap(o->caps, MIGRATION_CAP_PAUSE_BEFORE_SWITCHOVER)) {
+        return true;
+    }
+    set_status(o, MIGRATION_PRE_SWITCHOVER);
+    g_mutex_lock(&o->mutex);
+    while (!o->may_switch && !migration_cancelled(o)) {
+        g_cond_wait(&o->cond, &o->mutex);
+    }
+    g_mutex_unlock(&o->mutex);
+    if (migration_cancelled(o)) {
+        g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_CANCELLED, "cancelled");
+        return false;
+    }
+    return true;
+}
+
+static bool send_devices(void *opaque, GError **error)
+{
+    Outgoing *o = opaque;
+    g_autoptr(GString) description = g_string_new(NULL);
+    g_string_append_printf(description,
+                           "{\"configuration\":{\"vmsd_name\":\"configuration\","
+                           "\"version\":1,\"fields\":[{\"name\":\"len\","
+                           "\"type\":\"uint32\",\"size\":4},{\"name\":\"name\","
+                           "\"type\":\"buffer\",\"size\":%zu}]},\"page_size\":4096,"
+                           "\"devices\":[",
+                           strlen(o->m->host.machine_name));
+    if (!save_devices(o->m, &o->out, description, error)) {
+        return false;
+    }
+    g_string_append(description, "]}");
+    o->eof_sent = true;
+    if (!stream_out_u8(&o->out, STREAM_EOF, error) || !stream_out_end(&o->out, false, error)) {
+        return false;
+    }
+    if (o->m->host.suppress_vmdesc && o->out.format < STREAM_V4) {
+        return stream_out_end(&o->out, true, error);
+    }
+    return stream_out_u8(&o->out, STREAM_DESCRIPTION, error) &&
+           stream_out_u32(&o->out, (uint32_t)description->len, error) &&
+           stream_out_bytes(&o->out, description->str, description->len, error) &&
+           stream_out_end(&o->out, true, error);
+}
+
+static bool final_state(Outgoing *o, GError **error)
+{
+    bool done = false;
+    ram_save_sync(o->ram);
+    if (!save_command(&o->out, COMMAND_SWITCHOVER_START, NULL, 0, error) ||
+        !send_part(o, STREAM_SECTION_END, UINT64_MAX, &done, error)) {
+        return false;
+    }
+    g_assert(done);
+    return migration_call_main(o->m->vm, send_devices, o, error);
+}
+
+/* Waits for @wanted; PONGs and acknowledgements pass. */
+static bool await(Outgoing *o, ReturnType wanted, GError **error)
+{
+    g_autofree char *text = NULL;
+    uint16_t type;
+    do {
+        if (!hear(o, &type, &text, error)) {
+            return false;
+        }
+        if (type == RETURN_SHUT && wanted != RETURN_SHUT) {
+            return peer_failed("ended before it was ready", error);
+        }
+    } while (type != wanted);
+    return true;
+}
+
+/* Version 4 with a return path: READY, give up the disks, GO, and the answer. */
+static bool hand_over(Outgoing *o, GError **error)
+{
+    if (!await(o, RETURN_READY, error) || !migration_call_main(o->m->vm, release_disks, o, error)) {
+        return false;
+    }
+    vm_lock(o->m->vm);
+    bool cancelled = migration_cancelled(o);
+    if (!cancelled) {
+        o->go_sent = true; /* before the first byte: any part of it may arrive */
+        migration_set_status(o->m, MIGRATION_HANDOVER);
+    }
+    vm_unlock(o->m->vm);
+    if (cancelled) {
+        g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_CANCELLED, "cancelled");
+        return false;
+    }
+    return save_command(&o->out, COMMAND_GO, NULL, 0, error) && await(o, RETURN_SHUT, error);
+}
+
+static bool run(Outgoing *o, GError **error)
+{
+    bool v4 = o->out.format >= STREAM_V4;
+    if (!begin(o, error)) {
+        return false;
+    }
+    o->setup_ns = now_ns(o);
+    set_status(o, MIGRATION_ACTIVE);
+    if (!precopy(o, error) || !migration_call_main(o->m->vm, stop_guest, o, error) ||
+        !wait_for_continue(o, error)) {
+        return false;
+    }
+    set_status(o, MIGRATION_DEVICE);
+    /* A peer that does not wait for GO may open the disks as soon as it has the state. */
+    bool early = !v4 || !o->return_path;
+    if ((early && !migration_call_main(o->m->vm, release_disks, o, error)) ||
+        !final_state(o, error)) {
+        return false;
+    }
+    if (o->return_path) {
+        return v4 ? hand_over(o, error) : await(o, RETURN_SHUT, error);
+    }
+    return channel_finish(o->channel, error);
+}
+
+/* ---- the end, in the main loop ---- */
+
+/* Is it known that the destination does not run the guest? */
+static bool destination_is_out(const Outgoing *o)
+{
+    bool said_so = g_error_matches(o->error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_PEER);
+    bool may_run = o->go_sent || (o->out.format < STREAM_V4 && o->eof_sent && o->return_path);
+    return said_so || !may_run;
+}
+
+/* The guest goes on as if nothing had been. */
+static void resume_guest(Outgoing *o)
+{
+    Vm *vm = o->m->vm;
+    MigrationHost *host = &o->m->host;
+    g_autoptr(GError) error = NULL;
+    if (o->disks_released && host->disks_take && !host->disks_take(host->opaque, &error)) {
+        g_warning("migration failed and the disks cannot be taken back: %s; the guest stays "
+                  "stopped",
+                  error->message);
+        return;
+    }
+    if (!o->stopped || run_state_get(vm) != RUN_STATE_FINISH_MIGRATE) {
+        return;
+    }
+    if (o->was_running ? !vm_start(vm, &error) : !run_state_set(vm, o->old_state, &error)) {
+        g_warning("migration failed and the guest cannot go on: %s", error->message);
+    }
+}
+
+static void keep_figures(Outgoing *o)
+{
+    MigrationInfo info;
+    migration_info(o->m->vm, &info);
+    migration_info_clear(&info);
+    info.error_desc = NULL;
+    o->m->last = info;
+}
+
+static bool finish(void *opaque, GError **unused)
+{
+    Outgoing *o = opaque;
+    Migration *m = o->m;
+    o->end_ns = now_ns(o);
+    if (!o->error) {
+        o->result = MIGRATION_COMPLETED;
+        run_state_set(m->vm, RUN_STATE_POSTMIGRATE, NULL);
+    } else if (!destination_is_out(o)) {
+        o->result = MIGRATION_HANDOVER_LOST;
+        g_prefix_error(&o->error, "the destination may be running the guest, it was told to and "
+                                  "did not answer: ");
+        run_state_set(m->vm, RUN_STATE_POSTMIGRATE, NULL);
+    } else {
+        bool cancelled = m->status == MIGRATION_CANCELLING;
+        o->result = cancelled ? MIGRATION_CANCELLED : MIGRATION_FAILED;
+        resume_guest(o);
+    }
+    if (o->error && o->result != MIGRATION_CANCELLED) {
+        migration_set_error(m, o->error);
+    }
+    keep_figures(o);
+    g_clear_pointer(&o->ram, ram_save_free);
+    channel_shutdown(o->channel);
+    migration_set_status(m, o->result);
+    return true;
+}
+
+gpointer source_thread(gpointer data)
+{
+    Outgoing *o = data;
+    if (!run(o, &o->error)) {
+        ask_for_the_cause(o, &o->error);
+    }
+    migration_call_main(o->m->vm, finish, o, NULL);
+    return NULL;
+}
