@@ -248,12 +248,30 @@ static bool page_is_zero(const uint8_t *page)
     return !memcmp(page, page + 8, GUEST_PAGE_SIZE - 8) && !w[0];
 }
 
-/* The page may change while it is looked at: whatever is sent, its dirty bit brings it back. */
+/* Copies the page out, unless its block has just gone: writing may take long, the copy does not. */
+static bool copy_page(RamSave *ram, const SaveBlock *b, uint64_t page, uint8_t *copy,
+                      GError **error)
+{
+    ram_list_acquire(ram->vm);
+    const char *why = ram_save_disturbed(ram);
+    if (!why) {
+        memcpy(copy, b->host + page * GUEST_PAGE_SIZE, GUEST_PAGE_SIZE);
+    }
+    ram_list_release(ram->vm);
+    if (why) {
+        g_set_error_literal(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_RAM, why);
+    }
+    return !why;
+}
+
+/* The page may change while it is copied: whatever is sent, its dirty bit brings it back. */
 static bool send_page(RamSave *ram, guint index, uint64_t page, StreamOut *out, GError **error)
 {
     SaveBlock *b = &g_array_index(ram->blocks, SaveBlock, index);
     uint8_t copy[GUEST_PAGE_SIZE] __attribute__((aligned(64)));
-    memcpy(copy, b->host + page * GUEST_PAGE_SIZE, GUEST_PAGE_SIZE);
+    if (!copy_page(ram, b, page, copy, error)) {
+        return false;
+    }
     bool zero = ram->zero_pages && page_is_zero(copy);
     bool same = ram->last_sent == (int)index;
     uint64_t word = page * GUEST_PAGE_SIZE | (zero ? RAM_FLAG_ZERO : RAM_FLAG_PAGE) |
@@ -273,36 +291,28 @@ static bool send_page(RamSave *ram, guint index, uint64_t page, StreamOut *out, 
 bool ram_save_pages(RamSave *ram, StreamOut *out, uint64_t budget, bool *done, GError **error)
 {
     uint64_t sent = 0;
-    guint looked = 0;
-    *done = false;
-    ram_list_acquire(ram->vm);
-    bool ok = true;
-    while (ok && sent < budget && looked <= ram->blocks->len) {
-        if (gone(ram)) {
-            g_set_error_literal(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_RAM,
-                                ram->disturbed);
-            ok = false;
-            break;
-        }
+    guint empty = 0; /* blocks in a row without a page to send */
+    while (sent < budget && empty <= ram->blocks->len) {
         SaveBlock *b = &g_array_index(ram->blocks, SaveBlock, ram->cur);
         uint64_t page = bitmap_find_next_set(b->todo, b->pages, ram->next);
         if (page >= b->pages) {
             ram->cur = (ram->cur + 1) % ram->blocks->len;
             ram->next = 0;
-            looked++;
+            empty++;
             continue;
         }
-        looked = 0;
+        empty = 0;
         bitmap_clear_bit(b->todo, page);
         b->left--;
         ram->next = page + 1;
         uint64_t before = out->bytes + out->buf->len;
-        ok = send_page(ram, ram->cur, page, out, error);
+        if (!send_page(ram, ram->cur, page, out, error)) {
+            return false;
+        }
         sent += out->bytes + out->buf->len - before;
     }
-    ram_list_release(ram->vm);
-    *done = ok && ram_save_pending(ram) == 0;
-    return ok && stream_out_u64(out, RAM_FLAG_EOS, error);
+    *done = ram_save_pending(ram) == 0;
+    return stream_out_u64(out, RAM_FLAG_EOS, error);
 }
 
 void ram_save_stats(RamSave *ram, RamSaveStats *out)

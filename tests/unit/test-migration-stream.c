@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Items and frames of the migration stream, and the messages on the return path. */
+#include <string.h>
+#include "migration/migration-priv.h"
+
+#define BIG (STREAM_FRAME_MAX * 2 + 5)
+
+/* Three items: a small one, one of several frames, one byte. */
+static GBytes *sample(StreamFormat format, size_t big)
+{
+    g_autoptr(Channel) c = channel_new_buffer("", 0);
+    g_autofree uint8_t *data = g_malloc(big);
+    g_autoptr(GError) error = NULL;
+    StreamOut out;
+    for (size_t i = 0; i < big; i++) {
+        data[i] = (uint8_t)(i * 7 + i / 251);
+    }
+    stream_out_init(&out, c, format);
+    g_assert_true(stream_out_header(&out, &error));
+    g_assert_true(stream_out_u32(&out, 0x01020304, &error) && stream_out_end(&out, true, &error));
+    g_assert_true(stream_out_bytes(&out, data, big, &error) && stream_out_end(&out, true, &error));
+    g_assert_true(stream_out_u8(&out, 9, &error) && stream_out_end(&out, true, &error));
+    g_assert_cmpuint(out.bytes, ==, channel_bytes_written(c));
+    stream_out_clear(&out);
+    return channel_buffer_written(c);
+}
+
+static bool read_sample(const void *bytes, size_t n, size_t big, GError **error)
+{
+    g_autoptr(Channel) c = channel_new_buffer(bytes, n);
+    g_autofree uint8_t *data = g_malloc(big);
+    StreamIn in;
+    uint32_t v = 0;
+    uint8_t last = 0;
+    stream_in_init(&in, c);
+    bool ok = stream_in_header(&in, error) && stream_in_u32(&in, &v, error) &&
+              stream_in_end(&in, "one", error) && stream_in_bytes(&in, data, big, error) &&
+              stream_in_end(&in, "two", error) && stream_in_u8(&in, &last, error) &&
+              stream_in_end(&in, "three", error);
+    for (size_t i = 0; ok && i < big; i++) {
+        g_assert_cmpuint(data[i], ==, (uint8_t)(i * 7 + i / 251));
+    }
+    g_assert_true(!ok || (v == 0x01020304 && last == 9));
+    stream_in_clear(&in);
+    return ok;
+}
+
+static void test_round_trip(gconstpointer arg)
+{
+    static const size_t sizes[] = {
+        1, 100, STREAM_FRAME_MAX - 1, STREAM_FRAME_MAX, STREAM_FRAME_MAX + 1, BIG
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(sizes); i++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GBytes) b = sample(GPOINTER_TO_INT(arg), sizes[i]);
+        gsize n;
+        const void *data = g_bytes_get_data(b, &n);
+        g_assert_true(read_sample(data, n, sizes[i], &error));
+        g_assert_no_error(error);
+    }
+}
+
+/* EVIDENCE: every single flipped bit of a version 4 stream is noticed. */
+static void test_every_bit(void)
+{
+    g_autoptr(GBytes) b = sample(STREAM_V4, 100);
+    gsize n;
+    const uint8_t *data = g_bytes_get_data(b, &n);
+    g_autofree uint8_t *copy = g_memdup2(data, n);
+    for (gsize bit = 0; bit < n * 8; bit++) {
+        g_autoptr(GError) error = NULL;
+        copy[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        bool ok = read_sample(copy, n, 100, &error);
+        if (ok) {
+            g_error("flipping bit %zu went unnoticed", bit);
+        }
+        g_assert_nonnull(error);
+        copy[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+}
+
+static void test_every_cut(gconstpointer arg)
+{
+    g_autoptr(GBytes) b = sample(GPOINTER_TO_INT(arg), 100);
+    gsize n;
+    const uint8_t *data = g_bytes_get_data(b, &n);
+    for (gsize cut = 0; cut < n; cut++) {
+        g_autoptr(GError) error = NULL;
+        g_assert_false(read_sample(data, cut, 100, &error));
+        g_assert_error(error, FERRY_IO_ERROR, FERRY_IO_ERROR_EOF);
+    }
+}
+
+static void expect_header(const char *bytes, const char *message)
+{
+    g_autoptr(Channel) c = channel_new_buffer(bytes, 8);
+    g_autoptr(GError) error = NULL;
+    StreamIn in;
+    stream_in_init(&in, c);
+    g_assert_false(stream_in_header(&in, &error));
+    g_assert_nonnull(strstr(error->message, message));
+    stream_in_clear(&in);
+}
+
+static void test_headers(void)
+{
+    expect_header("QEVX\0\0\0\4", "not a migration stream");
+    expect_header("QEVM\0\0\0\2", "stream version 2 is not supported");
+    expect_header("QEVM\0\0\1\4", "stream version 260 is not supported");
+}
+
+/* Content beyond what a section's parser took is an error, not a silence. */
+static void test_leftovers(void)
+{
+    g_autoptr(GBytes) b = sample(STREAM_V4, 100);
+    gsize n;
+    const void *data = g_bytes_get_data(b, &n);
+    g_autoptr(Channel) c = channel_new_buffer(data, n);
+    g_autoptr(GError) error = NULL;
+    StreamIn in;
+    uint8_t v;
+    stream_in_init(&in, c);
+    g_assert_true(stream_in_header(&in, &error) && stream_in_u8(&in, &v, &error));
+    g_assert_false(stream_in_end(&in, "section 'x'", &error));
+    g_assert_cmpstr(error->message, ==, "section 'x' goes on after its end");
+    stream_in_clear(&in);
+}
+
+static bool hear(GByteArray *bytes, StreamFormat format, ReturnMessage *msg, GError **error)
+{
+    g_autoptr(Channel) c = channel_new_buffer(bytes->data, bytes->len);
+    return return_receive(c, format, msg, error);
+}
+
+static GByteArray *said(StreamFormat format, ReturnType type, const void *data, size_t n)
+{
+    g_autoptr(Channel) c = channel_new_buffer("", 0);
+    g_assert_true(return_send(c, format, type, data, n, NULL));
+    return g_bytes_unref_to_array(channel_buffer_written(c));
+}
+
+static void test_return_path(void)
+{
+    static const char text[] = "section 'hpet': bad";
+    ReturnMessage msg;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GByteArray) b = said(STREAM_V4, RETURN_ERROR, text, strlen(text));
+    g_assert_true(hear(b, STREAM_V4, &msg, &error));
+    g_assert_cmpuint(msg.type, ==, RETURN_ERROR);
+    g_assert_cmpstr((char *)msg.data, ==, text);
+    for (guint bit = 0; bit < b->len * 8; bit++) {
+        b->data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        g_assert_false(hear(b, STREAM_V4, &msg, NULL));
+        b->data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+    /* version 3 is what others speak: four bytes of SHUT, unknown types refused */
+    g_autoptr(GByteArray) shut = said(STREAM_V3, RETURN_SHUT, "\0\0\0\1", 4);
+    g_assert_cmpmem(shut->data, shut->len, "\0\1\0\4\0\0\0\1", 8);
+    g_assert_true(hear(shut, STREAM_V3, &msg, &error));
+    shut->data[1] = 0x63;
+    g_assert_false(hear(shut, STREAM_V3, &msg, &error));
+    g_assert_nonnull(strstr(error->message, "invalid message 0x0063"));
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    for (int f = STREAM_V3; f <= STREAM_V4; f++) {
+        g_autofree char *rt = g_strdup_printf("/migration/stream/v%d/items-come-back-whole", f);
+        g_autofree char *cut = g_strdup_printf("/migration/stream/v%d/every-cut-is-noticed", f);
+        g_test_add_data_func(rt, GINT_TO_POINTER(f), test_round_trip);
+        g_test_add_data_func(cut, GINT_TO_POINTER(f), test_every_cut);
+    }
+    g_test_add_func("/migration/stream/v4/every-flipped-bit-is-noticed", test_every_bit);
+    g_test_add_func("/migration/stream/foreign-headers-are-refused", test_headers);
+    g_test_add_func("/migration/stream/leftovers-are-errors", test_leftovers);
+    g_test_add_func("/migration/return-path/messages-are-checked", test_return_path);
+    return g_test_run();
+}
