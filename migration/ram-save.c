@@ -292,7 +292,7 @@ bool ram_save_pages(RamSave *ram, StreamOut *out, uint64_t budget, bool *done, G
 {
     uint64_t sent = 0;
     guint empty = 0; /* blocks in a row without a page to send */
-    while (sent < budget && empty <= ram->blocks->len) {
+    while (ram->blocks->len && sent < budget && empty <= ram->blocks->len) {
         SaveBlock *b = &g_array_index(ram->blocks, SaveBlock, ram->cur);
         uint64_t page = bitmap_find_next_set(b->todo, b->pages, ram->next);
         if (page >= b->pages) {
