@@ -16,9 +16,7 @@
 #include "target/x86/fpu.h"
 #include "target/x86/helper.h"
 #include "target/x86/system.h"
-
-#define X87_EXCEPTIONS 0x3fu
-#define EFLAGS_HOST    0x8d5u /* the six flags that FCMOVcc reads and FCOMI writes */
+#include "target/x86/x87-priv.h"
 
 /* ---- words ---- */
 uint16_t x87_status_word(const X86Cpu *cpu)
@@ -154,16 +152,16 @@ __asm__(".pushsection .text, \"ax\", @progbits\n"
 extern const uint8_t x87_reg_forms[] __attribute__((visibility("hidden")));
 extern const uint8_t x87_mem_forms[] __attribute__((visibility("hidden")));
 
-static const uint8_t *form_of(X87Word w)
+const uint8_t *x87_host_form(uint8_t op, uint8_t modrm)
 {
-    unsigned op = w.op & 7;
-    return w.modrm >= 0xc0 ? x87_reg_forms + (op * 64 + (w.modrm & 63)) * 4
-                           : x87_mem_forms + (op * 8 + (w.modrm >> 3 & 7)) * 4;
+    unsigned o = op & 7;
+    return modrm >= 0xc0 ? x87_reg_forms + (o * 64 + (modrm & 63)) * 4
+                         : x87_mem_forms + (o * 8 + (modrm >> 3 & 7)) * 4;
 }
 
 static void host_run(HostRun *r, X87Word w)
 {
-    const uint8_t *code = form_of(w);
+    const uint8_t *code = x87_host_form(w.op, w.modrm);
     uint64_t flags = r->flags | 2;
     __asm__ volatile("lea -128(%%rsp), %%rsp\n"
                      "frstor (%[img])\n"
@@ -178,7 +176,7 @@ static void host_run(HostRun *r, X87Word w)
                      : [img] "r"(&r->img), [code] "r"(code), "D"(r->mem)
                      : "memory", "cc", "st", "st(1)", "st(2)", "st(3)", "st(4)", "st(5)", "st(6)",
                        "st(7)");
-    r->flags = flags & EFLAGS_HOST;
+    r->flags = flags & X87_EFLAGS_HOST;
 }
 #else
 #error "the x87 needs an implementation for this host"
@@ -197,7 +195,7 @@ static void host_fill(const X86Cpu *cpu, HostRun *r)
     }
 }
 
-static void host_take(X86Cpu *cpu, const HostRun *r, X87Word w, uint64_t rip, uint64_t ea)
+static void host_take(X86Cpu *cpu, const HostRun *r)
 {
     unsigned sticky = cpu->fpsw & X87_EXCEPTIONS;
     if (!(r->img.sw & X87_SF)) {
@@ -208,6 +206,11 @@ static void host_take(X86Cpu *cpu, const HostRun *r, X87Word w, uint64_t rip, ui
     for (unsigned k = 0; k < 8; k++) {
         memcpy(&cpu->st[(cpu->fp_top + k) & 7], r->img.st[k], 10);
     }
+}
+
+/* What the FPU remembers of its last instruction. */
+static void record(X86Cpu *cpu, X87Word w, uint64_t rip, uint64_t ea)
+{
     cpu->fp_opcode = w.fop & 0x7ff;
     cpu->fp_ip = rip;
     cpu->fp_cs = cpu->seg[1].sel;
@@ -232,15 +235,25 @@ static uint64_t helper_x87_op(CpuState *cs, uint64_t word, uint64_t rip, uint64_
     X87Word w = word_of(word);
     HostRun r;
     check_pending(cpu);
-    host_fill(cpu, &r);
-    r.flags = w.mem_bytes ? 0 : lo & EFLAGS_HOST;
+    r.flags = w.mem_bytes ? 0 : lo & X87_EFLAGS_HOST;
     memcpy(r.mem, &lo, 8);
     memcpy(r.mem + 8, &hi, 8);
-    host_run(&r, w);
-    host_take(cpu, &r, w, rip, ea);
+    if (!x87_light(cpu, w, r.mem, &r.flags)) {
+        host_fill(cpu, &r);
+        host_run(&r, w);
+        host_take(cpu, &r);
+    }
+    record(cpu, w, rip, ea);
     return r.flags;
 }
 HELPER(x87_op, IR_I64, HELPER_STATE, HARG_I64, HARG_I64, HARG_I64, HARG_I64, HARG_I64);
+
+/* Where the store can go straight to RAM; NULL when it crosses a page or is no RAM. */
+static void *store_target(CpuState *cs, uint64_t addr, X87Word w)
+{
+    bool crosses = (addr & (GUEST_PAGE_SIZE - 1)) + w.mem_bytes > GUEST_PAGE_SIZE;
+    return crosses ? NULL : cpu_host_ptr(cs, addr, w.mem_bytes, MMU_ACCESS_WRITE, w.mmu);
+}
 
 /* Memory destinations. An unmasked exception other than precision keeps the store from happening. */
 static uint64_t helper_x87_store(CpuState *cs, uint64_t word, uint64_t rip, uint64_t ea,
@@ -250,15 +263,23 @@ static uint64_t helper_x87_store(CpuState *cs, uint64_t word, uint64_t rip, uint
     X87Word w = word_of(word);
     HostRun r;
     check_pending(cpu);
-    host_fill(cpu, &r);
+    /* The short cut changes registers at once: only where the store cannot fault any more. */
+    void *to = store_target(cs, addr, w);
     r.flags = 0;
+    if (to && x87_light(cpu, w, r.mem, &r.flags)) {
+        memcpy(to, r.mem, w.mem_bytes);
+        record(cpu, w, rip, ea);
+        return 0;
+    }
+    host_fill(cpu, &r);
     host_run(&r, w);
     if (!(r.img.sw & ~r.img.cw & (X87_IE | X87_DE | X87_ZE | X87_OE | X87_UE))) {
         cpu_st_bytes(cs, addr, r.mem, w.mem_bytes, w.mmu);
     } else {
         cpu_probe_access(cs, addr, w.mem_bytes, MMU_ACCESS_WRITE, w.mmu);
     }
-    host_take(cpu, &r, w, rip, ea);
+    host_take(cpu, &r);
+    record(cpu, w, rip, ea);
     return 0;
 }
 HELPER(x87_store, IR_VOID, HELPER_STATE, HARG_I64, HARG_I64, HARG_I64, HARG_I64);
