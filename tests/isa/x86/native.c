@@ -45,18 +45,31 @@ static void *map_at(uintptr_t where, size_t n, int prot)
     return p;
 }
 
+/* Does the frame carry the upper halves of the YMM registers? */
+static bool has_avx(const uint8_t *fp)
+{
+    uint32_t magic;
+    uint64_t features;
+    memcpy(&magic, fp + 464, 4);
+    memcpy(&features, fp + 472, 8);
+    return magic == 0x46505853 && (features & 4);
+}
+
 static void load(const Case *c, ucontext_t *uc)
 {
     greg_t *g = uc->uc_mcontext.gregs;
     uint8_t *fp = (uint8_t *)uc->uc_mcontext.fpregs;
     const Image *s = &c->in;
+    bool avx = has_avx(fp);
     memcpy((void *)(uintptr_t)DATA_BASE, c->mem_in, DATA_BYTES);
     memset((void *)(uintptr_t)CODE_BASE, CODE_FILL, CODE_BYTES);
     memcpy((void *)(uintptr_t)CODE_AT, c->code, c->len);
     for (unsigned k = 0; k < 16; k++) {
         g[greg_of[k]] = (greg_t)s->gpr[k];
         memcpy(fp + 160 + k * 16, s->ymm[k], 16);
-        memcpy(fp + YMMH_AT + k * 16, s->ymm[k] + 16, 16);
+        if (avx) {
+            memcpy(fp + YMMH_AT + k * 16, s->ymm[k] + 16, 16);
+        }
     }
     g[REG_RIP] = (greg_t)s->rip;
     g[REG_EFL] = (greg_t)s->rflags;
@@ -70,10 +83,12 @@ static void load(const Case *c, ucontext_t *uc)
     for (unsigned k = 0; k < 8; k++) {
         memcpy(fp + 32 + k * 16, s->st[k], 10);
     }
-    uint64_t bv;
-    memcpy(&bv, fp + XFEATURES_AT, 8);
-    bv |= 7;
-    memcpy(fp + XFEATURES_AT, &bv, 8);
+    if (avx) {
+        uint64_t bv;
+        memcpy(&bv, fp + XFEATURES_AT, 8);
+        bv |= 7;
+        memcpy(fp + XFEATURES_AT, &bv, 8);
+    }
 }
 
 static void save(Case *c, const ucontext_t *uc)
@@ -81,9 +96,11 @@ static void save(Case *c, const ucontext_t *uc)
     const greg_t *g = uc->uc_mcontext.gregs;
     const uint8_t *fp = (const uint8_t *)uc->uc_mcontext.fpregs;
     Image *s = &c->out;
-    uint64_t bv;
+    uint64_t bv = 3;
     memset(s, 0, sizeof *s);
-    memcpy(&bv, fp + XFEATURES_AT, 8);
+    if (has_avx(fp)) {
+        memcpy(&bv, fp + XFEATURES_AT, 8);
+    }
     for (unsigned k = 0; k < 16; k++) {
         s->gpr[k] = (uint64_t)g[greg_of[k]];
         if (bv & 2) {
