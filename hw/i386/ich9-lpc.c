@@ -392,6 +392,7 @@ static const Record cpuhp_dev_record = {
     .fields = cpuhp_dev_fields,
 };
 static const Field cpuhp_fields[] = {
+    F_U32(PmSaved, cpuhp_count, .flags = FIELD_LOCAL),
     F_U32(PmSaved, cpuhp_selector, .name = "selector"),
     F_U8(PmSaved, cpuhp_command, .name = "command"),
     { .name = "devs",

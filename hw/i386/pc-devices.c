@@ -87,6 +87,7 @@ static bool build_lpc(PcMachine *pc, GError **error)
         return false;
     }
     pc->lpc = (Ich9Lpc *)dev;
+    pc->lpc->pm.cpuhp_count = pc->machine.smp.max_cpus;
     for (int i = 0; i < PC_GSI_COUNT; i++) {
         irq_init(&pc->gsi_pins[i], gsi_set, pc, i);
         pc->gsi[i] = &pc->gsi_pins[i];

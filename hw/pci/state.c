@@ -133,6 +133,7 @@ typedef struct {
 } PciBusSaved;
 
 static const Field bus_fields[] = {
+    F_U32(PciBusSaved, n, .flags = FIELD_LOCAL),
     F_I32(PciBusSaved, nirq, .flags = FIELD_EQUAL, .wire_type = "int32 equal"),
     { .name = "irq_count",
       .kind = FIELD_I32,
