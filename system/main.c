@@ -56,7 +56,7 @@ static bool run(System *sys, int notify_fd, GError **error)
     if (notify_fd >= 0) {
         process_daemonize_done(notify_fd);
     }
-    if (!cmd->stopped && !vm_start(sys->vm, error)) {
+    if (!cmd->stopped && !cmd->incoming && !vm_start(sys->vm, error)) {
         return false;
     }
     loop_run(sys->vm);

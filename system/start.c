@@ -9,6 +9,7 @@
  * Each step may fail with an error that names its option; main then tears down what exists.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "backend/block/block.h"
 #include "backend/chardev/chardev.h"
@@ -17,6 +18,7 @@
 #include "base/util/log.h"
 #include "base/util/trace.h"
 #include "exec/engine.h"
+#include "migration/migration.h"
 #include "migration/vmstate/registry.h"
 #include "monitor/monitor.h"
 #include "system/keyval.h"
@@ -137,7 +139,6 @@ static bool unsupported(const CmdLine *cmd, GError **error)
     } rows[] = {
         { "-gdb", cmd->gdb, "the gdb server does not exist yet" },
         { "-icount", cmd->icount, "instruction counting does not exist yet" },
-        { "-incoming", cmd->incoming, "migration does not exist yet" },
         { "-dump-vmstate", cmd->dump_vmstate, "it does not exist yet" },
     };
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -171,10 +172,57 @@ static void setup_monitors(System *sys)
         .target = sys->cmd->target,
         .engine = sys->engine,
         .fdsets = sys->fdsets,
-        .autostart = !sys->cmd->stopped,
     };
     qmp_setup(sys->vm, &sys->qmp);
     chardevs_on_quit(sys->vm->chardevs, quit_from_mux, sys->vm);
+}
+
+static bool disks_release(void *opaque, GError **error)
+{
+    return blocks_inactivate(vm_blocks(opaque), error);
+}
+
+static bool disks_take(void *opaque, GError **error)
+{
+    return blocks_activate(vm_blocks(opaque), error);
+}
+
+static void announce(void *opaque, const MigrationParams *params)
+{
+    NetAnnounce rounds = { (uint32_t)params->announce_initial_ms, (uint32_t)params->announce_max_ms,
+                           (uint32_t)params->announce_rounds, (uint32_t)params->announce_step_ms };
+    nets_announce(vm_nets(opaque), &rounds);
+}
+
+static void setup_migration(System *sys)
+{
+    Machine *m = vm_machine(sys->vm);
+    MigrationHost host = {
+        .disks_release = disks_release,
+        .disks_take = disks_take,
+        .announce = announce,
+        .machine_name = machine_ops(m)->machine_name,
+        .stream_version = machine_ops(m)->stream_version,
+        .suppress_vmdesc = m->suppress_vmdesc,
+        .autostart = !sys->cmd->stopped,
+        .opaque = sys->vm,
+    };
+    migration_setup(sys->vm, &host);
+}
+
+/* The VM waits for its guest; with "defer" for migrate-incoming to say where from. */
+static bool begin_incoming(System *sys, GError **error)
+{
+    const char *uri = sys->cmd->incoming;
+    if (!run_state_set(sys->vm, RUN_STATE_INMIGRATE, error)) {
+        return false;
+    }
+    int fd = g_str_has_prefix(uri, "fd:") ? atoi(uri + 3) : -1;
+    if (!strcmp(uri, "defer") || migration_incoming(sys->vm, uri, fd, true, error)) {
+        return true;
+    }
+    g_prefix_error(error, "-incoming %s: ", uri);
+    return false;
 }
 
 static bool build_machine(System *sys, GError **error)
@@ -208,15 +256,21 @@ bool system_build(System *sys, GError **error)
         return false;
     }
     setup_engine(sys);
+    setup_migration(sys);
     setup_monitors(sys);
+    if (cmd->incoming) {
+        blocks_start_inactive(vm->blocks);
+    }
     if (!options_apply_chardevs(sys, error) || !build_machine(sys, error)) {
         return false;
     }
     if (cmd->qtest) {
         sys->qtest = qtest_server_new(vm, cmd->qtest, cmd->qtest_log, error);
-        return sys->qtest != NULL;
+        if (!sys->qtest) {
+            return false;
+        }
     }
-    return true;
+    return !cmd->incoming || begin_incoming(sys, error);
 }
 
 /* Users' objects own RAM and threads: they go before what they stand on. */
@@ -231,6 +285,7 @@ static void drop_user_objects(Vm *vm)
 void system_teardown(System *sys)
 {
     Vm *vm = sys->vm;
+    migration_teardown(vm);
     g_clear_pointer(&sys->qtest, qtest_server_free);
     g_clear_pointer(&vm->monitors, monitors_free);
     if (vm->machine) {

@@ -1,8 +1,280 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Migration: for now only that there are no capabilities, which management asks before all else. */
+/* Migration: what the commands ask of the session, and what it shows. */
+#include <string.h>
+
+#include "backend/net/net.h"
+#include "migration/migration.h"
 #include "qmp.h"
+
+/* ---- capabilities and parameters ---- */
 
 Json *qmp_query_migrate_capabilities(QmpCall *call, Json *args, GError **error)
 {
-    return json_object_new_array();
+    Json *out = json_object_new_array();
+    for (int c = 0; c < MIGRATION_CAP_COUNT; c++) {
+        Json *row = json_object_new_object();
+        json_add_str(row, "capability", migration_caps[c].name);
+        json_add_bool(row, "state", migration_cap(call->vm, (MigrationCap)c));
+        json_object_array_add(out, row);
+    }
+    return out;
+}
+
+Json *qmp_migrate_set_capabilities(QmpCall *call, Json *args, GError **error)
+{
+    Json *list = json_member(args, "capabilities");
+    uint64_t on = 0, off = 0;
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        Json *row = json_object_array_get_idx(list, i);
+        for (int c = 0; c < MIGRATION_CAP_COUNT; c++) {
+            if (!strcmp(migration_caps[c].name, json_str(row, "capability", ""))) {
+                bool state = json_flag(row, "state", false);
+                on = state ? on | 1ull << c : on & ~(1ull << c);
+                off = state ? off & ~(1ull << c) : off | 1ull << c;
+            }
+        }
+    }
+    migration_caps_set(call->vm, on, off, error);
+    return NULL;
+}
+
+Json *qmp_query_migrate_parameters(QmpCall *call, Json *args, GError **error)
+{
+    const MigrationParams *params = migration_params_of(call->vm);
+    Json *out = json_object_new_object();
+    for (size_t i = 0; i < migration_params_n; i++) {
+        g_autoptr(GVariant) v =
+            g_variant_ref_sink(migration_param_get(params, migration_params[i].name));
+        json_add(out, migration_params[i].name, json_from_variant(v));
+    }
+    return out;
+}
+
+static GVariant *param_value(Json *value)
+{
+    if (json_object_is_type(value, json_type_boolean)) {
+        return g_variant_new_boolean(json_object_get_boolean(value));
+    }
+    if (json_object_is_type(value, json_type_int)) {
+        return g_variant_new_uint64((uint64_t)json_object_get_int64(value));
+    }
+    return g_variant_new_string(json_object_get_string(value));
+}
+
+/* All of them, or none. */
+Json *qmp_migrate_set_parameters(QmpCall *call, Json *args, GError **error)
+{
+    MigrationParams params = { 0 };
+    bool ok = true;
+    migration_params_copy(&params, migration_params_of(call->vm));
+    json_object_object_foreach(args, name, value)
+    {
+        ok = ok && migration_param_set(&params, name, param_value(value), error);
+    }
+    if (ok) {
+        migration_params_set(call->vm, &params, error);
+    }
+    migration_params_clear(&params);
+    return NULL;
+}
+
+/* ---- where to ---- */
+
+static char *exec_command(Json *list)
+{
+    GString *s = g_string_new("exec:");
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        g_autofree char *word =
+            g_shell_quote(json_object_get_string(json_object_array_get_idx(list, i)));
+        g_string_append_printf(s, "%s%s", i ? " " : "", word);
+    }
+    return g_string_free(s, false);
+}
+
+/* The one channel of @channels as a URI. */
+static char *channel_uri(Json *channels, GError **error)
+{
+    if (json_object_array_length(channels) != 1) {
+        g_set_error(error, QMP_ERROR, QMP_ERROR_GENERIC,
+                    "Channel list must have one entry, of type main");
+        return NULL;
+    }
+    Json *addr = json_member(json_object_array_get_idx(channels, 0), "addr");
+    const char *transport = json_str(addr, "transport", "");
+    const char *type = json_str(addr, "type", "");
+    if (!strcmp(transport, "exec")) {
+        return exec_command(json_member(addr, "args"));
+    }
+    if (!strcmp(transport, "file")) {
+        return g_strdup_printf("file:%s,offset=%" G_GINT64_FORMAT, json_str(addr, "filename", ""),
+                               json_int(addr, "offset", 0));
+    }
+    if (!strcmp(type, "inet")) {
+        return g_strdup_printf("tcp:%s:%s", json_str(addr, "host", ""), json_str(addr, "port", ""));
+    }
+    return !strcmp(type, "unix") ? g_strdup_printf("unix:%s", json_str(addr, "path", ""))
+                                 : g_strdup_printf("fd:%s", json_str(addr, "str", ""));
+}
+
+/* The URI of a command's arguments and, for fd:, the descriptor. */
+static bool where(QmpCall *call, Json *args, char **uri, int *fd, GError **error)
+{
+    Json *channels = json_member(args, "channels");
+    const char *text = json_str(args, "uri", NULL);
+    *uri = NULL;
+    *fd = -1;
+    if (!text == !channels) {
+        g_set_error(
+            error, QMP_ERROR, QMP_ERROR_GENERIC,
+            text ? "'uri' and 'channels' arguments are mutually exclusive; exactly one of the "
+                   "two should be present in 'migrate' qmp command "
+                 : "need either 'uri' or 'channels' argument");
+        return false;
+    }
+    *uri = text ? g_strdup(text) : channel_uri(channels, error);
+    if (*uri && g_str_has_prefix(*uri, "fd:")) {
+        *fd = monitor_fd_param(call->monitor, *uri + 3, error);
+        return *fd >= 0;
+    }
+    return *uri != NULL;
+}
+
+Json *qmp_migrate(QmpCall *call, Json *args, GError **error)
+{
+    g_autofree char *uri = NULL;
+    int fd;
+    if (json_flag(args, "resume", false)) {
+        g_set_error(error, QMP_ERROR, QMP_ERROR_GENERIC,
+                    "Cannot resume if there is no paused migration");
+    } else if (where(call, args, &uri, &fd, error)) {
+        migration_start(call->vm, uri, fd, error);
+    }
+    return NULL;
+}
+
+Json *qmp_migrate_incoming(QmpCall *call, Json *args, GError **error)
+{
+    g_autofree char *uri = NULL;
+    int fd;
+    if (where(call, args, &uri, &fd, error)) {
+        migration_incoming(call->vm, uri, fd, json_flag(args, "exit-on-error", true), error);
+    }
+    return NULL;
+}
+
+Json *qmp_migrate_cancel(QmpCall *call, Json *args, GError **error)
+{
+    migration_cancel(call->vm, error);
+    return NULL;
+}
+
+Json *qmp_migrate_continue(QmpCall *call, Json *args, GError **error)
+{
+    const char *state = json_str(args, "state", "");
+    bool known = !strcmp(state, migration_status_name(MIGRATION_PRE_SWITCHOVER));
+    migration_continue(call->vm, known ? MIGRATION_PRE_SWITCHOVER : MIGRATION_NONE, error);
+    return NULL;
+}
+
+Json *qmp_announce_self(QmpCall *call, Json *args, GError **error)
+{
+    NetAnnounce params = { (uint32_t)json_int(args, "initial", 50),
+                           (uint32_t)json_int(args, "max", 550),
+                           (uint32_t)json_int(args, "rounds", 5),
+                           (uint32_t)json_int(args, "step", 100) };
+    nets_announce(vm_nets(call->vm), &params);
+    return NULL;
+}
+
+/* ---- query-migrate ---- */
+
+static Json *ram_stats(const MigrationInfo *info)
+{
+    Json *ram = json_object_new_object();
+    json_add_uint(ram, "transferred", info->ram_transferred);
+    json_add_uint(ram, "remaining", info->ram_remaining);
+    json_add_uint(ram, "total", info->ram_total);
+    json_add_uint(ram, "duplicate", info->pages_zero);
+    json_add_uint(ram, "normal", info->pages_normal);
+    json_add_uint(ram, "normal-bytes", info->pages_normal * 4096);
+    json_add_uint(ram, "dirty-pages-rate", info->dirty_pages_rate);
+    json_add(ram, "mbps", json_object_new_double(info->mbps));
+    json_add_uint(ram, "dirty-sync-count", info->dirty_sync_count);
+    json_add_int(ram, "postcopy-requests", 0);
+    json_add_int(ram, "page-size", 4096);
+    json_add_int(ram, "multifd-bytes", 0);
+    json_add_uint(ram, "pages-per-second", info->pages_per_second);
+    json_add_uint(ram, "precopy-bytes", info->precopy_bytes);
+    json_add_uint(ram, "downtime-bytes", info->downtime_bytes);
+    json_add_int(ram, "postcopy-bytes", 0);
+    json_add_int(ram, "dirty-sync-missed-zero-copy", 0);
+    return ram;
+}
+
+static void add_reason(const char *reason, void *opaque)
+{
+    json_object_array_add(opaque, json_object_new_string(reason));
+}
+
+static void add_device(const char *idstr, uint32_t instance, int64_t ns, uint64_t bytes,
+                       void *opaque)
+{
+    Json *row = json_object_new_object();
+    json_add_str(row, "name", idstr);
+    json_add_uint(row, "instance", instance);
+    json_add_int(row, "nanoseconds", ns);
+    json_add_uint(row, "bytes", bytes);
+    json_object_array_add(opaque, row);
+}
+
+static void add_time(Json *out, const char *name, int64_t ms)
+{
+    if (ms >= 0) {
+        json_add_int(out, name, ms);
+    }
+}
+
+/* Lists are left out when empty. */
+static void add_list(Json *out, const char *name, Json *list)
+{
+    if (json_object_array_length(list)) {
+        json_add(out, name, list);
+    } else {
+        json_unref(list);
+    }
+}
+
+Json *qmp_query_migrate(QmpCall *call, Json *args, GError **error)
+{
+    MigrationInfo info;
+    Json *out = json_object_new_object();
+    Json *reasons = json_object_new_array(), *devices = json_object_new_array();
+    migration_info(call->vm, &info);
+    migration_blockers_foreach(call->vm, add_reason, reasons);
+    add_list(out, "blocked-reasons", reasons);
+    if (info.status != MIGRATION_NONE) {
+        json_add_str(out, "status", migration_status_name(info.status));
+        json_add_str_opt(out, "error-desc", info.error_desc);
+        add_time(out, "total-time", info.total_ms);
+        if (!info.incoming && info.ram_total) {
+            add_time(out, "setup-time", info.setup_ms);
+            add_time(out, info.status == MIGRATION_COMPLETED ? "downtime" : "expected-downtime",
+                     info.status == MIGRATION_COMPLETED ? info.downtime_ms
+                                                        : info.expected_downtime_ms);
+            json_add(out, "ram", ram_stats(&info));
+        }
+        if (info.will_not_converge) {
+            json_add_bool(out, "will-not-converge", true);
+        }
+    }
+    migration_devices_foreach(call->vm, add_device, devices);
+    add_list(out, "devices", devices);
+    g_autofree char *address = migration_incoming_address(call->vm);
+    if (address) {
+        Json *list = json_object_new_array();
+        json_object_array_add(list, json_object_new_string(address));
+        json_add(out, "socket-address", list);
+    }
+    migration_info_clear(&info);
+    return out;
 }

@@ -16,7 +16,6 @@ typedef struct {
     const char *target;    /* "x86_64", "s390x", "ppc64" */
     ExecEngine *engine;    /* borrowed; NULL: no CPU runs (qtest, machine none) */
     FdSets *fdsets;        /* borrowed */
-    bool autostart;        /* cont/stop during an incoming migration set it; -S clears it */
     MonitorsConfig config; /* filled by qmp_setup */
 } QmpHost;
 

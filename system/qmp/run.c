@@ -4,6 +4,7 @@
 
 #include "backend/block/block.h"
 #include "hw/core/machine.h"
+#include "migration/migration.h"
 #include "qmp.h"
 
 Json *qmp_query_status(QmpCall *call, Json *args, GError **error)
@@ -52,7 +53,7 @@ Json *qmp_query_kvm(QmpCall *call, Json *args, GError **error)
 Json *qmp_stop(QmpCall *call, Json *args, GError **error)
 {
     if (run_state_get(call->vm) == RUN_STATE_INMIGRATE) {
-        qmp_host(call)->autostart = false;
+        migration_set_autostart(call->vm, false);
     } else if (run_state_running(call->vm)) {
         vm_stop(call->vm, RUN_STATE_PAUSED, error);
     }
@@ -70,7 +71,7 @@ Json *qmp_cont(QmpCall *call, Json *args, GError **error)
     case RUN_STATE_FINISH_MIGRATE:
         g_set_error(error, QMP_ERROR, QMP_ERROR_GENERIC, "Migration is not finalized yet");
         break;
-    case RUN_STATE_INMIGRATE: qmp_host(call)->autostart = true; break;
+    case RUN_STATE_INMIGRATE: migration_set_autostart(call->vm, true); break;
     case RUN_STATE_SUSPENDED:
     case RUN_STATE_RUNNING: break;
     default:
