@@ -91,7 +91,10 @@ static void tell_source(Incoming *in, const GError *why)
 {
     uint8_t failed[4];
     st_be32(failed, 1);
-    if (!in->return_path) {
+    /* A version 4 source on a socket listens from its first byte on, whether or not we got as far
+       as its command to open the return path. */
+    bool listens = in->return_path || (in->in.format >= STREAM_V4 && in->is_socket);
+    if (!listens) {
         return;
     }
     if (in->in.format >= STREAM_V4) {
@@ -146,6 +149,7 @@ static gpointer destination_thread(gpointer data)
 static void begin(Incoming *in, Channel *channel)
 {
     in->channel = channel;
+    in->is_socket = channel_is_socket(channel);
     in->start_ns = clock_now_ns(in->m->vm, CLOCK_KIND_REALTIME);
     stream_in_init(&in->in, channel);
     migration_set_status(in->m, MIGRATION_ACTIVE);

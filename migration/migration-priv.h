@@ -84,6 +84,7 @@ typedef struct {
     GThread *thread;
     bool exit_on_error;
     bool return_path;
+    bool is_socket; /* messages can go back */
     int listen_fd;
     guint watch;
     int64_t start_ns, end_ns;

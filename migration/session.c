@@ -4,7 +4,6 @@
  * and destination.c.
  */
 #include <string.h>
-#include <sys/socket.h>
 #include "migration-priv.h"
 
 static const char *const status_names[MIGRATION_STATUS_COUNT] = {
@@ -315,10 +314,7 @@ static bool may_start(Migration *m, GError **error)
 /* Messages can come back on sockets only: a pipe's or file's other end is no destination. */
 static bool wants_return_path(const Migration *m, const Channel *channel)
 {
-    int fd = channel_read_fd(channel), type;
-    socklen_t n = sizeof(type);
-    bool socket = fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) == 0;
-    return socket &&
+    return channel_is_socket(channel) &&
            (m->host.stream_version >= STREAM_V4 || has_cap(m->caps, MIGRATION_CAP_RETURN_PATH));
 }
 

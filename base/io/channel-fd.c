@@ -261,3 +261,8 @@ int channel_read_fd(const Channel *c)
 {
     return c->ops == &fd_ops ? ((const FdChannel *)c)->in : -1;
 }
+
+bool channel_is_socket(const Channel *c)
+{
+    return c->ops == &fd_ops && ((const FdChannel *)c)->is_socket;
+}

@@ -58,6 +58,8 @@ bool channel_finish(Channel *c, GError **error);
 void channel_shutdown(Channel *c);
 /* Seekable channels: absolute position of the next read or write. */
 bool channel_seek(Channel *c, uint64_t offset, GError **error);
+/* Is the other end a process that can answer? */
+bool channel_is_socket(const Channel *c);
 /* The descriptor, for watching readability in the main loop; -1 when there is none. */
 int channel_read_fd(const Channel *c);
 
