@@ -30,6 +30,9 @@ void acpi_zero(GByteArray *b, size_t n)
 {
     guint at = b->len;
 
+    if (n == 0) {
+        return; /* an empty array has no data pointer to clear at */
+    }
     g_byte_array_set_size(b, at + n);
     memset(b->data + at, 0, n);
 }
