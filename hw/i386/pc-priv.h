@@ -32,7 +32,7 @@ typedef struct {
     ApicBus *apic_bus;
     Irq gsi_pins[PC_GSI_COUNT];
     MemoryRegion fpu_io; /* port 0xf0 */
-    Irq a20; /* from the keyboard controller and port 0x92 */
+    Irq a20;             /* from the keyboard controller and port 0x92 */
     Irq *gsi[PC_GSI_COUNT];
     uint32_t apic_ids[PC_MAX_CPUS];
     /* boot */

@@ -34,8 +34,8 @@ typedef struct {
     const char *default_cpu_type; /* "qemu64-x86_64-cpu" */
     const char *cpu_type_suffix;  /* "-x86_64-cpu" */
     const char *target;           /* "x86_64": which program name offers it; NULL: every one */
-    const char *default_nic;     /* device type of -nic without model= and of the default network */
-    const char *serial_driver;   /* device type of -serial: takes "chardev" and "index" */
+    const char *default_nic;   /* device type of -nic without model= and of the default network */
+    const char *serial_driver; /* device type of -serial: takes "chardev" and "index" */
     bool no_serial, no_parallel, no_floppy, no_cdrom;
     bool has_hotpluggable_cpus;
     bool numa_mem_supported;

@@ -45,9 +45,9 @@ typedef enum {
 typedef enum {
     FIELD_EQUAL = 1 << 0,   /* the value must equal what `save` of the receiver gives */
     FIELD_AT_MOST = 1 << 1, /* it must be <= that */
-    FIELD_LOCAL = 1 << 3,   /* not on the wire: load copies what `save` of the receiver gives, so that
+    FIELD_LOCAL = 1 << 3, /* not on the wire: load copies what `save` of the receiver gives, so that
                                `present` and counts may depend on the receiver's configuration */
-    FIELD_VARRAY = 1 << 2,  /* `count` is a maximum; the number is in the member at count_offset */
+    FIELD_VARRAY = 1 << 2, /* `count` is a maximum; the number is in the member at count_offset */
 } FieldFlags;
 
 struct Field {
