@@ -173,14 +173,21 @@ static uint64_t swap_by(IrMemOp mo, uint64_t v)
 uint64_t mem_load_slow(CpuState *cpu, GuestVirt va, IrMemOp mo)
 {
     unsigned size = MO_BYTES(mo), mmu = MO_GET_MMU(mo);
+    MmuAccess access = mo & MO_RMW ? MMU_ACCESS_WRITE : MMU_ACCESS_READ;
     uint64_t v = 0;
 
-    check_align(cpu, va, mo, MMU_ACCESS_READ);
+    check_align(cpu, va, mo, access);
     if (UNLIKELY(crosses(va, size))) {
+        if (mo & MO_RMW) {
+            mem_probe(cpu, va, size, MMU_ACCESS_WRITE, mmu);
+        }
         cpu_ld_bytes(cpu, va, &v, size, mmu);
         return swap_by(mo, v);
     }
-    TlbFull *f = tlb_lookup(cpu, va, MMU_ACCESS_READ, mmu, false, NULL);
+    TlbFull *f = tlb_lookup(cpu, va, access, mmu, false, NULL);
+    if (UNLIKELY(!(f->flags & TLBF_R))) {
+        f = tlb_lookup(cpu, va, MMU_ACCESS_READ, mmu, false, NULL);
+    }
     if (UNLIKELY(f->flags & TLBF_WATCH)) {
         watch_check(cpu, va, size, CPU_WATCH_READ);
     }
@@ -424,8 +431,8 @@ static uint64_t atomic_exclusive(CpuState *cpu, GuestVirt va, const Atomic *a, I
     IrMemOp plain = mo & ~(MO_ALIGN | MO_SIGN);
     uint64_t mask = MO_BYTES(mo) == 8 ? ~(uint64_t)0 : ((uint64_t)1 << 8 * MO_BYTES(mo)) - 1;
 
-    mem_probe(cpu, va, MO_BYTES(mo), MMU_ACCESS_READ, MO_GET_MMU(mo));
     mem_probe(cpu, va, MO_BYTES(mo), MMU_ACCESS_WRITE, MO_GET_MMU(mo));
+    mem_probe(cpu, va, MO_BYTES(mo), MMU_ACCESS_READ, MO_GET_MMU(mo));
     exclusive_begin(cpu);
     uint64_t old = mem_load_slow(cpu, va, plain);
     if (!a->cas) {
@@ -494,8 +501,8 @@ void mem_cmpxchg16(CpuState *cpu, GuestVirt va, const IrVec *expected, const IrV
     TlbEntry *e;
 
     check_align(cpu, va, mo, MMU_ACCESS_WRITE);
-    mem_probe(cpu, va, 16, MMU_ACCESS_READ, mmu);
     mem_probe(cpu, va, 16, MMU_ACCESS_WRITE, mmu);
+    mem_probe(cpu, va, 16, MMU_ACCESS_READ, mmu);
     if (mo & MO_BE) {
         reverse_bytes(&x, 16);
         reverse_bytes(&y, 16);

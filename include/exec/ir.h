@@ -127,6 +127,7 @@ typedef uint32_t IrMemOp;
 #define MO_BE          (1u << 4) /* big-endian (v128: 16 bytes reversed); else little-endian */
 #define MO_ALIGN       (1u << 5) /* must be naturally aligned: target's unaligned hook raises */
 #define MO_NT          (1u << 6) /* hint only */
+#define MO_RMW         (1u << 7) /* a load that is stored back: faults as the store would */
 #define MO_MMU(i)      ((uint32_t)(i) << 8) /* mmu index 0..15 */
 #define MO_GET_MMU(mo) (((mo) >> 8) & 15)
 #define MO_BYTES(mo)   (1u << ((mo)&MO_SIZE))

@@ -31,6 +31,17 @@ start:
     CHECK_EQ(0x200123, got_cr2)
     EXPECT(14, 2, movl %eax, 0x200ffe)
     CHECK_EQ(0x200ffe, got_cr2)
+    /* what is read, changed and written back faults as a write, also across pages */
+    EXPECT(14, 2, addl $1, 0x200400)
+    CHECK_EQ(0x200400, got_cr2)
+    EXPECT(14, 2, incb 0x200401)
+    EXPECT(14, 2, xchgl %eax, 0x200402)
+    EXPECT(14, 2, shll $1, 0x200403)
+    EXPECT(14, 2, btsl $1, 0x200404)
+    EXPECT(14, 2, negl 0x1ffffe)
+    CHECK_EQ(0x200000, got_cr2)
+    EXPECT(14, 0, cmpl $1, 0x200400)
+    EXPECT(14, 0, btl $1, 0x200404)
     /* without WP ring 0 writes read-only pages */
     movl $1, 0x201000
     CHECK_EQ(0x200000 + 0x1000 + 0x65, TAB + 0x201 * 4)
@@ -38,6 +49,7 @@ start:
     orl $0x10000, %eax
     movl %eax, %cr0
     EXPECT(14, 3, movl %eax, 0x201000)
+    EXPECT(14, 3, addl %eax, 0x201000)
     /* accessed at the first read, dirty at the first write */
     testl $0x60, TAB + 0x202 * 4
     CHECK(z)

@@ -31,7 +31,9 @@ void x86_tr_bt(X86Trans *t, const X86Insn *i)
             : i->mn == X86_MN_BTR ? ir_atomic(b, IR_RMW_AND, addr, ir_not(b, mask), mo)
                                   : ir_atomic(b, IR_RMW_XOR, addr, mask, mo);
     } else {
-        v = addr ? x86_load(t, addr, size) : x86_read(t, 0);
+        v = !addr                ? x86_read(t, 0)
+            : i->mn == X86_MN_BT ? x86_load(t, addr, size)
+                                 : x86_load_rmw(t, addr, size);
         IrVal r = i->mn == X86_MN_BTS   ? ir_or(b, v, mask)
                   : i->mn == X86_MN_BTR ? ir_andn(b, v, mask)
                                         : ir_xor(b, v, mask);

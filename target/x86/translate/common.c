@@ -106,7 +106,7 @@ IrVal x86_rmw_read(X86Trans *t, IrVal *addr)
         return x86_read(t, 0);
     }
     *addr = x86_mem_addr(t, size, true);
-    return x86_load(t, *addr, size);
+    return x86_load_rmw(t, *addr, size);
 }
 
 void x86_rmw_write(X86Trans *t, IrVal addr, IrVal v)
@@ -189,6 +189,11 @@ IrVal x86_mem_addr_plus(X86Trans *t, IrVal plus, unsigned size, bool write)
 IrVal x86_load(X86Trans *t, IrVal addr, unsigned size)
 {
     return ir_load(t->b, x86_type(size), addr, x86_mo(t, size));
+}
+
+IrVal x86_load_rmw(X86Trans *t, IrVal addr, unsigned size)
+{
+    return ir_load(t->b, x86_type(size), addr, x86_mo(t, size) | MO_RMW);
 }
 
 void x86_store(X86Trans *t, IrVal addr, IrVal v, unsigned size)

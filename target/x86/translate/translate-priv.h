@@ -95,6 +95,8 @@ IrVal x86_mem_addr(X86Trans *t, unsigned size, bool write);
 /* The same, plus a displacement in bytes (i64 value). */
 IrVal x86_mem_addr_plus(X86Trans *t, IrVal plus, unsigned size, bool write);
 IrVal x86_load(X86Trans *t, IrVal addr, unsigned size);
+/* A load of what is stored back: a page fault is that of the store. */
+IrVal x86_load_rmw(X86Trans *t, IrVal addr, unsigned size);
 void x86_store(X86Trans *t, IrVal addr, IrVal v, unsigned size);
 
 /* ---- common.c: stack ---- */
