@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The list of every type of every room: the one place where the program's parts are enumerated. */
+#include "base/core/secret.h"
 #include "backend/net/net.h"
 #include "base/memory/backend.h"
 #include "hw/block/virtio-blk.h"
@@ -40,6 +41,7 @@ TypeRegistry *system_types_new(void)
 {
     TypeRegistry *reg = type_registry_new();
     const TypeList lists[] = {
+        { secret_types, &secret_types_n },
         { net_types, &net_types_count },
         { memory_backend_types, &memory_backend_types_n },
         { virtio_blk_types, &virtio_blk_types_count },
