@@ -124,6 +124,60 @@ static void print_trace_point(const TracePoint *point, void *opaque)
     printf("%s\n", point->name);
 }
 
+/* "X,help" in a list of X: what X is, or NULL. */
+static char *help_subject(GPtrArray *list)
+{
+    for (guint i = 0; i < list->len; i++) {
+        Arg *arg = g_ptr_array_index(list, i);
+        if (g_str_has_suffix(arg->text, ",help") || g_str_has_suffix(arg->text, ",?")) {
+            const char *name = arg->text;
+            name += g_str_has_prefix(name, "type=")       ? 5
+                    : g_str_has_prefix(name, "qom-type=") ? 9
+                                                          : 0;
+            return g_strndup(name, strcspn(name, ","));
+        }
+    }
+    return NULL;
+}
+
+static bool property_help(const CmdLine *cmd, Vm *vm, bool *handled, GError **error)
+{
+    g_autofree char *machine = help_subject(cmd->machine_props);
+    g_autofree char *object = machine ? NULL : help_subject(cmd->objects);
+    const Type *type = machine  ? machine_find(vm->types, machine, cmd->target)
+                       : object ? type_find(vm->types, object)
+                                : NULL;
+    if (!machine && !object) {
+        return true;
+    }
+    if (!type || (object && !type_info(type)->user_creatable)) {
+        g_set_error(error, FERRY_SYSTEM_ERROR, FERRY_SYSTEM_ERROR_OPTION,
+                    machine ? "-machine: unsupported machine type \"%s\""
+                            : "-object: invalid object type '%s'",
+                    machine ? machine : object);
+        return false;
+    }
+    printf("%s options:\n", machine ? machine : object);
+    type_foreach_property(type, print_property, NULL);
+    *handled = true;
+    return true;
+}
+
+/* Options that have few values and one word to say about them. */
+static bool short_help(const CmdLine *cmd)
+{
+    if (cmd->display && is_help(cmd->display)) {
+        printf("Available display backend types:\nnone\n");
+    } else if (cmd->vga && is_help(cmd->vga)) {
+        printf("none                 no graphic card (default)\n");
+    } else if (wants_help(cmd->netdevs)) {
+        printf("Available netdev backend types:\nuser\n");
+    } else {
+        return false;
+    }
+    return true;
+}
+
 bool help_requested(const CmdLine *cmd, Vm *vm, bool *handled, GError **error)
 {
     *handled = true;
@@ -165,6 +219,12 @@ bool help_requested(const CmdLine *cmd, Vm *vm, bool *handled, GError **error)
         trace_foreach(print_trace_point, NULL);
         return true;
     }
+    if (short_help(cmd)) {
+        return true;
+    }
     *handled = false;
+    if (!property_help(cmd, vm, handled, error) || *handled) {
+        return *handled;
+    }
     return device_help(cmd, vm, handled, error);
 }

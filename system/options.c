@@ -78,7 +78,7 @@ static Machine *make_machine(System *sys, GError **error)
 }
 
 /* accel=a:b: the first that this program has. */
-static bool choose_accel(System *sys, const char *list, GError **error)
+static bool find_accel(System *sys, const char *list)
 {
     g_auto(GStrv) names = g_strsplit(list, ":", -1);
     for (char **n = names; *n; n++) {
@@ -86,6 +86,14 @@ static bool choose_accel(System *sys, const char *list, GError **error)
             sys->accel_qtest = **n == 'q';
             return true;
         }
+    }
+    return false;
+}
+
+static bool choose_accel(System *sys, const char *list, GError **error)
+{
+    if (find_accel(sys, list)) {
+        return true;
     }
     g_set_error(error, FERRY_SYSTEM_ERROR, FERRY_SYSTEM_ERROR_CONFIG,
                 "accelerator '%s' is not available: tcg and qtest are", list);
@@ -116,27 +124,55 @@ static bool machine_props(System *sys, Machine *m, GError **error)
     return true;
 }
 
-static bool accel_options(System *sys, GError **error)
+/* One -accel, which is in force when @chosen: its options. */
+static bool accel_values(System *sys, GVariant *props, GError **error)
 {
     static const char *const known[] = { "accel",    "thread", "tb-size", "one-insn-per-tb",
                                          "split-wx", "jit",    NULL };
-    for (guint i = 0; i < sys->cmd->accels->len; i++) {
+    const char *thread = keyval_str(props, "thread");
+    bool single = !g_strcmp0(thread, "single");
+    if (thread && !single && strcmp(thread, "multi")) {
+        g_set_error(error, FERRY_SYSTEM_ERROR, FERRY_SYSTEM_ERROR_OPTION,
+                    "thread: '%s' is neither single nor multi", thread);
+        return false;
+    }
+    sys->exec.single_thread |= single;
+    return keyval_only(props, known, error) &&
+           keyval_bool(props, "one-insn-per-tb", &sys->exec.one_insn, error) &&
+           keyval_bool(props, "jit", &sys->exec.jit, error) &&
+           keyval_uint(props, "tb-size", 4096, &sys->exec.tb_mib, error);
+}
+
+/* Several -accel are tried in order, the first that exists is taken. */
+static bool accel_options(System *sys, GError **error)
+{
+    const char *last = NULL;
+    bool chosen = false;
+    for (guint i = 0; i < sys->cmd->accels->len && !chosen; i++) {
         Arg *arg = g_ptr_array_index(sys->cmd->accels, i);
         GVariant *parsed = keyval_parse(arg->text, "accel", error);
         if (!parsed) {
+            g_prefix_error(error, "-accel %s: ", arg->text);
             return false;
         }
         g_autoptr(GVariant) props = g_variant_ref_sink(parsed);
         const char *name = keyval_str(props, "accel");
-        bool single = !g_strcmp0(keyval_str(props, "thread"), "single");
-        if (!keyval_only(props, known, error) || !name || !choose_accel(sys, name, error) ||
-            !keyval_bool(props, "one-insn-per-tb", &sys->exec.one_insn, error) ||
-            !keyval_bool(props, "jit", &sys->exec.jit, error) ||
-            !keyval_uint(props, "tb-size", 4096, &sys->exec.tb_mib, error)) {
-            g_prefix_error(error, "-accel: ");
+        if (!name) {
+            g_set_error(error, FERRY_SYSTEM_ERROR, FERRY_SYSTEM_ERROR_OPTION,
+                        "-accel %s: the accelerator's name is missing (tcg or qtest)", arg->text);
             return false;
         }
-        sys->exec.single_thread |= single;
+        last = arg->text;
+        chosen = find_accel(sys, name);
+        if (chosen && !accel_values(sys, props, error)) {
+            g_prefix_error(error, "-accel %s: ", arg->text);
+            return false;
+        }
+    }
+    if (last && !chosen) {
+        g_set_error(error, FERRY_SYSTEM_ERROR, FERRY_SYSTEM_ERROR_CONFIG,
+                    "-accel %s: this accelerator is not available: tcg and qtest are", last);
+        return false;
     }
     return true;
 }
@@ -243,20 +279,33 @@ static bool parse_cpu(Vm *vm, Machine *m, const char *text, GError **error)
     return true;
 }
 
+/* DRIVER.PROPERTY=VALUE, or driver=DRIVER,property=PROPERTY,value=VALUE. */
+static bool add_global(Vm *vm, const char *text, GError **error)
+{
+    static const char *const known[] = { "driver", "property", "value", NULL };
+    const char *eq = strchr(text, '='), *dot = strchr(text, '.');
+    if (eq && dot && dot < eq) {
+        g_autofree char *driver = g_strndup(text, (gsize)(dot - text));
+        g_autofree char *prop = g_strndup(dot + 1, (gsize)(eq - dot - 1));
+        return machine_add_global(vm, driver, prop, eq + 1, error);
+    }
+    GVariant *parsed = eq ? keyval_parse(text, NULL, NULL) : NULL;
+    g_autoptr(GVariant) props = parsed ? g_variant_ref_sink(parsed) : NULL;
+    if (!props || !keyval_only(props, known, NULL) || g_variant_n_children(props) != 3) {
+        g_set_error(error, FERRY_SYSTEM_ERROR, FERRY_SYSTEM_ERROR_OPTION,
+                    "'%s' is not of the form DRIVER.PROPERTY=VALUE", text);
+        return false;
+    }
+    return machine_add_global(vm, keyval_str(props, "driver"), keyval_str(props, "property"),
+                              keyval_str(props, "value"), error);
+}
+
 static bool add_globals(System *sys, GError **error)
 {
     for (guint i = 0; i < sys->cmd->globals->len; i++) {
         Arg *arg = g_ptr_array_index(sys->cmd->globals, i);
-        const char *eq = strchr(arg->text, '=');
-        const char *dot = strchr(arg->text, '.');
-        if (!eq || !dot || dot > eq) {
-            g_set_error(error, FERRY_SYSTEM_ERROR, FERRY_SYSTEM_ERROR_OPTION,
-                        "-global: '%s' is not of the form DRIVER.PROPERTY=VALUE", arg->text);
-            return false;
-        }
-        g_autofree char *driver = g_strndup(arg->text, (gsize)(dot - arg->text));
-        g_autofree char *prop = g_strndup(dot + 1, (gsize)(eq - dot - 1));
-        if (!machine_add_global(sys->vm, driver, prop, eq + 1, error)) {
+        if (!add_global(sys->vm, arg->text, error)) {
+            g_prefix_error(error, "-global: ");
             return false;
         }
     }
@@ -341,6 +390,52 @@ bool options_apply_devices(System *sys, GError **error)
         g_autoptr(GVariant) props = parsed ? g_variant_ref_sink(parsed) : NULL;
         if (!props || !device_add_user(sys->vm, props, false, error)) {
             g_prefix_error(error, "-device %s: ", arg->text);
+            return false;
+        }
+    }
+    return true;
+}
+
+static GBytes *fw_cfg_bytes(GVariant *props, GError **error)
+{
+    const char *file = keyval_str(props, "file"), *text = keyval_str(props, "string");
+    char *data;
+    gsize size;
+    if (!file == !text) {
+        config_error(error, "exactly one of 'file' and 'string' is needed");
+        return NULL;
+    }
+    if (text) {
+        return g_bytes_new(text, strlen(text));
+    }
+    return g_file_get_contents(file, &data, &size, error) ? g_bytes_new_take(data, size) : NULL;
+}
+
+static bool apply_fw_cfg(Machine *m, const char *text, GError **error)
+{
+    static const char *const known[] = { "name", "file", "string", NULL };
+    GVariant *parsed = keyval_parse(text, "name", error);
+    g_autoptr(GVariant) props = parsed ? g_variant_ref_sink(parsed) : NULL;
+    if (!props || !keyval_only(props, known, error)) {
+        return false;
+    }
+    const char *name = keyval_str(props, "name");
+    if (!name || !*name || strlen(name) > 55) {
+        return config_error(error, "'name' of 1 to 55 bytes is needed");
+    }
+    if (!machine_ops(m)->add_fw_cfg) {
+        return config_error(error, "this machine has no fw_cfg");
+    }
+    g_autoptr(GBytes) bytes = fw_cfg_bytes(props, error);
+    return bytes && machine_ops(m)->add_fw_cfg(m, name, bytes, error);
+}
+
+bool options_apply_fw_cfgs(System *sys, GError **error)
+{
+    for (guint i = 0; i < sys->cmd->fw_cfgs->len; i++) {
+        Arg *arg = g_ptr_array_index(sys->cmd->fw_cfgs, i);
+        if (!apply_fw_cfg(vm_machine(sys->vm), arg->text, error)) {
+            g_prefix_error(error, "-fw_cfg %s: ", arg->text);
             return false;
         }
     }

@@ -2,6 +2,7 @@
 /* The process: background start, pid file, system call filter. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -119,18 +120,30 @@ static const struct {
     { "resourcecontrol", resource_calls, G_N_ELEMENTS(resource_calls), false },
 };
 
+static bool denied(GVariant *spec, const char *key, bool by_default)
+{
+    const char *v = keyval_str(spec, key);
+    return v ? !strcmp(v, "deny") || !strcmp(v, "children") : by_default;
+}
+
 static bool apply_filter(GVariant *spec, GError **error)
 {
     scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
     int ret = ctx ? 0 : -ENOMEM;
-    for (size_t i = 0; ctx && i < G_N_ELEMENTS(call_sets); i++) {
-        const char *v = keyval_str(spec, call_sets[i].key);
-        bool deny =
-            v ? !strcmp(v, "deny") || !strcmp(v, "children") : call_sets[i].denied_by_default;
+    if (ctx) { /* the CPUs' and the monitor's threads exist already */
+        ret = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1);
+    }
+    for (size_t i = 0; ctx && ret >= 0 && i < G_N_ELEMENTS(call_sets); i++) {
+        bool deny = denied(spec, call_sets[i].key, call_sets[i].denied_by_default);
         for (size_t j = 0; deny && j < call_sets[i].n && ret >= 0; j++) {
             int nr = call_sets[i].calls[j];
             ret = nr < 0 ? 0 : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), nr, 0);
         }
+    }
+    /* The C library's fork is clone without a shared address space; threads share it. */
+    if (ret >= 0 && denied(spec, "spawn", false)) {
+        ret = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
+                               SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_VM, 0));
     }
     if (ret >= 0) {
         ret = seccomp_load(ctx);

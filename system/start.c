@@ -230,9 +230,10 @@ static bool build_machine(System *sys, GError **error)
     Vm *vm = sys->vm;
     Machine *m = vm_machine(vm);
     if (!options_apply_drives(sys, error) || !options_apply_net(sys, error) ||
-        !machine_build(m, error) || !options_attach_serials(sys, error) ||
-        !options_attach_drives(sys, error) || !options_attach_nics(sys, error) ||
-        !options_apply_devices(sys, error) || !machine_finish(m, error)) {
+        !machine_build(m, error) || !options_apply_fw_cfgs(sys, error) ||
+        !options_attach_serials(sys, error) || !options_attach_drives(sys, error) ||
+        !options_attach_nics(sys, error) || !options_apply_devices(sys, error) ||
+        !machine_finish(m, error)) {
         return false;
     }
     machine_reset(vm, SHUTDOWN_NONE);

@@ -85,6 +85,8 @@ bool options_apply_machine(System *sys, GError **error);
 bool options_apply_rtc(System *sys, GError **error);
 bool options_apply_objects(System *sys, GError **error);
 bool options_apply_devices(System *sys, GError **error);
+/* -fw_cfg; after the board is built. */
+bool options_apply_fw_cfgs(System *sys, GError **error);
 /* backends.c: host sides, and the default devices that connect to them. */
 bool options_apply_drives(System *sys, GError **error);
 bool options_apply_net(System *sys, GError **error);

@@ -17,7 +17,8 @@ typedef struct {
     bool hpet, pit, i8042, smbus, sata;
     OnOffAuto pic, smm, vmport, acpi;
     uint64_t max_ram_below_4g;
-    char *oem_id, *oem_table_id, *kernel_irqchip;
+    char *oem_id, *oem_table_id;
+    int kernel_irqchip;
     /* memory */
     uint64_t ram_below_4g, ram_above_4g;
     MemoryRegion low_ram, high_ram, bios, isa_bios;

@@ -102,11 +102,9 @@ static bool properties_possible(const PcMachine *pc, GError **error)
     } rows[] = {
         { "sata=on", pc->sata && object_was_set(&pc->machine.dev.obj, "sata") },
         { "smbus=on", pc->smbus && object_was_set(&pc->machine.dev.obj, "smbus") },
-        { "i8042=on", pc->i8042 && object_was_set(&pc->machine.dev.obj, "i8042") },
         { "vmport=on", pc->vmport == ONOFFAUTO_ON },
         { "smm=on", pc->smm == ONOFFAUTO_ON },
         { "usb=on", pc->machine.usb },
-        { "kernel-irqchip", pc->kernel_irqchip && strcmp(pc->kernel_irqchip, "off") },
     };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -146,6 +144,17 @@ static void q35_reset(Machine *m, ShutdownCause cause)
     pc_boot_reset((PcMachine *)m);
 }
 
+/* The NMI button is LINT1 of every CPU, whichever one was asked for. */
+static void q35_nmi(Machine *m, int cpu_index, GError **error)
+{
+    irq_pulse(apic_bus_nmi_input(((PcMachine *)m)->apic_bus));
+}
+
+static bool q35_add_fw_cfg(Machine *m, const char *name, GBytes *bytes, GError **error)
+{
+    return fw_cfg_add_file(((PcMachine *)m)->fw_cfg, name, bytes, error);
+}
+
 static void q35_finalize(Object *obj)
 {
     PcMachine *pc = (PcMachine *)obj;
@@ -170,6 +179,8 @@ static void q35_finalize(Object *obj)
     }
 }
 
+static const char *const irqchip_choices[] = { "off", "on", "split", NULL };
+
 static const Property q35_props[] = {
     PROP(PROP_BOOL, PcMachine, hpet, "hpet", "on", .description = "High precision event timer"),
     PROP(PROP_BOOL, PcMachine, pit, "pit", "on", .description = "Enable i8254 PIT"),
@@ -188,8 +199,8 @@ static const Property q35_props[] = {
          .description = "Override the default value of field OEMID in ACPI table header"),
     PROP(PROP_STR, PcMachine, oem_table_id, "x-oem-table-id", "BXPC    ",
          .description = "Override the default value of field OEM Table ID in ACPI table header"),
-    PROP(PROP_STR, PcMachine, kernel_irqchip, "kernel-irqchip", NULL,
-         .description = "Configure kernel irqchip"),
+    PROP(PROP_ENUM, PcMachine, kernel_irqchip, "kernel-irqchip", "off", .choices = irqchip_choices,
+         .description = "Accepted and without effect: no part of the host's kernel is used"),
     PROP_END,
 };
 
@@ -198,7 +209,8 @@ static const Property q35_props[] = {
     .default_ram_bytes = 128 * MiB, .default_ram_id = "pc.ram",                                    \
     .default_cpu_type = "qemu64-x86_64-cpu", .cpu_type_suffix = "-x86_64-cpu", .target = "x86_64", \
     .serial_driver = "isa-serial", .default_nic = "virtio-net-pci", .has_hotpluggable_cpus = true, \
-    .hotplug_cpu_type = "x86_64-cpu", .build = q35_build, .done = q35_done, .reset = q35_reset
+    .hotplug_cpu_type = "x86_64-cpu", .build = q35_build, .done = q35_done, .reset = q35_reset,    \
+    .nmi = q35_nmi, .add_fw_cfg = q35_add_fw_cfg
 
 static const CompatProp *const no_compat[] = { NULL };
 

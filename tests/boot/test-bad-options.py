@@ -49,7 +49,21 @@ CASES = [
     ("an unknown object is named", ["-machine", "q35", "-object", "boulder,id=o"], ["boulder"]),
     ("JSON that is none is refused", ["-machine", "q35", "-device", "{{broken"], []),
     ("an unknown log item is named", ["-d", "gossip"], ["gossip"]),
-    ("an unknown accelerator is named", ["-accel", "warp"], ["warp"]),
+    ("an unknown accelerator is named", ["-accel", "warp"], ["-accel", "warp"]),
+    ("an unknown value of an accelerator is named", ["-accel", "tcg,thread=some"], ["some"]),
+    ("a global without a value is named", ["-global", "driver=a,property=b"],
+     ["-global", "driver=a,property=b"]),
+    ("a wrong value of a global is named",
+     ["-global", "virtio-rng-pci.max-bytes=zz", "-device", "virtio-rng-pci"], ["max-bytes", "zz"]),
+    ("a file that cannot be given to firmware is named",
+     ["-fw_cfg", "name=opt/a,file=/nonexistent/blob"], ["-fw_cfg", "/nonexistent/blob"]),
+    ("a firmware file without contents is named", ["-fw_cfg", "name=opt/a"], ["-fw_cfg", "string"]),
+    ("an unknown interrupt chip mode is named", ["-machine", "q35,kernel-irqchip=some"],
+     ["kernel-irqchip", "some"]),
+    ("a secret that needs a key is refused", ["-object", "secret,id=s,data=YQ==,keyid=k"],
+     ["keyid"]),
+    ("a secret without contents is refused", ["-object", "secret,id=s"], ["data", "file"]),
+    ("help for an unknown object is refused", ["-object", "boulder,help"], ["boulder"]),
 ]
 
 

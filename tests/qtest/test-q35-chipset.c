@@ -99,6 +99,94 @@ static void test_fw_cfg(void)
     qtest_end(q);
 }
 
+/* Finds a file in the directory; its selector, and its size. */
+static uint16_t find_file(QTest *q, const char *wanted, uint32_t *size)
+{
+    uint16_t found = 0;
+
+    qtest_outw(q, 0x510, 0x19);
+    for (uint32_t n = be32(q); n > 0; n--) {
+        uint32_t bytes = be32(q);
+        uint32_t select = be32(q) >> 16;
+        char name[56];
+
+        for (int i = 0; i < 56; i++) {
+            name[i] = (char)qtest_inb(q, 0x511);
+        }
+        if (!strcmp(name, wanted)) {
+            *size = bytes;
+            found = (uint16_t)select;
+        }
+    }
+    return found;
+}
+
+static void test_user_fw_cfg(void)
+{
+    QTest *q = qtest_start("x86_64", "-no-qmp -fw_cfg name=opt/word,string=a,,b " ARGS);
+    uint32_t size = 0;
+    uint16_t select = find_file(q, "opt/word", &size);
+    char text[3];
+
+    g_assert_cmpuint(select, >=, 0x20);
+    g_assert_cmpuint(size, ==, 3);
+    qtest_outw(q, 0x510, select);
+    for (int i = 0; i < 3; i++) {
+        text[i] = (char)qtest_inb(q, 0x511);
+    }
+    g_assert_cmpmem(text, 3, "a,b", 3);
+    qtest_end(q);
+}
+
+static int64_t period(QTest *q, const char *id)
+{
+    json_object *value = qtest_qmp_ok(q,
+                                      "{\"execute\": \"qom-get\", \"arguments\": {\"path\": "
+                                      "\"/machine/peripheral/%s\", \"property\": \"period\"}}",
+                                      id);
+    int64_t ms = json_object_get_int64(value);
+
+    json_object_put(value);
+    return ms;
+}
+
+static void test_globals(void)
+{
+    QTest *q = qtest_start("x86_64",
+                           ARGS " -device virtio-rng-pci,id=a,period=7 -device virtio-rng-pci,id=b "
+                                "-global virtio-rng-pci.period=5 "
+                                "-global driver=virtio-rng-pci,property=period,value=6 "
+                                "-device virtio-rng-pci,id=c,period=8");
+
+    g_assert_cmpint(period(q, "a"), ==, 7);
+    g_assert_cmpint(period(q, "b"), ==, 6); /* of two globals the later one */
+    g_assert_cmpint(period(q, "c"), ==, 8);
+    qtest_end(q);
+    q = qtest_start("x86_64", ARGS " -device virtio-rng-pci,id=a");
+    g_assert_cmpint(period(q, "a"), ==, 65536);
+    qtest_end(q);
+}
+
+static void test_secret(void)
+{
+    QTest *q = qtest_start("x86_64", ARGS " -object secret,id=s,format=base64,data=aGVsbG8=");
+    json_object *reply = qtest_qmp_ok(q, "{\"execute\": \"qom-get\", \"arguments\": {\"path\": "
+                                         "\"/objects/s\", \"property\": \"data\"}}");
+
+    g_assert_cmpstr(json_object_get_string(reply), ==, ""); /* given, never shown */
+    json_object_put(reply);
+    json_object_put(
+        qtest_qmp_ok(q, "{\"execute\": \"object-add\", \"arguments\": {\"qom-type\": \"secret\", "
+                        "\"id\": \"t\", \"data\": \"plain\"}}"));
+    reply = qtest_qmp(q, "{\"execute\": \"object-add\", \"arguments\": {\"qom-type\": \"secret\", "
+                         "\"id\": \"u\", \"data\": \"x\", \"keyid\": \"s\"}}");
+    g_assert_true(json_object_object_get_ex(reply, "error", NULL));
+    json_object_put(reply);
+    json_object_put(
+        qtest_qmp_ok(q, "{\"execute\": \"object-del\", \"arguments\": {\"id\": \"t\"}}"));
+    qtest_end(q);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -106,5 +194,8 @@ int main(int argc, char **argv)
     g_test_add_func("/q35/port-cf9-resets-the-machine", test_reset_port);
     g_test_add_func("/q35/the-power-button-is-an-event", test_power_button);
     g_test_add_func("/q35/fw-cfg-lists-sorted-files-with-the-acpi-tables", test_fw_cfg);
+    g_test_add_func("/q35/fw-cfg-has-the-users-file", test_user_fw_cfg);
+    g_test_add_func("/q35/a-device-option-beats-a-global-beats-the-default", test_globals);
+    g_test_add_func("/q35/secrets-are-given-and-never-shown", test_secret);
     return g_test_run();
 }
