@@ -169,10 +169,24 @@ static void report_round(Outgoing *o)
     }
 }
 
+/*
+ * The rest fits into the downtime limit; is another round worth it? As long as each one halves what
+ * is left, the guest's pause gets shorter for little; below a few milliseconds nobody sees it.
+ */
+static bool still_shrinking(Outgoing *o, uint64_t *last)
+{
+    uint64_t pending = ram_save_pending(o->ram);
+    bool worth_it =
+        (double)pending > o->bytes_per_ns * (double)(5 * NS_PER_MS) && pending < *last / 2;
+    *last = pending;
+    return worth_it;
+}
+
 /* Rounds until what is left fits into the downtime limit. */
 static bool precopy(Outgoing *o, GError **error)
 {
     bool done = false;
+    uint64_t last = UINT64_MAX;
     for (;;) {
         if (migration_cancelled(o)) {
             g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_CANCELLED, "cancelled");
@@ -191,10 +205,10 @@ static bool precopy(Outgoing *o, GError **error)
         if (!listen_briefly(o, error)) {
             return false;
         }
-        if (done || ram_save_pending(o->ram) <= switchover_budget(o)) {
+        if (done || (last == UINT64_MAX && ram_save_pending(o->ram) <= switchover_budget(o))) {
             ram_save_sync(o->ram);
             report_round(o);
-            if (ram_save_pending(o->ram) <= switchover_budget(o)) {
+            if (ram_save_pending(o->ram) <= switchover_budget(o) && !still_shrinking(o, &last)) {
                 return true;
             }
         }
