@@ -318,14 +318,36 @@ static bool wants_return_path(const Migration *m, const Channel *channel)
            (m->host.stream_version >= STREAM_V4 || has_cap(m->caps, MIGRATION_CAP_RETURN_PATH));
 }
 
+/* Nobody answers at the address: a migration that failed, not a wrong command. */
+static void fail_at_once(Migration *m, const GError *why)
+{
+    outgoing_reap(m);
+    g_clear_pointer(&m->error_desc, g_free);
+    g_array_set_size(m->devices, 0);
+    m->incoming_is_last = false;
+    m->last = (MigrationInfo){
+        .downtime_ms = -1, .total_ms = -1, .setup_ms = -1, .expected_downtime_ms = -1
+    };
+    m->status = MIGRATION_NONE;
+    migration_set_status(m, MIGRATION_SETUP);
+    migration_set_error(m, why);
+    migration_set_status(m, MIGRATION_FAILED);
+}
+
 bool migration_start(Vm *vm, const char *uri, int fd, GError **error)
 {
     Migration *m = vm->migration;
     if (!may_start(m, error)) {
         return false;
     }
-    g_autoptr(Channel) channel = migration_open_out(uri, fd, error);
+    g_autoptr(GError) why = NULL;
+    g_autoptr(Channel) channel = migration_open_out(uri, fd, &why);
+    if (!channel && why->domain == FERRY_IO_ERROR && why->code != FERRY_IO_ERROR_ADDRESS) {
+        fail_at_once(m, why);
+        return true;
+    }
     if (!channel) {
+        g_propagate_error(error, g_steal_pointer(&why));
         return false;
     }
     RamSave *ram = ram_save_new(vm, &m->params, error);

@@ -145,6 +145,15 @@ static const QmpType *variant_of(const QmpSchema *schema, const QmpType *type, J
     return NULL;
 }
 
+static bool known_member(const QmpSchema *schema, const QmpType *type, Json *object,
+                         const char *name)
+{
+    while (type && !has_member(type, name)) {
+        type = variant_of(schema, type, object);
+    }
+    return type != NULL;
+}
+
 static bool check_object(const QmpSchema *schema, const QmpType *type, Json *object,
                          const char *what, bool open, GError **error)
 {
@@ -154,9 +163,12 @@ static bool check_object(const QmpSchema *schema, const QmpType *type, Json *obj
     if (!check_members(schema, type, object, what, error)) {
         return false;
     }
-    const QmpType *variant = variant_of(schema, type, object);
-    if (variant && !check_members(schema, variant, object, what, error)) {
-        return false;
+    /* A variant may be a union itself. */
+    for (const QmpType *v = variant_of(schema, type, object); v;
+         v = variant_of(schema, v, object)) {
+        if (!check_members(schema, v, object, what, error)) {
+            return false;
+        }
     }
     if (open) {
         return true;
@@ -164,7 +176,7 @@ static bool check_object(const QmpSchema *schema, const QmpType *type, Json *obj
     json_object_object_foreach(object, key, value)
     {
         (void)value;
-        if (!has_member(type, key) && !(variant && has_member(variant, key))) {
+        if (!known_member(schema, type, object, key)) {
             g_autofree char *path = path_join(what, key);
             g_set_error(error, QMP_ERROR, QMP_ERROR_GENERIC, "Parameter '%s' is unexpected", path);
             return false;

@@ -47,6 +47,9 @@ static void watch_signals(System *sys)
 static bool run(System *sys, int notify_fd, GError **error)
 {
     CmdLine *cmd = sys->cmd;
+    if (cmd->dump_vmstate) {
+        return system_dump_vmstate(sys, error);
+    }
     if (cmd->pidfile && !process_write_pidfile(cmd->pidfile, error)) {
         return false;
     }

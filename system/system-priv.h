@@ -78,6 +78,8 @@ TypeRegistry *system_types_new(void);
 /* start.c: from a parsed command line to a VM that could run; and back. VM lock held. */
 bool system_build(System *sys, GError **error);
 void system_teardown(System *sys);
+/* -dump-vmstate: the records of every section, as JSON. */
+bool system_dump_vmstate(System *sys, GError **error);
 
 /* options.c: options that become machine state. VM lock held. */
 bool options_apply_machine(System *sys, GError **error);

@@ -95,7 +95,8 @@ bool size_parse_unit(const char *name, const char *text, uint64_t unit, uint64_t
     }
     if (*n.end) {
         unit = suffix_unit(*n.end);
-        if (!unit || n.end[1]) {
+        bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+        if (!unit || n.end[1] || hex) {
             return invalid_size(name, text, error);
         }
     }

@@ -34,6 +34,18 @@ void hmp_info_iothreads(HmpCall *call);
 void hmp_info_jit(HmpCall *call);
 void hmp_info_trace_events(HmpCall *call);
 
+/* migration.c */
+void hmp_migrate(HmpCall *call);
+void hmp_migrate_incoming(HmpCall *call);
+void hmp_migrate_cancel(HmpCall *call);
+void hmp_migrate_continue(HmpCall *call);
+void hmp_migrate_set_capability(HmpCall *call);
+void hmp_migrate_set_parameter(HmpCall *call);
+void hmp_announce_self(HmpCall *call);
+void hmp_info_migrate(HmpCall *call);
+void hmp_info_migrate_capabilities(HmpCall *call);
+void hmp_info_migrate_parameters(HmpCall *call);
+
 /* memory.c */
 void hmp_x(HmpCall *call);
 void hmp_xp(HmpCall *call);

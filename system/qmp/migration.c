@@ -58,7 +58,8 @@ static GVariant *param_value(Json *value)
     if (json_object_is_type(value, json_type_int)) {
         return g_variant_new_uint64((uint64_t)json_object_get_int64(value));
     }
-    return g_variant_new_string(json_object_get_string(value));
+    /* null clears a string */
+    return g_variant_new_string(value ? json_object_get_string(value) : "");
 }
 
 /* All of them, or none. */
@@ -132,6 +133,11 @@ static bool where(QmpCall *call, Json *args, char **uri, int *fd, GError **error
         return false;
     }
     *uri = text ? g_strdup(text) : channel_uri(channels, error);
+    if (*uri && g_str_has_prefix(*uri, "fd:") && !call->monitor && !g_ascii_isdigit((*uri)[3])) {
+        g_set_error(error, QMP_ERROR, QMP_ERROR_GENERIC, "File descriptor named '%s' not found",
+                    *uri + 3);
+        return false;
+    }
     if (*uri && g_str_has_prefix(*uri, "fd:")) {
         *fd = monitor_fd_param(call->monitor, *uri + 3, error);
         return *fd >= 0;
@@ -173,6 +179,14 @@ Json *qmp_migrate_continue(QmpCall *call, Json *args, GError **error)
     const char *state = json_str(args, "state", "");
     bool known = !strcmp(state, migration_status_name(MIGRATION_PRE_SWITCHOVER));
     migration_continue(call->vm, known ? MIGRATION_PRE_SWITCHOVER : MIGRATION_NONE, error);
+    return NULL;
+}
+
+Json *qmp_migrate_pause(QmpCall *call, Json *args, GError **error)
+{
+    g_set_error(error, QMP_ERROR, QMP_ERROR_GENERIC,
+                "migrate-pause is currently only supported during postcopy-active or "
+                "postcopy-recover state");
     return NULL;
 }
 
@@ -244,6 +258,27 @@ static void add_list(Json *out, const char *name, Json *list)
     }
 }
 
+/* Where the destination listens, in the form of the channels argument; NULL: nowhere. */
+static Json *listening_address(Vm *vm)
+{
+    g_autofree char *text = migration_incoming_address(vm);
+    g_autoptr(SocketAddress) a = text ? socket_address_parse(text, NULL) : NULL;
+    if (!a || a->kind == SOCKET_ADDRESS_FD) {
+        return NULL;
+    }
+    Json *out = json_object_new_object();
+    if (a->kind == SOCKET_ADDRESS_UNIX) {
+        json_add_str(out, "type", "unix");
+        json_add_str(out, "path", a->path);
+    } else {
+        json_add_str(out, "type", "inet");
+        json_add_str(out, "host", a->host);
+        json_add_str(out, "port", a->port);
+        json_add_bool(out, strchr(a->host, ':') ? "ipv6" : "ipv4", true);
+    }
+    return out;
+}
+
 Json *qmp_query_migrate(QmpCall *call, Json *args, GError **error)
 {
     MigrationInfo info;
@@ -269,10 +304,10 @@ Json *qmp_query_migrate(QmpCall *call, Json *args, GError **error)
     }
     migration_devices_foreach(call->vm, add_device, devices);
     add_list(out, "devices", devices);
-    g_autofree char *address = migration_incoming_address(call->vm);
+    Json *address = listening_address(call->vm);
     if (address) {
         Json *list = json_object_new_array();
-        json_object_array_add(list, json_object_new_string(address));
+        json_object_array_add(list, address);
         json_add(out, "socket-address", list);
     }
     migration_info_clear(&info);

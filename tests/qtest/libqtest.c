@@ -209,6 +209,10 @@ QTest *qtest_start(const char *guest, const char *args, ...)
                             "none",     "-accel", "qtest",
                             "-display", "none",   q->has_qmp ? "-qmp" : NULL,
                             qmp_arg,    NULL };
+    if (strstr(given, "-accel ")) {
+        extra[4] = "-display";
+        extra[5] = "none";
+    }
     g_auto(GStrv) argv = make_argv(guest, q->has_qmp ? given : given + strlen("-no-qmp"), extra);
 
     q->pid = spawn(argv, -1);
@@ -515,6 +519,29 @@ json_object *qtest_qmp_ok(QTest *q, const char *json_format, ...)
     json_object_get(ret);
     json_object_put(obj);
     return ret;
+}
+
+json_object *qtest_qmp_fd(QTest *q, int fd, const char *text)
+{
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = { 0 };
+    struct iovec iov = { (void *)(uintptr_t)text, 1 };
+    struct msghdr msg = {
+        .msg_iov = &iov,
+        .msg_iovlen = 1,
+        .msg_control = control.bytes,
+        .msg_controllen = sizeof(control.bytes),
+    };
+    struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(c), &fd, sizeof(int));
+    g_assert_cmpint(sendmsg(q->qmp.fd, &msg, MSG_NOSIGNAL), ==, 1);
+    return qtest_qmp_ok(q, "%s", text + 1);
 }
 
 json_object *qtest_event(QTest *q, const char *name)

@@ -17,7 +17,8 @@
 typedef struct QTest QTest;
 
 /* @guest "x86_64", ...; @args as on the command line, separated by blanks. The program is
-   $FERRY_BIN, or $FERRY_BINARY_DIR/ferry-system-@guest. */
+   $FERRY_BIN, or $FERRY_BINARY_DIR/ferry-system-@guest. It runs no guest (-accel qtest) unless @args
+   has an -accel of its own. */
 QTest *qtest_start(const char *guest, const char *args, ...) G_GNUC_PRINTF(2, 3);
 /* Quits through QMP, waits, and asserts that it ended well. */
 void qtest_end(QTest *q);
@@ -68,5 +69,7 @@ void qtest_set_irq_in(QTest *q, const char *path, const char *name, int n, int l
 json_object *qtest_qmp(QTest *q, const char *json_format, ...) G_GNUC_PRINTF(2, 3);
 /* As above; asserts success and returns what "return" held (owned). */
 json_object *qtest_qmp_ok(QTest *q, const char *json_format, ...) G_GNUC_PRINTF(2, 3);
+/* As above with the whole command as it is; @fd goes along with it and stays the caller's. */
+json_object *qtest_qmp_fd(QTest *q, int fd, const char *text);
 /* The next event of that name (owned), within the deadline. */
 json_object *qtest_event(QTest *q, const char *name);
