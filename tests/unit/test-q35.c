@@ -319,10 +319,12 @@ static void test_slots_are_unique_and_functions_need_multifunction(void)
     g_assert_false(device_realize(dev, &b->host->host.bus->bus, NULL, &error));
     g_assert_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_BUSY);
     g_clear_error(&error);
+    object_unref(&dev->obj);
     dev = device_new(b->vm, "test-pci", NULL);
     object_set_str(&dev->obj, "addr", "5.1", NULL);
     g_assert_false(device_realize(dev, &b->host->host.bus->bus, NULL, &error));
     g_assert_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG);
+    object_unref(&dev->obj);
     board_free(b);
 }
 

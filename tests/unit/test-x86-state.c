@@ -6,11 +6,13 @@
 #include <glib.h>
 #include <string.h>
 
+#include "base/memory/space.h"
 #include "exec/engine.h"
 #include "hw/core/types.h"
 #include "hw/i386/apic-priv.h"
 #include "hw/i386/cpu-device.h"
 #include "migration/vmstate/codec.h"
+#include "migration/vmstate/registry.h"
 #include "target/x86/x86.h"
 
 typedef struct {
@@ -56,6 +58,8 @@ static void fixture_free(Fixture *f)
     device_unrealize(f->cpu);
     apic_bus_free(f->apics);
     engine_free(f->engine);
+    records_teardown(f->vm);
+    memory_teardown(f->vm);
     vm_unlock(f->vm);
     vm_free(f->vm);
     g_free(f);

@@ -12,6 +12,7 @@
 #include "hw/core/types.h"
 #include "hw/i386/apic.h"
 #include "hw/i386/cpu-device.h"
+#include "migration/vmstate/registry.h"
 #include "target/x86/x86.h"
 
 #define LOAD_ADDRESS 0x8000
@@ -122,6 +123,8 @@ static void flat_free(Flat *f)
     memory_region_clear(&f->ram);
     engine_free(f->engine);
     f->vm->accel = NULL;
+    records_teardown(f->vm);
+    memory_teardown(f->vm);
     vm_unlock(f->vm);
     vm_free(f->vm);
     g_free(f);
@@ -160,7 +163,7 @@ static void run(gconstpointer data)
 {
     Flat *f = flat_new("max");
     bool timeout = false;
-    guint source = g_timeout_add_seconds(60, give_up, &timeout);
+    guint source = g_timeout_add_seconds(110, give_up, &timeout);
 
     load(f, data);
     clock_virtual_enable(f->vm, true);

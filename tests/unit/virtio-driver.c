@@ -3,6 +3,7 @@
 #include "virtio-driver.h"
 
 #include "hw/core/types.h"
+#include "migration/vmstate/registry.h"
 
 void rig_init(Rig *r, void (*add_types)(TypeRegistry *types))
 {
@@ -35,6 +36,7 @@ void rig_free(Rig *r)
     }
     device_unrealize(r->owner);
     memory_region_clear(&r->ram);
+    records_teardown(r->vm);
     memory_teardown(r->vm);
     vm_unlock(r->vm);
     vm_free(r->vm);
