@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 
 QUERIES = [
@@ -34,7 +35,7 @@ QUERIES = [
 class Lines:
     def __init__(self, path):
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(30)
+        self.sock.settimeout(120)
         self.sock.connect(path)
         self.buf = b''
 
@@ -52,7 +53,7 @@ class Lines:
 
 
 def wait_gone(pid):
-    for _ in range(300):
+    for _ in range(1200):
         try:
             with open(f'/proc/{pid}/stat') as f:
                 if f.read().rsplit(')', 1)[1].split()[0] == 'Z':
@@ -70,7 +71,7 @@ def probe(program):
         started = subprocess.run(
             [program, '-S', '-no-user-config', '-nodefaults', '-nographic', '-machine',
              'none,accel=kvm:tcg', '-qmp', f'unix:{path},server=on,wait=off', '-pidfile', pidfile,
-             '-daemonize'], cwd='/', stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=60,
+             '-daemonize'], cwd='/', stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=120,
             check=False)
         if started.returncode:
             return [f'exit {started.returncode}: {started.stderr.decode()}']
@@ -104,7 +105,15 @@ def probe(program):
     return problems
 
 
-def read_until(fd, text, seconds=30):
+def wait_raw(fd):
+    """Wait until the program has taken the terminal over: keys before that are the tty's own."""
+    for _ in range(1200):
+        if not termios.tcgetattr(fd)[3] & (termios.ICANON | termios.ECHO):
+            return
+        time.sleep(0.1)
+
+
+def read_until(fd, text, seconds=120):
     got = b''
     end = time.monotonic() + seconds
     while text not in got and time.monotonic() < end:
@@ -122,7 +131,7 @@ def terminal(program):
         os.execv(program, [program, '-machine', 'q35', '-display', 'none', '-nodefaults', '-S',
                            '-serial', 'mon:stdio'])
     problems = []
-    time.sleep(0.1)
+    wait_raw(fd)
     steps = [(b'', None), (b'\x01h', b'C-a x'), (b'\x01c', b'(ferry) '),
              (b'info stat\x7f\x7fatus\r', b'paused (prelaunch)'), (b'nonsense\r', b'unknown command'),
              (b'\x01x', b'terminated')]

@@ -22,12 +22,12 @@ class Qmp:
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(path)
         listener.listen(1)
-        listener.settimeout(30)
+        listener.settimeout(120)
         self.process = subprocess.Popen(
             [program, *args, '-nodefaults', '-display', 'none', '-S', '-qmp', 'unix:' + path],
             stdin=subprocess.DEVNULL)
         self.sock, _ = listener.accept()
-        self.sock.settimeout(30)
+        self.sock.settimeout(120)
         self.file = self.sock.makefile('rwb')
         self.events = []
         self.greeting = json.loads(self.file.readline())

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define QTEST_TIMEOUT_S 60
+#define QTEST_TIMEOUT_S 120
 
 typedef struct QTest QTest;
 

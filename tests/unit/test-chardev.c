@@ -76,7 +76,7 @@ static Chardev *add(Chardevs *set, const char *text)
 /* Run the main context until the condition holds. */
 #define WAIT_FOR(condition)                                          \
     do {                                                             \
-        gint64 until = g_get_monotonic_time() + 20 * G_USEC_PER_SEC; \
+        gint64 until = g_get_monotonic_time() + 100 * G_USEC_PER_SEC; \
         while (!(condition) && g_get_monotonic_time() < until) {     \
             if (!g_main_context_iteration(NULL, FALSE)) {            \
                 g_usleep(500);                                       \
@@ -106,7 +106,7 @@ static void put(int fd, const char *text)
 static void expect_from(int fd, const char *text)
 {
     GString *got = g_string_new(NULL);
-    gint64 until = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;
+    gint64 until = g_get_monotonic_time() + 100 * G_USEC_PER_SEC;
     while (got->len < strlen(text) && g_get_monotonic_time() < until) {
         char buf[256];
         struct pollfd p = { .fd = fd, .events = POLLIN };

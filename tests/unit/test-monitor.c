@@ -348,7 +348,7 @@ static void session_end(Session *s)
 static char *read_line(Session *s, int i, bool run_main)
 {
     GString *in = s->in[i];
-    gint64 deadline = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;
+    gint64 deadline = g_get_monotonic_time() + 100 * G_USEC_PER_SEC;
     for (;;) {
         char *end = strstr(in->str, "\r\n");
         if (end) {
