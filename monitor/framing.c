@@ -149,9 +149,7 @@ static bool framer_nested(JsonFramer *f, unsigned char c, bool *done, GError **e
     }
     switch (c) {
     case '"':
-    case '\'': /* json-c takes strings in single quotes, and so do QMP servers */
-        f->in_string = c;
-        return true;
+    case '\'': /* QMP servers take strings in single quotes too */ f->in_string = c; return true;
     case '{':
     case '[':
         if (++f->depth > FRAMER_MAX_DEPTH) {
@@ -178,6 +176,26 @@ static bool framer_nested(JsonFramer *f, unsigned char c, bool *done, GError **e
     return true;
 }
 
+/* Keep byte @c, which framer_nested() took; @quote and @escaped are the state before it. Strings in
+   single quotes become plain JSON. */
+static void framer_keep(JsonFramer *f, unsigned char c, char quote, bool escaped)
+{
+    if (c == '\'' && quote && escaped) {
+        g_string_truncate(f->text, f->text->len - 1);
+    } else if (c == '\'' && f->in_string != quote) {
+        c = '"';
+    } else if (c == '"' && quote == '\'' && !escaped) {
+        g_string_append_c(f->text, '\\');
+    }
+    g_string_append_c(f->text, c);
+}
+
+/* After an error: a line end, or a byte that no UTF-8 has, starts afresh. */
+static bool resynchronizes(unsigned char c)
+{
+    return c == '\n' || c >= 0xfe;
+}
+
 /* Copy the plain part of a string in one go; returns how many bytes were taken. */
 static size_t framer_string_run(JsonFramer *f, const char *buf, size_t len)
 {
@@ -186,7 +204,8 @@ static size_t framer_string_run(JsonFramer *f, const char *buf, size_t len)
         return 0;
     }
     len = MIN(len, FRAMER_MAX_BYTES - f->text->len);
-    while (n < len && (unsigned char)buf[n] >= 0x20 && buf[n] != f->in_string && buf[n] != '\\') {
+    while (n < len && (unsigned char)buf[n] >= 0x20 && buf[n] != f->in_string && buf[n] != '"' &&
+           buf[n] != '\\') {
         n++;
     }
     g_string_append_len(f->text, buf, n);
@@ -207,7 +226,7 @@ size_t json_framer_feed(JsonFramer *f, const char *buf, size_t len, bool *comple
         bool done = false;
         bool ok = true;
         switch (f->mode) {
-        case FRAMER_SKIP: f->mode = c == '\n' ? FRAMER_IDLE : FRAMER_SKIP; continue;
+        case FRAMER_SKIP: f->mode = resynchronizes(c) ? FRAMER_IDLE : FRAMER_SKIP; continue;
         case FRAMER_IDLE:
             if (c == ' ' || c == '\t' || c == '\r' || c == '\n') {
                 continue;
@@ -218,12 +237,15 @@ size_t json_framer_feed(JsonFramer *f, const char *buf, size_t len, bool *comple
             done = c == '\n';
             g_string_append_c(f->text, c);
             break;
-        case FRAMER_NESTED:
+        case FRAMER_NESTED: {
+            char quote = f->in_string;
+            bool escaped = f->escaped;
             ok = framer_nested(f, c, &done, error);
             if (ok) {
-                g_string_append_c(f->text, c);
+                framer_keep(f, c, quote, escaped);
             }
             break;
+        }
         }
         if (ok && !done && f->text->len >= FRAMER_MAX_BYTES) {
             framer_fail(f, error, "JSON token size limit exceeded");
@@ -234,7 +256,7 @@ size_t json_framer_feed(JsonFramer *f, const char *buf, size_t len, bool *comple
         }
         *complete = true;
         if (!ok) {
-            f->mode = c == '\n' ? FRAMER_IDLE : FRAMER_SKIP;
+            f->mode = resynchronizes(c) ? FRAMER_IDLE : FRAMER_SKIP;
         } else {
             *value = framer_parse(f, error);
             json_framer_reset(f);

@@ -137,7 +137,7 @@ static void garbage_gives_one_error_and_the_next_line_works(void)
     expect_frames("{\"a\":1,}\n{}", "EV");
     expect_frames("{\"unterminated\n{}", "EV");
     expect_frames("{\"a\":\"\x01\"} rest\n{}", "EV");
-    expect_frames("\xff\xfe\n{}", "EV");
+    expect_frames("\xff\xfe\n{}", "EEV");
     expect_frames("12 34\n{}", "EV");
     expect_frames("nul\n{}", "EV");
     expect_frames("{\"a\":NaN}\n{}", "EV");
@@ -458,6 +458,13 @@ static void malformed_requests_are_named(void)
           "as asked" },
         { "{\"execute\":\"fail\",\"arguments\":{\"class\":\"x\"}}", "GenericError", "as asked" },
         { "garbage\n", "GenericError", "JSON parse error, stray 'g'" },
+        /* 0xff starts afresh wherever it comes */
+        { "\xff{\"execute\":\"nope\"}", "GenericError", "JSON parse error, stray byte 0xff" },
+        { "", "CommandNotFound", "The command nope has not been found" },
+        { "garbage\xff{}", "GenericError", "JSON parse error, stray 'g'" },
+        { "", "GenericError", "QMP input lacks member 'execute'" },
+        { "{'execute':'it\\'s \"it\"'}", "CommandNotFound",
+          "The command it's \\\"it\\\" has not been found" },
     };
     Session s;
     session_start(&s, 1);
