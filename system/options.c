@@ -245,12 +245,12 @@ static bool parse_cpu(Vm *vm, Machine *m, const char *text, GError **error)
 {
     const MachineOps *ops = machine_ops(m);
     g_auto(GStrv) parts = g_strsplit(text, ",", -1);
-    g_autofree char *full =
-        g_strconcat(parts[0], ops->cpu_type_suffix ? ops->cpu_type_suffix : "", NULL);
+    g_autofree char *full = g_strconcat(parts[0] ? parts[0] : "",
+                                        ops->cpu_type_suffix ? ops->cpu_type_suffix : "", NULL);
     const Type *type = type_find(vm->types, full);
     if (!type || type_is_abstract(type)) {
         g_set_error(error, FERRY_SYSTEM_ERROR, FERRY_SYSTEM_ERROR_CONFIG,
-                    "-cpu: unable to find CPU model '%s'", parts[0]);
+                    "-cpu: unable to find CPU model '%s'", parts[0] ? parts[0] : "");
         return false;
     }
     g_free(m->cpu_type);
@@ -266,6 +266,14 @@ static bool parse_cpu(Vm *vm, Machine *m, const char *text, GError **error)
             g_autofree char *key =
                 eq ? g_strndup(*p, (gsize)(eq - *p)) : g_strdup(*p + (plus || minus));
             g_strdelimit(key, "_", '-');
+            if (!**p) { /* a trailing comma */
+                continue;
+            }
+            if (!*key) {
+                g_set_error(error, FERRY_SYSTEM_ERROR, FERRY_SYSTEM_ERROR_OPTION,
+                            "-cpu %s: '%s' names no feature", text, *p);
+                return false;
+            }
             if (!machine_add_global(vm, m->cpu_type, key,
                                     eq      ? eq + 1
                                     : minus ? "off"
@@ -312,6 +320,22 @@ static bool add_globals(System *sys, GError **error)
     return true;
 }
 
+/* Letters of boot devices, 'a' to 'p', each at most once. */
+static bool check_boot_devices(const char *key, const char *letters, GError **error)
+{
+    uint32_t seen = 0;
+    for (const char *p = letters ? letters : ""; *p; p++) {
+        uint32_t bit = *p >= 'a' && *p <= 'p' ? 1u << (*p - 'a') : 0;
+        if (!bit || (seen & bit)) {
+            g_set_error(error, FERRY_SYSTEM_ERROR, FERRY_SYSTEM_ERROR_OPTION, "%s=%s: '%c' is %s",
+                        key, letters, *p, bit ? "given twice" : "no boot device ('a' to 'p')");
+            return false;
+        }
+        seen |= bit;
+    }
+    return true;
+}
+
 static bool parse_boot(Machine *m, const char *text, GError **error)
 {
     static const char *const known[] = { "order",  "once",        "menu",           "strict",
@@ -323,7 +347,9 @@ static bool parse_boot(Machine *m, const char *text, GError **error)
     g_autoptr(GVariant) props = g_variant_ref_sink(parsed);
     m->boot_order = g_strdup(keyval_str(props, "order"));
     m->boot_once = g_strdup(keyval_str(props, "once"));
-    return keyval_only(props, known, error) && keyval_bool(props, "menu", &m->boot_menu, error) &&
+    return keyval_only(props, known, error) && check_boot_devices("order", m->boot_order, error) &&
+           check_boot_devices("once", m->boot_once, error) &&
+           keyval_bool(props, "menu", &m->boot_menu, error) &&
            keyval_bool(props, "strict", &m->boot_strict, error);
 }
 
@@ -369,6 +395,12 @@ bool options_apply_machine(System *sys, GError **error)
     }
     if (m->memory_backend && *m->memory_backend && !cmd->memory) {
         m->ram_bytes = memory_backend_size(sys->vm, m->memory_backend);
+        if (!m->ram_bytes) {
+            g_set_error(error, FERRY_SYSTEM_ERROR, FERRY_SYSTEM_ERROR_CONFIG,
+                        "-machine: memory-backend: there is no memory backend '%s'",
+                        m->memory_backend);
+            return false;
+        }
         m->max_ram_bytes = m->ram_bytes;
     }
     if (cmd->smp && !parse_smp(m, cmd->smp, error)) {

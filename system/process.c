@@ -169,6 +169,7 @@ bool process_sandbox(const char *text, GError **error)
     g_autoptr(GVariant) spec = g_variant_ref_sink(parsed);
     bool on = false;
     if (!keyval_only(spec, known, error) || !keyval_bool(spec, "enable", &on, error)) {
+        g_prefix_error(error, "-sandbox %s: ", text);
         return false;
     }
     for (int i = 1; known[i]; i++) {

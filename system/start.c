@@ -29,12 +29,15 @@
 static bool setup_log(const CmdLine *cmd, GError **error)
 {
     if (cmd->log_file && !log_set_file(cmd->log_file, error)) {
+        g_prefix_error(error, "-D: ");
         return false;
     }
     if (cmd->log_filter && !log_set_filter(cmd->log_filter, error)) {
+        g_prefix_error(error, "-dfilter: ");
         return false;
     }
     if (cmd->log_items && !log_set(cmd->log_items, error)) {
+        g_prefix_error(error, "-d: ");
         return false;
     }
     for (guint i = 0; i < cmd->traces->len; i++) {

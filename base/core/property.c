@@ -52,6 +52,13 @@ static bool bad_value(GError **error, const Property *prop, const char *value, c
     return false;
 }
 
+/* The value as the user typed it: a string without the quotes of GVariant's notation. */
+static char *shown_value(GVariant *v)
+{
+    return g_variant_is_of_type(v, G_VARIANT_TYPE_STRING) ? g_variant_dup_string(v, NULL)
+                                                          : g_variant_print(v, false);
+}
+
 static bool variant_to_bool(const Property *prop, GVariant *v, bool *out, GError **error)
 {
     if (g_variant_is_of_type(v, G_VARIANT_TYPE_BOOLEAN)) {
@@ -67,7 +74,7 @@ static bool variant_to_bool(const Property *prop, GVariant *v, bool *out, GError
             return true;
         }
     }
-    g_autofree char *shown = g_variant_print(v, false);
+    g_autofree char *shown = shown_value(v);
     return bad_value(error, prop, shown, "'on' or 'off'");
 }
 
@@ -151,7 +158,7 @@ static bool variant_to_int(const Property *prop, GVariant *v, uint64_t *out, GEr
                   ? string_to_wide(prop, g_variant_get_string(v, NULL), &wide)
                   : variant_to_wide(v, &wide);
     if (!ok || wide < lo || wide > hi) {
-        g_autofree char *shown = g_variant_print(v, false);
+        g_autofree char *shown = shown_value(v);
         g_autofree char *want =
             is_signed ? g_strdup_printf("an integer from %" PRId64 " to %" PRId64, (int64_t)lo,
                                         (int64_t)hi)
@@ -167,7 +174,7 @@ static bool variant_to_int(const Property *prop, GVariant *v, uint64_t *out, GEr
 static bool variant_to_string(const Property *prop, GVariant *v, const char **out, GError **error)
 {
     if (!g_variant_is_of_type(v, G_VARIANT_TYPE_STRING)) {
-        g_autofree char *shown = g_variant_print(v, false);
+        g_autofree char *shown = shown_value(v);
         return bad_value(error, prop, shown, "a string");
     }
     *out = g_variant_get_string(v, NULL);

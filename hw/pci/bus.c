@@ -186,9 +186,10 @@ static bool bus_plug(Bus *b, Device *d, GError **error)
     Device *other = plugged_at(bus, d, dev->devfn);
     if (other) {
         g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_BUSY,
-                    "PCI: slot %d function %d not available for %s, in use by %s,id=%s",
+                    "PCI: slot %d function %d not available for %s, in use by %s%s%s",
                     PCI_SLOT(dev->devfn), PCI_FUNC(dev->devfn), object_type_name(&d->obj),
-                    object_type_name(&other->obj), other->id ? other->id : "(null)");
+                    object_type_name(&other->obj), other->id ? ", id=" : "",
+                    other->id ? other->id : "");
         return false;
     }
     return function_allowed(bus, dev, error);
