@@ -235,7 +235,9 @@ static guint dsdt(GByteArray *blob, const AcpiConfig *c)
     other_devices(&a, c);
     processors(&a, c);
     aml_close(&a);
-    sleep_state(&a, "\\_S3", 1);
+    if (!c->no_s3) {
+        sleep_state(&a, "\\_S3", 1);
+    }
     sleep_state(&a, "\\_S5", 0);
     g_byte_array_append(blob, a.buf->data, a.buf->len);
     aml_clear(&a);

@@ -11,6 +11,7 @@ typedef struct {
     const uint32_t *apic_ids;                        /* max_cpus of them */
     uint64_t low_ram_top, hole64_base, hole64_limit; /* inclusive limit; 0,0: no high window */
     bool hpet, i8042, rtc, serial[4];
+    bool no_s3;
     const char *oem_id, *oem_table_id;
 } AcpiConfig;
 

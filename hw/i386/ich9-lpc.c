@@ -656,10 +656,18 @@ static const PciDeviceOps lpc_ops = {
     .config_write = lpc_config_write,
 };
 
+static const Property lpc_props[] = {
+    PROP(PROP_U8, Ich9Lpc, disable_s3, "disable_s3", "0", .description = "1: no suspend to memory"),
+    PROP(PROP_U8, Ich9Lpc, disable_s4, "disable_s4", "0", .description = "1: no suspend to disk"),
+    PROP(PROP_U8, Ich9Lpc, s4_val, "s4_val", "2", .max = 7, .description = "sleep type of S4"),
+    PROP_END,
+};
+
 const TypeInfo ich9_types[] = {
     { .name = "ICH9-LPC",
       .parent = TYPE_PCI_DEVICE,
       .instance_size = sizeof(Ich9Lpc),
+      .props = lpc_props,
       .ops = &lpc_ops },
 };
 const size_t ich9_types_count = G_N_ELEMENTS(ich9_types);

@@ -80,6 +80,7 @@ static void acpi_config(PcMachine *pc, AcpiConfig *c)
         .hole64_limit = pc_hole64_limit(pc),
         .hpet = pc->hpet,
         .rtc = true,
+        .no_s3 = pc->lpc->disable_s3,
         .oem_id = pc->oem_id,
         .oem_table_id = pc->oem_table_id,
     };

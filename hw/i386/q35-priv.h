@@ -81,6 +81,7 @@ typedef struct {
     PciDevice pci; /* first */
     Ich9Pm pm;
     uint8_t apmc, apms;
+    uint8_t disable_s3, disable_s4, s4_val; /* properties */
     uint8_t rst_cnt;
     uint8_t chip_config[16384];
     MemoryRegion rcrb, apm_mr;

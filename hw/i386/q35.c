@@ -5,6 +5,7 @@
  * RAM: below 4 GiB up to b0000000 (80000000 when there is more than that), the rest from 4 GiB on;
  * both are aliases of the one block "pc.ram".
  */
+#include "hw/i386/cpu-device.h"
 #include "hw/i386/pc.h"
 #include "pc-priv.h"
 
@@ -150,6 +151,24 @@ static void q35_nmi(Machine *m, int cpu_index, GError **error)
     irq_pulse(apic_bus_nmi_input(((PcMachine *)m)->apic_bus));
 }
 
+static void q35_describe_lapic(Machine *m, unsigned cpu_index, GString *out)
+{
+    x86_cpu_device_describe_apic(g_ptr_array_index(m->cpus, cpu_index), out);
+}
+
+static void q35_describe_pic(Machine *m, GString *out)
+{
+    PcMachine *pc = (PcMachine *)m;
+
+    if (pc->ioapic) {
+        ioapic_describe(pc->ioapic, out);
+    }
+    if (pc->pic_pair.master) {
+        i8259_describe(pc->pic_pair.slave, out);
+        i8259_describe(pc->pic_pair.master, out);
+    }
+}
+
 static bool q35_add_fw_cfg(Machine *m, const char *name, GBytes *bytes, GError **error)
 {
     return fw_cfg_add_file(((PcMachine *)m)->fw_cfg, name, bytes, error);
@@ -210,7 +229,8 @@ static const Property q35_props[] = {
     .default_cpu_type = "qemu64-x86_64-cpu", .cpu_type_suffix = "-x86_64-cpu", .target = "x86_64", \
     .serial_driver = "isa-serial", .default_nic = "virtio-net-pci", .has_hotpluggable_cpus = true, \
     .hotplug_cpu_type = "x86_64-cpu", .build = q35_build, .done = q35_done, .reset = q35_reset,    \
-    .nmi = q35_nmi, .add_fw_cfg = q35_add_fw_cfg
+    .nmi = q35_nmi, .add_fw_cfg = q35_add_fw_cfg, .describe_irqs = q35_describe_pic,               \
+    .describe_cpu_irqs = q35_describe_lapic
 
 static const CompatProp *const no_compat[] = { NULL };
 

@@ -15,6 +15,8 @@ void hmp_info_kvm(HmpCall *call);
 void hmp_info_cpus(HmpCall *call);
 void hmp_info_hotpluggable_cpus(HmpCall *call);
 void hmp_info_registers(HmpCall *call);
+void hmp_info_lapic(HmpCall *call);
+void hmp_info_pic(HmpCall *call);
 void hmp_info_mtree(HmpCall *call);
 void hmp_info_qtree(HmpCall *call);
 void hmp_info_qom_tree(HmpCall *call);

@@ -125,6 +125,29 @@ void hmp_info_registers(HmpCall *call)
     }
 }
 
+void hmp_info_lapic(HmpCall *call)
+{
+    Machine *m = vm_machine(call->vm);
+    int64_t n = call->argc ? g_ascii_strtoll(call->argv[0], NULL, 10) : MAX(call->cpu_index, 0);
+    if (!m || !machine_ops(m)->describe_cpu_irqs || n < 0 || n >= m->cpus->len) {
+        hmp_printf(call, "No local APIC\n");
+        return;
+    }
+    g_autoptr(GString) text = g_string_new(NULL);
+    machine_ops(m)->describe_cpu_irqs(m, (unsigned)n, text);
+    hmp_puts(call, text->str);
+}
+
+void hmp_info_pic(HmpCall *call)
+{
+    Machine *m = vm_machine(call->vm);
+    g_autoptr(GString) text = g_string_new(NULL);
+    if (m && machine_ops(m)->describe_irqs) {
+        machine_ops(m)->describe_irqs(m, text);
+    }
+    hmp_puts(call, text->str);
+}
+
 void hmp_info_mtree(HmpCall *call)
 {
     g_autofree char *text = memory_describe(call->vm, call->argc && !strcmp(call->argv[0], "-f"));

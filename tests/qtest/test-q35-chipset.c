@@ -138,6 +138,54 @@ static void test_user_fw_cfg(void)
     qtest_end(q);
 }
 
+/* Whether the ACPI tables hold these four letters. */
+static bool tables_name(const char *args, const char *name)
+{
+    QTest *q = qtest_start("x86_64", "-no-qmp " ARGS " %s", args);
+    uint32_t size = 0;
+    uint32_t seen = 0, wanted = 0;
+    bool found = false;
+
+    qtest_outw(q, 0x510, find_file(q, "etc/acpi/tables", &size));
+    memcpy(&wanted, name, 4);
+    wanted = GUINT32_FROM_BE(wanted);
+    for (uint32_t i = 0; i < MIN(size, 0x4000) && !found; i++) {
+        seen = seen << 8 | qtest_inb(q, 0x511);
+        found = seen == wanted;
+    }
+    qtest_end(q);
+    return found;
+}
+
+static void test_sleep_states(void)
+{
+    g_assert_true(tables_name("", "_S3_"));
+    g_assert_false(tables_name("-global ICH9-LPC.disable_s3=1", "_S3_"));
+    g_assert_true(tables_name("-global ICH9-LPC.disable_s3=1", "_S5_"));
+}
+
+static void test_info_interrupts(void)
+{
+    QTest *q = qtest_start("x86_64", ARGS);
+    static const char *const rows[][2] = {
+        { "info lapic", "CPU 0" },
+        { "info lapic 1", "CPU 1" },
+        { "info lapic 2", "No local APIC" },
+        { "info pic", "ioapic0" },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        json_object *text = qtest_qmp_ok(q,
+                                         "{\"execute\": \"human-monitor-command\", \"arguments\": "
+                                         "{\"command-line\": \"%s\"}}",
+                                         rows[i][0]);
+
+        g_assert_nonnull(strstr(json_object_get_string(text), rows[i][1]));
+        json_object_put(text);
+    }
+    qtest_end(q);
+}
+
 static int64_t period(QTest *q, const char *id)
 {
     json_object *value = qtest_qmp_ok(q,
@@ -195,6 +243,8 @@ int main(int argc, char **argv)
     g_test_add_func("/q35/the-power-button-is-an-event", test_power_button);
     g_test_add_func("/q35/fw-cfg-lists-sorted-files-with-the-acpi-tables", test_fw_cfg);
     g_test_add_func("/q35/fw-cfg-has-the-users-file", test_user_fw_cfg);
+    g_test_add_func("/q35/suspend-to-memory-can-be-taken-away", test_sleep_states);
+    g_test_add_func("/q35/interrupt-controllers-are-shown", test_info_interrupts);
     g_test_add_func("/q35/a-device-option-beats-a-global-beats-the-default", test_globals);
     g_test_add_func("/q35/secrets-are-given-and-never-shown", test_secret);
     return g_test_run();

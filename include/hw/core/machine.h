@@ -49,6 +49,9 @@ typedef struct {
     /* Before devices are reset / after (CPUs to their start state, loaders' images are back). */
     void (*reset)(Machine *m, ShutdownCause cause);
     void (*nmi)(Machine *m, int cpu_index, GError **error);
+    /* Text for "info lapic" of a CPU and "info pic"; NULL: the board has none. */
+    void (*describe_cpu_irqs)(Machine *m, unsigned cpu_index, GString *out);
+    void (*describe_irqs)(Machine *m, GString *out);
     /* A file for the guest's firmware (-fw_cfg), between build and done; NULL: the board has none. */
     bool (*add_fw_cfg)(Machine *m, const char *name, GBytes *bytes, GError **error);
     /* x86: the string for query-hotpluggable-cpus props; may be NULL */
