@@ -74,15 +74,15 @@ static Chardev *add(Chardevs *set, const char *text)
 }
 
 /* Run the main context until the condition holds. */
-#define WAIT_FOR(condition)                                          \
-    do {                                                             \
+#define WAIT_FOR(condition)                                           \
+    do {                                                              \
         gint64 until = g_get_monotonic_time() + 100 * G_USEC_PER_SEC; \
-        while (!(condition) && g_get_monotonic_time() < until) {     \
-            if (!g_main_context_iteration(NULL, FALSE)) {            \
-                g_usleep(500);                                       \
-            }                                                        \
-        }                                                            \
-        g_assert_true(condition);                                    \
+        while (!(condition) && g_get_monotonic_time() < until) {      \
+            if (!g_main_context_iteration(NULL, FALSE)) {             \
+                g_usleep(500);                                        \
+            }                                                         \
+        }                                                             \
+        g_assert_true(condition);                                     \
     } while (0)
 
 static char *temp_path(const char *name)
