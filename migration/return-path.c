@@ -12,7 +12,9 @@ bool return_send(Channel *c, StreamFormat format, ReturnType type, const void *d
     n = MIN(n, 4096u);
     st_be16(buf, (uint16_t)type);
     st_be16(buf + 2, (uint16_t)n);
-    memcpy(buf + 4, data, n);
+    if (n > 0) { /* READY and the like have no data */
+        memcpy(buf + 4, data, n);
+    }
     if (format >= STREAM_V4) {
         st_be32(buf + 4 + n, crc32c(0, buf, 4 + n));
     }

@@ -217,8 +217,10 @@ bool stream_in_bytes(StreamIn *s, void *out, size_t n, GError **error)
     if (!stream_in_need(s, n, error)) {
         return false;
     }
-    memcpy(out, stream_in_data(s), n);
-    stream_in_consume(s, n);
+    if (n > 0) { /* an empty item may have nowhere to go */
+        memcpy(out, stream_in_data(s), n);
+        stream_in_consume(s, n);
+    }
     return true;
 }
 

@@ -153,6 +153,11 @@ static void test_return_path(void)
         g_assert_false(hear(b, STREAM_V4, &msg, NULL));
         b->data[bit / 8] ^= (uint8_t)(1 << bit % 8);
     }
+    /* a message without data needs none to point at */
+    g_autoptr(GByteArray) ready = said(STREAM_V4, RETURN_READY, NULL, 0);
+    g_assert_true(hear(ready, STREAM_V4, &msg, &error));
+    g_assert_cmpuint(msg.type, ==, RETURN_READY);
+    g_assert_cmpuint(msg.len, ==, 0);
     /* version 3 is what others speak: four bytes of SHUT, unknown types refused */
     g_autoptr(GByteArray) shut = said(STREAM_V3, RETURN_SHUT, "\0\0\0\1", 4);
     g_assert_cmpmem(shut->data, shut->len, "\0\1\0\4\0\0\0\1", 8);
