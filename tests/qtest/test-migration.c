@@ -282,6 +282,7 @@ static char *connect_unix(Pair *p)
 
 /* ---- moves ---- */
 
+/* EVIDENCE: MIG-WIRE-031, MIG-WIRE-041 */
 static void test_unix(const void *machine)
 {
     Pair p = { 0 };
@@ -513,21 +514,25 @@ static void refused(const char *src_machine, const char *src_more, const char *d
     close_pair(&p);
 }
 
+/* EVIDENCE: MIG-WIRE-030, MIG-WIRE-043 */
 static void test_other_ram(void)
 {
     refused(V4, "-m 128", V4, "-incoming defer -m 160", "pc.ram");
 }
 
+/* EVIDENCE: MIG-WIRE-003, MIG-WIRE-043 */
 static void test_other_machine(void)
 {
     refused(V4, "-m 128", V3, "-incoming defer -m 128", "machine type");
 }
 
+/* EVIDENCE: MIG-WIRE-004, MIG-WIRE-043 */
 static void test_missing_device(void)
 {
     refused(V4, "-m 128 -device virtio-rng-pci", V4, "-incoming defer -m 128", "virtio-rng");
 }
 
+/* EVIDENCE: MIG-WIRE-042 */
 static void test_killed(const void *machine)
 {
     Pair p = { 0 };
@@ -578,6 +583,7 @@ static void test_exit_on_error(void)
 }
 
 /* The same process refuses each part of the stream, and then takes the whole. */
+/* EVIDENCE: MIG-WIRE-013, MIG-WIRE-024 */
 static void test_truncated_file(const void *machine)
 {
     static const unsigned percent[] = { 0, 1, 30, 60, 90, 99 };

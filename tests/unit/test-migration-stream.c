@@ -61,6 +61,7 @@ static void test_round_trip(gconstpointer arg)
 }
 
 /* EVIDENCE: every single flipped bit of a version 4 stream is noticed. */
+/* EVIDENCE: MIG-WIRE-010, MIG-WIRE-011 */
 static void test_every_bit(void)
 {
     g_autoptr(GBytes) b = sample(STREAM_V4, 100);
@@ -79,6 +80,7 @@ static void test_every_bit(void)
     }
 }
 
+/* EVIDENCE: MIG-WIRE-013 */
 static void test_every_cut(gconstpointer arg)
 {
     g_autoptr(GBytes) b = sample(GPOINTER_TO_INT(arg), 100);
@@ -102,6 +104,7 @@ static void expect_header(const char *bytes, const char *message)
     stream_in_clear(&in);
 }
 
+/* EVIDENCE: MIG-WIRE-001 */
 static void test_headers(void)
 {
     expect_header("QEVX\0\0\0\4", "not a migration stream");
@@ -110,6 +113,7 @@ static void test_headers(void)
 }
 
 /* Content beyond what a section's parser took is an error, not a silence. */
+/* EVIDENCE: MIG-WIRE-012 */
 static void test_leftovers(void)
 {
     g_autoptr(GBytes) b = sample(STREAM_V4, 100);
@@ -139,6 +143,7 @@ static GByteArray *said(StreamFormat format, ReturnType type, const void *data, 
     return g_bytes_unref_to_array(channel_buffer_written(c));
 }
 
+/* EVIDENCE: MIG-WIRE-040 */
 static void test_return_path(void)
 {
     static const char text[] = "section 'hpet': bad";

@@ -126,6 +126,7 @@ static bool decode(const void *data, size_t n, StreamFormat format, Outer *o, si
     return ok;
 }
 
+/* EVIDENCE: MIG-WIRE-020 */
 static void test_round_trip(gconstpointer arg)
 {
     StreamFormat format = GPOINTER_TO_INT(arg);
@@ -167,6 +168,7 @@ static void test_short(gconstpointer arg)
 }
 
 /* EVIDENCE: one flipped byte never crashes, and a version 4 stream never misplaces its end. */
+/* EVIDENCE: MIG-WIRE-021 */
 static void test_flips(void)
 {
     Outer a, b;
@@ -224,6 +226,7 @@ static void expect_subsection(StreamFormat format, const char *name, const char 
     }
 }
 
+/* EVIDENCE: MIG-WIRE-022 */
 static void test_subsection_rules(void)
 {
     expect_subsection(STREAM_V3, "inner/extra", NULL);
@@ -249,6 +252,7 @@ static void expect_outer_error(Outer *o, int code, const char *message)
     record_clear(&outer, &b);
 }
 
+/* EVIDENCE: MIG-WIRE-023 */
 static void test_values(void)
 {
     Outer o;
