@@ -266,8 +266,9 @@ void apic_timer_rearm(Apic *a)
         if (a->lvt[LVT_TIMER] & LVT_PERIODIC) {
             at = a->count_load_ns + (passed / period + 1) * period;
             at = MAX(at, now(a) + MIN_PERIOD_NS); /* a guest cannot keep the main loop busy */
-        } else if (passed < period) {
-            at = a->count_load_ns + period;
+        } else {
+            /* Past its end it is either due and not yet run, which must not be lost, or -1. */
+            at = passed < period ? a->count_load_ns + period : a->next_ns;
         }
     }
     a->next_ns = at;
@@ -285,6 +286,7 @@ static void timer_fired(void *opaque)
     if (a->lvt[LVT_TIMER] & LVT_DEADLINE) {
         a->deadline = 0;
     }
+    a->next_ns = -1;
     apic_local(a, LVT_TIMER);
     apic_timer_rearm(a);
 }
@@ -386,6 +388,7 @@ static void write_reg(Apic *a, unsigned reg, uint32_t v)
         if (!(a->lvt[LVT_TIMER] & LVT_DEADLINE)) {
             a->initial_count = v;
             a->count_load_ns = now(a);
+            a->next_ns = a->count_load_ns + ((int64_t)v << divide_shift(a->divide_conf));
             apic_timer_rearm(a);
         }
         break;
