@@ -46,8 +46,9 @@ static bool foreach_word(MemoryRoot *root, RamAddr addr, uint64_t len, DirtyClie
 
 static bool word_set(_Atomic uint64_t *word, uint64_t mask, uint64_t page, void *opaque)
 {
-    /* A plain look first: most pages that are written are dirty already. */
-    atomic_thread_fence(memory_order_release);
+    /* A plain look first: most pages that are written are dirty already. The fence keeps the look
+     * behind the write that it stands for (D1): x86 moves loads before older stores. */
+    atomic_thread_fence(memory_order_seq_cst);
     if (~atomic_load_explicit(word, memory_order_relaxed) & mask) {
         atomic_fetch_or_explicit(word, mask, memory_order_release);
     }

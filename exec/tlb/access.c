@@ -113,6 +113,9 @@ static void after_store(CpuState *cpu, TlbFull *f, TlbEntry *e, GuestVirt va, si
 {
     Vm *vm = cpu->engine->vm;
     RamAddr addr = f->ram_addr + OFFSET(va);
+
+    /* The store must be visible before the bits are looked at: a cleaner clears, then copies. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
     unsigned clean = ram_dirty_clean_mask(vm, addr);
 
     if (clean & DIRTY_MASK(DIRTY_CODE)) {
