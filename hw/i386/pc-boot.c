@@ -103,43 +103,96 @@ static void acpi_config(PcMachine *pc, AcpiConfig *c)
     }
 }
 
-static RamBlock *acpi_block(PcMachine *pc, const char *idstr, const GByteArray *data, uint64_t used,
-                            uint64_t max, GError **error)
-{
-    RamBlockSpec spec = {
-        .idstr = idstr,
-        .used_length = used,
-        .max_length = max,
-        .flags = RAM_RESIZEABLE | RAM_MIGRATABLE,
-        .fd = -1,
-    };
-    RamBlock *block = ram_block_new(device_vm(&pc->machine.dev), &spec, error);
+/* The three blobs: fw_cfg files in RAM blocks that migrate and that grow in steps. */
+static const struct {
+    const char *idstr, *file;
+    size_t blob; /* GByteArray * in AcpiBlobs */
+    uint64_t step, max;
+    bool exact; /* the file is as long as the blob, not as the block */
+} acpi_files[3] = {
+    { "/rom@etc/acpi/tables", ACPI_TABLES_FILE, offsetof(AcpiBlobs, tables), ACPI_TABLES_SIZE,
+      0x200000, false },
+    { "/rom@etc/table-loader", ACPI_LINKER_FILE, offsetof(AcpiBlobs, linker), ACPI_LINKER_SIZE,
+      0x10000, false },
+    { "/rom@etc/acpi/rsdp", ACPI_RSDP_FILE, offsetof(AcpiBlobs, rsdp), 0x1000, 0x1000, true },
+};
 
-    if (block) {
-        memcpy(ram_block_host(block), data->data, data->len);
-    }
-    return block;
+static const GByteArray *acpi_blob(const AcpiBlobs *b, int i)
+{
+    return *(GByteArray *const *)((const char *)b + acpi_files[i].blob);
 }
 
-/* The three blobs as fw_cfg files in RAM blocks that migrate. */
+static uint64_t acpi_used(const AcpiBlobs *b, int i)
+{
+    uint64_t step = acpi_files[i].step;
+
+    return (acpi_blob(b, i)->len + step - 1) / step * step;
+}
+
+static void fill_acpi_block(RamBlock *block, const GByteArray *data)
+{
+    uint8_t *host = ram_block_host(block);
+
+    memcpy(host, data->data, data->len);
+    memset(host + data->len, 0, ram_block_used_length(block) - data->len);
+}
+
+/*
+ * The firmware selects a table file for the first time since reset: only now is it known what the
+ * user has plugged, so the tables are built again. A block that must grow tells its watchers.
+ */
+static void acpi_selected(void *opaque)
+{
+    PcMachine *pc = opaque;
+    AcpiBlobs blobs = { 0 };
+    AcpiConfig config;
+
+    if (pc->acpi_patched) {
+        return;
+    }
+    pc->acpi_patched = true;
+    acpi_config(pc, &config);
+    acpi_blobs_build(&config, &blobs);
+    for (int i = 0; i < 3; i++) {
+        g_autoptr(GError) error = NULL;
+        RamBlock *block = pc->acpi_blocks[i];
+
+        if (!ram_block_resize(block, acpi_used(&blobs, i), &error)) {
+            g_warning("ACPI tables cannot be updated: %s", error->message);
+            continue;
+        }
+        fill_acpi_block(block, acpi_blob(&blobs, i));
+        ram_dirty_written(device_vm(&pc->machine.dev), ram_block_addr(block),
+                          ram_block_used_length(block));
+    }
+    acpi_blobs_clear(&blobs);
+}
+
 static bool publish_acpi(PcMachine *pc, const AcpiBlobs *b, GError **error)
 {
-    uint64_t tables = (b->tables->len + ACPI_TABLES_SIZE - 1) & ~(uint64_t)(ACPI_TABLES_SIZE - 1);
-    uint64_t linker = (b->linker->len + ACPI_LINKER_SIZE - 1) & ~(uint64_t)(ACPI_LINKER_SIZE - 1);
+    for (int i = 0; i < 3; i++) {
+        RamBlockSpec spec = {
+            .idstr = acpi_files[i].idstr,
+            .used_length = acpi_used(b, i),
+            .max_length = acpi_files[i].max,
+            .flags = RAM_RESIZEABLE | RAM_MIGRATABLE,
+            .fd = -1,
+        };
+        RamBlock *block = ram_block_new(device_vm(&pc->machine.dev), &spec, error);
 
-    pc->acpi_blocks[0] = acpi_block(pc, "/rom@etc/acpi/tables", b->tables, tables, 0x200000, error);
-    pc->acpi_blocks[1] = acpi_block(pc, "/rom@etc/table-loader", b->linker, linker, 0x10000, error);
-    pc->acpi_blocks[2] = acpi_block(pc, "/rom@etc/acpi/rsdp", b->rsdp, 0x1000, 0x1000, error);
-    if (!pc->acpi_blocks[0] || !pc->acpi_blocks[1] || !pc->acpi_blocks[2]) {
-        return false;
+        if (!block) {
+            return false;
+        }
+        pc->acpi_blocks[i] = block;
+        fill_acpi_block(block, acpi_blob(b, i));
+        if (!fw_cfg_add_block_file(pc->fw_cfg, acpi_files[i].file, block,
+                                   acpi_files[i].exact ? acpi_blob(b, i)->len : 0, acpi_selected,
+                                   pc, error)) {
+            return false;
+        }
     }
     fw_cfg_set_acpi_blocks(pc->fw_cfg, pc->acpi_blocks[0], pc->acpi_blocks[1], pc->acpi_blocks[2]);
-    return fw_cfg_add_block_file(pc->fw_cfg, ACPI_TABLES_FILE, pc->acpi_blocks[0], 0, NULL, NULL,
-                                 error) &&
-           fw_cfg_add_block_file(pc->fw_cfg, ACPI_LINKER_FILE, pc->acpi_blocks[1], 0, NULL, NULL,
-                                 error) &&
-           fw_cfg_add_block_file(pc->fw_cfg, ACPI_RSDP_FILE, pc->acpi_blocks[2], b->rsdp->len, NULL,
-                                 NULL, error);
+    return true;
 }
 
 /* "acpi_build": whether firmware has read the tables. */
@@ -358,6 +411,7 @@ void pc_boot_reset(PcMachine *pc)
     };
     g_autoptr(GError) error = NULL;
 
+    pc->acpi_patched = false;
     if (!pc->direct_boot) {
         rom_store_reset(pc->roms);
         if (!pc->has_bios && m->cpus->len) {

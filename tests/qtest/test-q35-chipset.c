@@ -157,6 +157,30 @@ static bool tables_name(const char *args, const char *name)
     return found;
 }
 
+/* The tables as the firmware finds them: built at the first read after each reset. */
+static uint32_t tables_checksum(QTest *q)
+{
+    uint32_t size = 0, sum = 2166136261u;
+
+    qtest_outw(q, 0x510, find_file(q, "etc/acpi/tables", &size));
+    for (uint32_t i = 0; i < MIN(size, 0x2000); i++) {
+        sum = (sum ^ qtest_inb(q, 0x511)) * 16777619u;
+    }
+    return sum;
+}
+
+static void test_tables_after_reset(void)
+{
+    QTest *q = qtest_start("x86_64", ARGS " -smp 2");
+    uint32_t first = tables_checksum(q);
+
+    g_assert_cmphex(tables_checksum(q), ==, first);
+    json_object_put(qtest_qmp(q, "{'execute': 'system_reset'}"));
+    json_object_put(qtest_event(q, "RESET"));
+    g_assert_cmphex(tables_checksum(q), ==, first);
+    qtest_end(q);
+}
+
 static void test_sleep_states(void)
 {
     g_assert_true(tables_name("", "_S3_"));
@@ -243,6 +267,8 @@ int main(int argc, char **argv)
     g_test_add_func("/q35/the-power-button-is-an-event", test_power_button);
     g_test_add_func("/q35/fw-cfg-lists-sorted-files-with-the-acpi-tables", test_fw_cfg);
     g_test_add_func("/q35/fw-cfg-has-the-users-file", test_user_fw_cfg);
+    g_test_add_func("/q35/tables-are-built-again-at-the-first-read-after-a-reset",
+                    test_tables_after_reset);
     g_test_add_func("/q35/suspend-to-memory-can-be-taken-away", test_sleep_states);
     g_test_add_func("/q35/interrupt-controllers-are-shown", test_info_interrupts);
     g_test_add_func("/q35/a-device-option-beats-a-global-beats-the-default", test_globals);
