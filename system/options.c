@@ -366,6 +366,17 @@ static bool kernel_options(const CmdLine *cmd, Machine *m, GError **error)
             return false;
         }
     }
+    const MachineOps *ops = machine_ops(m);
+    if (m->kernel_file && !ops->boots_kernel) {
+        g_set_error(error, FERRY_SYSTEM_ERROR, FERRY_SYSTEM_ERROR_CONFIG,
+                    "-kernel: machine '%s' cannot boot a kernel", ops->machine_name);
+        return false;
+    }
+    if (m->dtb_file && !ops->takes_dtb) {
+        g_set_error(error, FERRY_SYSTEM_ERROR, FERRY_SYSTEM_ERROR_CONFIG,
+                    "-dtb: machine '%s' takes no device tree", ops->machine_name);
+        return false;
+    }
     if (m->initrd_file && !m->kernel_file) {
         return config_error(error, "-initrd only makes sense with -kernel");
     }

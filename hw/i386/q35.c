@@ -224,7 +224,7 @@ static const Property q35_props[] = {
 };
 
 #define Q35_OPS                                                                                    \
-    .family = "pc_q35", .max_cpus = PC_MAX_CPUS, .default_cpus = 1,                                \
+    .family = "pc_q35", .boots_kernel = true, .max_cpus = PC_MAX_CPUS, .default_cpus = 1,          \
     .default_ram_bytes = 128 * MiB, .default_ram_id = "pc.ram",                                    \
     .default_cpu_type = "qemu64-x86_64-cpu", .cpu_type_suffix = "-x86_64-cpu", .target = "x86_64", \
     .serial_driver = "isa-serial", .default_nic = "virtio-net-pci", .has_hotpluggable_cpus = true, \

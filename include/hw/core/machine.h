@@ -38,6 +38,8 @@ typedef struct {
     const char *serial_driver; /* device type of -serial: takes "chardev" and "index" */
     bool no_serial, no_parallel, no_floppy, no_cdrom;
     bool has_hotpluggable_cpus;
+    bool boots_kernel; /* takes -kernel, -initrd, -append */
+    bool takes_dtb;    /* takes -dtb */
     bool numa_mem_supported;
     unsigned stream_version;            /* 3 or 4 */
     const CompatProp *const *compat;    /* NULL-terminated array of {NULL}-terminated lists */
