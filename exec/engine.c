@@ -322,10 +322,15 @@ bool cpu_watchpoint_remove(CpuState *cpu, GuestVirt va, uint64_t len, uint32_t k
     return false;
 }
 
-void cpu_set_singlestep(CpuState *cpu, bool on)
+void cpu_set_singlestep(CpuState *cpu, unsigned flags)
 {
-    cpu->singlestep = on;
+    cpu->singlestep = (uint8_t)(flags & CPU_STEP_ON ? flags : 0);
     cpu_exit_request(cpu);
+}
+
+void cpu_set_held(CpuState *cpu, bool held)
+{
+    cpu->held = held;
 }
 
 bool cpu_debug_rw(CpuState *cpu, GuestVirt va, void *buf, size_t len, bool write)

@@ -173,9 +173,10 @@ struct CpuPriv {
     Tb *jump_cache[JC_SIZE];
     Tb *last_tb; /* exited by an unlinked direct exit ... */
     TbLink *last_link;
-    unsigned one_insn; /* run this many regions of a single instruction */
-    bool debug_after;
-    bool watch_off; /* while the single instruction runs */
+    unsigned one_insn;   /* run this many regions of a single instruction */
+    bool debug_after;    /* a watchpoint was hit by the instruction that runs alone */
+    uint8_t debug_cause; /* CpuDebugCause of the next CPU_EXCP_DEBUG */
+    bool watch_off;      /* while the single instruction runs */
 
     /* translation */
     IrBuilder *raw, *low;

@@ -128,6 +128,8 @@ static bool debug_stop(CpuState *cpu)
     ExecEngine *e = cpu->engine;
 
     cpu->exception = CPU_EXCP_NONE;
+    cpu->debug_cause = cpu->priv->debug_cause;
+    cpu->priv->debug_cause = CPU_DEBUG_BREAK;
     if (cpu->ops->debug_exception && cpu->ops->debug_exception(cpu)) {
         return false;
     }
@@ -139,6 +141,16 @@ static bool debug_stop(CpuState *cpu)
     return true;
 }
 
+/* An exception was dealt with: a single step ends there, at the handler's start. */
+static void stepped(CpuState *cpu)
+{
+    cpu->exception = CPU_EXCP_NONE;
+    if (cpu->singlestep) {
+        cpu->exception = CPU_EXCP_DEBUG;
+        cpu->priv->debug_cause = CPU_DEBUG_STEP;
+    }
+}
+
 /* True: leave cpu_exec. */
 static bool handle_exception(CpuState *cpu)
 {
@@ -146,8 +158,8 @@ static bool handle_exception(CpuState *cpu)
 
     p->last_link = NULL;
     switch (cpu->exception) {
-    case CPU_EXCP_HALT: cpu->exception = CPU_EXCP_NONE; return true;
-    case CPU_EXCP_LOOP: cpu->exception = CPU_EXCP_NONE; return false;
+    case CPU_EXCP_HALT: stepped(cpu); return cpu->exception == CPU_EXCP_NONE;
+    case CPU_EXCP_LOOP: stepped(cpu); return false;
     case CPU_EXCP_YIELD:
         cpu->exception = CPU_EXCP_NONE;
         g_thread_yield();
@@ -166,7 +178,7 @@ static bool handle_exception(CpuState *cpu)
     p->one_insn = 0;
     p->debug_after = false;
     cpu->ops->do_interrupt(cpu);
-    cpu->exception = CPU_EXCP_NONE;
+    stepped(cpu);
     return cpu->halted;
 }
 
@@ -174,7 +186,7 @@ static bool handle_interrupts(CpuState *cpu, uint32_t request)
 {
     CpuPriv *p = priv_of(cpu);
 
-    if (p->one_insn || !cpu->ops->poll_interrupt) {
+    if (p->one_insn || cpu->singlestep & CPU_STEP_NO_IRQ || !cpu->ops->poll_interrupt) {
         return false;
     }
     vm_lock(cpu->engine->vm);
@@ -275,10 +287,11 @@ static void run_region(CpuState *cpu)
     cpu_fpenv_save(cpu);
     p->watch_off = false;
     if (cpu->insn_count != before) {
-        bool debug = p->debug_after || cpu->singlestep;
+        bool watched = p->debug_after, debug = watched || cpu->singlestep;
         p->one_insn = 0;
         p->debug_after = false;
         if (debug) {
+            p->debug_cause = watched ? CPU_DEBUG_WATCH : CPU_DEBUG_STEP;
             cpu->exception = CPU_EXCP_DEBUG;
         }
     }

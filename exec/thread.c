@@ -188,6 +188,9 @@ static void one_turn(CpuState *cpu)
     g_mutex_unlock(&p->mutex);
     bool run = !cpu->halted || cpu->exception != CPU_EXCP_NONE || has_work(cpu);
     if (run) {
+        if (cpu->halted) {
+            cpu->singlestep &= CPU_STEP_ON; /* what woke it is the next step */
+        }
         cpu->halted = 0;
         run_guest(cpu);
     }
@@ -303,6 +306,8 @@ void engine_pause_all(ExecEngine *e)
 void engine_resume_all(ExecEngine *e)
 {
     for (unsigned i = 0; i < engine_cpu_count(e); i++) {
-        cpu_resume(engine_cpu(e, i));
+        if (!engine_cpu(e, i)->held) {
+            cpu_resume(engine_cpu(e, i));
+        }
     }
 }

@@ -18,6 +18,7 @@
 #include "base/util/log.h"
 #include "base/util/trace.h"
 #include "exec/engine.h"
+#include "gdbstub/gdbstub.h"
 #include "migration/migration.h"
 #include "migration/vmstate/codec.h"
 #include "migration/vmstate/registry.h"
@@ -141,7 +142,6 @@ static bool unsupported(const CmdLine *cmd, GError **error)
     const struct {
         const char *option, *value, *why;
     } rows[] = {
-        { "-gdb", cmd->gdb, "the gdb server does not exist yet" },
         { "-icount", cmd->icount, "instruction counting does not exist yet" },
     };
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -274,6 +274,9 @@ bool system_build(System *sys, GError **error)
             return false;
         }
     }
+    if (cmd->gdb && !gdb_start(sys, cmd->gdb, error)) {
+        return false;
+    }
     return !cmd->incoming || begin_incoming(sys, error);
 }
 
@@ -328,6 +331,7 @@ void system_teardown(System *sys)
     Vm *vm = sys->vm;
     migration_teardown(vm);
     g_clear_pointer(&sys->qtest, qtest_server_free);
+    g_clear_pointer(&sys->gdb, gdb_server_free);
     g_clear_pointer(&vm->monitors, monitors_free);
     if (vm->machine) {
         device_unrealize_all(vm);

@@ -62,6 +62,7 @@ typedef struct System {
     FdSets *fdsets;
     struct ExecEngine *engine;
     struct QtestServer *qtest;
+    struct GdbServer *gdb;
     guint signal_sources[3];
     QmpHost qmp;           /* what the monitors' handlers need */
     GPtrArray *serial_ids; /* Arg: chardev of serial port N, "" for none */
@@ -96,6 +97,10 @@ bool options_apply_chardevs(System *sys, GError **error);
 bool options_attach_serials(System *sys, GError **error);
 bool options_attach_drives(System *sys, GError **error);
 bool options_attach_nics(System *sys, GError **error);
+
+/* gdb.c: -gdb, and gdbserver of the human monitor; "none" ends the server. After the board is
+   built. */
+bool gdb_start(System *sys, const char *spec, GError **error);
 
 /* objects.c: -object and object-add. */
 bool objects_add(Vm *vm, GVariant *props, GError **error);

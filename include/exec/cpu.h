@@ -132,6 +132,8 @@ typedef struct CpuTargetOps {
 
     /* Registers as text, for -d cpu/int and `info registers`. */
     void (*dump_state)(CpuState *cpu, GString *out);
+    /* Registers for a debugger: exec/gdb.h. NULL: none. */
+    const struct CpuGdb *gdb;
 } CpuTargetOps;
 
 /* Common head of a target's CPU struct. Fields are for reading unless it says otherwise. */
@@ -151,7 +153,10 @@ struct CpuState {
     /* Own thread: not running instructions until has_work. Written by target and reset code. */
     uint8_t halted;
     uint8_t stopped;    /* by run control */
-    uint8_t singlestep; /* cpu_set_singlestep() */
+    uint8_t singlestep; /* CPU_STEP_*, cpu_set_singlestep() */
+    uint8_t held;       /* cpu_set_held() */
+    uint8_t
+        debug_cause; /* CpuDebugCause of the CPU_EXCP_DEBUG being handled, or of the last stop */
 
     int32_t exception;   /* pending, or CPU_EXCP_NONE; own thread */
     uint32_t excp_error; /* error word given to cpu_raise */
@@ -302,13 +307,23 @@ void cpu_tlb_flush_page_all_cpus(CpuState *cpu, GuestVirt va);
 void cpu_jump_cache_clear(CpuState *cpu);
 
 /* ---- debugging ---- */
+typedef enum CpuDebugCause {
+    CPU_DEBUG_BREAK, /* breakpoint */
+    CPU_DEBUG_STEP,
+    CPU_DEBUG_WATCH, /* watch_hit */
+} CpuDebugCause;
 #define CPU_WATCH_READ  1u
 #define CPU_WATCH_WRITE 2u
 bool cpu_breakpoint_insert(CpuState *cpu, uint64_t pc);
 bool cpu_breakpoint_remove(CpuState *cpu, uint64_t pc);
 bool cpu_watchpoint_insert(CpuState *cpu, GuestVirt va, uint64_t len, uint32_t kind);
 bool cpu_watchpoint_remove(CpuState *cpu, GuestVirt va, uint64_t len, uint32_t kind);
-void cpu_set_singlestep(CpuState *cpu, bool on);
+/* One instruction, one stop. NO_IRQ: interrupts are held off meanwhile, but for one that ends HLT. */
+#define CPU_STEP_ON     1u
+#define CPU_STEP_NO_IRQ 2u
+void cpu_set_singlestep(CpuState *cpu, unsigned flags);
+/* A held vCPU stays stopped when the others are let go. VM lock held, vCPU stopped. */
+void cpu_set_held(CpuState *cpu, bool held);
 /* Memory by virtual address for a debugger: no faults, writes through ROM and code. */
 bool cpu_debug_rw(CpuState *cpu, GuestVirt va, void *buf, size_t len, bool write);
 

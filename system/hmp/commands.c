@@ -76,6 +76,19 @@ static void do_nmi(HmpCall *call)
     simple(call, "inject-nmi", NULL, NULL);
 }
 
+static void do_gdbserver(HmpCall *call)
+{
+    const char *spec = call->argc ? call->line : "tcp::1234";
+    GError *error = NULL;
+    if (!gdb_start(call->vm->system, spec, &error)) {
+        hmp_error(call, error);
+    } else if (strcmp(spec, "none")) {
+        hmp_printf(call, "Waiting for gdb connection on device '%s'\n", spec);
+    } else {
+        hmp_puts(call, "Disabled gdbserver\n");
+    }
+}
+
 static void do_cpu(HmpCall *call)
 {
     GError *error = NULL;
@@ -329,6 +342,10 @@ const HmpCommand hmp_commands[] = {
     { "device_add", "driver[,prop=value][,...]", "add device, like -device on the command line",
       do_device_add },
     { "device_del", "device", "remove device", do_device_del },
+    { "gdbserver", "[device]",
+      "start the GDB server on device (tcp::1234 by default), or end it by "
+      "'none'",
+      do_gdbserver },
     { "log", "item1[,...]", "activate logging of the specified items", do_log },
     { "logfile", "filename", "output logs to 'filename'", do_logfile },
     { "memsave", "addr size file", "save to disk virtual memory dump", hmp_memsave },

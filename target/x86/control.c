@@ -215,7 +215,7 @@ bool x86_debug_exception(CpuState *cs)
     X86Cpu *cpu = x86_cpu(cs);
     uint32_t hit = 0;
 
-    for (unsigned n = 0; n < 4; n++) {
+    for (unsigned n = 0; n < 4 && cs->debug_cause == CPU_DEBUG_WATCH; n++) {
         unsigned type = bp_type(cpu, n);
         uint64_t va = cpu->dr[n] & ~(uint64_t)(bp_len(cpu, n) - 1);
 

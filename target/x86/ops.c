@@ -49,6 +49,7 @@ const CpuTargetOps x86_target_ops = {
     .fpenv_put = x86_fpenv_put,
     .debug_exception = x86_debug_exception,
     .dump_state = x86_dump_state,
+    .gdb = &x86_gdb,
 };
 
 void x86_cpu_setup(X86Cpu *cpu, struct Vm *vm, const X86CpuConfig *cfg)

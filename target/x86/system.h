@@ -87,6 +87,7 @@ void x86_cpu_reset(struct X86Cpu *cpu, bool init);
 /* Gates of the decoder from the configuration. */
 void x86_gates_from_config(X86GateSet *gates, const X86CpuConfig *cfg);
 void x86_dump_state(CpuState *cs, GString *out);
+extern const struct CpuGdb x86_gdb;
 
 /* ---- mode (seg.c) ---- */
 void x86_mode_update(struct X86Cpu *cpu);
