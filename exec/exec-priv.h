@@ -17,12 +17,14 @@
 #include "exec/interp/bytecode.h"
 
 /* ---- software TLB ----
- * Direct mapped. A tag is the page address when the access may go straight to va + addend, else
- * something whose index bits are not those of its row, so that it never matches: the check is
- * (va ^ tag) <= 4096 - size, which also sends page crossings to the slow path. */
-#define TLB_BITS    10
-#define TLB_SIZE    (1u << TLB_BITS)
-#define TLB_VICTIMS 8
+ * One direct mapped table an address space and mmu index. A tag is the page address when the access
+ * may go straight to va + addend, else something whose index bits are not those of its row, so that
+ * it never matches: the check is (va ^ tag) <= 4096 - size, which also sends page crossings to the
+ * slow path. Tables grow where rows fight for places, and shrink when a flush finds them empty. */
+#define TLB_MIN_BITS 8
+#define TLB_MAX_BITS 15
+#define TLB_VICTIMS  8
+#define TLB_SPACES   6
 
 typedef struct TlbEntry {
     uint64_t tag[3]; /* by MmuAccess */
@@ -37,7 +39,6 @@ enum {
     TLBF_ROM = 1 << 4,   /* stores do not reach RAM (device or nothing) */
     TLBF_WATCH = 1 << 5, /* a watchpoint lies in the page */
     TLBF_GLOBAL = 1 << 6,
-    TLBF_VALID = 1 << 7,
 };
 
 typedef struct TlbFull {
@@ -45,6 +46,7 @@ typedef struct TlbFull {
     uint64_t phys;
     RamAddr ram_addr; /* of the page, when not TLBF_IO */
     uint8_t *host;    /* of the page */
+    uint32_t gen;     /* CpuTlb.gen when it was filled */
     uint8_t flags;
     uint8_t as_index;
     uint8_t lg_size;
@@ -52,26 +54,42 @@ typedef struct TlbFull {
 } TlbFull;
 
 typedef struct CpuTlb {
-    TlbEntry table[TLB_SIZE];
-    TlbFull full[TLB_SIZE];
-    TlbEntry victim[TLB_VICTIMS];
-    TlbFull victim_full[TLB_VICTIMS];
-    unsigned next_victim;
-    unsigned n_filled; /* rows filled since the last flush, > FILL_LOG: many */
+    TlbEntry *table;
+    TlbFull *full; /* by row; valid when its gen is ours */
+    unsigned bits; /* log2 of the rows */
+    uint32_t gen;
+    unsigned fills, evictions; /* since the last flush of everything, or change of size */
+    bool has_global;
+    /* rows with pages that are not global, filled since such were last flushed; > FILL_LOG: many */
+    unsigned n_filled;
 #define TLB_FILL_LOG 256
     uint16_t filled[TLB_FILL_LOG];
-    uint64_t large_page, large_mask; /* hull of the large pages inside */
-    bool has_global;
+    unsigned next_victim;
+    uint64_t victim_page[TLB_VICTIMS]; /* ~0: none */
+    TlbFull victim[TLB_VICTIMS];
+    /* Sizes of large pages seen, with a filter of the pages; lg 0 ends. */
+#define TLB_LARGE_SIZES 4
+    struct {
+        unsigned lg;
+        uint64_t filter;
+    } large[TLB_LARGE_SIZES];
 } CpuTlb;
 
-static inline unsigned tlb_index(uint64_t va)
+static inline unsigned tlb_index(const CpuTlb *t, uint64_t va)
 {
-    return va >> GUEST_PAGE_BITS & (TLB_SIZE - 1);
+    return va >> GUEST_PAGE_BITS & ((1u << t->bits) - 1);
 }
 /* A tag that never matches in the row of page. */
 static inline uint64_t tlb_tag_off(uint64_t page)
 {
-    return page ^ ((uint64_t)(TLB_SIZE - 1) << GUEST_PAGE_BITS);
+    return page ^ GUEST_PAGE_SIZE;
+}
+/* The row that translated code looks at. */
+static inline TlbEntry *tlb_row(const CpuState *cpu, unsigned mmu, uint64_t va)
+{
+    const CpuTlbView *v = &cpu->tlb[mmu];
+
+    return (TlbEntry *)(v->table + (va >> CPU_TLB_VIEW_SHIFT & v->mask));
 }
 
 /* ---- translations ---- */
@@ -133,6 +151,38 @@ static inline unsigned jc_index(uint64_t vaddr)
 
 typedef struct TransState TransState;
 
+/* What is remembered of one address space: its tables by mmu index, and its jump cache. A cached
+ * translation is one whose code is mapped in this space as it was when it was entered. */
+typedef struct TlbSpace {
+    uint64_t id;
+    uint64_t used;  /* when last switched to; 0: free */
+    CpuTlb *mode;   /* ops->mmu_modes */
+    Tb **jumps;     /* JC_SIZE; other threads set elements to NULL */
+    unsigned n_log; /* elements from pages that are not global; > JC_LOG: many */
+#define JC_LOG 512
+    uint16_t log[JC_LOG];
+} TlbSpace;
+
+/* Who may write to a RAM page by tag, by hash of the page: so that protecting one page does not
+ * search all tables. Written by the home thread; a cleaner reads it after the dirty bit went. */
+#define TLB_WRITERS 4096
+typedef struct TlbWriter {
+    RamAddr page;
+    uint64_t va;
+    uint8_t space, mmu;
+    uint8_t n; /* 0 nobody, 1 this one at most, 2 search */
+} TlbWriter;
+
+/* RAM found by address_space_lookup. */
+#define PHYS_RANGES 4
+typedef struct PhysRange {
+    uint64_t start, end; /* start > end: none */
+    uint8_t *host;       /* of start */
+    RamAddr ram_addr;
+    uint8_t as_index;
+    bool readonly;
+} PhysRange;
+
 typedef struct CpuWork {
     struct CpuWork *next;
     CpuWorkFn fn;
@@ -141,7 +191,7 @@ typedef struct CpuWork {
 } CpuWork;
 
 /* Host addresses of physical pages that page walks read. */
-#define PHYS_CACHE 64
+#define PHYS_CACHE 256
 typedef struct PhysPage {
     uint64_t page; /* physical | as_index; ~0 none */
     uint8_t *host;
@@ -170,7 +220,6 @@ struct CpuPriv {
     uint64_t *frame_mem;
     size_t frame_units;
 
-    Tb *jump_cache[JC_SIZE];
     Tb *last_tb; /* exited by an unlinked direct exit ... */
     TbLink *last_link;
     unsigned one_insn;   /* run this many regions of a single instruction */
@@ -184,6 +233,8 @@ struct CpuPriv {
     Tb *once; /* not in the table: freed after its run */
 
     PhysPage phys[PHYS_CACHE];
+    PhysRange ranges[PHYS_RANGES];
+    unsigned next_range;
 
     GArray *breakpoints; /* uint64_t pc */
     GArray *watchpoints; /* WatchPoint */
@@ -211,7 +262,11 @@ struct CpuPriv {
         AddressSpace *as; /* NULL: not attached */
     } listeners[4];
 
-    CpuTlb *tlb; /* ops->mmu_modes of them */
+    TlbSpace *space; /* the current one of spaces[] */
+    TlbSpace spaces[TLB_SPACES];
+    uint64_t space_clock;
+    GMutex tlb_mutex; /* tables of spaces[] change place, against tlb_protect_host() */
+    TlbWriter *writers;
 };
 
 /* A translation in progress; in CpuPriv because a fetch fault unwinds through it. */
@@ -286,6 +341,8 @@ struct ExecEngine {
 TlbFull *tlb_lookup(CpuState *cpu, GuestVirt va, MmuAccess access, unsigned mmu, bool probe,
                     TlbEntry **entry);
 void tlb_init(CpuPriv *p);
+/* A store went the slow way: may the next one go straight? */
+void tlb_allow_write(CpuPriv *p, TlbEntry *e, const TlbFull *f, unsigned mmu);
 /* Any thread: drop write tags of pages whose host address is in the range; pages that had one are
  * appended to hit (RamAddr of the page, relative to host, plus addr) unless it is NULL. */
 void tlb_protect_host(CpuPriv *p, uintptr_t host, size_t len, RamAddr addr, GArray *hit);
@@ -326,12 +383,6 @@ void tb_evict(ExecEngine *e);
 void tb_reclaim(ExecEngine *e);
 void tb_cache_init(ExecEngine *e);
 void tb_cache_clear(ExecEngine *e);
-static inline void jump_cache_clear(CpuPriv *p)
-{
-    for (unsigned i = 0; i < JC_SIZE; i++) {
-        __atomic_store_n(&p->jump_cache[i], NULL, __ATOMIC_RELAXED);
-    }
-}
 
 /* ---- translate, interpret ---- */
 void translate_abort(CpuPriv *p);

@@ -221,10 +221,8 @@ static void announce_epoch(CpuState *cpu)
 
 Tb *tb_lookup_key(CpuState *cpu, const TbKey *key, uint32_t cflags, RamAddr *phys)
 {
-    CpuPriv *p = priv_of(cpu);
-
     if (!cflags) {
-        Tb *tb = p->jump_cache[jc_index(key->vaddr)];
+        Tb *tb = cpu->jump_cache[jc_index(key->vaddr)];
         if (tb && tb->key.pc == key->pc && tb->key.flags == key->flags &&
             tb->key.vaddr == key->vaddr && !__atomic_load_n(&tb->invalid, __ATOMIC_ACQUIRE)) {
             *phys = tb->phys;

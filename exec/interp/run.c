@@ -23,7 +23,7 @@ static Tb *next_by_cache(CpuState *cpu, CpuPriv *p, uint64_t pc)
 
     cpu_set_pc(cpu, pc);
     cpu->ops->get_tb_key(cpu, &key);
-    Tb *tb = p->jump_cache[jc_index(key.vaddr)];
+    Tb *tb = cpu->jump_cache[jc_index(key.vaddr)];
     if (tb && tb->key.pc == key.pc && tb->key.flags == key.flags && tb->key.vaddr == key.vaddr &&
         !__atomic_load_n(&tb->invalid, __ATOMIC_ACQUIRE)) {
         return tb;
@@ -208,7 +208,7 @@ static void log_exec(CpuState *cpu, const Tb *tb)
     OP(n) :                                                                       \
     {                                                                             \
         uint64_t va = R(ip->a) + (uint64_t)(int64_t)(int32_t)ip->x;               \
-        const TlbEntry *t = &tlb[ip->e >> 8].table[tlb_index(va)];                \
+        const TlbEntry *t = tlb_row(cpu, ip->e >> 8, va);                         \
         uint64_t v;                                                               \
         if (LIKELY((va ^ t->tag[ACCESS_READ]) <= GUEST_PAGE_SIZE - sizeof(ty))) { \
             ty raw;                                                               \
@@ -225,7 +225,7 @@ static void log_exec(CpuState *cpu, const Tb *tb)
     OP(n) :                                                                           \
     {                                                                                 \
         uint64_t va = R(ip->a) + (uint64_t)(int64_t)(int32_t)ip->x;                   \
-        const TlbEntry *t = &tlb[ip->e >> 8].table[tlb_index(va)];                    \
+        const TlbEntry *t = tlb_row(cpu, ip->e >> 8, va);                             \
         uint64_t v = R(ip->b);                                                        \
         if (LIKELY((va ^ __atomic_load_n(&t->tag[ACCESS_WRITE], __ATOMIC_RELAXED)) <= \
                    GUEST_PAGE_SIZE - sizeof(ty))) {                                   \
@@ -245,7 +245,6 @@ void interp_run(CpuState *cpu, Tb *tb)
     static const void *const labels[BC_COUNT] = { BC_LIST(BC_LABEL) };
 #undef BC_LABEL
     CpuPriv *p = priv_of(cpu);
-    CpuTlb *tlb = p->tlb;
     uint64_t *frame;
     const BcOp *code, *ip;
 
@@ -379,7 +378,7 @@ enter:
     OP(LOADV) :
     {
         uint64_t va = R(ip->a) + (uint64_t)(int64_t)(int32_t)ip->x;
-        const TlbEntry *t = &tlb[ip->e >> 8].table[tlb_index(va)];
+        const TlbEntry *t = tlb_row(cpu, ip->e >> 8, va);
         unsigned n = ip->c == IR_V128 ? 16 : 32;
         if (LIKELY((va ^ t->tag[ACCESS_READ]) <= GUEST_PAGE_SIZE - n &&
                    !(ip->e & (MO_BE | MO_ALIGN)))) {
@@ -406,7 +405,7 @@ enter:
     OP(STOREV) :
     {
         uint64_t va = R(ip->a) + (uint64_t)(int64_t)(int32_t)ip->x;
-        const TlbEntry *t = &tlb[ip->e >> 8].table[tlb_index(va)];
+        const TlbEntry *t = tlb_row(cpu, ip->e >> 8, va);
         unsigned n = ip->c == IR_V128 ? 16 : 32;
         if (LIKELY((va ^ __atomic_load_n(&t->tag[ACCESS_WRITE], __ATOMIC_RELAXED)) <=
                        GUEST_PAGE_SIZE - n &&

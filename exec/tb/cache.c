@@ -170,10 +170,12 @@ static void forget_everywhere(ExecEngine *e, Tb *tb)
 
     for (unsigned c = 0; c < n; c++) {
         CpuState *cpu = e->cpu_list[c];
-        Tb *old = tb;
-        if (cpu) {
-            __atomic_compare_exchange_n(&cpu->priv->jump_cache[i], &old, NULL, false,
-                                        __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+        for (unsigned s = 0; cpu && s < TLB_SPACES; s++) {
+            Tb **jumps = __atomic_load_n(&cpu->priv->spaces[s].jumps, __ATOMIC_ACQUIRE), *old = tb;
+            if (jumps && __atomic_load_n(&jumps[i], __ATOMIC_RELAXED) == tb) {
+                __atomic_compare_exchange_n(&jumps[i], &old, NULL, false, __ATOMIC_SEQ_CST,
+                                            __ATOMIC_RELAXED);
+            }
         }
     }
 }
@@ -234,10 +236,35 @@ Tb *tb_find(CpuState *cpu, const TbKey *key, RamAddr phys, uint32_t cflags)
     return NULL;
 }
 
+/* Does the region stay where it is when what is not global goes? */
+static bool in_global_pages(CpuPriv *p, const Tb *tb)
+{
+    const CpuTlb *t = &p->space->mode[p->cpu->ops->fetch_mmu_idx(p->cpu)];
+
+    for (unsigned k = 0; k < tb->n_pages; k++) {
+        const TlbFull *f = &t->full[tlb_index(t, tb->vpage[k])];
+        if (f->gen != t->gen || f->page != tb->vpage[k] || !(f->flags & TLBF_GLOBAL)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void tb_remember(CpuPriv *p, Tb *tb)
 {
-    Tb **at = &p->jump_cache[jc_index(tb->key.vaddr)];
+    TlbSpace *s = p->space;
+    unsigned i = jc_index(tb->key.vaddr);
+    Tb **at = &s->jumps[i];
 
+    if (*at == tb) {
+        return;
+    }
+    if (s->n_log <= JC_LOG && !in_global_pages(p, tb)) {
+        if (s->n_log < JC_LOG) {
+            s->log[s->n_log] = i;
+        }
+        s->n_log++;
+    }
     __atomic_store_n(at, tb, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&tb->invalid, __ATOMIC_SEQ_CST)) {
         __atomic_store_n(at, NULL, __ATOMIC_SEQ_CST);

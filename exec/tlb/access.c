@@ -109,7 +109,8 @@ static void before_store(CpuState *cpu, const TlbFull *f, GuestVirt va, size_t l
     }
 }
 
-static void after_store(CpuState *cpu, TlbFull *f, TlbEntry *e, GuestVirt va, size_t len)
+static void after_store(CpuState *cpu, TlbFull *f, TlbEntry *e, GuestVirt va, size_t len,
+                        unsigned mmu)
 {
     Vm *vm = cpu->engine->vm;
     RamAddr addr = f->ram_addr + OFFSET(va);
@@ -125,20 +126,15 @@ static void after_store(CpuState *cpu, TlbFull *f, TlbEntry *e, GuestVirt va, si
         ram_dirty_set(vm, addr, len, DIRTY_MASK_ALL & ~DIRTY_MASK(DIRTY_CODE));
     }
     /* Nothing left to watch for: the next store may go straight. */
-    if (e && !(f->flags & (TLBF_WATCH | TLBF_ROM | TLBF_IO)) && !ram_dirty_clean_mask(vm, addr)) {
-        __atomic_store_n(&e->tag[ACCESS_WRITE], f->page, __ATOMIC_SEQ_CST);
-        if (ram_dirty_clean_mask(vm, addr)) {
-            __atomic_store_n(&e->tag[ACCESS_WRITE], tlb_tag_off(f->page), __ATOMIC_RELAXED);
-        }
-    }
+    tlb_allow_write(priv_of(cpu), e, f, mmu);
 }
 
 static void page_write(CpuState *cpu, TlbFull *f, TlbEntry *e, GuestVirt va, const uint8_t *buf,
-                       size_t len)
+                       size_t len, unsigned mmu)
 {
     if (!(f->flags & (TLBF_IO | TLBF_ROM))) {
         memcpy(f->host + OFFSET(va), buf, len);
-        after_store(cpu, f, e, va, len);
+        after_store(cpu, f, e, va, len, mmu);
         return;
     }
     TlbFull copy = *f;
@@ -226,7 +222,7 @@ void mem_store_slow(CpuState *cpu, GuestVirt va, uint64_t v, IrMemOp mo)
     case 4: memcpy(host, &v, 4); break;
     default: memcpy(host, &v, 8); break;
     }
-    after_store(cpu, f, e, va, size);
+    after_store(cpu, f, e, va, size, mmu);
 }
 
 /* ---- any length ---- */
@@ -293,7 +289,7 @@ void cpu_st_bytes(CpuState *cpu, GuestVirt va, const void *buf, size_t len, unsi
         size_t n = MIN(len, GUEST_PAGE_SIZE - OFFSET(va));
         TlbEntry *e;
         TlbFull *f = tlb_lookup(cpu, va, MMU_ACCESS_WRITE, mmu, false, &e);
-        page_write(cpu, f, e, va, b, n);
+        page_write(cpu, f, e, va, b, n, mmu);
         va += n;
         b += n;
         len -= n;
@@ -319,7 +315,7 @@ void *cpu_host_ptr(CpuState *cpu, GuestVirt va, size_t len, MmuAccess access, un
          * dirty again once this vCPU is back in its loop. */
         if (__atomic_load_n(&e->tag[ACCESS_WRITE], __ATOMIC_RELAXED) != f->page) {
             before_store(cpu, f, va, len);
-            after_store(cpu, f, e, va, len);
+            after_store(cpu, f, e, va, len, mmu);
             if (__atomic_load_n(&e->tag[ACCESS_WRITE], __ATOMIC_RELAXED) != f->page) {
                 return NULL; /* code remains in the page: store by store */
             }
@@ -450,7 +446,7 @@ static uint64_t atomic_exclusive(CpuState *cpu, GuestVirt va, const Atomic *a, I
 static uint64_t atomic_do(CpuState *cpu, GuestVirt va, const Atomic *a, IrMemOp mo)
 {
     unsigned size = MO_BYTES(mo), mmu = MO_GET_MMU(mo);
-    TlbEntry *e = &priv_of(cpu)->tlb[mmu].table[tlb_index(va)];
+    TlbEntry *e = tlb_row(cpu, mmu, va);
 
     if (LIKELY(!(va & (size - 1)) && (va ^ e->tag[ACCESS_WRITE]) < GUEST_PAGE_SIZE &&
                (va ^ e->tag[ACCESS_READ]) < GUEST_PAGE_SIZE)) {
@@ -466,7 +462,7 @@ static uint64_t atomic_do(CpuState *cpu, GuestVirt va, const Atomic *a, IrMemOp 
     }
     before_store(cpu, f, va, size);
     uint64_t old = host_atomic(f->host + OFFSET(va), a, size, mo & MO_BE);
-    after_store(cpu, f, e, va, size);
+    after_store(cpu, f, e, va, size, mmu);
     return old;
 }
 
@@ -520,7 +516,7 @@ void mem_cmpxchg16(CpuState *cpu, GuestVirt va, const IrVec *expected, const IrV
         exclusive_end(cpu);
     } else {
         cas16(f->host + OFFSET(va), &x, &y, old);
-        after_store(cpu, f, e, va, 16);
+        after_store(cpu, f, e, va, 16, mmu);
     }
     if (mo & MO_BE) {
         reverse_bytes(old, 16);
@@ -532,7 +528,7 @@ void mem_cmpxchg16(CpuState *cpu, GuestVirt va, const IrVec *expected, const IrV
 #define ACCESSORS(bits, ty, mo)                                                       \
     ty cpu_ld##bits(CpuState *cpu, GuestVirt va, unsigned mmu)                        \
     {                                                                                 \
-        const TlbEntry *t = &priv_of(cpu)->tlb[mmu].table[tlb_index(va)];             \
+        const TlbEntry *t = tlb_row(cpu, mmu, va);                                    \
         if (LIKELY((va ^ t->tag[ACCESS_READ]) <= GUEST_PAGE_SIZE - sizeof(ty))) {     \
             ty v;                                                                     \
             memcpy(&v, (const void *)(va + t->addend), sizeof(v));                    \
@@ -542,7 +538,7 @@ void mem_cmpxchg16(CpuState *cpu, GuestVirt va, const IrVec *expected, const IrV
     }                                                                                 \
     void cpu_st##bits(CpuState *cpu, GuestVirt va, ty v, unsigned mmu)                \
     {                                                                                 \
-        const TlbEntry *t = &priv_of(cpu)->tlb[mmu].table[tlb_index(va)];             \
+        const TlbEntry *t = tlb_row(cpu, mmu, va);                                    \
         if (LIKELY((va ^ __atomic_load_n(&t->tag[ACCESS_WRITE], __ATOMIC_RELAXED)) <= \
                    GUEST_PAGE_SIZE - sizeof(ty))) {                                   \
             memcpy((void *)(va + t->addend), &v, sizeof(v));                          \

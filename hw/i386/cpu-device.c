@@ -48,7 +48,7 @@ void x86_cpu_device_state_changed(Device *dev)
     X86Cpu *cpu = self(dev)->cpu;
 
     x86_mode_update(cpu);
-    cpu_tlb_flush(&cpu->base);
+    x86_paging_changed(cpu);
     cpu_jump_cache_clear(&cpu->base);
 }
 

@@ -76,6 +76,18 @@ typedef enum MmuAccess {
 #define CPU_EXCP_YIELD 0x10003 /* PAUSE-like: let other vCPU threads run */
 
 /*
+ * The software TLB of one mmu index as translated code reads it: the row of va is at
+ * table + (va >> 7 & mask), a TlbEntry (exec/exec-priv.h). Both fields change whenever the target
+ * switches address spaces and when the table grows, also inside a slow access: read them from here
+ * at every access, with memory operands, and keep no copy.
+ */
+typedef struct CpuTlbView {
+    uint64_t mask; /* (rows - 1) * 32 */
+    uintptr_t table;
+} CpuTlbView;
+#define CPU_TLB_VIEW_SHIFT (GUEST_PAGE_BITS - 5)
+
+/*
  * What an ISA provides. One const struct a target.
  */
 typedef struct CpuTargetOps {
@@ -165,6 +177,10 @@ struct CpuState {
     int64_t icount_budget;
 
     GuestVirt watch_hit; /* address of the last watchpoint hit */
+
+    /* Of the current address space; see CpuTlbView. */
+    CpuTlbView tlb[CPU_MMU_MODES];
+    struct Tb **jump_cache; /* JC_SIZE (exec/exec-priv.h) translations by virtual address */
 };
 
 /* ---- life ---- */
@@ -293,12 +309,21 @@ void cpu_phys_st64(CpuState *cpu, unsigned as_index, uint64_t pa, uint64_t v);
 bool cpu_phys_cmpxchg32(CpuState *cpu, unsigned as_index, uint64_t pa, uint32_t old, uint32_t v);
 bool cpu_phys_cmpxchg64(CpuState *cpu, unsigned as_index, uint64_t pa, uint64_t old, uint64_t v);
 
-/* ---- TLB; own thread (or vCPU stopped) ---- */
-void cpu_tlb_flush(CpuState *cpu);                        /* everything */
-void cpu_tlb_flush_mmu(CpuState *cpu, uint32_t mmu_mask); /* bit i: mmu index i */
-void cpu_tlb_flush_nonglobal(CpuState *cpu);              /* keeps MmuResult.global entries */
-void cpu_tlb_flush_page(CpuState *cpu, GuestVirt va);     /* all mmu indexes */
+/* ---- TLB; own thread (or vCPU stopped) ----
+ * Entries belong to an address space (x86 PCID, 0 without), of which several are kept; global ones
+ * are found in each. "current": the space last switched to. */
+void cpu_tlb_flush(CpuState *cpu);                        /* everything, in every space */
+void cpu_tlb_flush_mmu(CpuState *cpu, uint32_t mmu_mask); /* bit i: mmu index i; current space */
+void cpu_tlb_flush_nonglobal(CpuState *cpu);              /* of the current space */
+void cpu_tlb_flush_nonglobal_all(CpuState *cpu);          /* of every space */
+/* The page in the current space, and where it is global in the others too; all mmu indexes. */
+void cpu_tlb_flush_page(CpuState *cpu, GuestVirt va);
 void cpu_tlb_flush_page_mmu(CpuState *cpu, GuestVirt va, uint32_t mmu_mask);
+/* Go on in this address space. keep: with the entries that it had; else only global ones stay. */
+void cpu_tlb_switch(CpuState *cpu, uint64_t space, bool keep);
+/* Entries that are not global of one space, current or not; of one page there. */
+void cpu_tlb_flush_space(CpuState *cpu, uint64_t space);
+void cpu_tlb_flush_space_page(CpuState *cpu, uint64_t space, GuestVirt va);
 /* Other vCPUs too: queued there; synced: returns when all have done it, at the next region of the
  * caller (the caller must end its region). */
 void cpu_tlb_flush_all_cpus(CpuState *cpu);

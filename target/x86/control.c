@@ -7,9 +7,16 @@
 
 #include "base/core/vm.h"
 
-static void paging_changed(X86Cpu *cpu)
+/* The engine's address space that the registers select: the PCID. */
+static uint64_t space_of(const X86Cpu *cpu)
+{
+    return cpu->cr4 & CR4_PCIDE ? cpu->cr3 & 0xfff : 0;
+}
+
+void x86_paging_changed(X86Cpu *cpu)
 {
     cpu_tlb_flush(&cpu->base);
+    cpu_tlb_switch(&cpu->base, space_of(cpu), true);
 }
 
 void x86_set_cr0(X86Cpu *cpu, uint64_t v)
@@ -18,7 +25,7 @@ void x86_set_cr0(X86Cpu *cpu, uint64_t v)
 
     cpu->cr0 = (uint32_t)v | CR0_ET;
     if ((v ^ old) & (CR0_PG | CR0_WP | CR0_PE)) {
-        paging_changed(cpu);
+        x86_paging_changed(cpu);
     }
     if ((v ^ old) & CR0_PG) {
         if ((v & CR0_PG) && (cpu->efer & EFER_LME)) {
@@ -31,20 +38,12 @@ void x86_set_cr0(X86Cpu *cpu, uint64_t v)
 }
 
 /* Without PCIDs every MOV CR3 drops what is not global; with them bit 63 of the source keeps the
-   entries of the new PCID. TLB entries are not tagged yet, so they cannot be kept: a PCID change
-   flushes, which is allowed (hardware may drop entries at any time). */
+   entries of the new PCID. */
 void x86_set_cr3(X86Cpu *cpu, uint64_t v, bool keep_tlb)
 {
-    bool same = cpu->cr3 == v;
-
     cpu->cr3 = v;
-    if ((keep_tlb && same) || !(cpu->cr0 & CR0_PG)) {
-        return;
-    }
-    if (cpu->cr4 & CR4_PGE) {
-        cpu_tlb_flush_nonglobal(&cpu->base);
-    } else {
-        cpu_tlb_flush(&cpu->base);
+    if (cpu->cr0 & CR0_PG) {
+        cpu_tlb_switch(&cpu->base, space_of(cpu), keep_tlb);
     }
 }
 
@@ -72,7 +71,7 @@ void x86_set_cr4(X86Cpu *cpu, uint64_t v)
     cpu->cr4 = v;
     if (changed &
         (CR4_PGE | CR4_PAE | CR4_PSE | CR4_SMEP | CR4_SMAP | CR4_PKE | CR4_LA57 | CR4_PCIDE)) {
-        paging_changed(cpu);
+        x86_paging_changed(cpu);
     }
     if (changed & CR4_DE) {
         x86_debug_update(cpu);
@@ -86,7 +85,7 @@ void x86_set_efer(X86Cpu *cpu, uint64_t v)
 
     cpu->efer = v;
     if (changed & (EFER_NXE | EFER_LMA)) {
-        paging_changed(cpu);
+        x86_paging_changed(cpu);
     }
     x86_mode_update(cpu);
 }

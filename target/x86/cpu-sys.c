@@ -161,7 +161,7 @@ void x86_cpu_reset(X86Cpu *cpu, bool init)
     s->monitor_armed = false;
     x86_gates_from_config(&cpu->gates, s->cfg);
     if (init) {
-        cpu_tlb_flush(&cpu->base);
+        x86_paging_changed(cpu);
         cpu->base.exception = CPU_EXCP_NONE;
     } else {
         cpu_reset_common(&cpu->base);

@@ -174,7 +174,7 @@ void x86_enter_smm(X86Cpu *cpu)
     cpu->cr0 &= ~(CR0_PE | CR0_EM | CR0_TS | CR0_PG);
     cpu->cr4 = 0;
     cpu->dr[7] = DR7_FIXED;
-    cpu_tlb_flush(&cpu->base);
+    x86_paging_changed(cpu);
     x86_mode_update(cpu);
 }
 
@@ -258,7 +258,7 @@ void x86_leave_smm(X86Cpu *cpu)
     if ((cpu->cr0 & CR0_PG) && (cpu->cr4 & CR4_PAE) && !(cpu->efer & EFER_LMA)) {
         x86_load_pdptes(cpu, cpu->cr3, cpu->sys.pdpte);
     }
-    cpu_tlb_flush(&cpu->base);
+    x86_paging_changed(cpu);
     x86_mode_update(cpu);
     log_printf(LOG_INT, "%u: SMM leave, IP=%016" PRIx64 "\n", cpu->base.index, cpu->rip);
 }

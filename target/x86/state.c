@@ -537,7 +537,7 @@ static void cpu_install(void *owner, const void *saved)
     cpu->sys.ext = cpu->sys.in_new_task = cpu->sys.shutdown = false;
     cpu->base.exception = CPU_EXCP_NONE;
     x86_mode_update(cpu);
-    cpu_tlb_flush(&cpu->base);
+    x86_paging_changed(cpu);
 }
 
 /* RAM, the clock and the APIC are there now. */

@@ -105,6 +105,7 @@ bool x86_has_work(CpuState *cs);
 bool x86_debug_exception(CpuState *cs);
 
 /* ---- control registers (control.c); checked values only, VM lock not held ---- */
+void x86_paging_changed(struct X86Cpu *cpu); /* all TLB entries go; the PCID is looked at anew */
 void x86_set_cr0(struct X86Cpu *cpu, uint64_t v);
 void x86_set_cr3(struct X86Cpu *cpu, uint64_t v, bool keep_tlb);
 void x86_set_cr4(struct X86Cpu *cpu, uint64_t v);

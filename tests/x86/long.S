@@ -106,6 +106,60 @@ start:
     xorl %eax, %eax
     invpcid desc, %rax
     CHECK_EQ(0x2222, 0x204000)
+    /* each PCID has its own entries; MOV CR3 without bit 63 drops those of the PCID it goes to */
+    movl $0x204003, PT + 4 * 8
+    movl $PML4 + 6, %eax
+    movq %rax, %cr3
+    CHECK_EQ(0x1111, 0x204000)
+    movl $0x205003, PT + 4 * 8
+    movl $PML4 + 5, %eax
+    movq %rax, %cr3
+    CHECK_EQ(0x2222, 0x204000)
+    /* INVPCID of a single context that is not the current one */
+    movq $6, desc
+    movl $1, %eax
+    invpcid desc, %rax
+    movl $PML4 + 6, %eax
+    btsq $63, %rax
+    movq %rax, %cr3
+    CHECK_EQ(0x2222, 0x204000)
+    /* ... of one address there, of all contexts but global, of all */
+    movl $0x204003, PT + 4 * 8
+    movl $PML4 + 5, %eax
+    btsq $63, %rax
+    movq %rax, %cr3
+    xorl %eax, %eax
+    invpcid desc, %rax
+    movl $PML4 + 6, %eax
+    btsq $63, %rax
+    movq %rax, %cr3
+    CHECK_EQ(0x1111, 0x204000)
+    movl $0x205003, PT + 4 * 8
+    movl $3, %eax
+    invpcid desc, %rax
+    CHECK_EQ(0x2222, 0x204000)
+    movl $0x204003, PT + 4 * 8
+    movl $2, %eax
+    invpcid desc, %rax
+    CHECK_EQ(0x1111, 0x204000)
+    /* INVLPG drops a global page from every PCID */
+    movq %cr4, %rax
+    orl $1 << 7, %eax
+    movq %rax, %cr4
+    movl $0x204103, PT + 4 * 8
+    CHECK_EQ(0x1111, 0x204000)
+    movl $PML4 + 5, %eax
+    movq %rax, %cr3
+    CHECK_EQ(0x1111, 0x204000)
+    movl $0x205103, PT + 4 * 8
+    invlpg 0x204000
+    CHECK_EQ(0x2222, 0x204000)
+    movl $PML4 + 6, %eax
+    btsq $63, %rax
+    movq %rax, %cr3
+    CHECK_EQ(0x2222, 0x204000)
+    movl $0x205003, PT + 4 * 8
+    invlpg 0x204000
     EXPECT(13, 0, movq %cr0, %rax; btrq $31, %rax; movq %rax, %cr0)
     EXPECT(13, 0, movq %cr4, %rax; btrq $5, %rax; movq %rax, %cr4)
 

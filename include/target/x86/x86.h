@@ -19,6 +19,8 @@ void x86_dump_state(CpuState *cs, GString *out);
 /* After registers were written from outside (loaders, gdb, migration): the mode word and all that
    follows from registers. vCPU stopped. */
 void x86_mode_update(X86Cpu *cpu);
+/* CR0, CR3, CR4 or EFER were set behind x86_set_*(): no TLB entry of any address space stays. */
+void x86_paging_changed(X86Cpu *cpu);
 /* The A20 gate. Any thread, VM lock held. */
 void x86_set_a20(X86Cpu *cpu, bool on);
 /* Guest TSC now, and the virtual-clock time at which it reads @tsc. */

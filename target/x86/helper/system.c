@@ -230,10 +230,10 @@ uint64_t helper_x86_invpcid(CpuState *cs, uint64_t type, uint64_t at)
         x86_gp(cpu, 0);
     }
     switch (type) {
-    case 0: cpu_tlb_flush_page(cs, va); break;
-    case 1:
-    case 3: cpu_tlb_flush_nonglobal(cs); break;
-    default: cpu_tlb_flush(cs); break;
+    case 0: cpu_tlb_flush_space_page(cs, pcid, va); break;
+    case 1: cpu_tlb_flush_space(cs, pcid); break;
+    case 2: x86_paging_changed(cpu); break;
+    default: cpu_tlb_flush_nonglobal_all(cs); break;
     }
     return 0;
 }
