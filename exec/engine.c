@@ -22,11 +22,11 @@ static void redirty(CpuState *cpu, void *opaque)
 /*
  * Dirty bits were cleared. Write tags go; but a vCPU may be between its tag check and its store, so
  * a page that had a tag is marked dirty once more when that vCPU is next outside translated code.
+ * Also when it becomes a code page: the store would come after a migration round that finds no tag.
  */
 static void ram_cleaned(void *opaque, RamAddr addr, uint64_t len)
 {
     ExecEngine *e = opaque;
-    bool code = tb_lock_mine(e); /* a page becomes code: no data is lost */
     unsigned n = __atomic_load_n(&e->n_cpus, __ATOMIC_ACQUIRE);
     uint64_t off;
     RamBlock *block = ram_block_from_addr(e->vm, addr, &off);
@@ -40,10 +40,9 @@ static void ram_cleaned(void *opaque, RamAddr addr, uint64_t len)
         if (!cpu) {
             continue;
         }
-        GArray *hit = code ? NULL : g_array_new(FALSE, FALSE, sizeof(RamAddr));
+        GArray *hit = cpu_current() == cpu ? NULL : g_array_new(FALSE, FALSE, sizeof(RamAddr));
         tlb_protect_host(cpu->priv, host, len, addr, hit);
-        if (hit && hit->len && __atomic_load_n(&cpu->priv->in_exec, __ATOMIC_SEQ_CST) &&
-            cpu_current() != cpu) {
+        if (hit && hit->len && __atomic_load_n(&cpu->priv->in_exec, __ATOMIC_SEQ_CST)) {
             cpu_run_on_async(cpu, redirty, hit);
         } else if (hit) {
             g_array_free(hit, TRUE);

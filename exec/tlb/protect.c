@@ -31,12 +31,15 @@ void tlb_note_writer(CpuPriv *p, RamAddr page, uint64_t va, unsigned mmu)
     }
 }
 
-static void protect_entry(TlbEntry *e, uintptr_t host, size_t len, RamAddr addr, GArray *hit)
+/* A tag that is off already stays as it is: its other half is a page that may not be written. */
+static void protect_entry(CpuTlb *t, unsigned i, uintptr_t host, size_t len, RamAddr addr,
+                          GArray *hit)
 {
+    TlbEntry *e = &t->table[i];
     uint64_t tag = __atomic_load_n(&e->tag[ACCESS_WRITE], __ATOMIC_SEQ_CST);
     uintptr_t h = tag + __atomic_load_n(&e->addend, __ATOMIC_SEQ_CST);
 
-    if (h - host >= len) {
+    if (tlb_index(t, tag) != i || h - host >= len) {
         return;
     }
     if (__atomic_compare_exchange_n(&e->tag[ACCESS_WRITE], &tag, tlb_tag_off(tag), false,
@@ -47,21 +50,21 @@ static void protect_entry(TlbEntry *e, uintptr_t host, size_t len, RamAddr addr,
     }
 }
 
+/* tlb_mutex held. */
 static void protect_search(CpuPriv *p, uintptr_t host, size_t len, RamAddr addr, GArray *hit)
 {
-    g_mutex_lock(&p->tlb_mutex);
     for (unsigned k = 0; k < TLB_SPACES; k++) {
         CpuTlb *mode = p->spaces[k].mode;
         for (unsigned m = 0; mode && m < p->cpu->ops->mmu_modes; m++) {
             for (unsigned i = 0; i < 1u << mode[m].bits; i++) {
-                protect_entry(&mode[m].table[i], host, len, addr, hit);
+                protect_entry(&mode[m], i, host, len, addr, hit);
             }
         }
     }
-    g_mutex_unlock(&p->tlb_mutex);
 }
 
-/* Home thread: the notes anew from the tags there are, so that the next search is not needed. */
+/* Home thread: the notes anew from the tags there are, so that the next search is not needed.
+ * tlb_mutex held: nobody may see them half done. */
 static void writers_rebuild(CpuPriv *p)
 {
     TlbSpace *now = p->space;
@@ -84,28 +87,33 @@ static void writers_rebuild(CpuPriv *p)
     p->space = now;
 }
 
+/* The home thread's short way: the one place that is noted. */
+static void protect_noted(CpuPriv *p, const TlbWriter *w, uintptr_t host, size_t len, RamAddr addr,
+                          GArray *hit)
+{
+    if (w->page == addr) {
+        CpuTlb *t = &p->spaces[w->space].mode[w->mmu];
+        protect_entry(t, tlb_index(t, w->va), host, len, addr, hit);
+    }
+}
+
 void tlb_protect_host(CpuPriv *p, uintptr_t host, size_t len, RamAddr addr, GArray *hit)
 {
     TlbWriter *w = writer_of(p, addr);
-    bool home = cpu_current() == p->cpu;
+    bool home = cpu_current() == p->cpu, page = len <= GUEST_PAGE_SIZE;
 
-    if (len > GUEST_PAGE_SIZE) {
-        protect_search(p, host, len, addr, hit);
-        return;
-    }
-    unsigned n = __atomic_load_n(&w->n, __ATOMIC_SEQ_CST);
-    if (n == 0) {
-        return;
-    }
-    if (n == 1 && home) {
-        if (w->page == addr) {
-            CpuTlb *t = &p->spaces[w->space].mode[w->mmu];
-            protect_entry(&t->table[tlb_index(t, w->va)], host, len, addr, hit);
+    if (page && home && w->n < 2) {
+        if (w->n) {
+            protect_noted(p, w, host, len, addr, hit);
         }
         return;
     }
-    protect_search(p, host, len, addr, hit);
-    if (home) {
-        writers_rebuild(p);
+    g_mutex_lock(&p->tlb_mutex);
+    if (!page || __atomic_load_n(&w->n, __ATOMIC_SEQ_CST)) {
+        protect_search(p, host, len, addr, hit);
+        if (page && home) {
+            writers_rebuild(p);
+        }
     }
+    g_mutex_unlock(&p->tlb_mutex);
 }

@@ -236,6 +236,88 @@ static void test_dirty(gconstpointer data)
     machine_free(m);
 }
 
+/* Cleaning again what is clean must not make it writable. */
+static void test_cleaned_twice(gconstpointer data)
+{
+    Machine *m = machine_new(data);
+    ToyCpu *t = m->cpu[0];
+    RamAddr ram = ram_block_addr(m->ram.ram), a = ram + 0x9000;
+
+    CODE(m, 0x1000, enc(T_LD, 3, 1, 0, 0), enc(T_HALT, 0, 0, 0, 0));
+    CODE(m, 0x2000, enc(T_ST, 2, 1, 0, 0), enc(T_HALT, 0, 0, 0, 0));
+    t->r[1] = 0x9000;
+    run(t, 0x1000);
+    run(t, 0x2000);
+    ram_dirty_client_enable(m->vm, DIRTY_MIGRATION, true);
+    for (unsigned times = 1; times <= 4; times++) {
+        for (unsigned i = 0; i < times; i++) {
+            ram_dirty_set(m->vm, ram + 0x20000, 1, DIRTY_MASK(DIRTY_MIGRATION));
+            ram_dirty_test_and_clear(m->vm, ram, RAM_SIZE, DIRTY_MIGRATION);
+        }
+        run(t, 0x1000);
+        run(t, 0x2000);
+        g_assert_true(ram_dirty_get(m->vm, a, DIRTY_MIGRATION));
+    }
+    machine_free(m);
+}
+
+/* A page that may not be written keeps being refused, however often its block is cleaned. */
+static void test_cleaned_readonly(gconstpointer data)
+{
+    Machine *m = machine_new(data);
+    ToyCpu *t = m->cpu[0];
+    RamAddr ram = ram_block_addr(m->ram.ram);
+
+    CODE(m, 0x1000, enc(T_LD, 3, 1, 0, 0), enc(T_HALT, 0, 0, 0, 0));
+    CODE(m, 0x2000, enc(T_ST, 2, 1, 0, 0), enc(T_HALT, 0, 0, 0, 0));
+    t->perm[9] = MMU_R;
+    t->stop_on_fault = true;
+    t->r[1] = 0x9000;
+    t->r[2] = 77;
+    run(t, 0x1000);
+    ram_dirty_client_enable(m->vm, DIRTY_MIGRATION, true);
+    for (unsigned times = 1; times <= 3; times++) {
+        ram_dirty_set(m->vm, ram + 0x20000, 1, DIRTY_MASK(DIRTY_MIGRATION));
+        ram_dirty_test_and_clear(m->vm, ram, RAM_SIZE, DIRTY_MIGRATION);
+        unsigned before = t->n_faults;
+        run(t, 0x2000);
+        g_assert_cmpuint(t->n_faults, ==, before + 1);
+        g_assert_cmpuint(m->mem[0x9000], !=, 77);
+        run(t, 0x1000);
+    }
+    machine_free(m);
+}
+
+/* A vCPU on its way to store to a page that another one takes for code, and that is then cleaned:
+ * its store is still seen. */
+static void test_store_under_way(gconstpointer data)
+{
+    Machine *m = machine_new(data);
+    ToyCpu *t = m->cpu[0];
+    CpuPriv *p = priv_of(&t->parent);
+    RamAddr a = ram_block_addr(m->ram.ram) + 0x9000;
+
+    CODE(m, 0x1000, enc(T_ST, 2, 1, 0, 0), enc(T_HALT, 0, 0, 0, 0));
+    t->r[1] = 0x9000;
+    ram_dirty_client_enable(m->vm, DIRTY_MIGRATION, true);
+    run(t, 0x1000);
+    p->in_exec = p->started = true; /* as if it stood between tag check and store */
+    tb_page_pin(m->engine, a);
+    ram_dirty_test_and_clear(m->vm, a, 0x1000, DIRTY_MIGRATION);
+    g_assert_false(ram_dirty_get(m->vm, a, DIRTY_MIGRATION));
+    g_assert_nonnull(p->work);
+    p->in_exec = p->started = false;
+    for (CpuWork *w = p->work; w; w = p->work) {
+        p->work = w->next;
+        w->fn(&t->parent, w->opaque);
+        g_free(w);
+    }
+    p->work_tail = &p->work;
+    g_assert_true(ram_dirty_get(m->vm, a, DIRTY_MIGRATION));
+    tb_page_unpin(m->engine, a);
+    machine_free(m);
+}
+
 static void test_tlb_flush(gconstpointer data)
 {
     Machine *m = machine_new(data);
@@ -477,6 +559,9 @@ int main(int argc, char **argv)
         { "code-overwritten-elsewhere-runs-new", test_smc_other_region },
         { "code-overwritten-by-a-device-runs-new", test_dma_invalidates },
         { "the-first-store-after-cleaning-sets-dirty-bits", test_dirty },
+        { "cleaning-twice-does-not-hide-a-store", test_cleaned_twice },
+        { "cleaning-does-not-make-a-page-writable", test_cleaned_readonly },
+        { "a-store-under-way-to-a-page-that-becomes-code-is-seen", test_store_under_way },
         { "flushed-pages-are-walked-again", test_tlb_flush },
         { "an-instruction-across-pages-faults-on-the-second", test_fetch_straddles },
         { "breakpoint-step-watchpoint-stop", test_debug },
