@@ -162,7 +162,7 @@ static const Option options[] = {
     { "append", OPT_STRING, FIELD(append), .args = "TEXT", .help = "its command line" },
     { "dtb", OPT_STRING, FIELD(dtb), .args = "FILE", .help = "device tree" },
     { "bios", OPT_STRING, FIELD(bios), .args = "FILE", .help = "firmware image" },
-    { "L", OPT_STRING, FIELD(data_dir), .args = "DIR", .help = "where firmware is looked for" },
+    { "L", OPT_LIST, FIELD(data_dirs), .args = "DIR", .help = "where firmware is looked for" },
     { "boot", OPT_STRING, FIELD(boot), .args = "[order=]X[,once=X][,menu=on|off][,strict=on|off]",
       .help = "boot order" },
     { "object", OPT_LIST, FIELD(objects), .args = "TYPE,id=ID[,prop=value...] or JSON",

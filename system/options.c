@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include "base/util/size.h"
+#include "hw/core/firmware.h"
 #include "system/keyval.h"
 #include "system-priv.h"
 
@@ -397,6 +398,10 @@ bool options_apply_machine(System *sys, GError **error)
         return false;
     }
     m->enable_defaults = !cmd->nodefaults;
+    m->firmware_optional = sys->accel_qtest;
+    for (guint i = 0; i < cmd->data_dirs->len; i++) {
+        firmware_add_dir(sys->vm, ((Arg *)g_ptr_array_index(cmd->data_dirs, i))->text);
+    }
     if (cmd->nographic || !g_strcmp0(cmd->display, "none")) {
         m->graphics = m->graphics && !cmd->nographic;
     }

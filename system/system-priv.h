@@ -30,9 +30,9 @@ typedef struct {
     /* Lists of Arg, in the order given. */
     GPtrArray *objects, *devices, *globals, *drives, *blockdevs, *netdevs, *nics, *chardevs;
     GPtrArray *monitors; /* -mon, -qmp, -qmp-pretty, -monitor */
-    GPtrArray *serials, *fds, *machine_props, *accels, *traces, *fw_cfgs;
+    GPtrArray *serials, *fds, *machine_props, *accels, *traces, *fw_cfgs, *data_dirs;
     char *machine, *cpu, *memory, *smp;
-    char *kernel, *initrd, *append, *dtb, *bios, *data_dir;
+    char *kernel, *initrd, *append, *dtb, *bios;
     char *boot, *name, *uuid, *rtc, *incoming, *pidfile, *sandbox;
     char *log_items, *log_file, *log_filter, *qtest, *qtest_log, *display, *vga, *icount, *gdb;
     char *dump_vmstate;

@@ -27,6 +27,7 @@ void vm_free(Vm *vm)
     type_registry_free(vm->types);
     g_mutex_clear(&vm->lock.mutex);
     g_free(vm->name);
+    g_clear_pointer(&vm->firmware_dirs, g_ptr_array_unref);
     g_free(vm);
 }
 

@@ -26,7 +26,12 @@ enum {
 #define APM_ACPI_OFF 0x03
 #define SMI_EN_GBL   0x01
 #define SMI_EN_APMC  0x20
+#define SMI_LOCK     0x10 /* GEN_PMCON_1 */
 #define RST_CPU      0x04
+/* SMI features, as fw_cfg names them */
+#define SMI_F_BROADCAST     1ull
+#define SMI_F_CPU_HOTPLUG   2ull
+#define SMI_F_CPU_HOTUNPLUG 4ull
 
 /* ---- interrupt routing ---- */
 static int pirq_reg(int n)
@@ -118,6 +123,17 @@ static void pm_update(Ich9Lpc *lpc)
                 pci_get32(&lpc->pci, LPC_PMBASE) & 0xff80);
 }
 
+/* The lock bit stays until reset. */
+static void smi_lock_update(Ich9Lpc *lpc)
+{
+    PciDevice *dev = &lpc->pci;
+
+    if (pci_get16(dev, LPC_GEN_PMCON_1) & SMI_LOCK) {
+        ich9_pm_lock_smi(&lpc->pm);
+        pci_wmask16(dev, LPC_GEN_PMCON_1, (uint16_t)~SMI_LOCK);
+    }
+}
+
 static void lpc_config_write(PciDevice *dev, uint32_t addr, uint32_t value, unsigned len)
 {
     Ich9Lpc *lpc = (Ich9Lpc *)dev;
@@ -126,6 +142,7 @@ static void lpc_config_write(PciDevice *dev, uint32_t addr, uint32_t value, unsi
     pm_update(lpc);
     rcrb_update(lpc);
     isa_lines_update(lpc);
+    smi_lock_update(lpc);
 }
 
 /* ---- other registers ---- */
@@ -163,7 +180,7 @@ static void apm_write(void *opaque, uint64_t addr, uint64_t value, unsigned size
         ich9_pm_sci_enable(&lpc->pm, false);
     }
     if (lpc->raise_smi && lpc->pm.smi_en & SMI_EN_APMC && lpc->pm.smi_en & SMI_EN_GBL) {
-        lpc->raise_smi(lpc->smi_opaque);
+        lpc->raise_smi(lpc->smi_opaque, lpc->smi_negotiated & SMI_F_BROADCAST);
     }
 }
 
@@ -196,6 +213,42 @@ static const RegionOps apm_ops = {
     .impl = { 1, 1 },
 };
 
+/* ---- what firmware and chip agree on about SMIs, through three fw_cfg files ---- */
+static bool smi_features_possible(const Ich9Lpc *lpc, uint64_t want)
+{
+    bool hotplug = want & (SMI_F_CPU_HOTPLUG | SMI_F_CPU_HOTUNPLUG);
+
+    return !(want & ~ld_le64(lpc->smi_host_le)) && (!hotplug || want & SMI_F_BROADCAST) &&
+           (!(want & SMI_F_CPU_HOTUNPLUG) || want & SMI_F_CPU_HOTPLUG);
+}
+
+/* Reading "features-ok" closes the deal; it cannot be changed before the next reset. */
+static void smi_features_selected(void *opaque)
+{
+    Ich9Lpc *lpc = opaque;
+    uint64_t want = ld_le64(lpc->smi_guest_le);
+
+    if (!lpc->smi_ok && smi_features_possible(lpc, want)) {
+        lpc->smi_negotiated = want;
+        lpc->smi_ok = 1;
+    }
+}
+
+bool ich9_lpc_publish_smi(Ich9Lpc *lpc, FwCfg *fw_cfg, GError **error)
+{
+    g_autoptr(GBytes) supported = NULL;
+
+    st_le64(lpc->smi_host_le, (lpc->smi_broadcast ? SMI_F_BROADCAST : 0) |
+                                  (lpc->smi_cpu_hotplug ? SMI_F_CPU_HOTPLUG : 0) |
+                                  (lpc->smi_cpu_hotunplug ? SMI_F_CPU_HOTUNPLUG : 0));
+    supported = g_bytes_new(lpc->smi_host_le, 8);
+    return fw_cfg_add_file(fw_cfg, "etc/smi/supported-features", supported, error) &&
+           fw_cfg_add_writable_file(fw_cfg, "etc/smi/requested-features", lpc->smi_guest_le, 8,
+                                    NULL, lpc, error) &&
+           fw_cfg_add_buffer_file(fw_cfg, "etc/smi/features-ok", &lpc->smi_ok, 1,
+                                  smi_features_selected, lpc, error);
+}
+
 /* ---- reset, realize ---- */
 static void chip_config_reset(Ich9Lpc *lpc)
 {
@@ -227,6 +280,10 @@ static void lpc_reset(PciDevice *dev, ResetKind kind)
     pci_set16(dev, LPC_GEN_PMCON_3, 0);
     chip_config_reset(lpc);
     lpc->apmc = lpc->apms = lpc->rst_cnt = 0;
+    memset(lpc->smi_guest_le, 0, sizeof(lpc->smi_guest_le));
+    lpc->smi_ok = 0;
+    lpc->smi_negotiated = 0;
+    pci_wmask16(dev, LPC_GEN_PMCON_1, 0xffff);
     pm_update(lpc);
     rcrb_update(lpc);
     ich9_pm_reset(&lpc->pm);
@@ -306,6 +363,9 @@ typedef struct {
     } pm;
     uint8_t chip_config[16384];
     uint32_t sci_level;
+    uint8_t rst_cnt;
+    uint8_t smi_guest_le[8], smi_ok;
+    uint64_t smi_negotiated;
 } LpcSaved;
 typedef struct Pm PmSaved;
 
@@ -504,12 +564,47 @@ static const Field lpc_fields[] = {
     F_U32(LpcSaved, sci_level),
     F_END,
 };
+static bool rst_cnt_needed(const void *saved)
+{
+    return ((const LpcSaved *)saved)->rst_cnt != 0;
+}
+static const Field rst_cnt_fields[] = { F_U8(LpcSaved, rst_cnt), F_END };
+static const Record rst_cnt_record = {
+    .name = "ICH9LPC/rst_cnt",
+    .version = 1,
+    .min_version = 1,
+    .size = sizeof(LpcSaved),
+    .fields = rst_cnt_fields,
+    .needed = rst_cnt_needed,
+};
+static bool smi_feat_needed(const void *saved)
+{
+    const LpcSaved *s = saved;
+
+    return s->smi_ok || s->smi_negotiated || ld_le64(s->smi_guest_le);
+}
+static const Field smi_feat_fields[] = {
+    F_ARRAY(FIELD_U8, LpcSaved, smi_guest_le, .name = "smi_guest_features_le"),
+    F_U8(LpcSaved, smi_ok, .name = "smi_features_ok"),
+    F_U64(LpcSaved, smi_negotiated, .name = "smi_negotiated_features"),
+    F_END,
+};
+static const Record smi_feat_record = {
+    .name = "ICH9LPC/smi_feat",
+    .version = 1,
+    .min_version = 1,
+    .size = sizeof(LpcSaved),
+    .fields = smi_feat_fields,
+    .needed = smi_feat_needed,
+};
+static const Record *const lpc_subsections[] = { &rst_cnt_record, &smi_feat_record, NULL };
 static const Record lpc_record = {
     .name = "ICH9LPC",
     .version = 1,
     .min_version = 1,
     .size = sizeof(LpcSaved),
     .fields = lpc_fields,
+    .subsections = lpc_subsections,
 };
 
 static void tco_save(const uint8_t *r, PmSaved *out)
@@ -601,6 +696,10 @@ static void lpc_save(void *owner, void *saved)
     pm_save(&lpc->pm, &out->pm);
     memcpy(out->chip_config, lpc->chip_config, sizeof(out->chip_config));
     out->sci_level = lpc->pm.sci_level;
+    out->rst_cnt = lpc->rst_cnt;
+    memcpy(out->smi_guest_le, lpc->smi_guest_le, 8);
+    out->smi_ok = lpc->smi_ok;
+    out->smi_negotiated = lpc->smi_negotiated;
 }
 
 static bool lpc_check(void *owner, const void *saved, GError **error)
@@ -612,6 +711,13 @@ static bool lpc_check(void *owner, const void *saved, GError **error)
         g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
                     "ACPI timer overflow time %" G_GINT64_FORMAT " is negative (limit 0)",
                     in->pm.tmr_overflow);
+        return false;
+    }
+    if (!smi_features_possible(owner, in->smi_negotiated)) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
+                    "SMI features 0x%" G_GINT64_MODIFIER "x are not those of this machine "
+                    "(0x%" G_GINT64_MODIFIER "x)",
+                    in->smi_negotiated, ld_le64(((Ich9Lpc *)owner)->smi_host_le));
         return false;
     }
     return pci_device_check(owner, &in->d, error);
@@ -627,8 +733,13 @@ static void lpc_install(void *owner, const void *saved)
     lpc->apms = in->apms;
     pm_install(&lpc->pm, &in->pm);
     memcpy(lpc->chip_config, in->chip_config, sizeof(in->chip_config));
+    lpc->rst_cnt = in->rst_cnt & 0x0a;
+    memcpy(lpc->smi_guest_le, in->smi_guest_le, 8);
+    lpc->smi_ok = in->smi_ok & 1;
+    lpc->smi_negotiated = in->smi_negotiated;
     pm_update(lpc);
     rcrb_update(lpc);
+    smi_lock_update(lpc);
 }
 
 static void lpc_installed(void *owner)
@@ -660,6 +771,9 @@ static const Property lpc_props[] = {
     PROP(PROP_U8, Ich9Lpc, disable_s3, "disable_s3", "0", .description = "1: no suspend to memory"),
     PROP(PROP_U8, Ich9Lpc, disable_s4, "disable_s4", "0", .description = "1: no suspend to disk"),
     PROP(PROP_U8, Ich9Lpc, s4_val, "s4_val", "2", .max = 7, .description = "sleep type of S4"),
+    PROP(PROP_BOOL, Ich9Lpc, smi_broadcast, "x-smi-broadcast", "on"),
+    PROP(PROP_BOOL, Ich9Lpc, smi_cpu_hotplug, "x-smi-cpu-hotplug", "on"),
+    PROP(PROP_BOOL, Ich9Lpc, smi_cpu_hotunplug, "x-smi-cpu-hotunplug", "on"),
     PROP_END,
 };
 

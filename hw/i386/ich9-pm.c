@@ -9,6 +9,9 @@
 #include "base/util/log.h"
 #include "q35-priv.h"
 
+#define SMI_GBL      0x01 /* global enable */
+#define SMI_EOS      0x02 /* end of SMI */
+#define SMI_APMC     0x20 /* by a write to port b2 */
 #define PM1_TMR      0x0001
 #define PM1_GBL      0x0020
 #define PM1_PWRBTN   0x0100
@@ -168,7 +171,7 @@ static void smi_write(void *opaque, uint64_t addr, uint64_t value, unsigned size
     Ich9Pm *pm = opaque;
 
     if (addr == 0) {
-        pm->smi_en = value;
+        pm->smi_en = (pm->smi_en & ~pm->smi_en_wmask) | (value & pm->smi_en_wmask);
     } else {
         pm->smi_sts &= ~value;
     }
@@ -248,12 +251,19 @@ void ich9_pm_sci_enable(Ich9Pm *pm, bool on)
     ich9_pm_update(pm);
 }
 
+void ich9_pm_lock_smi(Ich9Pm *pm)
+{
+    pm->smi_en_wmask &= ~SMI_GBL;
+}
+
 void ich9_pm_reset(Ich9Pm *pm)
 {
     pm->pm1_sts = pm->pm1_en = pm->pm1_cnt = 0;
     memset(pm->gpe_sts, 0, sizeof(pm->gpe_sts));
     memset(pm->gpe_en, 0, sizeof(pm->gpe_en));
-    pm->smi_en = 0x00000002; /* end of SMI */
+    /* Without SMM it looks as if firmware had been through its set-up already. */
+    pm->smi_en = pm->smm_enabled ? SMI_EOS : SMI_EOS | SMI_APMC;
+    pm->smi_en_wmask = ~0u;
     pm->smi_sts = 0;
     memset(pm->tco, 0, sizeof(pm->tco));
     st_le16(pm->tco, 0x0004);

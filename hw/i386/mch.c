@@ -3,8 +3,9 @@
  * The q35 memory controller hub: host bridge 8086:29c0 (Intel 3 Series Express Chipset Family
  * datasheet) and the host device that owns the root bus.
  *
- * PCIEXBAR places ECAM; PAM0-6 choose RAM or PCI for c0000-fffff; SMRAM opens or closes a0000-bffff.
- * Write-only shadowing (reads from ROM, writes to RAM) is treated as PCI.
+ * PCIEXBAR places ECAM; PAM0-6 choose RAM or PCI for c0000-fffff; SMRAM, ESMRAMC and the extended
+ * registers for TSEG's size and the default SMBASE say what only SMM sees. The lock bit freezes
+ * them until reset.
  */
 #include "q35-priv.h"
 
@@ -12,16 +13,22 @@ enum {
     MCH_EXT_TSEG = 0x50,
     MCH_PCIEXBAR = 0x60,
     MCH_PAM0 = 0x90,
+    MCH_SMBASE = 0x9c,
     MCH_SMRAM = 0x9d,
     MCH_ESMRAMC = 0x9e,
 };
-#define PAM_READ       1
-#define PAM_WRITE      2
 #define SMRAM_D_OPEN   0x40
 #define SMRAM_D_LCK    0x10
+#define SMRAM_G_ENABLE 0x08
+#define SMRAM_WRITABLE 0x78
+#define ESMRAM_H       0x80
+#define ESMRAM_ERROR   0x40
+#define ESMRAM_SIZE    0x06
+#define ESMRAM_T_EN    0x01
 #define EXT_TSEG_QUERY 0xffff
-#define VGA_BASE       0xa0000
-#define VGA_SIZE       0x20000
+#define SMBASE_QUERY   0xff
+#define SMBASE_THERE   0x01 /* the answer: the area can be had */
+#define SMBASE_LOCKED  0x02
 
 /* ---- effects of registers ---- */
 static void ecam_update(Mch *mch)
@@ -36,44 +43,88 @@ static void ecam_update(Mch *mch)
     pci_host_map_ecam(mch->host, reg & 1, reg & 0xfffffffffull & ~(size - 1), size);
 }
 
-static void pam_update(Mch *mch)
+static uint64_t tseg_bytes(const Mch *mch)
 {
-    memory_transaction_begin(device_vm(&mch->pci.dev));
-    for (int i = 0; i < 13; i++) {
-        uint8_t reg = pci_get8(&mch->pci, MCH_PAM0 + (i + 1) / 2);
-        uint8_t attr = (i & 1 ? reg : reg >> 4) & 3;
+    static const uint8_t mbytes[3] = { 1, 2, 8 };
+    uint8_t reg = pci_get8(&mch->pci, MCH_ESMRAMC), n = (reg & ESMRAM_SIZE) >> 1;
 
-        memory_region_set_enabled(&mch->pam[i], attr & PAM_READ);
-        memory_region_set_readonly(&mch->pam[i], !(attr & PAM_WRITE));
+    if (!(reg & ESMRAM_T_EN)) {
+        return 0;
     }
-    memory_transaction_commit(device_vm(&mch->pci.dev));
+    return (n < 3 ? mbytes[n] : pci_get16(&mch->pci, MCH_EXT_TSEG)) * MiB;
 }
 
-static void smram_update(Mch *mch)
+static void update_smram(Mch *mch)
 {
-    memory_region_set_enabled(&mch->vga_hole, !(pci_get8(&mch->pci, MCH_SMRAM) & SMRAM_D_OPEN));
+    uint8_t reg = pci_get8(&mch->pci, MCH_SMRAM);
+    bool on = reg & SMRAM_G_ENABLE;
+    SmramState st = {
+        .enabled = on,
+        .open = on && reg & SMRAM_D_OPEN,
+        .high = pci_get8(&mch->pci, MCH_ESMRAMC) & ESMRAM_H,
+        .tseg_size = on ? tseg_bytes(mch) : 0,
+        .smbase = pci_get8(&mch->pci, MCH_SMBASE) == SMBASE_LOCKED,
+    };
+
+    if (st.tseg_size > mch->ram_below_4g - MiB) {
+        st.tseg_size = 0; /* more than there is */
+    }
+    st.tseg_base = mch->ram_below_4g - st.tseg_size;
+    smram_update(&mch->smram, &st);
 }
 
 static void mch_update(Mch *mch)
 {
     ecam_update(mch);
-    pam_update(mch);
-    smram_update(mch);
+    pam_update(&mch->pam, mch->pci.config + MCH_PAM0);
+    update_smram(mch);
+}
+
+/* Registers that a locked SMRAM register freezes, put back after a write. */
+typedef struct {
+    uint8_t smram, esmramc, smbase;
+    uint16_t ext_tseg;
+} SmramRegs;
+
+static SmramRegs smram_regs(const Mch *mch)
+{
+    return (SmramRegs){
+        pci_get8(&mch->pci, MCH_SMRAM),
+        pci_get8(&mch->pci, MCH_ESMRAMC),
+        pci_get8(&mch->pci, MCH_SMBASE),
+        pci_get16(&mch->pci, MCH_EXT_TSEG),
+    };
+}
+
+static void keep_locks(Mch *mch, const SmramRegs *old)
+{
+    PciDevice *dev = &mch->pci;
+    uint8_t smram = pci_get8(dev, MCH_SMRAM), smbase = pci_get8(dev, MCH_SMBASE);
+
+    if (old->smram & SMRAM_D_LCK) {
+        pci_set8(dev, MCH_SMRAM, old->smram);
+        pci_set8(dev, MCH_ESMRAMC, old->esmramc);
+        pci_set16(dev, MCH_EXT_TSEG, old->ext_tseg);
+    } else if (smram & SMRAM_D_LCK) {
+        pci_set8(dev, MCH_SMRAM, smram & ~SMRAM_D_OPEN);
+    }
+    if (old->smbase == SMBASE_LOCKED || !mch->smbase_smram) {
+        pci_set8(dev, MCH_SMBASE, old->smbase);
+    } else if (smbase == SMBASE_QUERY) {
+        pci_set8(dev, MCH_SMBASE, SMBASE_THERE);
+    } else if (smbase != SMBASE_LOCKED) {
+        pci_set8(dev, MCH_SMBASE, 0);
+    }
 }
 
 static void mch_config_write(PciDevice *dev, uint32_t addr, uint32_t value, unsigned len)
 {
     Mch *mch = (Mch *)dev;
-    uint8_t smram = pci_get8(dev, MCH_SMRAM);
+    SmramRegs old = smram_regs(mch);
 
     pci_config_default_write(dev, addr, value, len);
-    if (smram & SMRAM_D_LCK) {
-        /* locked until reset: only read back */
-        pci_set8(dev, MCH_SMRAM, (smram & ~SMRAM_D_OPEN) | SMRAM_D_LCK);
-    } else if (pci_get8(dev, MCH_SMRAM) & SMRAM_D_LCK) {
-        pci_set8(dev, MCH_SMRAM, pci_get8(dev, MCH_SMRAM) & ~SMRAM_D_OPEN);
-    }
-    if (pci_get16(dev, MCH_EXT_TSEG) == EXT_TSEG_QUERY) {
+    keep_locks(mch, &old);
+    if (pci_get16(dev, MCH_EXT_TSEG) == EXT_TSEG_QUERY && mch->ext_tseg_mbytes) {
         pci_set16(dev, MCH_EXT_TSEG, mch->ext_tseg_mbytes);
     }
     mch_update(mch);
@@ -84,6 +135,7 @@ static void mch_reset(PciDevice *dev, ResetKind kind)
     pci_set32(dev, MCH_PCIEXBAR, Q35_ECAM_BASE);
     pci_set32(dev, MCH_PCIEXBAR + 4, 0);
     memset(dev->config + MCH_PAM0, 0, 7);
+    pci_set8(dev, MCH_SMBASE, 0);
     pci_set8(dev, MCH_SMRAM, 0x02);
     pci_set8(dev, MCH_ESMRAMC, 0x38);
     pci_set16(dev, MCH_EXT_TSEG, 0);
@@ -102,26 +154,15 @@ void mch_open_for_direct_boot(Mch *mch)
 static bool mch_realize(PciDevice *dev, GError **error)
 {
     Mch *mch = (Mch *)dev;
-    Vm *vm = device_vm(&dev->dev);
     Q35Host *q35 = (Q35Host *)pci_device_bus(dev)->host;
-    static const uint32_t first = 0xc0000;
 
     mch->host = &q35->host;
-    mch->ram = q35->ram;
-    mch->system = memory_system_region(vm);
-    pci_wmask8(dev, MCH_ESMRAMC, 0x00);
-    memory_region_init_alias(&mch->vga_hole, vm, &dev->dev.obj, "smram-region", &q35->pci_mem,
-                             VGA_BASE, VGA_SIZE);
-    memory_region_add_overlap(mch->system, VGA_BASE, &mch->vga_hole, 1);
-    for (int i = 0; i < 13; i++) {
-        /* 0: f0000-fffff; then pairs of 16 KiB from c0000 */
-        uint32_t base = i ? first + (i - 1) * 0x4000 : 0xf0000;
-        uint32_t size = i ? 0x4000 : 0x10000;
-
-        memory_region_init_alias(&mch->pam[i], vm, &dev->dev.obj, "pam-ram", mch->ram, base, size);
-        memory_region_set_enabled(&mch->pam[i], false);
-        memory_region_add_overlap(mch->system, base, &mch->pam[i], 1);
-    }
+    mch->ram_below_4g = q35->ram_below_4g;
+    pci_wmask8(dev, MCH_SMRAM, SMRAM_WRITABLE);
+    pci_wmask8(dev, MCH_ESMRAMC, ESMRAM_H | ESMRAM_SIZE | ESMRAM_T_EN);
+    dev->w1cmask[MCH_ESMRAMC] = ESMRAM_ERROR;
+    smram_init(&mch->smram, &dev->dev, q35->smram_view, q35->ram, &q35->pci_mem, true);
+    pam_init(&mch->pam, &dev->dev, q35->ram, &q35->pci_mem);
     return true;
 }
 
@@ -129,10 +170,8 @@ static void mch_unrealize(PciDevice *dev)
 {
     Mch *mch = (Mch *)dev;
 
-    memory_region_clear(&mch->vga_hole);
-    for (int i = 0; i < 13; i++) {
-        memory_region_clear(&mch->pam[i]);
-    }
+    pam_clear(&mch->pam);
+    smram_clear(&mch->smram);
 }
 
 /* ---- migrated state ---- */
@@ -168,7 +207,8 @@ static const SectionOps mch_section_ops = {
 static const SectionDesc mch_section = { .record = &mch_record, .ops = &mch_section_ops };
 
 static const Property mch_props[] = {
-    PROP(PROP_U16, Mch, ext_tseg_mbytes, "extended-tseg-mbytes", "16"),
+    PROP(PROP_U16, Mch, ext_tseg_mbytes, "extended-tseg-mbytes", "16", .max = 0xfff),
+    PROP(PROP_BOOL, Mch, smbase_smram, "smbase-smram", "on"),
     PROP_END,
 };
 

@@ -314,7 +314,7 @@ static bool prepare_kernel(PcMachine *pc, AcpiBlobs *blobs, GError **error)
 bool pc_boot_prepare(PcMachine *pc, GError **error)
 {
     Machine *m = &pc->machine;
-    bool firmware = m->firmware && *m->firmware, ok = true;
+    bool ok = true;
     AcpiBlobs blobs = { 0 };
 
     if (pc->acpi != ONOFFAUTO_OFF) {
@@ -328,7 +328,7 @@ bool pc_boot_prepare(PcMachine *pc, GError **error)
     }
     ok = ok && publish_smbios(pc, error);
     if (ok && m->kernel_file && *m->kernel_file) {
-        if (firmware) {
+        if (pc->has_bios) {
             g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
                         "-kernel together with firmware '%s' is not available in this build",
                         m->firmware);

@@ -73,7 +73,45 @@ static bool build_host(PcMachine *pc, GError **error)
     }
     pc->host = (Q35Host *)host;
     pc->host->ram = pc->machine.ram;
-    return realize(host, bus_root(vm), "/machine/q35", error);
+    pc->host->ram_below_4g = pc->ram_below_4g;
+    pc->host->smram_view = &pc->smram_view;
+    if (!realize(host, bus_root(vm), "/machine/q35", error)) {
+        return false;
+    }
+    pc->pci_mem = &pc->host->pci_mem;
+    return true;
+}
+
+/* A system management interrupt goes to the CPU that caused it unless firmware asked for all. */
+static void raise_smi(void *opaque, bool everyone)
+{
+    PcMachine *pc = opaque;
+    CpuState *current = cpu_current();
+
+    if (current && !everyone) {
+        cpu_interrupt(current, CPU_IRQ_SMI);
+        return;
+    }
+    for (guint i = 0; i < pc->machine.cpus->len; i++) {
+        Device *cpu = g_ptr_array_index(pc->machine.cpus, i);
+
+        if (cpu && (everyone || i == 0)) {
+            cpu_interrupt(&x86_cpu_device_cpu(cpu)->base, CPU_IRQ_SMI);
+        }
+    }
+}
+
+static void build_smm(PcMachine *pc)
+{
+    if (pc->smm == ONOFFAUTO_OFF) {
+        return;
+    }
+    pc->lpc->raise_smi = raise_smi;
+    pc->lpc->smi_opaque = pc;
+    pc->lpc->pm.smm_enabled = true;
+    for (guint i = 0; i < pc->machine.cpus->len; i++) {
+        x86_cpu_device_set_smram(g_ptr_array_index(pc->machine.cpus, i), &pc->smram_view);
+    }
 }
 
 static bool build_lpc(PcMachine *pc, GError **error)
@@ -87,6 +125,7 @@ static bool build_lpc(PcMachine *pc, GError **error)
         return false;
     }
     pc->lpc = (Ich9Lpc *)dev;
+    build_smm(pc);
     pc->lpc->pm.cpuhp_count = pc->machine.smp.max_cpus;
     for (int i = 0; i < PC_GSI_COUNT; i++) {
         irq_init(&pc->gsi_pins[i], gsi_set, pc, i);

@@ -21,8 +21,10 @@ typedef struct {
     int kernel_irqchip;
     /* memory */
     uint64_t ram_below_4g, ram_above_4g;
-    MemoryRegion low_ram, high_ram, bios, isa_bios;
-    bool has_high_ram, has_bios;
+    MemoryRegion low_ram, high_ram, bios, isa_bios, option_roms;
+    MemoryRegion smram_view; /* filled by the host bridge, shown to CPUs in SMM */
+    MemoryRegion *pci_mem;   /* borrowed */
+    bool has_high_ram, has_bios, has_option_roms;
     /* parts; borrowed from the tree */
     Q35Host *host;
     Ich9Lpc *lpc;
@@ -49,6 +51,10 @@ bool pc_memory_build(PcMachine *pc, GError **error);
 bool pc_cpus_build(PcMachine *pc, GError **error);
 bool pc_fw_cfg_build(PcMachine *pc, GError **error);
 bool pc_devices_build(PcMachine *pc, GError **error);
+/* pc-firmware.c: ROM and option ROM area. */
+bool pc_wants_firmware(const PcMachine *pc);
+bool pc_firmware_build(PcMachine *pc, GError **error);
+void pc_firmware_clear(PcMachine *pc);
 void pc_fpu_build(PcMachine *pc); /* the x87's error line */
 /* Last step: tables, fw_cfg contents, kernel. */
 bool pc_boot_prepare(PcMachine *pc, GError **error);

@@ -9,6 +9,8 @@
 #include "hw/core/machine.h"
 #include "hw/misc/fw-cfg.h"
 #include "hw/pci/pci.h"
+#include "pam.h"
+#include "smram.h"
 
 #define PC_GSI_COUNT       24
 #define PC_ACPI_SCI_IRQ    9
@@ -24,20 +26,21 @@
 
 /* ---- MCH: host bridge ---- */
 typedef struct {
-    PciDevice pci;        /* first */
-    MemoryRegion *ram;    /* borrowed: what PAM and SMRAM show */
-    MemoryRegion *system; /* borrowed */
-    MemoryRegion pam[13];
-    MemoryRegion vga_hole; /* alias of PCI space over a0000-bffff */
+    PciDevice pci; /* first */
+    uint64_t ram_below_4g;
+    Pam pam;
+    Smram smram;
     PciHost *host;
     uint16_t ext_tseg_mbytes;
+    bool smbase_smram;
 } Mch;
 
 typedef struct {
     PciHost host; /* first */
     MemoryRegion pci_mem;
     Mch *mch;
-    MemoryRegion *ram;
+    MemoryRegion *ram, *smram_view; /* borrowed */
+    uint64_t ram_below_4g;
 } Q35Host;
 /* Opens c0000-fffff as RAM (what firmware leaves behind), turns ECAM on. */
 void mch_open_for_direct_boot(Mch *mch);
@@ -48,7 +51,8 @@ typedef struct {
     Timer *tmr;
     int64_t overflow_time;
     uint8_t gpe_sts[16], gpe_en[16]; /* 8 of each are used */
-    uint32_t smi_en, smi_sts;
+    uint32_t smi_en, smi_sts, smi_en_wmask;
+    bool smm_enabled;
     /* state that only migrates */
     uint32_t memhp_selector, cpuhp_selector;
     uint8_t cpuhp_command;
@@ -75,6 +79,8 @@ void ich9_pm_reset(Ich9Pm *pm);
 void ich9_pm_map(Ich9Pm *pm, bool enable, uint16_t base);
 void ich9_pm_sci_enable(Ich9Pm *pm, bool on); /* ACPI enable/disable by APMC */
 void ich9_pm_update(Ich9Pm *pm);
+/* Global SMI enable can no longer be cleared (until reset). */
+void ich9_pm_lock_smi(Ich9Pm *pm);
 
 /* ---- ICH9 LPC ---- */
 typedef struct {
@@ -89,9 +95,15 @@ typedef struct {
     Irq *gsi[PC_GSI_COUNT]; /* borrowed; set by the board before reset */
     uint8_t pirq_level;     /* bit n: PIRQ A+n */
     bool smm_enabled;
-    void (*raise_smi)(void *opaque);
+    /* What OVMF negotiates through fw_cfg: requested by the guest, agreed (0 until then). */
+    uint8_t smi_host_le[8], smi_guest_le[8], smi_ok;
+    uint64_t smi_negotiated;
+    bool smi_broadcast, smi_cpu_hotplug, smi_cpu_hotunplug; /* properties */
+    void (*raise_smi)(void *opaque, bool everyone);
     void *smi_opaque;
 } Ich9Lpc;
+/* The fw_cfg files of the negotiation. */
+bool ich9_lpc_publish_smi(Ich9Lpc *lpc, FwCfg *fw_cfg, GError **error);
 void ich9_lpc_connect(Ich9Lpc *lpc, PciBus *bus, Irq *const gsi[PC_GSI_COUNT]);
 /* The registers as firmware leaves them: PM block, RCRB, PIRQ routing. */
 void ich9_lpc_open_for_direct_boot(Ich9Lpc *lpc);

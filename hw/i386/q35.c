@@ -46,34 +46,6 @@ static bool split_ram(PcMachine *pc, GError **error)
     return true;
 }
 
-static bool load_bios(PcMachine *pc, GError **error)
-{
-    Vm *vm = device_vm(&pc->machine.dev);
-    g_autoptr(GBytes) bytes = image_read_file("firmware", pc->machine.firmware, 16 * MiB, error);
-    uint64_t size = bytes ? g_bytes_get_size(bytes) : 0, isa;
-
-    if (!bytes) {
-        return false;
-    }
-    if (!size || size % (64 * KiB)) {
-        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_IMAGE,
-                    "firmware '%s' has %" G_GUINT64_FORMAT " bytes (a multiple of 65536 expected)",
-                    pc->machine.firmware, size);
-        return false;
-    }
-    if (!memory_region_init_rom(&pc->bios, vm, &pc->machine.dev.obj, "pc.bios", size, error)) {
-        return false;
-    }
-    memcpy(memory_region_ram_ptr(&pc->bios), g_bytes_get_data(bytes, NULL), size);
-    isa = MIN(size, 128 * KiB);
-    memory_region_init_alias(&pc->isa_bios, vm, &pc->machine.dev.obj, "isa-bios", &pc->bios,
-                             size - isa, isa);
-    memory_region_add_overlap(&pc->host->pci_mem, 1 * MiB - isa, &pc->isa_bios, 1);
-    memory_region_add(&pc->host->pci_mem, 4 * GiB - size, &pc->bios);
-    pc->has_bios = true;
-    return true;
-}
-
 bool pc_memory_build(PcMachine *pc, GError **error)
 {
     Vm *vm = device_vm(&pc->machine.dev);
@@ -82,6 +54,7 @@ bool pc_memory_build(PcMachine *pc, GError **error)
     if (!split_ram(pc, error)) {
         return false;
     }
+    memory_region_init(&pc->smram_view, vm, owner, "smram", SMRAM_VIEW_SIZE);
     memory_region_init_alias(&pc->low_ram, vm, owner, "ram-below-4g", pc->machine.ram, 0,
                              pc->ram_below_4g);
     memory_region_add(memory_system_region(vm), 0, &pc->low_ram);
@@ -104,7 +77,6 @@ static bool properties_possible(const PcMachine *pc, GError **error)
         { "sata=on", pc->sata && object_was_set(&pc->machine.dev.obj, "sata") },
         { "smbus=on", pc->smbus && object_was_set(&pc->machine.dev.obj, "smbus") },
         { "vmport=on", pc->vmport == ONOFFAUTO_ON },
-        { "smm=on", pc->smm == ONOFFAUTO_ON },
         { "usb=on", pc->machine.usb },
     };
 
@@ -132,7 +104,7 @@ static bool q35_build(Machine *m, GError **error)
         return false;
     }
     pc_fpu_build(pc);
-    return !m->firmware || !*m->firmware || load_bios(pc, error);
+    return pc_firmware_build(pc, error);
 }
 
 static bool q35_done(Machine *m, GError **error)
@@ -186,9 +158,9 @@ static void q35_finalize(Object *obj)
     if (pc->fpu_io.vm) {
         memory_region_clear(&pc->fpu_io);
     }
-    if (pc->has_bios) {
-        memory_region_clear(&pc->isa_bios);
-        memory_region_clear(&pc->bios);
+    pc_firmware_clear(pc);
+    if (pc->smram_view.vm) {
+        memory_region_clear(&pc->smram_view);
     }
     if (pc->has_high_ram) {
         memory_region_clear(&pc->high_ram);

@@ -27,6 +27,7 @@ typedef struct {
     RamBlock *block; /* borrowed */
     uint8_t *buffer; /* borrowed, writable */
     uint32_t buffer_len;
+    bool writable;
     void (*selected)(void *opaque);
     void (*written)(void *opaque);
     void *opaque;
@@ -235,7 +236,23 @@ bool fw_cfg_add_writable_file(FwCfg *s, const char *name, uint8_t *buffer, uint3
     if (file) {
         file->item.buffer = buffer;
         file->item.buffer_len = len;
+        file->item.writable = true;
         file->item.written = written;
+        file->item.opaque = opaque;
+    }
+    return file != NULL;
+}
+
+bool fw_cfg_add_buffer_file(FwCfg *s, const char *name, const uint8_t *buffer, uint32_t len,
+                            void (*selected)(void *opaque), void *opaque, GError **error)
+{
+    File *file = new_file(s, name, error);
+
+    if (file) {
+        file->item.buffer =
+            (uint8_t *)buffer; /* only dma_write writes, and not without `writable` */
+        file->item.buffer_len = len;
+        file->item.selected = selected;
         file->item.opaque = opaque;
     }
     return file != NULL;
@@ -319,7 +336,7 @@ static uint32_t dma_read(FwCfg *s, Item *item, uint64_t addr, uint32_t len)
 
 static uint32_t dma_write(FwCfg *s, Item *item, uint64_t addr, uint32_t len)
 {
-    if (!item || !item->buffer || s->cur_offset > item->buffer_len ||
+    if (!item || !item->writable || s->cur_offset > item->buffer_len ||
         len > item->buffer_len - s->cur_offset ||
         address_space_read(s->dma_as, addr, MEM_ATTRS_NONE, item->buffer + s->cur_offset, len) !=
             MEM_OK) {

@@ -16,6 +16,7 @@
 #include "hw/isa/isa.h"
 #include "migration/vmstate/codec.h"
 #include "migration/vmstate/registry.h"
+#include "q35-board.h"
 
 /* ---- a device to test with: 4 KiB of memory, 32 ports, MSI-X ---- */
 typedef struct {
@@ -66,104 +67,9 @@ static const TypeInfo test_types[] = {
       .ops = &test_dev_ops },
 };
 
-/* ---- the board ---- */
-typedef struct {
-    Vm *vm;
-    MemoryRegion ram, low;
-    Q35Host *host;
-    Ich9Lpc *lpc;
-    FwCfg *fw_cfg;
-    Irq pins[PC_GSI_COUNT];
-    int level[PC_GSI_COUNT];
-} Board;
-
-static void gsi(void *opaque, int n, int level)
-{
-    ((Board *)opaque)->level[n] = level;
-}
-
-static Device *make(Board *b, const char *type, Bus *bus, const char *addr)
-{
-    g_autoptr(GError) error = NULL;
-    Device *dev = device_new(b->vm, type, &error);
-
-    g_assert_no_error(error);
-    if (addr) {
-        g_assert_true(object_set_str(&dev->obj, "addr", addr, &error));
-    }
-    if (!strcmp(type, "q35-pcihost")) {
-        ((Q35Host *)dev)->ram = &b->ram;
-    }
-    device_realize(dev, bus, NULL, &error);
-    g_assert_no_error(error);
-    object_unref(&dev->obj);
-    return dev;
-}
-
 static Board *board_new(void)
 {
-    Board *b = g_new0(Board, 1);
-    TypeRegistry *reg = type_registry_new();
-    Irq *pins[PC_GSI_COUNT];
-
-    type_registry_add(reg, hw_core_device_types, hw_core_device_types_n);
-    type_registry_add(reg, hw_core_bus_types, hw_core_bus_types_n);
-    type_registry_add(reg, hw_core_machine_types, hw_core_machine_types_n);
-    type_registry_add(reg, pci_types, pci_types_count);
-    type_registry_add(reg, pci_port_types, pci_port_types_count);
-    type_registry_add(reg, q35_host_types, q35_host_types_count);
-    type_registry_add(reg, ich9_types, ich9_types_count);
-    type_registry_add(reg, fw_cfg_types, fw_cfg_types_count);
-    type_registry_add(reg, test_types, 1);
-    type_registry_seal(reg);
-    b->vm = vm_new(reg);
-    vm_lock(b->vm);
-    clock_virtual_take_manual(b->vm);
-    g_assert_true(memory_setup(b->vm, NULL));
-    g_assert_true(memory_region_init_ram(&b->ram, b->vm, NULL, "pc.ram", 32 * MiB, NULL));
-    memory_region_init_alias(&b->low, b->vm, NULL, "low", &b->ram, 0, 32 * MiB);
-    memory_region_add(memory_system_region(b->vm), 0, &b->low);
-    b->fw_cfg = (FwCfg *)make(b, TYPE_FW_CFG_IO, bus_root(b->vm), NULL);
-    b->host = (Q35Host *)make(b, "q35-pcihost", bus_root(b->vm), NULL);
-    b->lpc = (Ich9Lpc *)make(b, "ICH9-LPC", &b->host->host.bus->bus, "1f.0");
-    for (int i = 0; i < PC_GSI_COUNT; i++) {
-        irq_init(&b->pins[i], gsi, b, i);
-        pins[i] = &b->pins[i];
-    }
-    ich9_lpc_connect(b->lpc, b->host->host.bus, pins);
-    bus_reset(bus_root(b->vm), RESET_COLD);
-    return b;
-}
-
-static void board_free(Board *b)
-{
-    vm_unlock(b->vm);
-    /* The process ends with the test; taking a board apart is test-core's. */
-}
-
-static void outl(Board *b, uint16_t port, uint64_t v, unsigned size)
-{
-    address_space_st(address_space_io(b->vm), port, v, size, DEVICE_LITTLE_ENDIAN, MEM_ATTRS_NONE,
-                     NULL);
-}
-static uint64_t inl(Board *b, uint16_t port, unsigned size)
-{
-    return address_space_ld(address_space_io(b->vm), port, size, DEVICE_LITTLE_ENDIAN,
-                            MEM_ATTRS_NONE, NULL);
-}
-static void cfg_write(Board *b, unsigned bus, unsigned devfn, unsigned reg, uint32_t v, unsigned n)
-{
-    outl(b, 0xcf8, 0x80000000u | bus << 16 | devfn << 8 | (reg & ~3u), 4);
-    outl(b, 0xcfc + (reg & 3), v, n);
-}
-static uint32_t cfg_read(Board *b, unsigned bus, unsigned devfn, unsigned reg, unsigned n)
-{
-    outl(b, 0xcf8, 0x80000000u | bus << 16 | devfn << 8 | (reg & ~3u), 4);
-    return inl(b, 0xcfc + (reg & 3), n);
-}
-static uint32_t mem_read(Board *b, uint64_t addr)
-{
-    return phys_ld32_le(address_space_memory(b->vm), addr);
+    return board_new_with(test_types);
 }
 
 static void test_ports_find_devices_and_absent_ones_read_ones(void)

@@ -62,8 +62,9 @@ struct Vm {
     struct Records *records;   /* migration/vmstate: the registry of sections */
     struct Migration *migration;
     struct Monitors *monitors;
-    struct System *system; /* the composition root's own */
-    char *name;            /* -name; NULL when not given */
+    struct System *system;    /* the composition root's own */
+    GPtrArray *firmware_dirs; /* hw/core: -L, strings; NULL: none */
+    char *name;               /* -name; NULL when not given */
     uint8_t uuid[16];
     bool uuid_set;
 };

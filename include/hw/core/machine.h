@@ -73,8 +73,9 @@ struct Machine {
     MemoryRegion *ram;    /* the default RAM region, made before build(); NULL if ram_bytes 0 */
     char *memory_backend; /* id of a -object memory-backend-*; NULL: none */
     char *kernel_file, *initrd_file, *cmdline, *dtb_file, *firmware;
-    char *cpu_type;      /* full type name */
-    GVariant *cpu_props; /* a{ss} in order: features from -cpu MODEL,... ; NULL: none */
+    bool firmware_optional; /* no CPU runs: the usual firmware may be missing */
+    char *cpu_type;         /* full type name */
+    GVariant *cpu_props;    /* a{ss} in order: features from -cpu MODEL,... ; NULL: none */
     char *boot_order, *boot_once;
     bool boot_menu, boot_strict;
     bool dump_guest_core, mem_merge, usb, graphics, suppress_vmdesc, enable_defaults;

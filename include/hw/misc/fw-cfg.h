@@ -66,6 +66,9 @@ bool fw_cfg_add_block_file(FwCfg *s, const char *name, RamBlock *block, uint32_t
 /* A file the guest writes (by DMA) into @buffer, borrowed; @written (may be NULL) is called after. */
 bool fw_cfg_add_writable_file(FwCfg *s, const char *name, uint8_t *buffer, uint32_t len,
                               void (*written)(void *opaque), void *opaque, GError **error);
+/* The contents are @buffer, borrowed, as it is when it is read; @selected as above. */
+bool fw_cfg_add_buffer_file(FwCfg *s, const char *name, const uint8_t *buffer, uint32_t len,
+                            void (*selected)(void *opaque), void *opaque, GError **error);
 /* Replaces the contents of a file that exists, or adds it. */
 void fw_cfg_set_file(FwCfg *s, const char *name, GBytes *bytes);
 /* Contents of a file as the guest sees it; NULL if absent. */
