@@ -54,7 +54,7 @@ static void protect_entry(CpuTlb *t, unsigned i, uintptr_t host, size_t len, Ram
 static void protect_search(CpuPriv *p, uintptr_t host, size_t len, RamAddr addr, GArray *hit)
 {
     for (unsigned k = 0; k < TLB_SPACES; k++) {
-        CpuTlb *mode = p->spaces[k].mode;
+        CpuTlb *mode = p->spaces[k].used ? p->spaces[k].mode : NULL;
         for (unsigned m = 0; mode && m < p->cpu->ops->mmu_modes; m++) {
             for (unsigned i = 0; i < 1u << mode[m].bits; i++) {
                 protect_entry(&mode[m], i, host, len, addr, hit);
@@ -73,7 +73,7 @@ static void writers_rebuild(CpuPriv *p)
         p->writers[i].n = 0;
     }
     for (unsigned k = 0; k < TLB_SPACES; k++) {
-        CpuTlb *mode = p->spaces[k].mode;
+        CpuTlb *mode = p->spaces[k].used ? p->spaces[k].mode : NULL;
         p->space = &p->spaces[k];
         for (unsigned m = 0; mode && m < p->cpu->ops->mmu_modes; m++) {
             for (unsigned i = 0; i < 1u << mode[m].bits; i++) {

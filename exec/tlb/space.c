@@ -18,7 +18,7 @@
 
 void tlb_row_clear(CpuTlb *t, unsigned i)
 {
-    uint64_t off = (uint64_t)(i ^ 1) << GUEST_PAGE_BITS;
+    uint64_t off = tlb_tag_off((uint64_t)i << GUEST_PAGE_BITS);
 
     for (unsigned k = 0; k < 3; k++) {
         __atomic_store_n(&t->table[i].tag[k], off, __ATOMIC_RELAXED);
@@ -31,7 +31,7 @@ static void rows_empty(CpuTlb *t)
     /* Tag 0 belongs to row 0, so it matches in no other. */
     memset(t->table, 0, sizeof(TlbEntry) << t->bits);
     for (unsigned k = 0; k < 3; k++) {
-        t->table[0].tag[k] = GUEST_PAGE_SIZE;
+        t->table[0].tag[k] = tlb_tag_off(0);
     }
     if (++t->gen == 0) {
         memset(t->full, 0, sizeof(TlbFull) << t->bits);

@@ -25,8 +25,10 @@ static bool toy_mmu(CpuState *cpu, GuestVirt va, MmuAccess access, unsigned mmu,
         t->fault_va = va;
         cpu_raise(cpu, EXCP_PF, access);
     }
-    res->phys = va;
-    res->prot = t->perm[page];
+    res->phys = t->to[page] ? (uint64_t)t->to[page] << 12 | (va & 0xfff) : va;
+    res->prot = t->perm[page] & 7;
+    res->global = t->perm[page] & PERM_GLOBAL;
+    res->lg_size = t->perm[page] & PERM_LARGE ? 16 : 12;
     return true;
 }
 

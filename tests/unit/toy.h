@@ -47,6 +47,9 @@ typedef struct ToyCpu {
     IrVec v[2];
     uint64_t flag;
     uint8_t perm[N_PAGES]; /* MMU_R.. */
+#define PERM_GLOBAL 8
+#define PERM_LARGE  16    /* part of 64 KiB */
+    uint16_t to[N_PAGES]; /* physical page, 0: the same */
     unsigned last_excp;
     uint64_t fault_va, fault_pc;
     unsigned n_faults, n_irqs, walks;
