@@ -163,15 +163,18 @@ typedef struct TlbSpace {
     uint16_t log[JC_LOG];
 } TlbSpace;
 
-/* Who may write to a RAM page by tag, by hash of the page: so that protecting one page does not
- * search all tables. Written by the home thread; a cleaner reads it after the dirty bit went. */
-#define TLB_WRITERS 4096
+/* Who may write to a RAM page by tag, in buckets by hash of the page: so that protecting one page does
+ * not search all tables. Written by the home thread; a cleaner reads it after the dirty bit went. */
+#define TLB_WRITER_BITS 10
+#define TLB_WRITERS     8
 typedef struct TlbWriter {
     RamAddr page;
-    uint64_t va;
-    uint8_t space, mmu;
-    uint8_t n; /* 0 nobody, 1 this one at most, 2 search */
+    uint64_t place; /* tlb/protect.c */
 } TlbWriter;
+typedef struct TlbWriters {
+    TlbWriter w[TLB_WRITERS];
+    unsigned next; /* to be thrown out */
+} TlbWriters;
 
 /* RAM found by address_space_lookup. */
 #define PHYS_RANGES 4
@@ -266,7 +269,7 @@ struct CpuPriv {
     TlbSpace spaces[TLB_SPACES];
     uint64_t space_clock;
     GMutex tlb_mutex; /* tables of spaces[] change place, against tlb_protect_host() */
-    TlbWriter *writers;
+    TlbWriters *writers;
 };
 
 /* A translation in progress; in CpuPriv because a fetch fault unwinds through it. */

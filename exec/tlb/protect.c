@@ -3,32 +3,67 @@
  * Taking write tags away, from any thread, when dirty bits were cleared (a page becomes code, a
  * migration round reads it).
  *
- * The table of writers says for a RAM page (by hash) whether a write tag may exist, and where if it
- * is only one. Its order against the cleaner: a writer is noted, then the tag set, then the dirty
- * bits looked at (tlb.c); a cleaner clears bits, then reads here. So either the cleaner finds the
- * note or the writer finds the bits clear. An entry with n == 1 may be read torn by another thread:
- * only the home thread trusts its place, others search.
+ * The home thread notes, in a bucket by hash of the RAM page, each place that has a write tag. A full
+ * bucket throws out a note whose tag is gone, or else one together with its tag. The order against
+ * the cleaner: a writer is noted, then the tag set, then the dirty bits looked at (tlb.c); a cleaner
+ * clears bits, then reads here. So either the cleaner finds the note or the writer finds the bits
+ * clear. A note is its page and, last, its place in one word; where one changes while another thread
+ * reads it, that thread searches all tables.
  */
 #include "tlb-priv.h"
 
-static TlbWriter *writer_of(CpuPriv *p, RamAddr page)
+/* TlbWriter.place: the virtual page with these in its low bits; 0: no note. */
+#define PLACE_VALID        0x800u
+#define PLACE_MMU(place)   ((place)&15)
+#define PLACE_SPACE(place) ((place) >> 4 & 15)
+G_STATIC_ASSERT(TLB_SPACES <= 16 && CPU_MMU_MODES <= 16);
+
+static TlbWriters *bucket_of(CpuPriv *p, RamAddr page)
 {
-    return &p->writers[((page >> GUEST_PAGE_BITS) * 0x9e3779b97f4a7c15u) >> 52];
+    return &p->writers[((page >> GUEST_PAGE_BITS) * 0x9e3779b97f4a7c15u) >> (64 - TLB_WRITER_BITS)];
 }
-G_STATIC_ASSERT(TLB_WRITERS == 1 << 12);
+
+static TlbEntry *row_at(CpuPriv *p, uint64_t place, CpuTlb **tlb)
+{
+    CpuTlb *t = &p->spaces[PLACE_SPACE(place)].mode[PLACE_MMU(place)];
+
+    *tlb = t;
+    return &t->table[tlb_index(t, place)];
+}
+
+/* Home thread: is the tag that the note speaks of still there? */
+static bool note_holds(CpuPriv *p, const TlbWriter *w)
+{
+    CpuTlb *t;
+
+    return row_at(p, w->place, &t)->tag[ACCESS_WRITE] == (w->place & GUEST_PAGE_MASK);
+}
 
 void tlb_note_writer(CpuPriv *p, RamAddr page, uint64_t va, unsigned mmu)
 {
-    TlbWriter *w = writer_of(p, page);
-    unsigned space = p->space - p->spaces;
+    uint64_t place = va | PLACE_VALID | (unsigned)(p->space - p->spaces) << 4 | mmu;
+    TlbWriters *b = bucket_of(p, page);
+    TlbWriter *free = NULL;
 
-    if (w->n == 0) {
-        *w = (TlbWriter){ .page = page, .va = va, .space = space, .mmu = mmu };
-        __atomic_store_n(&w->n, 1, __ATOMIC_RELEASE);
-    } else if (w->n == 1 &&
-               (w->page != page || w->va != va || w->space != space || w->mmu != mmu)) {
-        __atomic_store_n(&w->n, 2, __ATOMIC_RELEASE);
+    for (unsigned i = 0; i < TLB_WRITERS; i++) {
+        TlbWriter *w = &b->w[i];
+        if (w->page == page && w->place == place) {
+            return;
+        }
+        free = w->place ? free : w;
     }
+    for (unsigned i = 0; i < TLB_WRITERS && !free; i++) {
+        free = note_holds(p, &b->w[i]) ? NULL : &b->w[i];
+    }
+    if (!free) {
+        CpuTlb *t;
+        free = &b->w[b->next++ % TLB_WRITERS];
+        __atomic_store_n(&row_at(p, free->place, &t)->tag[ACCESS_WRITE],
+                         tlb_tag_off(free->place & GUEST_PAGE_MASK), __ATOMIC_RELEASE);
+    }
+    __atomic_store_n(&free->place, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&free->page, page, __ATOMIC_RELEASE);
+    __atomic_store_n(&free->place, place, __ATOMIC_RELEASE);
 }
 
 /* A tag that is off already stays as it is: its other half is a page that may not be written. */
@@ -63,57 +98,31 @@ static void protect_search(CpuPriv *p, uintptr_t host, size_t len, RamAddr addr,
     }
 }
 
-/* Home thread: the notes anew from the tags there are, so that the next search is not needed.
- * tlb_mutex held: nobody may see them half done. */
-static void writers_rebuild(CpuPriv *p)
+/* By the notes; false when one changes meanwhile. tlb_mutex held. */
+static bool protect_noted(CpuPriv *p, uintptr_t host, size_t len, RamAddr addr, GArray *hit)
 {
-    TlbSpace *now = p->space;
+    const TlbWriters *b = bucket_of(p, addr);
 
     for (unsigned i = 0; i < TLB_WRITERS; i++) {
-        p->writers[i].n = 0;
-    }
-    for (unsigned k = 0; k < TLB_SPACES; k++) {
-        CpuTlb *mode = p->spaces[k].used ? p->spaces[k].mode : NULL;
-        p->space = &p->spaces[k];
-        for (unsigned m = 0; mode && m < p->cpu->ops->mmu_modes; m++) {
-            for (unsigned i = 0; i < 1u << mode[m].bits; i++) {
-                const TlbFull *f = &mode[m].full[i];
-                if (tlb_valid(&mode[m], i) && mode[m].table[i].tag[ACCESS_WRITE] == f->page) {
-                    tlb_note_writer(p, f->ram_addr, f->page, m);
-                }
-            }
+        uint64_t place = __atomic_load_n(&b->w[i].place, __ATOMIC_SEQ_CST);
+        RamAddr page = __atomic_load_n(&b->w[i].page, __ATOMIC_SEQ_CST);
+        if (__atomic_load_n(&b->w[i].place, __ATOMIC_SEQ_CST) != place) {
+            return false;
+        }
+        if (place && page == addr) {
+            CpuTlb *t;
+            TlbEntry *e = row_at(p, place, &t);
+            protect_entry(t, e - t->table, host, len, addr, hit);
         }
     }
-    p->space = now;
-}
-
-/* The home thread's short way: the one place that is noted. */
-static void protect_noted(CpuPriv *p, const TlbWriter *w, uintptr_t host, size_t len, RamAddr addr,
-                          GArray *hit)
-{
-    if (w->page == addr) {
-        CpuTlb *t = &p->spaces[w->space].mode[w->mmu];
-        protect_entry(t, tlb_index(t, w->va), host, len, addr, hit);
-    }
+    return true;
 }
 
 void tlb_protect_host(CpuPriv *p, uintptr_t host, size_t len, RamAddr addr, GArray *hit)
 {
-    TlbWriter *w = writer_of(p, addr);
-    bool home = cpu_current() == p->cpu, page = len <= GUEST_PAGE_SIZE;
-
-    if (page && home && w->n < 2) {
-        if (w->n) {
-            protect_noted(p, w, host, len, addr, hit);
-        }
-        return;
-    }
     g_mutex_lock(&p->tlb_mutex);
-    if (!page || __atomic_load_n(&w->n, __ATOMIC_SEQ_CST)) {
+    if (len > GUEST_PAGE_SIZE || !protect_noted(p, host, len, addr, hit)) {
         protect_search(p, host, len, addr, hit);
-        if (page && home) {
-            writers_rebuild(p);
-        }
     }
     g_mutex_unlock(&p->tlb_mutex);
 }

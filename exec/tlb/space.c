@@ -346,7 +346,7 @@ void tlb_init(CpuPriv *p)
 
     g_assert(n >= 1 && n <= CPU_MMU_MODES);
     g_mutex_init(&p->tlb_mutex);
-    p->writers = g_new0(TlbWriter, TLB_WRITERS);
+    p->writers = g_new0(TlbWriters, 1u << TLB_WRITER_BITS);
     p->space = space_take(p);
     p->space->used = ++p->space_clock;
     show(p);
