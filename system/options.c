@@ -337,6 +337,23 @@ static bool check_boot_devices(const char *key, const char *letters, GError **er
     return true;
 }
 
+/* Milliseconds; -1, where it is allowed, stays what it is: none. */
+static bool boot_time(GVariant *props, const char *key, unsigned limit, int32_t *out,
+                      GError **error)
+{
+    unsigned value = 0;
+    const char *text = keyval_str(props, key);
+
+    if (!text || !strcmp(text, "-1")) {
+        return true;
+    }
+    if (!keyval_uint(props, key, limit, &value, error)) {
+        return false;
+    }
+    *out = (int32_t)value;
+    return true;
+}
+
 static bool parse_boot(Machine *m, const char *text, GError **error)
 {
     static const char *const known[] = { "order",  "once",        "menu",           "strict",
@@ -348,10 +365,13 @@ static bool parse_boot(Machine *m, const char *text, GError **error)
     g_autoptr(GVariant) props = g_variant_ref_sink(parsed);
     m->boot_order = g_strdup(keyval_str(props, "order"));
     m->boot_once = g_strdup(keyval_str(props, "once"));
+    m->boot_splash = g_strdup(keyval_str(props, "splash"));
     return keyval_only(props, known, error) && check_boot_devices("order", m->boot_order, error) &&
            check_boot_devices("once", m->boot_once, error) &&
            keyval_bool(props, "menu", &m->boot_menu, error) &&
-           keyval_bool(props, "strict", &m->boot_strict, error);
+           keyval_bool(props, "strict", &m->boot_strict, error) &&
+           boot_time(props, "splash-time", 0xffff, &m->splash_time_ms, error) &&
+           boot_time(props, "reboot-timeout", 0xffff, &m->reboot_timeout_ms, error);
 }
 
 static bool kernel_options(const CmdLine *cmd, Machine *m, GError **error)

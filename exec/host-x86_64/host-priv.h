@@ -27,20 +27,21 @@
 #define HV_SCRATCH 15  /* same, vector */
 #define HR_NONE    0xff
 
-#define HR_BIT(r)       (1u << (r))
-#define HR_POOL         (0xffffu & ~(HR_BIT(RSP) | HR_BIT(HR_CPU) | HR_BIT(HR_TLB) | HR_BIT(HR_SCRATCH)))
-#define HR_CALLER_SAVED (HR_BIT(RAX) | HR_BIT(RCX) | HR_BIT(RDX) | HR_BIT(RSI) | HR_BIT(RDI) | \
-                         HR_BIT(R8) | HR_BIT(R9) | HR_BIT(R10) | HR_BIT(R11))
-#define HV_POOL         0x7fffu
+#define HR_BIT(r) (1u << (r))
+#define HR_POOL   (0xffffu & ~(HR_BIT(RSP) | HR_BIT(HR_CPU) | HR_BIT(HR_TLB) | HR_BIT(HR_SCRATCH)))
+#define HR_CALLER_SAVED                                                                 \
+    (HR_BIT(RAX) | HR_BIT(RCX) | HR_BIT(RDX) | HR_BIT(RSI) | HR_BIT(RDI) | HR_BIT(R8) | \
+     HR_BIT(R9) | HR_BIT(R10) | HR_BIT(R11))
+#define HV_POOL 0x7fffu
 
 /* ---- the native frame, at RSP while translated code runs; 64-byte aligned ---- */
 typedef struct HostFrame {
-    uint64_t arg[4];  /* of slow paths */
+    uint64_t arg[4]; /* of slow paths */
     uint64_t result;
-    uint64_t ra;      /* return address of the last call that may look at the state */
+    uint64_t ra; /* return address of the last call that may look at the state */
     uint64_t old_rsp;
     uint64_t unused;
-    IrVec varg[3];    /* vector operands and results of slow paths */
+    IrVec varg[3]; /* vector operands and results of slow paths */
 #define HOST_CELL_BYTES 8192
     uint8_t cells[HOST_CELL_BYTES];
     uint64_t reg[16]; /* saved by slow paths for snapshots */
@@ -75,10 +76,10 @@ typedef struct HostArgs {
 typedef bool (*HostEmitFn)(HostGen *g, const IrInsn *i, const HostArgs *x);
 
 enum {
-    HOP_EARLY = 1 << 0,  /* d is written before the last read of an operand */
-    HOP_IMM_B = 1 << 1,  /* a constant second operand may stay one */
-    HOP_CLEAN = 1 << 2,  /* an i32 result is zero-extended in its register */
-    HOP_TIE_A = 1 << 3,  /* hint: d = a's register makes shorter code */
+    HOP_EARLY = 1 << 0, /* d is written before the last read of an operand */
+    HOP_IMM_B = 1 << 1, /* a constant second operand may stay one */
+    HOP_CLEAN = 1 << 2, /* an i32 result is zero-extended in its register */
+    HOP_TIE_A = 1 << 3, /* hint: d = a's register makes shorter code */
     HOP_TIE_B = 1 << 4,
     HOP_TIE_C = 1 << 5,
 };

@@ -47,6 +47,7 @@ static void machine_init(Object *obj)
     m->mem_merge = true;
     m->graphics = true;
     m->enable_defaults = true;
+    m->splash_time_ms = m->reboot_timeout_ms = -1;
 }
 
 static void machine_finalize(Object *obj)
@@ -56,6 +57,7 @@ static void machine_finalize(Object *obj)
     g_free(m->cpu_type);
     g_free(m->boot_order);
     g_free(m->boot_once);
+    g_free(m->boot_splash);
     g_clear_pointer(&m->cpu_props, g_variant_unref);
     if (m->ram) {
         memory_region_clear(m->ram);

@@ -311,6 +311,19 @@ static bool prepare_kernel(PcMachine *pc, AcpiBlobs *blobs, GError **error)
     return linux_boot_load(&config, pc->roms, &pc->boot, error);
 }
 
+/* Bit 7: there is such a state; the low bits are its sleep type. */
+static bool publish_sleep_states(PcMachine *pc, GError **error)
+{
+    const Ich9Lpc *lpc = pc->lpc;
+    uint8_t states[6] = { 0x80, 0, 0, 1, lpc->s4_val, 0x80 };
+    g_autoptr(GBytes) bytes = NULL;
+
+    states[3] |= lpc->disable_s3 ? 0 : 0x80;
+    states[4] |= lpc->disable_s4 ? 0 : 0x80;
+    bytes = g_bytes_new(states, sizeof(states));
+    return fw_cfg_add_file(pc->fw_cfg, "etc/system-states", bytes, error);
+}
+
 bool pc_boot_prepare(PcMachine *pc, GError **error)
 {
     Machine *m = &pc->machine;
@@ -329,10 +342,7 @@ bool pc_boot_prepare(PcMachine *pc, GError **error)
     ok = ok && publish_smbios(pc, error);
     if (ok && m->kernel_file && *m->kernel_file) {
         if (pc->has_bios) {
-            g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
-                        "-kernel together with firmware '%s' is not available in this build",
-                        m->firmware);
-            ok = false;
+            ok = pc_linuxboot_build(pc, error);
         } else {
             ok = prepare_kernel(pc, blobs.tables ? &blobs : NULL, error);
         }
@@ -342,7 +352,8 @@ bool pc_boot_prepare(PcMachine *pc, GError **error)
         ok = false;
     }
     acpi_blobs_clear(&blobs);
-    return ok;
+    return ok && pc_bootorder_build(pc, error) &&
+           ich9_lpc_publish_smi(pc->lpc, pc->fw_cfg, error) && publish_sleep_states(pc, error);
 }
 
 /* ---- reset ---- */
@@ -412,6 +423,8 @@ void pc_boot_reset(PcMachine *pc)
     g_autoptr(GError) error = NULL;
 
     pc->acpi_patched = false;
+    pc_bootorder_reset(pc, !pc->was_reset);
+    pc->was_reset = true;
     if (!pc->direct_boot) {
         rom_store_reset(pc->roms);
         if (!pc->has_bios && m->cpus->len) {

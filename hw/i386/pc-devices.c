@@ -177,7 +177,6 @@ static void build_cmos(PcMachine *pc)
     mc146818rtc_set_cmos(pc->rtc, 0x5d, high >> 16);
     mc146818rtc_set_cmos(pc->rtc, 0x5f, pc->machine.smp.cpus - 1);
     mc146818rtc_set_cmos(pc->rtc, 0x14, 0x06); /* FPU, PS/2 mouse */
-    mc146818rtc_set_cmos(pc->rtc, 0x3d, 0x02); /* boot from disk */
 }
 
 static bool build_rtc(PcMachine *pc, GError **error)

@@ -40,7 +40,7 @@ typedef struct {
     uint32_t apic_ids[PC_MAX_CPUS];
     /* boot */
     RomStore *roms;
-    bool direct_boot;
+    bool direct_boot, was_reset;
     X86BootState boot;
     RamBlock *acpi_blocks[3]; /* tables, linker, rsdp */
     Section *acpi_section;
@@ -55,6 +55,12 @@ bool pc_devices_build(PcMachine *pc, GError **error);
 bool pc_wants_firmware(const PcMachine *pc);
 bool pc_firmware_build(PcMachine *pc, GError **error);
 void pc_firmware_clear(PcMachine *pc);
+/* pc-linuxboot.c: -kernel for firmware to start. */
+#define PC_LINUXBOOT_FILE "genroms/linuxboot_dma.bin"
+bool pc_linuxboot_build(PcMachine *pc, GError **error);
+/* pc-bootorder.c: what firmware is told about -boot; the CMOS part at each reset. */
+bool pc_bootorder_build(PcMachine *pc, GError **error);
+void pc_bootorder_reset(PcMachine *pc, bool first);
 void pc_fpu_build(PcMachine *pc); /* the x87's error line */
 /* Last step: tables, fw_cfg contents, kernel. */
 bool pc_boot_prepare(PcMachine *pc, GError **error);

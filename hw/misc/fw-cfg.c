@@ -271,6 +271,11 @@ void fw_cfg_set_file(FwCfg *s, const char *name, GBytes *bytes)
     file->item.bytes = bytes;
 }
 
+bool fw_cfg_has_file(FwCfg *s, const char *name)
+{
+    return find_file(s, name) != NULL;
+}
+
 GBytes *fw_cfg_get_file(FwCfg *s, const char *name)
 {
     File *file = find_file(s, name);

@@ -78,6 +78,8 @@ struct Machine {
     GVariant *cpu_props;    /* a{ss} in order: features from -cpu MODEL,... ; NULL: none */
     char *boot_order, *boot_once;
     bool boot_menu, boot_strict;
+    char *boot_splash;
+    int32_t splash_time_ms, reboot_timeout_ms; /* -1: not given; never */
     bool dump_guest_core, mem_merge, usb, graphics, suppress_vmdesc, enable_defaults;
     OnOffAuto kernel_irqchip;
     GPtrArray *cpus; /* Device *, by cpu index, borrowed */

@@ -71,6 +71,7 @@ bool fw_cfg_add_buffer_file(FwCfg *s, const char *name, const uint8_t *buffer, u
                             void (*selected)(void *opaque), void *opaque, GError **error);
 /* Replaces the contents of a file that exists, or adds it. */
 void fw_cfg_set_file(FwCfg *s, const char *name, GBytes *bytes);
+bool fw_cfg_has_file(FwCfg *s, const char *name);
 /* Contents of a file as the guest sees it; NULL if absent. */
 GBytes *fw_cfg_get_file(FwCfg *s, const char *name);
 

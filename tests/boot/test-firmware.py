@@ -1,0 +1,135 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""test-firmware.py BUILDDIR: guests that come through SeaBIOS (TAP)."""
+import os
+import subprocess
+import sys
+import tempfile
+
+import guest
+
+BUILD = sys.argv[1] if len(sys.argv) > 1 else os.path.join(guest.TOP, "build")
+FERRY = os.path.join(BUILD, "ferry-system-x86_64")
+SERVICES = ["boot-sector", "int13-02", "int13-42", "int12", "int15-e820", "int15-2401", "int1a",
+            "int1a-b101", "int16", "!int14", "int15-5300", "done"]
+
+
+def assemble(directory, name):
+    """The flat image of tests/boot/NAME.S, as a disk of 1 MiB with a mark in its last sector."""
+    image = os.path.join(directory, name + ".img")
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), name + ".S")
+    subprocess.run(["gcc", "-m64", "-nostdlib", "-static", "-no-pie",
+                    "-Wl,-Ttext=0x7c00,--oformat=binary,--build-id=none,-e,start",
+                    "-o", image, source], check=True)
+    with open(image, "r+b") as disk:
+        disk.truncate(1 << 20)
+        disk.seek(2047 * 512)
+        disk.write(b"TEST")
+    return image
+
+
+def run(directory, *options):
+    """Serial output, debug console and exit status of a machine that ends by itself."""
+    debug = os.path.join(directory, "debug.txt")
+    command = [FERRY, "-nodefaults", "-display", "none", "-serial", "stdio", "-no-reboot",
+               "-chardev", f"file,id=debug,path={debug}",
+               "-device", "isa-debugcon,iobase=0x402,chardev=debug", *options]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True,
+                          timeout=guest.TIMEOUT, check=False)
+    with open(debug, encoding="utf-8", errors="replace") as text:
+        return done.stdout.decode("utf-8", "replace"), text.read(), done
+
+
+def boot_services(*options):
+    """The boot disk's serial lines, from a machine with the disk as drive d0."""
+    with tempfile.TemporaryDirectory() as directory:
+        image = assemble(directory, "bios-services")
+        serial, debug, done = run(directory, "-drive",
+                                  f"id=d0,if=none,file={image},format=raw", *options)
+    assert done.returncode == 0, done.stderr
+    assert serial.split() == SERVICES, serial + debug[-1500:]
+    return debug
+
+
+def test_banner_and_services():
+    debug = boot_services("-machine", "q35", "-device", "virtio-blk-pci,drive=d0")
+    assert debug.startswith("SeaBIOS (version"), debug[:200]
+    assert "Running on QEMU (q35)" in debug and "fw_cfg DMA interface supported" in debug, debug
+
+
+def test_services_without_smm():
+    boot_services("-machine", "q35,smm=off", "-device", "virtio-blk-pci,drive=d0")
+
+
+def test_all_cpus_come_up():
+    debug = boot_services("-machine", "q35", "-smp", "4", "-device", "virtio-blk-pci,drive=d0")
+    assert "Found 4 cpu(s) max supported 4 cpu(s)" in debug, debug[-3000:]
+
+
+def test_bootindex_and_strict():
+    debug = boot_services("-machine", "q35", "-boot", "strict=on", "-device",
+                          "virtio-blk-pci,drive=d0,bootindex=7,addr=5")
+    assert "Searching bootorder for: /pci@i0cf8/*@5" in debug, debug[-3000:]
+    with tempfile.TemporaryDirectory() as directory:
+        image = assemble(directory, "bios-services")
+        command = ["-drive", f"id=d0,if=none,file={image},format=raw", "-device",
+                   "virtio-blk-pci,drive=d0", "-boot", "strict=on,reboot-timeout=100"]
+        serial, debug, _ = run(directory, "-machine", "q35", *command)
+    assert "No bootable device.  Retrying in" in debug and not serial, debug[-1000:]
+
+
+def test_duplicate_bootindex():
+    with tempfile.TemporaryDirectory() as directory:
+        image = assemble(directory, "bios-services")
+        options = []
+        for name in ("a", "b"):
+            options += ["-drive", f"id={name},if=none,file={image},format=raw,readonly=on",
+                        "-device", f"virtio-blk-pci,drive={name},bootindex=3"]
+        done = subprocess.run([FERRY, "-nodefaults", "-display", "none", *options],
+                              capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 1 and "bootindex 3 has already been used" in done.stderr, done
+
+
+def test_kernel_through_firmware():
+    with tempfile.TemporaryDirectory() as directory:
+        serial, debug, done = run(
+            directory, "-machine", "q35", "-m", "512", "-smp", "2", "-bios", "bios-256k.bin",
+            "-kernel", guest.guest_file("vmlinux-amd64"),
+            "-initrd", guest.guest_file("initrd-amd64.gz"), "-append", "console=ttyS0")
+    assert done.returncode == 0 and "BOOT-OK x86_64" in serial, serial[-2000:]
+    assert "Booting from ROM" in debug, debug[-1000:]
+
+
+def test_missing_firmware_names_its_package():
+    for options, words in ((["-bios", "bios-nowhere.bin"], "install the package seabios"),
+                           (["-bios", "/nowhere/x.bin"], "there is no such file")):
+        done = subprocess.run([FERRY, "-display", "none", *options], capture_output=True,
+                              text=True, timeout=30, check=False)
+        assert done.returncode == 1 and words in done.stderr, done
+
+
+def test_bad_firmware_is_refused():
+    with tempfile.TemporaryDirectory() as directory:
+        path = os.path.join(directory, "odd.bin")
+        with open(path, "wb") as image:
+            image.write(b"x" * 1000)
+        done = subprocess.run([FERRY, "-display", "none", "-bios", "odd.bin", "-L", directory],
+                              capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 1 and "1000 bytes (a multiple of 65536" in done.stderr, done
+
+
+def main():
+    guest.fetch()
+    return guest.run_tap([
+        ("SeaBIOS boots a disk and its services work", test_banner_and_services),
+        ("SeaBIOS works without system management mode", test_services_without_smm),
+        ("SeaBIOS starts all CPUs", test_all_cpus_come_up),
+        ("bootindex and strict decide what is booted", test_bootindex_and_strict),
+        ("two devices cannot have one bootindex", test_duplicate_bootindex),
+        ("a kernel starts through SeaBIOS", test_kernel_through_firmware),
+        ("firmware that is missing names its package", test_missing_firmware_names_its_package),
+        ("firmware of an odd size is refused", test_bad_firmware_is_refused),
+    ])
+
+
+sys.exit(main())
