@@ -224,6 +224,25 @@ static bool load_description(Incoming *in, GError **error)
     return stream_in_end(s, "the VM description", error);
 }
 
+/*
+ * Version 3: it may be left out, by a stream that ends with its end mark or where the machine's
+ * suppress-vmdesc says so. But who sends one must get rid of it, or takes the move for failed.
+ */
+static bool load_description_v3(Incoming *in, GError **error)
+{
+    g_autoptr(GError) nothing = NULL;
+    if (in->m->host.suppress_vmdesc ||
+        (!stream_in_need(&in->in, 1, &nothing) &&
+         g_error_matches(nothing, FERRY_IO_ERROR, FERRY_IO_ERROR_EOF))) {
+        return true;
+    }
+    if (nothing) {
+        g_propagate_error(error, g_steal_pointer(&nothing));
+        return false;
+    }
+    return load_description(in, error);
+}
+
 bool load_stream(Incoming *in, GError **error)
 {
     RamSection ram = { false, 0 };
@@ -255,8 +274,8 @@ bool load_stream(Incoming *in, GError **error)
             if (!ram.known) {
                 return load_error(error, "the stream ends without any RAM");
             }
-            /* Version 3 peers may leave the description out; ours is read where it must be. */
-            return in->in.format < STREAM_V4 || load_description(in, error);
+            return in->in.format < STREAM_V4 ? load_description_v3(in, error)
+                                             : load_description(in, error);
         default: ok = load_error(error, "unknown section type 0x%02x", type);
         }
         if (!ok) {

@@ -274,6 +274,10 @@ static bool send_devices(void *opaque, GError **error)
         return false;
     }
     g_string_append(description, "]}");
+    /* Whatever fails up to here, the destination has no end mark and does not run. */
+    if (o->out.format < STREAM_V4 && !stream_out_end(&o->out, true, error)) {
+        return false;
+    }
     o->eof_sent = true;
     if (!stream_out_u8(&o->out, STREAM_EOF, error) || !stream_out_end(&o->out, false, error)) {
         return false;
@@ -366,7 +370,8 @@ static bool run(Outgoing *o, GError **error)
 static bool destination_is_out(const Outgoing *o)
 {
     bool said_so = g_error_matches(o->error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_PEER);
-    bool may_run = o->go_sent || (o->out.format < STREAM_V4 && o->eof_sent && o->return_path);
+    bool may_run =
+        o->go_sent || (o->out.format < STREAM_V4 && o->eof_sent && channel_is_socket(o->channel));
     return said_so || !may_run;
 }
 

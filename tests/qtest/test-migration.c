@@ -604,8 +604,11 @@ static void test_truncated_file(const void *machine)
         memmem(data, size, "{\"configuration\"", strlen("{\"configuration\""));
     g_assert_nonnull(description);
     gsize last = g_str_equal(machine, V3) ? (gsize)(description - data) - 6 : size - 1;
-    for (size_t i = 0; i <= G_N_ELEMENTS(percent); i++) {
-        gsize n = i < G_N_ELEMENTS(percent) ? size / 100 * percent[i] : last;
+    gsize inside = (gsize)(description - data) + 10;
+    for (size_t i = 0; i < G_N_ELEMENTS(percent) + 2; i++) {
+        gsize n = i < G_N_ELEMENTS(percent)    ? size / 100 * percent[i]
+                  : i == G_N_ELEMENTS(percent) ? last
+                                               : inside;
 
         g_assert_true(g_file_set_contents(part, data, (gssize)n, NULL));
         incoming(p.dst, part_uri);
