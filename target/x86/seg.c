@@ -53,6 +53,7 @@ void x86_mode_update(X86Cpu *cpu)
     m |= cpu->cr0 & CR0_EM ? MODE_EM : 0;
     m |= cpu->cr0 & CR0_MP ? MODE_MP : 0;
     m |= cpu->cr0 & CR0_TS ? MODE_TS : 0;
+    m |= cpu->cr0 & CR0_NE ? MODE_NE : 0;
     m |= cpu->cr4 & CR4_OSFXSR ? MODE_OSFXSR : 0;
     m |= cpu->cr4 & CR4_OSXSAVE ? MODE_OSXSAVE : 0;
     m |= (cpu->cr4 & CR4_OSXSAVE) && (cpu->xcr0 & 6) == 6 ? MODE_AVX : 0;

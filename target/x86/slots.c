@@ -91,4 +91,11 @@ const IrSlotDesc x86_slots[SLOT_COUNT] = {
     VEC(13),
     VEC(14),
     VEC(15),
+    [SLOT_X87] = { .name = "x87",
+                   .offset = offsetof(X86Cpu, st),
+                   .type = IR_V256,
+                   .size = offsetof(X86Cpu, fp_dp) + sizeof(uint64_t) - offsetof(X86Cpu, st) },
 };
+/* The slot's size is a byte. */
+G_STATIC_ASSERT(offsetof(X86Cpu, fp_dp) > offsetof(X86Cpu, st) &&
+                offsetof(X86Cpu, fp_dp) + sizeof(uint64_t) - offsetof(X86Cpu, st) < 256);

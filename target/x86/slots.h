@@ -28,7 +28,8 @@ enum {
     SLOT_XMM = SLOT_MM_EXP + 8, /* + n, v128 */
     SLOT_YMM = SLOT_XMM + 16,   /* + n, v256; overlaps SLOT_XMM + n */
     SLOT_YMMH = SLOT_YMM + 16,  /* + n, v128: upper half */
-    SLOT_COUNT = SLOT_YMMH + 16,
+    SLOT_X87 = SLOT_YMMH + 16,  /* all of the x87, for helpers that work on it: never get or put */
+    SLOT_COUNT,
 };
 
 extern const IrSlotDesc x86_slots[SLOT_COUNT];

@@ -4,7 +4,8 @@
  * back. Everything that may fault, trap or meet an empty register is left to the long way in x87.c.
  *
  * The host's FPU is as the ABI leaves it between uses: empty, control word X87_CW_HOST. The
- * operation finds ST0 in the host's ST0 and ST(i) in its ST1.
+ * operation finds ST0 in the host's ST0 and ST(i) in its ST1. Sticky flags stay in the host's status
+ * word, which is slow to clear; it is cleared only when it has flags that the guest's has not.
  */
 #include <string.h>
 #include "target/x86/x87-priv.h"
@@ -20,7 +21,8 @@ enum {
     POP2 = 1 << 7,
     CC = 1 << 8,    /* sets C0, C2, C3; all set C1 */
     DUP = 1 << 9,   /* FLD ST(i): ST(i) goes to the host's ST0 */
-    COMI = 1 << 10, /* clears C1 or leaves it alone, as the processor pleases */
+    COMI = 1 << 10, /* clears C1 or leaves it alone, as the processor pleases; sets EFLAGS */
+    CMOV = 1 << 11, /* same with C1; reads EFLAGS */
 };
 
 #define ARITH (LIGHT | IN0 | OUT0)
@@ -44,11 +46,12 @@ static const uint16_t mem_forms[8][8] = {
 #define RI   (LIGHT | IN0 | INI | OUTI)
 #define RCOM (LIGHT | IN0 | INI | CC)
 #define RCMI (LIGHT | IN0 | INI | COMI)
+#define RCMV (LIGHT | IN0 | INI | OUT0 | CMOV)
 static const uint16_t reg_forms[8][8] = {
     { R0, R0, RCOM, RCOM | POP, R0, R0, R0, R0 },
     { LIGHT | INI | DUP | PUSH },
-    { 0 },
-    { 0, 0, 0, 0, 0, RCMI, RCMI, 0 },
+    { RCMV, RCMV, RCMV, RCMV, 0, 0, 0, 0 },
+    { RCMV, RCMV, RCMV, RCMV, 0, RCMI, RCMI, 0 },
     { RI, RI, 0, 0, RI, RI, RI, RI },
     { 0, 0, 0, 0, RCOM, RCOM | POP, 0, 0 },
     { RI | POP, RI | POP, 0, 0, RI | POP, RI | POP, RI | POP, RI | POP },
@@ -85,7 +88,7 @@ static bool usual(const X86Cpu *cpu, unsigned kind, unsigned i)
     unsigned top = cpu->fp_top;
     unsigned need = (kind & IN0 ? 1u << top : 0) | (kind & INI ? 1u << ((top + i) & 7) : 0);
     unsigned empty = kind & PUSH ? 1u << ((top - 1) & 7) : 0;
-    if ((kind & COMI) && (cpu->fpsw & X87_C1)) {
+    if ((kind & (COMI | CMOV)) && (cpu->fpsw & X87_C1)) {
         return false;
     }
     return (cpu->fpcw & X87_EXCEPTIONS) == X87_EXCEPTIONS && !(cpu->fpsw & X87_ES) &&
@@ -102,12 +105,47 @@ typedef struct Light {
 } Light;
 
 #if defined(__x86_64__)
-static void host_light(Light *l, uint8_t *mem)
+/* The red zone of the caller stays whole. */
+#define CALL_CODE              \
+    "lea -128(%%rsp), %%rsp\n" \
+    "call *%[code]\n"          \
+    "lea 128(%%rsp), %%rsp\n"
+
+static void run_code(Light *l, uint8_t *mem)
+{
+    __asm__ volatile(CALL_CODE : : [code] "r"(l->code), "D"(mem) : "memory", "cc");
+}
+
+/* ZF, PF and CF are set; OF, SF and AF cleared. */
+static void run_comi(Light *l, uint8_t *mem)
+{
+    bool z, p, c;
+    __asm__ volatile(CALL_CODE
+                     : "=@ccz"(z), "=@ccp"(p), "=@ccc"(c)
+                     : [code] "r"(l->code), "D"(mem)
+                     : "memory");
+    l->flags = (uint64_t)z << 6 | (uint64_t)p << 2 | c;
+}
+
+static void run_cmov(Light *l, uint8_t *mem)
+{
+    uint64_t flags = l->flags | 2;
+    __asm__ volatile("lea -128(%%rsp), %%rsp\n"
+                     "push %[fl]\n"
+                     "popfq\n"
+                     "call *%[code]\n"
+                     "lea 128(%%rsp), %%rsp\n"
+                     :
+                     : [fl] "r"(flags), [code] "r"(l->code), "D"(mem)
+                     : "memory", "cc");
+}
+
+static void host_light(Light *l, uint8_t *mem, unsigned kind, uint16_t guest_sw)
 {
     static const uint16_t host_cw = X87_CW_HOST;
     uint16_t before;
-    __asm__ volatile("fnstsw %0" : "=m"(before));
-    if (before & (X87_EXCEPTIONS | X87_SF)) {
+    __asm__ volatile("fnstsw %0" : "=am"(before));
+    if (before & ~guest_sw & (X87_EXCEPTIONS | X87_SF)) {
         __asm__ volatile("fnclex");
     }
     if (l->in[1]) {
@@ -119,27 +157,19 @@ static void host_light(Light *l, uint8_t *mem)
     if (l->cw != host_cw) {
         __asm__ volatile("fldcw %0" : : "m"(l->cw));
     }
-    uint64_t flags = l->flags | 2;
-    __asm__ volatile("lea -128(%%rsp), %%rsp\n"
-                     "push %[fl]\n"
-                     "popfq\n"
-                     "call *%[code]\n"
-                     "pushfq\n"
-                     "pop %[fl]\n"
-                     "lea 128(%%rsp), %%rsp\n"
-                     : [fl] "+r"(flags)
-                     : [code] "r"(l->code), "D"(mem)
-                     : "memory", "cc");
-    l->flags = flags & X87_EFLAGS_HOST;
-    __asm__ volatile("fnstsw %0" : "=m"(l->sw));
+    if (kind & COMI) {
+        run_comi(l, mem);
+    } else if (kind & CMOV) {
+        run_cmov(l, mem);
+    } else {
+        run_code(l, mem);
+    }
+    __asm__ volatile("fnstsw %0" : "=am"(l->sw));
     for (unsigned k = 0; k < l->n_out; k++) {
         __asm__ volatile("fstpt %0" : "=m"(l->out[k]));
     }
     if (l->cw != host_cw) {
         __asm__ volatile("fldcw %0" : : "m"(host_cw));
-    }
-    if (l->sw & (X87_EXCEPTIONS | X87_SF)) {
-        __asm__ volatile("fnclex");
     }
 }
 #endif
@@ -190,7 +220,7 @@ bool x87_light(X86Cpu *cpu, X87Word w, uint8_t mem[16], uint64_t *flags)
         return false;
     }
     l.n_out = n_in + (kind & PUSH ? 1 : 0) - pops;
-    host_light(&l, mem);
+    host_light(&l, mem, kind, cpu->fpsw);
     commit(cpu, kind, i, two, &l);
     *flags = l.flags;
     return true;

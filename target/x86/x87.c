@@ -227,9 +227,14 @@ static X87Word word_of(uint64_t v)
     return w;
 }
 
+/*
+ * These two name all the state they touch by the slot argument, so that translated code keeps the rest
+ * of the guest's registers where they are across the call.
+ */
+
 /* Register forms and memory sources. lo: memory bytes 0-7 or the flags; returns the flags after. */
-static uint64_t helper_x87_op(CpuState *cs, uint64_t word, uint64_t rip, uint64_t ea, uint64_t lo,
-                              uint64_t hi)
+static uint64_t helper_x87_op(CpuState *cs, void *x87, uint64_t word, uint64_t rip, uint64_t ea,
+                              uint64_t lo, uint64_t hi)
 {
     X86Cpu *cpu = x86_cpu(cs);
     X87Word w = word_of(word);
@@ -246,7 +251,8 @@ static uint64_t helper_x87_op(CpuState *cs, uint64_t word, uint64_t rip, uint64_
     record(cpu, w, rip, ea);
     return r.flags;
 }
-HELPER(x87_op, IR_I64, HELPER_STATE, HARG_I64, HARG_I64, HARG_I64, HARG_I64, HARG_I64);
+HELPER(x87_op, IR_I64, HELPER_FAULTS, HARG_SLOT_RW, HARG_I64, HARG_I64, HARG_I64, HARG_I64,
+       HARG_I64);
 
 /* Where the store can go straight to RAM; NULL when it crosses a page or is no RAM. */
 static void *store_target(CpuState *cs, uint64_t addr, X87Word w)
@@ -256,7 +262,7 @@ static void *store_target(CpuState *cs, uint64_t addr, X87Word w)
 }
 
 /* Memory destinations. An unmasked exception other than precision keeps the store from happening. */
-static uint64_t helper_x87_store(CpuState *cs, uint64_t word, uint64_t rip, uint64_t ea,
+static uint64_t helper_x87_store(CpuState *cs, void *x87, uint64_t word, uint64_t rip, uint64_t ea,
                                  uint64_t addr)
 {
     X86Cpu *cpu = x86_cpu(cs);
@@ -282,7 +288,7 @@ static uint64_t helper_x87_store(CpuState *cs, uint64_t word, uint64_t rip, uint
     record(cpu, w, rip, ea);
     return 0;
 }
-HELPER(x87_store, IR_VOID, HELPER_STATE, HARG_I64, HARG_I64, HARG_I64, HARG_I64);
+HELPER(x87_store, IR_VOID, HELPER_FAULTS, HARG_SLOT_RW, HARG_I64, HARG_I64, HARG_I64, HARG_I64);
 
 /* ---- control ---- */
 static uint64_t helper_x87_wait(CpuState *cs)

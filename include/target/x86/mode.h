@@ -38,6 +38,7 @@ enum {
                                   rights; FS and GS outside 64-bit code are always checked */
     MODE_ALIGN = 1u << 24,    /* CPL 3, CR0.AM and EFLAGS.AC: unaligned data access is #AC */
     MODE_FPX = 1u << 25,      /* MXCSR leaves an exception unmasked: check after each operation */
+    MODE_NE = 1u << 26,       /* CR0.NE: x87 errors are #MF, else the interrupt that FERR causes */
 };
 
 /* How an access is checked by the MMU; the mmu index of loads and stores. */

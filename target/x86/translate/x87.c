@@ -26,14 +26,18 @@ static IrVal word_of(X86Trans *t, unsigned mem_bytes)
 static IrVal call_reg(X86Trans *t, IrVal flags)
 {
     IrVal zero = ir_c64(t->b, 0);
-    return ir_call(t->b, &hd_x87_op, word_of(t, 0), ir_c64(t->b, t->pc), zero, flags ? flags : zero,
-                   zero);
+    return ir_call(t->b, &hd_x87_op, SLOT_X87, word_of(t, 0), ir_c64(t->b, t->pc), zero,
+                   flags ? flags : zero, zero);
 }
 
 /* A pending exception comes before a fault of the memory operand. */
 static void wait_first(X86Trans *t)
 {
     IrBuilder *b = t->b;
+    if (t->mode & MODE_NE) {
+        x86_raise_ir_if(t, IR_TSTNZ, ir_get(b, SLOT_FPSW), ir_c32(b, X87_ES), EXCP_MF, 0);
+        return;
+    }
     IrLabel go = ir_label_new(b);
     ir_brcond(b, IR_TSTZ, ir_get(b, SLOT_FPSW), ir_c32(b, X87_ES), go);
     ir_call(b, &hd_x87_wait, 0);
@@ -62,7 +66,7 @@ static void call_load(X86Trans *t)
     } else {
         lo = x86_to64(t, x86_load(t, addr, size));
     }
-    ir_call(b, &hd_x87_op, word_of(t, size), ir_c64(b, t->pc), x86_ea(t), lo, hi);
+    ir_call(b, &hd_x87_op, SLOT_X87, word_of(t, size), ir_c64(b, t->pc), x86_ea(t), lo, hi);
 }
 
 static void call_store(X86Trans *t)
@@ -73,7 +77,7 @@ static void call_store(X86Trans *t)
         return;
     }
     IrVal addr = x86_mem_addr(t, size, true);
-    ir_call(t->b, &hd_x87_store, word_of(t, size), ir_c64(t->b, t->pc), x86_ea(t), addr);
+    ir_call(t->b, &hd_x87_store, SLOT_X87, word_of(t, size), ir_c64(t->b, t->pc), x86_ea(t), addr);
 }
 
 void x86_tr_x87_arith(X86Trans *t, const X86Insn *i)
