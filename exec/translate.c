@@ -155,6 +155,19 @@ int trans_try_peek8(TransCtx *c, unsigned ahead)
     return failed ? -1 : byte_at(t, k, va);
 }
 
+int trans_look8(TransCtx *c, uint64_t pc)
+{
+    TransState *t = c->priv;
+    uint64_t va = (pc + c->pc_base) & c->vaddr_mask;
+
+    for (unsigned k = 0; k < t->n_pages; k++) {
+        if (t->vpage[k] == (va & GUEST_PAGE_MASK) && t->host[k]) {
+            return byte_at(t, k, va);
+        }
+    }
+    return -1;
+}
+
 bool trans_may_follow(TransCtx *c, uint64_t pc)
 {
     TransState *t = c->priv;

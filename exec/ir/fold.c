@@ -180,21 +180,27 @@ static IrVal fold_to(IrBuilder *b, const IrInsn *i, FoldTo to)
     return to == TO_X ? i->arg[0] : ir_const(b, i->type, to == TO_ZERO ? 0 : ~(uint64_t)0);
 }
 
-/* An upper bound on the significant low bits of v. */
-static unsigned value_width(const IrBuilder *b, IrVal v)
+static unsigned bits_of(uint64_t k)
+{
+    return k ? 64 - (unsigned)__builtin_clzll(k) : 0;
+}
+
+static unsigned width_within(const IrBuilder *b, IrVal v, unsigned depth)
 {
     const IrInsn *i = ir_at(b, v);
     unsigned full = ir_type_bits(i->type);
     uint64_t k;
 
+#define SUB(n) (depth ? width_within(b, i->arg[n], depth - 1) : ir_type_bits(ir_type(b, i->arg[n])))
     switch (i->op) {
-    case IR_CONST: return i->imm ? 64 - (unsigned)__builtin_clzll(i->imm) : 0;
+    case IR_CONST: return bits_of(i->imm);
     case IR_SETCOND: return 1;
-    case IR_ZEXT8: return 8;
-    case IR_ZEXT16:
+    case IR_ZEXT8: return MIN(8, SUB(0));
+    case IR_ZEXT16: return MIN(16, SUB(0));
     case IR_BSWAP16: return 16;
     case IR_BSWAP32: return 32;
-    case IR_ZEXT32: return MIN(32, value_width(b, i->arg[0]));
+    case IR_ZEXT32:
+    case IR_TRUNC32: return MIN(32, SUB(0));
     case IR_EXTRACTU: return i->imm >> 8 & 0xff;
     case IR_POPCNT:
     case IR_CLZ:
@@ -204,12 +210,20 @@ static unsigned value_width(const IrBuilder *b, IrVal v)
     case IR_LOAD:
     case IR_ATOMIC:
     case IR_CMPXCHG: return (i->imm & MO_SIGN) ? full : MIN(full, 8 * MO_BYTES(i->imm));
-    case IR_AND:
-        return ir_const_value(b, i->arg[1], &k) ? (k ? 64 - (unsigned)__builtin_clzll(k) : 0)
-                                                : full;
+    case IR_AND: return MIN(SUB(0), SUB(1));
+    case IR_OR:
+    case IR_XOR: return MAX(SUB(0), SUB(1));
+    case IR_MOVCOND: return MAX(SUB(2), SUB(3));
+    case IR_DEPOSIT: return MAX(SUB(0), (unsigned)(i->imm & 0xff) + (unsigned)(i->imm >> 8));
     case IR_SHR: return ir_const_value(b, i->arg[1], &k) ? full - (unsigned)(k & (full - 1)) : full;
     default: return full;
     }
+#undef SUB
+}
+
+unsigned ir_value_width(const IrBuilder *b, IrVal v)
+{
+    return width_within(b, v, 3);
 }
 
 /* Extractions: of a deposit, of something already narrow. */
@@ -228,10 +242,10 @@ static IrVal fold_field(IrBuilder *b, const IrInsn *i)
         break;
     default: return 0;
     }
-    if (pos == 0 && value_width(b, x) <= len) {
+    if (pos == 0 && ir_value_width(b, x) <= len) {
         return x;
     }
-    if (pos >= value_width(b, x)) {
+    if (pos >= ir_value_width(b, x)) {
         return ir_const(b, i->type, 0);
     }
     if (d->op == IR_DEPOSIT) {
@@ -247,21 +261,79 @@ static IrVal fold_field(IrBuilder *b, const IrInsn *i)
     return 0;
 }
 
+/* Is the low half of v at hand? */
+static bool narrows(const IrBuilder *b, IrVal v)
+{
+    IrOp op = ir_at(b, v)->op;
+
+    return op == IR_ZEXT32 || op == IR_SEXT32 || op == IR_CONST;
+}
+
+/* The low half of what is made of low halves is made of them in 32 bits. Deposits always: so a part of
+ * a register that was written in part is found. */
+static IrVal fold_trunc(IrBuilder *b, const IrInsn *i)
+{
+    IrInsn x = *i; /* the array may move */
+    unsigned end = (x.imm & 0xff) + (x.imm >> 8 & 0xff);
+    uint64_t k;
+
+    switch (x.op) {
+    case IR_ZEXT32:
+    case IR_SEXT32: return x.arg[0];
+    case IR_ADD:
+    case IR_SUB:
+    case IR_AND:
+    case IR_OR:
+    case IR_XOR:
+    case IR_MUL:
+        if (narrows(b, x.arg[0]) && narrows(b, x.arg[1])) {
+            IrVal l = ir_trunc32(b, x.arg[0]), r = ir_trunc32(b, x.arg[1]);
+            return ir_emit(b, x.op, IR_I32, 0, l, r, 0, 0, 0);
+        }
+        return 0;
+    case IR_SHL:
+        if (narrows(b, x.arg[0]) && ir_const_value(b, x.arg[1], &k) && (k & 63) < 32) {
+            return ir_shli(b, ir_trunc32(b, x.arg[0]), k & 63);
+        }
+        return 0;
+    case IR_EXTRACTU:
+        if (narrows(b, x.arg[0]) && end <= 32) {
+            return ir_extractu(b, ir_trunc32(b, x.arg[0]), x.imm & 0xff, x.imm >> 8);
+        }
+        return 0;
+    case IR_DEPOSIT:
+        if (narrows(b, x.arg[1]) && end <= 32) {
+            IrVal whole = ir_trunc32(b, x.arg[0]);
+            return ir_deposit(b, whole, ir_trunc32(b, x.arg[1]), x.imm & 0xff, x.imm >> 8);
+        }
+        return 0;
+    case IR_MOVCOND:
+        if (narrows(b, x.arg[2]) && narrows(b, x.arg[3])) {
+            IrVal l = ir_trunc32(b, x.arg[2]), r = ir_trunc32(b, x.arg[3]);
+            return ir_movcond(b, x.sub, x.arg[0], x.arg[1], l, r);
+        }
+        return 0;
+    default: return 0;
+    }
+}
+
 static IrVal fold_unary(IrBuilder *b, const IrInsn *i)
 {
     const IrInsn *x = ir_at(b, i->arg[0]);
 
     switch (i->op) {
     case IR_MOV: return i->arg[0];
-    case IR_TRUNC32: return x->op == IR_ZEXT32 || x->op == IR_SEXT32 ? x->arg[0] : 0;
+    case IR_TRUNC32: return fold_trunc(b, x);
+    case IR_ZEXT32:
+        return x->op == IR_TRUNC32 && ir_value_width(b, x->arg[0]) <= 32 ? x->arg[0] : 0;
     case IR_NOT:
     case IR_NEG: return x->op == i->op ? x->arg[0] : 0;
     case IR_ZEXT8:
     case IR_ZEXT16:
     case IR_EXTRACTU: return fold_field(b, i);
-    case IR_SEXT32: return value_width(b, i->arg[0]) < 32 ? ir_zext32(b, i->arg[0]) : 0;
-    case IR_SEXT8: return value_width(b, i->arg[0]) < 8 ? i->arg[0] : 0;
-    case IR_SEXT16: return value_width(b, i->arg[0]) < 16 ? i->arg[0] : 0;
+    case IR_SEXT32: return ir_value_width(b, i->arg[0]) < 32 ? ir_zext32(b, i->arg[0]) : 0;
+    case IR_SEXT8: return ir_value_width(b, i->arg[0]) < 8 ? i->arg[0] : 0;
+    case IR_SEXT16: return ir_value_width(b, i->arg[0]) < 16 ? i->arg[0] : 0;
     case IR_VLO128: return x->op == IR_VCONCAT || x->op == IR_VZEXT256 ? x->arg[0] : 0;
     case IR_VHI128: return x->op == IR_VCONCAT ? x->arg[1] : 0;
     default: return 0;
@@ -285,7 +357,7 @@ static IrVal fold_chain(IrBuilder *b, IrInsn *i, uint64_t k)
         return ir_emit(b, i->op, i->type, 0, base, ir_const(b, i->type, both), 0, 0, 0);
     }
     if (i->op == IR_AND) {
-        unsigned w = value_width(b, i->arg[0]);
+        unsigned w = ir_value_width(b, i->arg[0]);
         uint64_t all = w >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << w) - 1;
         if ((k & all) == all) {
             return i->arg[0];
@@ -294,17 +366,50 @@ static IrVal fold_chain(IrBuilder *b, IrInsn *i, uint64_t k)
     return 0;
 }
 
-static IrVal fold_movcond(IrBuilder *b, const IrInsn *i)
+/* SETCOND, MOVCOND: the simplest form of the condition. */
+static int fold_condition(IrBuilder *b, IrInsn *i)
 {
-    uint64_t x, y;
+    IrCondition q = { i->sub, i->arg[0], i->arg[1] };
 
+    ir_fold_cond(b, &q);
+    i->sub = q.c;
+    i->arg[0] = q.x;
+    i->arg[1] = q.y;
+    return ir_cond_decided(b, &q);
+}
+
+static IrVal fold_movcond(IrBuilder *b, IrInsn *i)
+{
     if (i->arg[2] == i->arg[3]) {
         return i->arg[2];
     }
-    if (ir_const_value(b, i->arg[0], &x) && ir_const_value(b, i->arg[1], &y)) {
-        return i->arg[ir_eval_cond(i->sub, ir_type(b, i->arg[0]), x, y) ? 2 : 3];
+    int d = fold_condition(b, i);
+    return d < 0 ? 0 : i->arg[d ? 2 : 3];
+}
+
+/* A count without the masks that shifting does anyway. */
+static void fold_count(IrBuilder *b, IrInsn *i)
+{
+    uint64_t need = ir_type_bits(i->type) - 1, k;
+
+    for (IrVal v = i->arg[1];;) {
+        const IrInsn *c = ir_at(b, v);
+        bool same = (c->op == IR_AND && ir_const_value(b, c->arg[1], &k) && (k & need) == need) ||
+                    c->op == IR_ZEXT8 || c->op == IR_ZEXT16 || c->op == IR_ZEXT32 ||
+                    c->op == IR_TRUNC32;
+        if (!same) {
+            return;
+        }
+        v = c->arg[0];
+        if (ir_type(b, v) == (IrType)i->type) {
+            i->arg[1] = v;
+        }
     }
-    return 0;
+}
+
+static bool is_shift(IrOp op)
+{
+    return op == IR_SHL || op == IR_SHR || op == IR_SAR || op == IR_ROTL || op == IR_ROTR;
 }
 
 static IrVal fold_table(IrBuilder *b, const IrInsn *i, bool kc, uint64_t k)
@@ -343,11 +448,17 @@ IrVal ir_fold(IrBuilder *b, IrInsn *i)
     if (n > 2 || ir_type_is_vec(ir_type(b, i->arg[0]))) {
         return 0;
     }
+    if (i->op == IR_SETCOND) {
+        int d = fold_condition(b, i);
+        return d < 0 ? 0 : ir_const(b, i->type, d);
+    }
+    if (is_shift(i->op)) {
+        fold_count(b, i);
+    }
     bool xc = ir_const_value(b, i->arg[0], &x);
     bool yc = n == 2 && ir_const_value(b, i->arg[1], &y);
     if (xc && (n == 1 || yc)) {
-        IrType t = i->op == IR_SETCOND ? ir_type(b, i->arg[0]) : (IrType)i->type;
-        if (ir_eval(i->op, t, i->sub, x, y, i->imm, &r)) {
+        if (ir_eval(i->op, i->type, i->sub, x, y, i->imm, &r)) {
             return ir_const(b, i->type, r);
         }
     }

@@ -32,6 +32,16 @@ bool ir_eval_cond(IrCond c, IrType t, uint64_t a, uint64_t b);
 bool ir_eval(IrOp op, IrType t, unsigned sub, uint64_t a, uint64_t b, uint64_t imm, uint64_t *out);
 /* Simplify before appending: an existing value that op(args) equals, or 0. May rewrite *insn. */
 IrVal ir_fold(IrBuilder *b, IrInsn *insn);
+/* A comparison, and the same with simpler operands. */
+typedef struct IrCondition {
+    IrCond c;
+    IrVal x, y;
+} IrCondition;
+void ir_fold_cond(IrBuilder *b, IrCondition *q);
+/* 1 it always holds, 0 never, -1 not known. */
+int ir_cond_decided(const IrBuilder *b, const IrCondition *q);
+/* An upper bound on the significant low bits of v. */
+unsigned ir_value_width(const IrBuilder *b, IrVal v);
 uint64_t ir_eval_pdep(uint64_t a, uint64_t m);
 uint64_t ir_eval_pext(uint64_t a, uint64_t m);
 /* Load/store conversions: raw bytes (little-endian host integer) to a value, by mop and type. */

@@ -41,6 +41,7 @@ void ir_builder_free(IrBuilder *b)
     g_array_free(b->pool, TRUE);
     g_array_free(b->snaps, TRUE);
     g_array_free(b->snap_entries, TRUE);
+    g_free(b->cse);
     g_free(b);
 }
 
@@ -59,7 +60,20 @@ void ir_reset(IrBuilder *b, const IrSlotTable *slots)
     g_array_append_val(b->snaps, nosnap);
     b->n_labels = 0;
     b->n_vars = 0;
+    b->cse_floor = 0;
     b->ended = b->lowered = b->overflow = false;
+}
+
+/* Where the last pure op like this one may be noted; what is found there must be compared. */
+static uint16_t *cse_place(IrBuilder *b, const IrInsn *i)
+{
+    uint64_t h =
+        i->imm * 0x9e3779b97f4a7c15u ^
+        ((uint64_t)i->arg[0] << 32 ^ (uint64_t)i->arg[1] << 13 ^ (uint64_t)i->arg[2] << 47 ^ i->op ^
+         (uint64_t)i->sub << 8 ^ (uint64_t)i->type << 24) *
+            0xbf58476d1ce4e5b9u;
+
+    return &b->cse[(h ^ h >> 32) * 0x94d049bb133111ebu >> (64 - IR_CSE_BITS)];
 }
 
 IrVal ir_emit(IrBuilder *b, IrOp op, IrType type, unsigned sub, IrVal a0, IrVal a1, IrVal a2,
@@ -74,14 +88,23 @@ IrVal ir_emit(IrBuilder *b, IrOp op, IrType type, unsigned sub, IrVal a0, IrVal 
             return v;
         }
     }
+    bool pure = b->cse && (info->flags & IRF_P);
+    uint16_t *seen = pure ? cse_place(b, &insn) : NULL;
+    if (pure && *seen > b->cse_floor && *seen < b->ins_a->len &&
+        !memcmp(ir_at(b, *seen), &insn, sizeof(insn))) {
+        return *seen;
+    }
     if (b->ins_a->len >= IR_MAX_INSNS) {
         b->overflow = true;
+    } else if (pure) {
+        *seen = b->ins_a->len;
     }
     g_array_append_val(b->ins_a, insn);
     if (info->flags & IRF_T) {
         b->ended = true;
     } else if (op == IR_LABEL) {
         b->ended = false;
+        b->cse_floor = b->ins_a->len - 1;
     }
     return b->ins_a->len - 1;
 }
@@ -209,26 +232,31 @@ void ir_br(IrBuilder *b, IrLabel l)
     ir_emit(b, IR_BR, IR_VOID, 0, 0, 0, 0, 0, l);
 }
 
-/* A condition on constants that is decided now: 1 always, 0 never, -1 not known. */
-static int decided(const IrBuilder *b, IrCond c, IrVal x, IrVal y)
+int ir_cond_decided(const IrBuilder *b, const IrCondition *q)
 {
     uint64_t a, k;
 
-    if (b->no_fold || !ir_const_value(b, x, &a) || !ir_const_value(b, y, &k)) {
+    if (b->no_fold || !ir_const_value(b, q->x, &a) || !ir_const_value(b, q->y, &k)) {
         return -1;
     }
-    return ir_eval_cond(c, ir_type(b, x), a, k);
+    return ir_eval_cond(q->c, ir_type(b, q->x), a, k);
+}
+
+/* An op that acts when the condition holds: op, or always when it always holds, or nothing. */
+static void when(IrBuilder *b, IrOp op, IrOp always, IrCondition q, uint64_t imm)
+{
+    ir_fold_cond(b, &q);
+    int d = ir_cond_decided(b, &q);
+    if (d == 1) {
+        ir_emit(b, always, IR_VOID, 0, 0, 0, 0, 0, imm);
+    } else if (d < 0) {
+        ir_emit(b, op, ir_type(b, q.x), q.c, q.x, q.y, 0, 0, imm);
+    }
 }
 
 void ir_brcond(IrBuilder *b, IrCond c, IrVal x, IrVal y, IrLabel l)
 {
-    int d = decided(b, c, x, y);
-
-    if (d == 1) {
-        ir_br(b, l);
-    } else if (d < 0) {
-        ir_emit(b, IR_BRCOND, ir_type(b, x), c, x, y, 0, 0, l);
-    }
+    when(b, IR_BRCOND, IR_BR, (IrCondition){ c, x, y }, l);
 }
 
 void ir_exit_direct(IrBuilder *b, uint64_t pc)
@@ -238,12 +266,15 @@ void ir_exit_direct(IrBuilder *b, uint64_t pc)
 
 void ir_exit_direct_if(IrBuilder *b, IrCond c, IrVal x, IrVal y, uint64_t pc)
 {
-    int d = decided(b, c, x, y);
+    when(b, IR_EXIT_DIRECT_IF, IR_EXIT_DIRECT, (IrCondition){ c, x, y }, pc);
+}
 
-    if (d == 1) {
-        ir_exit_direct(b, pc);
-    } else if (d < 0) {
-        ir_emit(b, IR_EXIT_DIRECT_IF, ir_type(b, x), c, x, y, 0, 0, pc);
+void ir_dead_at_exit(IrBuilder *b, uint8_t groups)
+{
+    IrInsn *i = ir_at(b, ir_count(b) - 1);
+
+    if (ir_op_info[i->op].flags & IRF_X) {
+        i->dead = groups;
     }
 }
 
@@ -264,13 +295,7 @@ void ir_raise(IrBuilder *b, unsigned excp, uint32_t error)
 
 void ir_raise_if(IrBuilder *b, IrCond c, IrVal x, IrVal y, unsigned excp, uint32_t error)
 {
-    int d = decided(b, c, x, y);
-
-    if (d == 1) {
-        ir_raise(b, excp, error);
-    } else if (d < 0) {
-        ir_emit(b, IR_RAISE_IF, ir_type(b, x), c, x, y, 0, 0, excp | (uint64_t)error << 32);
-    }
+    when(b, IR_RAISE_IF, IR_RAISE, (IrCondition){ c, x, y }, excp | (uint64_t)error << 32);
 }
 
 IrVal ir_call_args(IrBuilder *b, const HelperDesc *h, const IrVal args[6])

@@ -111,6 +111,9 @@ static void print_insn(const IrBuilder *b, GString *s, IrVal v)
     if (i->op == IR_INSN && i->arg[3]) {
         g_string_append_printf(s, " aux 0x%x", i->arg[3]);
     }
+    if (i->dead) {
+        g_string_append_printf(s, " dead 0x%x", i->dead);
+    }
     if (i->snap) {
         const IrSnap *sn = &g_array_index(b->snaps, IrSnap, i->snap);
         g_string_append_printf(s, " !0x%" PRIx64 ":0x%x{", sn->pc, sn->aux);
@@ -484,6 +487,10 @@ static bool parse_line(Parse *ps)
     }
     if (i.op == IR_INSN && eat(ps, "aux") && (skip_space(ps), parse_number(ps, 0, &aux))) {
         i.arg[3] = aux;
+    }
+    if ((ir_op_info[i.op].flags & IRF_X) && eat(ps, "dead") &&
+        (skip_space(ps), parse_number(ps, 0, &aux))) {
+        i.dead = aux;
     }
     if (!parse_snap(ps, &i)) {
         return false;

@@ -10,6 +10,7 @@
  *  4. At labels nothing is dirty and nothing is known.
  */
 #include <string.h>
+#include "exec/ir/ir-priv.h"
 #include "opt.h"
 
 struct SlotMap {
@@ -158,20 +159,33 @@ static uint32_t fault_snap(Lower *l)
     return l->base_snap;
 }
 
-static uint32_t exit_snap(Lower *l)
+/* What is owed at an exit, without the groups that are dead there. */
+static uint32_t exit_snap(Lower *l, uint8_t dead)
 {
     uint32_t n = snap_from(l, NULL, 0);
     IrSnap *snap = &g_array_index(l->dst->snaps, IrSnap, n);
 
     for (unsigned i = 0; i < l->n_order; i++) {
         IrSlot s = l->order[i];
-        if (l->dirty[s]) {
+        if (l->dirty[s] && !(l->dst->slots->slots[s].group & dead)) {
             IrSnapEntry e = { .slot = s, .val = l->known[s] };
             g_array_append_val(l->dst->snap_entries, e);
             snap->count++;
         }
     }
     return n;
+}
+
+/* The new value of v. One that was defined where nothing gets to any more, because a condition turned
+ * out to hold always, may be used where nothing gets to either: any value will do. */
+static IrVal use(Lower *l, IrVal v)
+{
+    IrType t = ir_type(l->src, v);
+
+    if (l->map[v] || !v) {
+        return l->map[v];
+    }
+    return ir_type_is_vec(t) ? ir_vzero(l->dst, t) : ir_const(l->dst, t, 0);
 }
 
 static IrVal lower_get(Lower *l, IrSlot s)
@@ -250,7 +264,7 @@ static void lower_call(Lower *l, const IrInsn *i, IrVal from)
             slot_args = true;
             slot_write |= c.helper->args[k] != HARG_SLOT_R;
         } else {
-            c.args[k] = l->map[c.args[k]];
+            c.args[k] = use(l, c.args[k]);
         }
     }
     if (flags & (HELPER_READS | HELPER_WRITES)) {
@@ -280,21 +294,51 @@ static void lower_call(Lower *l, const IrInsn *i, IrVal from)
     }
 }
 
+/* A branch, exit or raise on a condition, with operands now known better: false, it never happens; it
+ * may have become one that always does. */
+static bool simplify_condition(Lower *l, IrInsn *n, IrVal a[4])
+{
+    if (n->op != IR_BRCOND && n->op != IR_EXIT_DIRECT_IF && n->op != IR_RAISE_IF) {
+        return true;
+    }
+    IrCondition q = { n->sub, a[0], a[1] };
+    ir_fold_cond(l->dst, &q);
+    int d = ir_cond_decided(l->dst, &q);
+    n->sub = q.c;
+    n->type = ir_type(l->dst, q.x);
+    a[0] = q.x;
+    a[1] = q.y;
+    if (d == 1) {
+        n->op = n->op == IR_BRCOND ? IR_BR : n->op == IR_RAISE_IF ? IR_RAISE : IR_EXIT_DIRECT;
+        n->type = IR_VOID;
+        n->sub = 0;
+        a[0] = a[1] = 0;
+    }
+    return d != 0;
+}
+
 static void lower_other(Lower *l, const IrInsn *i, IrVal from)
 {
     const IrOpInfo *info = &ir_op_info[i->op];
     IrVal a[4] = { 0 };
 
     for (unsigned k = 0; k < info->nargs; k++) {
-        a[k] = l->map[i->arg[k]];
+        a[k] = use(l, i->arg[k]);
     }
     if (i->op == IR_INSN) {
         a[3] = i->arg[3];
     }
-    IrVal v = ir_emit(l->dst, i->op, i->type, i->sub, a[0], a[1], a[2], a[3], i->imm);
+    IrInsn n = *i;
+    if (!simplify_condition(l, &n, a)) {
+        return;
+    }
+    info = &ir_op_info[n.op];
+    IrVal v = ir_emit(l->dst, n.op, n.type, n.sub, a[0], a[1], a[2], a[3], i->imm);
     l->map[from] = v;
     if (info->flags & IRF_X) {
-        ir_at(l->dst, v)->snap = exit_snap(l);
+        uint8_t dead = l->opt ? i->dead : 0;
+        ir_at(l->dst, v)->snap = exit_snap(l, dead);
+        ir_at(l->dst, v)->dead = dead;
     } else if (info->flags & IRF_F) {
         ir_at(l->dst, v)->snap = fault_snap(l);
     }
@@ -307,7 +351,7 @@ static void lower_insn(Lower *l, IrVal from)
     switch (i->op) {
     case IR_NOP: break;
     case IR_GET: l->map[from] = lower_get(l, i->imm); break;
-    case IR_PUT: lower_put(l, i->imm, l->map[i->arg[0]]); break;
+    case IR_PUT: lower_put(l, i->imm, use(l, i->arg[0])); break;
     case IR_CONST: l->map[from] = ir_const(l->dst, i->type, i->imm); break;
     case IR_INSN:
         if (!l->opt) {
@@ -361,6 +405,9 @@ void opt_lower(const IrBuilder *src, IrBuilder *dst, const SlotMap *map, bool op
 
     ir_reset(dst, src->slots);
     dst->no_fold = !optimise;
+    if (optimise && !dst->cse) {
+        dst->cse = g_new0(uint16_t, 1u << IR_CSE_BITS);
+    }
     dst->n_labels = src->n_labels;
     dst->n_vars = src->n_vars;
     memcpy(dst->var_type, src->var_type, sizeof(dst->var_type));

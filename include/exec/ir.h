@@ -140,6 +140,7 @@ typedef struct IrSlotDesc {
     uint32_t offset;  /* from the start of CpuState */
     uint8_t type;     /* IrType of the value */
     uint8_t size;     /* bytes in memory; less than the type: zero-extended, truncated */
+    uint8_t group;    /* bits of ir_dead_at_exit() */
 } IrSlotDesc;
 
 /* Two slots either are the same range, disjoint, or overlap in full or part; all is allowed, an
@@ -210,10 +211,10 @@ typedef struct HelperDesc {
 
 /* ---- instructions ---- */
 typedef struct IrInsn {
-    uint8_t op;   /* IrOp */
-    uint8_t type; /* IrType of the result (of the operands where there is none) */
-    uint8_t sub;  /* IrCond, IrLane, IrShape, IrRmw, IrAccess, IrFence */
-    uint8_t pad;
+    uint8_t op;    /* IrOp */
+    uint8_t type;  /* IrType of the result (of the operands where there is none) */
+    uint8_t sub;   /* IrCond, IrLane, IrShape, IrRmw, IrAccess, IrFence */
+    uint8_t dead;  /* of an exit: groups of slots that nothing reads after it */
     uint32_t snap; /* number of the snapshot, 0 = none (filled by the lowering pass) */
     IrVal arg[4];
     uint64_t imm;
@@ -287,6 +288,10 @@ typedef struct IrBuilder {
     bool no_fold;  /* ir_emit appends what it is told, no folding */
     bool lowered;  /* puts are lazy: snapshots filled (exec/opt) */
     bool overflow; /* a limit was hit; the driver retries with fewer guest instructions */
+    /* Common subexpressions: pure ops by hash, or NULL: not looked for. Values above the floor. */
+#define IR_CSE_BITS 9
+    uint16_t *cse;
+    IrVal cse_floor;
 } IrBuilder;
 
 IrBuilder *ir_builder_new(const IrSlotTable *slots);
@@ -485,6 +490,10 @@ static inline void ir_brcondi(IrBuilder *b, IrCond c, IrVal x, uint64_t y, IrLab
 void ir_exit_direct(IrBuilder *b, uint64_t pc);
 /* Side exit, when x c y; straight on otherwise. */
 void ir_exit_direct_if(IrBuilder *b, IrCond c, IrVal x, IrVal y, uint64_t pc);
+/* The exit just emitted: slots of these groups (IrSlotDesc.group) are overwritten where it leads
+ * before anything reads them, so they need not be stored. What an exception or interrupt on the way
+ * there shows of them is not defined. No exit was emitted (decided condition): nothing happens. */
+void ir_dead_at_exit(IrBuilder *b, uint8_t groups);
 /* Leave to a computed pc; the mode may have changed; goes through the jump cache. */
 void ir_exit_indirect(IrBuilder *b, IrVal pc);
 /* Leave to the vCPU loop, which looks at interrupts and recomputes everything. Use after

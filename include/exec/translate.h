@@ -68,6 +68,10 @@ static inline void trans_advance(TransCtx *ctx)
     ctx->next_pc = ctx->pc + ctx->fetched;
 }
 
+/* The byte at any pc, when it lies in a page that the region has already (which then depends on it too,
+ * so that a store there drops the region); else -1. */
+int trans_look8(TransCtx *ctx, uint64_t pc);
+
 /* May the region simply continue at this pc (unconditional jump, likely branch side)? False when
  * it is on another page than those already used, already in the region, or limits are near. */
 bool trans_may_follow(TransCtx *ctx, uint64_t pc);

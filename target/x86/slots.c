@@ -8,6 +8,12 @@
 
 #define S(slot, nm, field, ty, sz) \
     [slot] = { .name = nm, .offset = offsetof(X86Cpu, field), .type = ty, .size = sz }
+#define CC(slot, nm, field, ty, sz)               \
+    [slot] = { .name = nm,                        \
+               .offset = offsetof(X86Cpu, field), \
+               .type = ty,                        \
+               .size = sz,                        \
+               .group = X86_GROUP_CC }
 #define GPR(n, nm)  S(SLOT_GPR + (n), nm, gpr[n], IR_I64, 8)
 #define BASE(n, nm) S(SLOT_SEG_BASE + (n), nm "_base", seg[n].base, IR_I64, 8)
 #define SEL(n, nm)  S(SLOT_SEG_SEL + (n), nm, seg[n].sel, IR_I32, 2)
@@ -35,10 +41,10 @@ const IrSlotDesc x86_slots[SLOT_COUNT] = {
     GPR(13, "r13"),
     GPR(14, "r14"),
     GPR(15, "r15"),
-    S(SLOT_CC_OP, "cc_op", cc_op, IR_I32, 4),
-    S(SLOT_CC_A, "cc_a", cc_a, IR_I64, 8),
-    S(SLOT_CC_B, "cc_b", cc_b, IR_I64, 8),
-    S(SLOT_CC_C, "cc_c", cc_c, IR_I64, 8),
+    CC(SLOT_CC_OP, "cc_op", cc_op, IR_I32, 4),
+    CC(SLOT_CC_A, "cc_a", cc_a, IR_I64, 8),
+    CC(SLOT_CC_B, "cc_b", cc_b, IR_I64, 8),
+    CC(SLOT_CC_C, "cc_c", cc_c, IR_I64, 8),
     S(SLOT_EFLAGS, "eflags", eflags, IR_I32, 4),
     BASE(0, "es"),
     BASE(1, "cs"),

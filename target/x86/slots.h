@@ -34,4 +34,7 @@ enum {
 
 extern const IrSlotDesc x86_slots[SLOT_COUNT];
 
+/* IrSlotDesc.group of the lazy flags. */
+#define X86_GROUP_CC 1u
+
 #endif

@@ -126,6 +126,9 @@ static IrVal as_value(X86Trans *t, X86Cond c)
 static X86Cond sign_of(X86Trans *t, IrVal v)
 {
     unsigned size = cc_size(t);
+    if (size >= 4) {
+        return compare(IR_LT, x86_to_type(t, v, size), x86_const(t, size, 0));
+    }
     return compare(IR_TSTNZ, v, x86_const(t, size, UINT64_C(1) << (8 * size - 1)));
 }
 

@@ -256,6 +256,7 @@ void x86_goto(X86Trans *t, uint64_t rip)
         return;
     }
     ir_exit_direct(t->b, rip);
+    ir_dead_at_exit(t->b, x86_cc_dead_at(t, rip) ? X86_GROUP_CC : 0);
     t->status = TRANS_END;
 }
 
@@ -275,7 +276,11 @@ void x86_goto_if(X86Trans *t, X86Cond c, uint64_t rip)
         x86_goto_loop(t, to);
         return;
     }
+    unsigned before = ir_count(t->b);
     ir_exit_direct_if(t->b, c.c, c.x, c.y, rip);
+    if (ir_count(t->b) > before && x86_cc_dead_at(t, rip)) {
+        ir_dead_at_exit(t->b, X86_GROUP_CC);
+    }
 }
 
 void x86_goto_val(X86Trans *t, IrVal rip)

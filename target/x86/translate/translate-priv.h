@@ -127,6 +127,9 @@ typedef struct X86Cond {
     IrVal x, y;
 } X86Cond;
 X86Cond x86_cond(X86Trans *t, unsigned cc);
+/* ---- live.c ---- */
+/* The code at rip overwrites all arithmetic flags before it reads one. */
+bool x86_cc_dead_at(X86Trans *t, uint64_t rip);
 
 /* ---- common.c: ends ---- */
 /* Go to a known rip of the same mode; sets status. */
