@@ -4,6 +4,7 @@
  * debuggers set.
  */
 #include <string.h>
+#include <unistd.h>
 #include "exec/exec-priv.h"
 
 /* ---- hooks of base/memory; any thread ---- */
@@ -106,6 +107,17 @@ ExecEngine *engine_new(Vm *vm, const ExecConfig *config)
     return e;
 }
 
+bool engine_name_code(ExecEngine *e, bool map, bool dump, GError **error)
+{
+    g_autofree char *m = map ? g_strdup_printf("/tmp/perf-%d.map", (int)getpid()) : NULL;
+    g_autofree char *d = dump ? g_strdup_printf("jit-%d.dump", (int)getpid()) : NULL;
+
+    if (m || d) {
+        e->perf = perf_out_new(m, d, error);
+    }
+    return e->perf || (!m && !d);
+}
+
 void engine_free(ExecEngine *e)
 {
     if (!e) {
@@ -115,6 +127,7 @@ void engine_free(ExecEngine *e)
     tb_cache_clear(e);
     ram_dirty_set_hooks(e->vm, &none);
     slot_map_free(e->slot_map);
+    perf_out_free(e->perf);
     g_mutex_clear(&e->excl_mutex);
     g_cond_clear(&e->excl_cond);
     g_free(e);

@@ -15,6 +15,7 @@
 #include "exec/translate.h"
 #include "exec/opt/opt.h"
 #include "exec/interp/bytecode.h"
+#include "exec/perf.h"
 
 /* ---- software TLB ----
  * One direct mapped table an address space and mmu index. A tag is the page address when the access
@@ -305,6 +306,7 @@ typedef struct CodePage {
 struct ExecEngine {
     Vm *vm;
     ExecConfig config;
+    PerfOut *perf; /* NULL: nobody profiles */
     GPtrArray *cpus; /* borrowed CpuState *, under the VM lock; slots stay */
     CpuState *cpu_list[256];
     unsigned n_cpus; /* atomic */

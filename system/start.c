@@ -260,6 +260,9 @@ bool system_build(System *sys, GError **error)
         return false;
     }
     setup_engine(sys);
+    if (!engine_name_code(sys->engine, cmd->perfmap, cmd->jitdump, error)) {
+        return false;
+    }
     setup_migration(sys);
     setup_monitors(sys);
     if (cmd->incoming) {

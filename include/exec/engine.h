@@ -22,6 +22,9 @@ ExecEngine *engine_new(Vm *vm, const ExecConfig *config);
 /* All vCPUs must have been cleared. */
 void engine_free(ExecEngine *e);
 
+/* Name native code for perf: in /tmp/perf-PID.map, in jit-PID.dump here. Before a vCPU runs. */
+bool engine_name_code(ExecEngine *e, bool map, bool dump, GError **error);
+
 unsigned engine_cpu_count(const ExecEngine *e);
 CpuState *engine_cpu(const ExecEngine *e, unsigned index);
 
