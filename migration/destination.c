@@ -92,16 +92,17 @@ static void tell_source(Incoming *in, const GError *why)
     uint8_t failed[4];
     st_be32(failed, 1);
     /* A version 4 source on a socket listens from its first byte on, whether or not we got as far
-       as its command to open the return path. */
-    bool listens = in->return_path || (in->in.format >= STREAM_V4 && in->is_socket);
-    if (!listens) {
+       as its command to open the return path; so does, we trust, one of a later version. */
+    bool v4 = in->in.version >= STREAM_V4;
+    if (!in->return_path && !(v4 && in->is_socket)) {
         return;
     }
-    if (in->in.format >= STREAM_V4) {
-        return_send(in->channel, in->in.format, RETURN_ERROR, why->message,
+    StreamFormat format = v4 ? STREAM_V4 : STREAM_V3;
+    if (v4) {
+        return_send(in->channel, format, RETURN_ERROR, why->message,
                     MIN(strlen(why->message), 4096u), NULL);
     }
-    return_send(in->channel, in->in.format, RETURN_SHUT, failed, sizeof(failed), NULL);
+    return_send(in->channel, format, RETURN_SHUT, failed, sizeof(failed), NULL);
 }
 
 typedef struct {

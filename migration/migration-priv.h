@@ -69,7 +69,9 @@ typedef struct {
     uint64_t stop_bytes;
     double bytes_per_ns; /* measured over the last slices; atomic enough for display */
     int64_t expected_downtime_ns;
-    bool eof_sent; /* version 3: from here on the destination may run */
+    uint32_t last_pong;
+    char *description; /* JSON; owned */
+    bool eof_sent;     /* version 3: from here on the destination may run */
     bool will_not_converge;
     unsigned rounds;
     MigrationStatus result;

@@ -280,6 +280,7 @@ void outgoing_reap(Migration *m)
     migration_params_clear(&o->params);
     ram_save_free(o->ram);
     g_clear_error(&o->error);
+    g_free(o->description);
     g_mutex_clear(&o->mutex);
     g_cond_clear(&o->cond);
     g_free(o);
@@ -311,11 +312,13 @@ static bool may_start(Migration *m, GError **error)
     return true;
 }
 
-/* Messages can come back on sockets only: a pipe's or file's other end is no destination. */
-static bool wants_return_path(const Migration *m, const Channel *channel)
+/*
+ * Messages can come back on sockets only: a pipe's or file's other end is no destination. There they
+ * always do, whatever the capability says: only so is it known that the destination took the guest.
+ */
+static bool wants_return_path(const Channel *channel)
 {
-    return channel_is_socket(channel) &&
-           (m->host.stream_version >= STREAM_V4 || has_cap(m->caps, MIGRATION_CAP_RETURN_PATH));
+    return channel_is_socket(channel);
 }
 
 /* Nobody answers at the address: a migration that failed, not a wrong command. */
@@ -357,7 +360,7 @@ bool migration_start(Vm *vm, const char *uri, int fd, GError **error)
     outgoing_reap(m);
     Outgoing *o = g_new0(Outgoing, 1);
     o->m = m;
-    o->return_path = wants_return_path(m, channel);
+    o->return_path = wants_return_path(channel);
     o->channel = g_steal_pointer(&channel);
     o->ram = ram;
     o->caps = m->caps;

@@ -16,6 +16,11 @@
 #define FREE_RUN_BUDGET (32u << 20) /* bytes a slice without a bandwidth limit */
 #define HOPELESS_ROUNDS 30
 
+enum {
+    PING_AT_START = 1,
+    PING_BEHIND_STATE = 2,
+};
+
 static int64_t now_ns(const Outgoing *o)
 {
     return clock_now_ns(o->m->vm, CLOCK_KIND_REALTIME);
@@ -47,6 +52,9 @@ static bool hear(Outgoing *o, uint16_t *type, char **text, GError **error)
         return *text ? (g_clear_error(error), peer_failed(*text, error)) : false;
     }
     *type = msg.type;
+    if (msg.type == RETURN_PONG) {
+        o->last_pong = ld_be32(msg.data);
+    }
     if (msg.type == RETURN_ERROR) {
         g_free(*text);
         *text = g_utf8_make_valid((const char *)msg.data, msg.len);
@@ -99,7 +107,7 @@ static void ask_for_the_cause(Outgoing *o, GError **error)
 static bool begin(Outgoing *o, GError **error)
 {
     uint8_t cookie[4];
-    st_be32(cookie, 1);
+    st_be32(cookie, PING_AT_START);
     return stream_out_header(&o->out, error) &&
            save_configuration(&o->out, o->m->host.machine_name, error) &&
            (!o->return_path || (save_command(&o->out, COMMAND_OPEN_RETURN_PATH, NULL, 0, error) &&
@@ -274,11 +282,39 @@ static bool send_devices(void *opaque, GError **error)
         return false;
     }
     g_string_append(description, "]}");
-    /* Whatever fails up to here, the destination has no end mark and does not run. */
-    if (o->out.format < STREAM_V4 && !stream_out_end(&o->out, true, error)) {
+    o->description = g_string_free(g_steal_pointer(&description), FALSE);
+    return true;
+}
+
+/*
+ * Version 3 has no READY. A PING behind the last section gets its PONG when all of them were taken, so
+ * that whatever fails before is known to have left the destination without an end mark.
+ */
+static bool ask_if_taken(Outgoing *o, GError **error)
+{
+    g_autofree char *text = NULL;
+    uint8_t cookie[4];
+    uint16_t type;
+    st_be32(cookie, PING_BEHIND_STATE);
+    if (!save_command(&o->out, COMMAND_PING, cookie, 4, error) ||
+        !stream_out_end(&o->out, true, error)) {
         return false;
     }
-    o->eof_sent = true;
+    while (o->last_pong != PING_BEHIND_STATE) {
+        if (!hear(o, &type, &text, error)) {
+            return false;
+        }
+        if (type == RETURN_SHUT) {
+            return peer_failed("answered before the end of the state", error);
+        }
+    }
+    return true;
+}
+
+static bool send_end(Outgoing *o, GError **error)
+{
+    size_t n = strlen(o->description);
+    o->eof_sent = true; /* before the first byte: any part of it may arrive */
     if (!stream_out_u8(&o->out, STREAM_EOF, error) || !stream_out_end(&o->out, false, error)) {
         return false;
     }
@@ -286,8 +322,8 @@ static bool send_devices(void *opaque, GError **error)
         return stream_out_end(&o->out, true, error);
     }
     return stream_out_u8(&o->out, STREAM_DESCRIPTION, error) &&
-           stream_out_u32(&o->out, (uint32_t)description->len, error) &&
-           stream_out_bytes(&o->out, description->str, description->len, error) &&
+           stream_out_u32(&o->out, (uint32_t)n, error) &&
+           stream_out_bytes(&o->out, o->description, n, error) &&
            stream_out_end(&o->out, true, error);
 }
 
@@ -300,7 +336,11 @@ static bool final_state(Outgoing *o, GError **error)
         return false;
     }
     g_assert(done);
-    return migration_call_main(o->m->vm, send_devices, o, error);
+    if (!migration_call_main(o->m->vm, send_devices, o, error)) {
+        return false;
+    }
+    bool ask = o->out.format < STREAM_V4 && o->return_path;
+    return (!ask || ask_if_taken(o, error)) && send_end(o, error);
 }
 
 /* Waits for @wanted; PONGs and acknowledgements pass. */

@@ -118,7 +118,9 @@ bool stream_out_end(StreamOut *s, bool flush, GError **error)
 
 void stream_in_init(StreamIn *s, Channel *channel)
 {
-    *s = (StreamIn){ .channel = channel, .format = STREAM_V3 };
+    *s = (StreamIn){ .channel = channel,
+                     .format = STREAM_V3,
+                     .frame_timeout_ms = STREAM_FRAME_TIMEOUT_MS };
     s->buf = g_byte_array_new();
 }
 
@@ -162,7 +164,11 @@ static bool read_frame(StreamIn *s, GError **error)
     }
     guint at = s->buf->len;
     g_byte_array_set_size(s->buf, at + n);
-    if (!channel_read_all(s->channel, s->buf->data + at, n, error)) {
+    /* A damaged length must not wait for bytes that nobody will send. */
+    channel_set_timeout(s->channel, s->frame_timeout_ms);
+    bool whole = channel_read_all(s->channel, s->buf->data + at, n, error);
+    channel_set_timeout(s->channel, -1);
+    if (!whole) {
         return false;
     }
     if (frame_crc(s->sequence, word, s->buf->data + at, n) != ld_be32(head + 4)) {
@@ -238,6 +244,7 @@ bool stream_in_header(StreamIn *s, GError **error)
                     STREAM_MAGIC);
         return false;
     }
+    s->version = version;
     if (version != STREAM_V3 && version != STREAM_V4) {
         g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_STREAM,
                     "stream version %u is not supported, 3 and 4 are", version);

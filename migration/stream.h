@@ -19,6 +19,8 @@
 #define STREAM_FRAME_MAX (1u << 20)
 /* What one section other than RAM may hold at most. */
 #define STREAM_ITEM_MAX (64u << 20)
+/* A frame is sent at once: for so long its next byte may be missing once it has begun. */
+#define STREAM_FRAME_TIMEOUT_MS 30000
 
 typedef struct {
     Channel *channel; /* borrowed */
@@ -42,10 +44,12 @@ bool stream_out_end(StreamOut *s, bool flush, GError **error);
 typedef struct {
     Channel *channel; /* borrowed */
     StreamFormat format;
-    GByteArray *buf; /* unread bytes start at pos */
+    uint32_t version; /* as the header says, also one that we do not speak; 0 before */
+    GByteArray *buf;  /* unread bytes start at pos */
     size_t pos;
     uint64_t sequence;
     bool last_frame; /* version 4: the item's last frame is in buf */
+    int frame_timeout_ms;
     uint64_t bytes;
 } StreamIn;
 
