@@ -58,14 +58,23 @@ static void from_general(const Vec *v, unsigned d, unsigned s, bool q)
     asm_vrr(v->a, q ? I_VMOVQ_GPR : I_VMOVD, false, d, s);
 }
 
+static const uint16_t broadcast[4] = { I_VPBROADCASTB, I_VPBROADCASTW, I_VPBROADCASTD,
+                                       I_VPBROADCASTQ };
+
 bool emit_vdup(HostGen *g, const IrInsn *i, const HostArgs *x)
 {
-    static const uint16_t op[4] = { I_VPBROADCASTB, I_VPBROADCASTW, I_VPBROADCASTD,
-                                    I_VPBROADCASTQ };
     Vec v = vec_open(g, i, x);
 
     from_general(&v, v.d, v.s[0], i->sub == V64);
-    v2(&v, op[i->sub & 3], v.d, v.d);
+    v2(&v, broadcast[i->sub & 3], v.d, v.d);
+    return true;
+}
+
+bool emit_vsplat(HostGen *g, const IrInsn *i, const HostArgs *x)
+{
+    Vec v = vec_open(g, i, x);
+
+    v2(&v, broadcast[i->sub & 3], v.d, v.s[0]);
     return true;
 }
 

@@ -83,6 +83,7 @@ bool emit_vtest(HostGen *g, const IrInsn *i, const HostArgs *x);
 bool emit_vgetlane(HostGen *g, const IrInsn *i, const HostArgs *x);
 bool emit_vsetlane(HostGen *g, const IrInsn *i, const HostArgs *x);
 bool emit_vdup(HostGen *g, const IrInsn *i, const HostArgs *x);
+bool emit_vsplat(HostGen *g, const IrInsn *i, const HostArgs *x);
 bool emit_vfromi(HostGen *g, const IrInsn *i, const HostArgs *x);
 bool emit_vmovmsk(HostGen *g, const IrInsn *i, const HostArgs *x);
 bool emit_vextend(HostGen *g, const IrInsn *i, const HostArgs *x);

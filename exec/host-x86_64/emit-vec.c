@@ -188,6 +188,7 @@ const HostRow host_vec_rows[IR_OP_COUNT] = {
     ROW(VGETLANE, vgetlane, 0),
     ROW(VSETLANE, vsetlane, 0),
     ROW(VDUP, vdup, 0),
+    ROW(VSPLAT, vsplat, 0),
     ROW(VFROMI, vfromi, 0),
     ROW(VMOVMSK, vmovmsk, 0),
     ROW(VSEXT, vextend, 0),

@@ -379,15 +379,17 @@ enter:
     {
         uint64_t va = R(ip->a) + (uint64_t)(int64_t)(int32_t)ip->x;
         const TlbEntry *t = tlb_row(cpu, ip->e >> 8, va);
-        unsigned n = ip->c == IR_V128 ? 16 : 32;
+        unsigned n = MO_BYTES(ip->e), whole = MAX(n, 16);
         if (LIKELY((va ^ t->tag[ACCESS_READ]) <= GUEST_PAGE_SIZE - n &&
                    !(ip->e & (MO_BE | MO_ALIGN)))) {
-            memcpy(&R(ip->d), (const void *)(va + t->addend), n);
+            IrVec v = { 0 };
+            memcpy(&v, (const void *)(va + t->addend), n);
+            memcpy(&R(ip->d), &v, whole);
         } else {
             IrVec v;
             p->ip = ip;
             mem_load_vec(cpu, va, &v, ip->e);
-            memcpy(&R(ip->d), &v, n);
+            memcpy(&R(ip->d), &v, whole);
         }
         NEXT;
     }
@@ -406,7 +408,7 @@ enter:
     {
         uint64_t va = R(ip->a) + (uint64_t)(int64_t)(int32_t)ip->x;
         const TlbEntry *t = tlb_row(cpu, ip->e >> 8, va);
-        unsigned n = ip->c == IR_V128 ? 16 : 32;
+        unsigned n = MO_BYTES(ip->e);
         if (LIKELY((va ^ __atomic_load_n(&t->tag[ACCESS_WRITE], __ATOMIC_RELAXED)) <=
                        GUEST_PAGE_SIZE - n &&
                    !(ip->e & (MO_BE | MO_ALIGN)))) {

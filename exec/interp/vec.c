@@ -674,6 +674,7 @@ BcVecFn interp_vec_fn(IrOp op, IrType type, IrType optype, unsigned sub)
     case IR_VSAR: return vsar_fns[w][sub & 3];
     case IR_VSETLANE: return vsetlane_fns[w][sub & 3];
     case IR_VDUP: return vdup_fns[w][sub & 3];
+    case IR_VSPLAT: return vdup_fns[w][sub & 3]; /* lane 0 is where an integer would be */
     case IR_VSEXT: return vsext_fns[w][sub & 3];
     case IR_VZEXT: return vzext_fns[w][sub & 3];
     case IR_VBITSEL: return vbitsel_fns[w];

@@ -74,6 +74,21 @@ static bool check_call(Verify *v, const IrInsn *i)
     return i->type == c->helper->ret || bad(v, "result type of a call");
 }
 
+/* A v128 may be 4 or 8 bytes of memory: loads clear the rest, stores leave it away. */
+static bool mop_fits(const IrInsn *i)
+{
+    unsigned size = i->imm & MO_SIZE;
+
+    switch ((IrType)i->type) {
+    case IR_V256: return size == MO_256;
+    case IR_V128:
+        return size == MO_128 || ((i->op == IR_LOAD || i->op == IR_STORE) &&
+                                  (size == MO_32 || size == MO_64) && !(i->imm & MO_BE));
+    case IR_VOID: return true;
+    default: return size <= MO_64;
+    }
+}
+
 static bool check_imm(Verify *v, const IrInsn *i)
 {
     const IrOpInfo *info = &ir_op_info[i->op];
@@ -89,12 +104,7 @@ static bool check_imm(Verify *v, const IrInsn *i)
         return (i->imm < v->b->n_labels && v->label_pos[i->imm]) || bad(v, "label is not placed");
     case IRI_bits:
         return (len >= 1 && pos + len <= ir_type_bits(i->type)) || bad(v, "field out of the value");
-    case IRI_mop:
-        if (ir_type_is_vec(i->type) ? (i->imm & MO_SIZE) != (i->type == IR_V128 ? MO_128 : MO_256)
-                                    : i->type != IR_VOID && (i->imm & MO_SIZE) > MO_64) {
-            return bad(v, "access size against type");
-        }
-        return true;
+    case IRI_mop: return mop_fits(i) || bad(v, "access size against type");
     default: return true;
     }
 }

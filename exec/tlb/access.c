@@ -338,6 +338,7 @@ static void reverse_bytes(IrVec *v, unsigned n)
 void mem_load_vec(CpuState *cpu, GuestVirt va, IrVec *out, IrMemOp mo)
 {
     check_align(cpu, va, mo, MMU_ACCESS_READ);
+    memset(out, 0, 16); /* a partial access clears the rest */
     cpu_ld_bytes(cpu, va, out, MO_BYTES(mo), MO_GET_MMU(mo));
     if (mo & MO_BE) {
         reverse_bytes(out, MO_BYTES(mo));

@@ -438,6 +438,7 @@ IrVal ir_var_get(IrBuilder *b, IrVar var);
 void ir_var_set(IrBuilder *b, IrVar var, IrVal v);
 
 /* ---- builder: guest memory (virtual addresses, i64) ---- */
+/* A v128 may also be loaded from 4 or 8 bytes (the rest is zero) and stored to them. */
 static inline IrVal ir_load(IrBuilder *b, IrType type, IrVal addr, IrMemOp mo)
 {
     return ir_emit(b, IR_LOAD, type, 0, addr, 0, 0, 0, mo);
@@ -652,6 +653,10 @@ static inline IrVal ir_vsetlane(IrBuilder *b, IrLane l, IrVal x, IrVal i, unsign
 static inline IrVal ir_vdup(IrBuilder *b, IrType type, IrLane l, IrVal i)
 {
     return ir_emit(b, IR_VDUP, type, l, i, 0, 0, 0, 0);
+}
+static inline IrVal ir_vsplat(IrBuilder *b, IrType type, IrLane l, IrVal x)
+{
+    return ir_emit(b, IR_VSPLAT, type, l, x, 0, 0, 0, 0);
 }
 static inline IrVal ir_vfromi(IrBuilder *b, IrType type, IrVal i)
 {

@@ -37,6 +37,8 @@ static inline unsigned simd_nops(const X86Trans *t)
 void mmx_begin(X86Trans *t);
 void mmx_end(X86Trans *t);
 
+/* The low 128 bits of a vector register. */
+IrVal simd_get(X86Trans *t, unsigned reg);
 /* Operand n as a vector. Legacy 16-byte memory operands must be aligned. */
 IrVal simd_read(X86Trans *t, unsigned n);
 /* ... as simd_read, but memory may be unaligned unless the line has the flag `align`. */

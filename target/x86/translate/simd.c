@@ -28,11 +28,18 @@ static IrVal read_mem(X86Trans *t, const X86Operand *o, bool aligned)
     return ir_load(t->b, simd_type(o->size), addr, x86_mo(t, o->size));
 }
 
+/* Encoded by VEX a write clears the upper half, so the whole register is what is known of it: reads
+ * then take the low half of that, not of memory. */
+IrVal simd_get(X86Trans *t, unsigned reg)
+{
+    return t->i->vex ? ir_vlo128(t->b, ir_get(t->b, SLOT_YMM + reg)) : ir_get(t->b, SLOT_XMM + reg);
+}
+
 static IrVal read_operand(X86Trans *t, unsigned n, bool aligned)
 {
     const X86Operand *o = &t->i->op[n];
     switch ((X86OpKind)o->kind) {
-    case X86_OPK_XMM: return ir_get(t->b, (o->size == 32 ? SLOT_YMM : SLOT_XMM) + o->reg);
+    case X86_OPK_XMM: return o->size == 32 ? ir_get(t->b, SLOT_YMM + o->reg) : simd_get(t, o->reg);
     case X86_OPK_MMX: return ir_vfromi(t->b, IR_V128, ir_get(t->b, SLOT_MM + o->reg));
     case X86_OPK_MEM: return read_mem(t, o, aligned);
     default: g_assert_not_reached(); /* a table line that names a translator for other operands */

@@ -18,9 +18,8 @@ void x86_tr_sse_movs(X86Trans *t, const X86Insn *i)
         simd_write(t, 0, simd_read(t, src));
         return;
     }
-    IrVal v = ir_vgetlane(t->b, l == V64 ? IR_I64 : IR_I32, l, simd_read(t, src), 0);
-    IrVal rest = simd_read(t, i->nops == 3 ? 1 : 0);
-    simd_write(t, 0, ir_vsetlane(t->b, l, rest, v, 0));
+    IrVal v = simd_read(t, src), rest = simd_read(t, i->nops == 3 ? 1 : 0);
+    simd_write(t, 0, ir_vblendi(t->b, l, rest, v, 1));
 }
 
 /* MOVLPx, MOVHPx, MOVHLPS, MOVLHPS: one half moves. */
@@ -29,13 +28,14 @@ void x86_tr_sse_movlh(X86Trans *t, const X86Insn *i)
     bool high = i->mn == X86_MN_MOVHPS || i->mn == X86_MN_MOVHPD || i->mn == X86_MN_MOVLHPS;
     unsigned src = i->nops - 1;
     if (i->op[0].kind == X86_OPK_MEM) {
-        IrVal h = ir_vgetlane(t->b, IR_I64, V64, ir_get(t->b, SLOT_XMM + i->op[1].reg), high);
-        x86_write(t, 0, h);
+        x86_write(t, 0, ir_vgetlane(t->b, IR_I64, V64, simd_get(t, i->op[1].reg), high));
         return;
     }
-    IrVal v = ir_vgetlane(t->b, IR_I64, V64, simd_read(t, src), i->mn == X86_MN_MOVHLPS);
-    IrVal rest = ir_get(t->b, SLOT_XMM + i->op[i->nops == 3 ? 1 : 0].reg);
-    simd_write(t, 0, ir_vsetlane(t->b, V64, rest, v, high));
+    IrVal v = simd_read(t, src), rest = simd_get(t, i->op[i->nops == 3 ? 1 : 0].reg);
+    IrVal r = high                      ? ir_vunpckl(t->b, V64, rest, v)
+              : i->mn == X86_MN_MOVHLPS ? ir_vunpckh(t->b, V64, v, rest)
+                                        : ir_vblendi(t->b, V64, rest, v, 1);
+    simd_write(t, 0, r);
 }
 
 void x86_tr_sse_movd(X86Trans *t, const X86Insn *i)
@@ -47,7 +47,7 @@ void x86_tr_sse_movd(X86Trans *t, const X86Insn *i)
     }
     IrVal v = simd_read(t, 1);
     if (i->op[0].kind == X86_OPK_XMM) { /* MOVQ xmm, xmm */
-        simd_write(t, 0, ir_vfromi(b, IR_V128, ir_vgetlane(b, IR_I64, V64, v, 0)));
+        simd_write(t, 0, ir_vblendi(b, V64, ir_vzero(b, IR_V128), v, 1));
     } else if (i->op[0].size == 8) {
         x86_write(t, 0, ir_vgetlane(b, IR_I64, V64, v, 0));
     } else {

@@ -180,8 +180,7 @@ void x86_tr_avx_bcast(X86Trans *t, const X86Insn *i)
         return;
     }
     IrLane l = (IrLane)x86_lg(i->op[1].size);
-    IrVal e = ir_vgetlane(b, l == V64 ? IR_I64 : IR_I32, l, v, 0);
-    simd_write(t, 0, ir_vdup(b, simd_type(i->op[0].size), l, e));
+    simd_write(t, 0, ir_vsplat(b, simd_type(i->op[0].size), l, v));
 }
 
 void x86_tr_avx_ins128(X86Trans *t, const X86Insn *i)
