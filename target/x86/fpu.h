@@ -97,12 +97,12 @@ typedef enum X86ShaOp {
 
 /* First argument of the x87 helpers. */
 typedef struct X87Word {
-    uint8_t op, modrm; /* op: D8..DF; modrm of a memory form: mod 0, rm 7 */
+    uint8_t op, modrm; /* op: D8..DF */
     uint8_t mem_bytes; /* 0: register form */
     uint8_t seg;       /* of the memory operand */
     uint8_t mmu;
-    uint8_t op16; /* 16-bit operand size (FSAVE, FSTENV formats) */
-    uint16_t fop; /* what the FPU records of the opcode */
+    uint8_t op16;  /* 16-bit operand size (FSAVE, FSTENV formats) */
+    uint16_t high; /* bytes 8 and 9 of a memory source */
 } X87Word;
 
 #endif

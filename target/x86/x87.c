@@ -211,7 +211,7 @@ static void host_take(X86Cpu *cpu, const HostRun *r)
 /* What the FPU remembers of its last instruction. */
 static void record(X86Cpu *cpu, X87Word w, uint64_t rip, uint64_t ea)
 {
-    cpu->fp_opcode = w.fop & 0x7ff;
+    cpu->fp_opcode = (w.op & 7) << 8 | w.modrm;
     cpu->fp_ip = rip;
     cpu->fp_cs = cpu->seg[1].sel;
     if (w.mem_bytes) {
@@ -234,7 +234,7 @@ static X87Word word_of(uint64_t v)
 
 /* Register forms and memory sources. lo: memory bytes 0-7 or the flags; returns the flags after. */
 static uint64_t helper_x87_op(CpuState *cs, void *x87, uint64_t word, uint64_t rip, uint64_t ea,
-                              uint64_t lo, uint64_t hi)
+                              uint64_t lo)
 {
     X86Cpu *cpu = x86_cpu(cs);
     X87Word w = word_of(word);
@@ -242,7 +242,7 @@ static uint64_t helper_x87_op(CpuState *cs, void *x87, uint64_t word, uint64_t r
     check_pending(cpu);
     r.flags = w.mem_bytes ? 0 : lo & X87_EFLAGS_HOST;
     memcpy(r.mem, &lo, 8);
-    memcpy(r.mem + 8, &hi, 8);
+    memcpy(r.mem + 8, &w.high, 2);
     if (!x87_light(cpu, w, r.mem, &r.flags)) {
         host_fill(cpu, &r);
         host_run(&r, w);
@@ -251,8 +251,7 @@ static uint64_t helper_x87_op(CpuState *cs, void *x87, uint64_t word, uint64_t r
     record(cpu, w, rip, ea);
     return r.flags;
 }
-HELPER(x87_op, IR_I64, HELPER_FAULTS, HARG_SLOT_RW, HARG_I64, HARG_I64, HARG_I64, HARG_I64,
-       HARG_I64);
+HELPER(x87_op, IR_I64, HELPER_FAULTS, HARG_SLOT_RW, HARG_I64, HARG_I64, HARG_I64, HARG_I64);
 
 /* Where the store can go straight to RAM; NULL when it crosses a page or is no RAM. */
 static void *store_target(CpuState *cs, uint64_t addr, X87Word w)

@@ -3,20 +3,19 @@
  * x87 instructions: each is one call of a helper in x87.c, which runs the same instruction on the
  * host's FPU. Memory operands of loads are read here, so that a page fault comes before anything.
  */
+#include <stddef.h>
 #include "target/x86/translate/simd-priv.h"
 
-/* The helper's first argument: opcode, and the memory form as [rdi]. */
+/* What the helper must know of the instruction. */
 static IrVal word_of(X86Trans *t, unsigned mem_bytes)
 {
     const X86Insn *i = t->i;
-    bool mem = i->modrm < 0xc0;
     X87Word w = { .op = i->opcode,
-                  .modrm = mem ? (i->modrm & 0x38) | 7 : i->modrm,
+                  .modrm = i->modrm,
                   .mem_bytes = mem_bytes,
                   .seg = i->mem.seg,
                   .mmu = MO_GET_MMU(t->mo),
-                  .op16 = i->opsize == 2,
-                  .fop = (i->opcode & 7) << 8 | i->modrm };
+                  .op16 = i->opsize == 2 };
     uint64_t v;
     memcpy(&v, &w, sizeof v);
     return ir_c64(t->b, v);
@@ -27,7 +26,7 @@ static IrVal call_reg(X86Trans *t, IrVal flags)
 {
     IrVal zero = ir_c64(t->b, 0);
     return ir_call(t->b, &hd_x87_op, SLOT_X87, word_of(t, 0), ir_c64(t->b, t->pc), zero,
-                   flags ? flags : zero, zero);
+                   flags ? flags : zero);
 }
 
 /* A pending exception comes before a fault of the memory operand. */
@@ -59,14 +58,15 @@ static void call_load(X86Trans *t)
     }
     wait_first(t);
     unsigned size = i->op[k].size;
-    IrVal addr = x86_mem_addr(t, size, false), lo, hi = ir_c64(b, 0);
+    IrVal addr = x86_mem_addr(t, size, false), lo, word = word_of(t, size);
     if (size == 10) {
         lo = x86_load(t, addr, 8);
-        hi = x86_to64(t, x86_load(t, ir_addi(b, addr, 8), 2));
+        IrVal high = x86_to64(t, x86_load(t, ir_addi(b, addr, 8), 2));
+        word = ir_or(b, word, ir_shli(b, high, 8 * offsetof(X87Word, high)));
     } else {
         lo = x86_to64(t, x86_load(t, addr, size));
     }
-    ir_call(b, &hd_x87_op, SLOT_X87, word_of(t, size), ir_c64(b, t->pc), x86_ea(t), lo, hi);
+    ir_call(b, &hd_x87_op, SLOT_X87, word, ir_c64(b, t->pc), x86_ea(t), lo);
 }
 
 static void call_store(X86Trans *t)
