@@ -96,12 +96,16 @@ static inline TlbEntry *tlb_row(const CpuState *cpu, unsigned mmu, uint64_t va)
 /* ---- translations ---- */
 typedef struct Tb Tb;
 
-/* A direct exit of src; linked to dst when dst is not NULL. dst is read without lock. */
+/* A direct exit of src; linked to dst when dst is not NULL. dst is read without lock. Where cross is
+ * set (dst in another page, or one of the two in two pages) the link is only a guess: dst may be
+ * entered while jump_cache[jump] of the CpuState is dst, which says that it is mapped as it was. */
 typedef struct TbLink {
     Tb *src;
     Tb *dst;
     struct TbLink *next_in, **prev_in; /* list of dst, under tb_lock */
     uint64_t pc;
+    uint16_t jump; /* jc_index() of dst */
+    bool cross;    /* never cleared again; both are set before dst */
 } TbLink;
 
 enum {
@@ -375,7 +379,7 @@ Tb *tb_insert(ExecEngine *e, Tb *tb, const uint64_t seq[2]);
 Tb *tb_find(CpuState *cpu, const TbKey *key, RamAddr phys, uint32_t cflags);
 /* Remember in the jump cache. */
 void tb_remember(CpuPriv *p, Tb *tb);
-void tb_link(ExecEngine *e, TbLink *l, Tb *dst);
+void tb_link(ExecEngine *e, TbLink *l, Tb *dst, bool cross);
 void tb_free(Tb *tb);
 /* A store to [addr, addr + len), within one page, hits the code of the region that runs: it must be
  * done by its instruction alone (the caller raises EXCP_RETRY_ONE). */

@@ -245,12 +245,13 @@ static void maybe_link(CpuState *cpu, Tb *tb)
     TbLink *l = p->last_link;
 
     p->last_link = NULL;
-    if (!l || tb->cflags || tb->key.pc != l->pc || tb->n_pages != 1 || l->src->n_pages != 1 ||
-        tb->key.flags != l->src->key.flags ||
-        ((tb->key.vaddr ^ l->src->key.vaddr) & GUEST_PAGE_MASK) || log_enabled(LOG_NOCHAIN)) {
+    if (!l || tb->cflags || tb->key.pc != l->pc || tb->key.flags != l->src->key.flags ||
+        log_enabled(LOG_NOCHAIN)) {
         return;
     }
-    tb_link(cpu->engine, l, tb);
+    bool cross = tb->n_pages != 1 || l->src->n_pages != 1 ||
+                 ((tb->key.vaddr ^ l->src->key.vaddr) & GUEST_PAGE_MASK);
+    tb_link(cpu->engine, l, tb, cross);
 }
 
 static void run_region(CpuState *cpu)

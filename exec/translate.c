@@ -222,6 +222,15 @@ static void log_in_asm(TransState *t)
     log_printf(LOG_IN_ASM, "0x%016" G_GINT64_MODIFIER "x:  %s\n", c->pc, s->str);
 }
 
+static void exit_to(TransCtx *c, uint64_t pc)
+{
+    if (c->other_flags) {
+        ir_exit_indirect(c->b, ir_c64(c->b, pc));
+    } else {
+        ir_exit_direct(c->b, pc);
+    }
+}
+
 /* One instruction; true when the region goes on. */
 static bool one_insn(TransState *t)
 {
@@ -260,9 +269,13 @@ static bool one_insn(TransState *t)
         return false;
     }
     c->pc = c->next_pc;
+    if (c->more) {
+        c->more = false;
+        return true;
+    }
     if (status == TRANS_END_DIRECT || t->n >= c->max_insns || t->nocache ||
         ir_count(b) > IR_SOFT_INSNS) {
-        ir_exit_direct(b, c->pc);
+        exit_to(c, c->pc);
         return false;
     }
     return true;
@@ -344,7 +357,7 @@ static Tb *attempt(CpuState *cpu, const TbKey *key, RamAddr phys, uint32_t cflag
         }
     } else {
         undo_insn(t);
-        ir_exit_direct(t->ctx.b, t->ctx.pc);
+        exit_to(&t->ctx, t->ctx.pc);
     }
     Tb *tb = build(cpu, t, phys, cflags);
     if (!tb) {

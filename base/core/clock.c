@@ -24,6 +24,7 @@ struct Timer {
 struct Clocks {
     GMutex mutex; /* guards everything below and the timers; taken inside the VM lock */
     Timer *armed[CLOCK_KIND_COUNT];
+    uint32_t sequence; /* odd while the three below change: they are read without the mutex */
     bool virtual_running, virtual_manual;
     int64_t virtual_offset; /* running: virtual = monotonic + offset; stopped: virtual = offset */
     int timer_fd;
@@ -59,10 +60,30 @@ int64_t clock_now_ns(Vm *vm, ClockKind kind)
     if (kind != CLOCK_KIND_VIRTUAL) {
         return now_locked(vm->clocks, kind);
     }
-    g_mutex_lock(&vm->clocks->mutex);
-    int64_t now = now_locked(vm->clocks, kind);
-    g_mutex_unlock(&vm->clocks->mutex);
-    return now;
+    Clocks *c = vm->clocks;
+    for (;;) {
+        uint32_t s = __atomic_load_n(&c->sequence, __ATOMIC_ACQUIRE);
+        bool ticks = __atomic_load_n(&c->virtual_running, __ATOMIC_RELAXED) &&
+                     !__atomic_load_n(&c->virtual_manual, __ATOMIC_RELAXED);
+        int64_t now = __atomic_load_n(&c->virtual_offset, __ATOMIC_RELAXED);
+        now += ticks ? host_ns(CLOCK_MONOTONIC) : 0;
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        if (!(s & 1) && __atomic_load_n(&c->sequence, __ATOMIC_RELAXED) == s) {
+            return now;
+        }
+    }
+}
+
+/* Around changes of the virtual clock. Mutex held. */
+static void change_begin(Clocks *c)
+{
+    __atomic_store_n(&c->sequence, c->sequence + 1, __ATOMIC_RELAXED);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+}
+
+static void change_end(Clocks *c)
+{
+    __atomic_store_n(&c->sequence, c->sequence + 1, __ATOMIC_RELEASE);
 }
 
 /* Arms the timerfd for the earliest deadline. Mutex held. */
@@ -215,11 +236,13 @@ void clock_virtual_enable(Vm *vm, bool running)
     Clocks *c = vm->clocks;
     g_mutex_lock(&c->mutex);
     if (c->virtual_running != running) {
+        change_begin(c);
         if (!c->virtual_manual) {
             int64_t mono = host_ns(CLOCK_MONOTONIC);
             c->virtual_offset += running ? -mono : mono;
         }
         c->virtual_running = running;
+        change_end(c);
         rearm(c);
     }
     g_mutex_unlock(&c->mutex);
@@ -240,7 +263,9 @@ void clock_virtual_set(Vm *vm, int64_t ns)
     Clocks *c = vm->clocks;
     g_mutex_lock(&c->mutex);
     bool ticking = c->virtual_running && !c->virtual_manual;
+    change_begin(c);
     c->virtual_offset = ns - (ticking ? host_ns(CLOCK_MONOTONIC) : 0);
+    change_end(c);
     rearm(c);
     g_mutex_unlock(&c->mutex);
 }
@@ -249,8 +274,10 @@ void clock_virtual_take_manual(Vm *vm)
 {
     Clocks *c = vm->clocks;
     g_mutex_lock(&c->mutex);
+    change_begin(c);
     c->virtual_offset = now_locked(c, CLOCK_KIND_VIRTUAL);
     c->virtual_manual = true;
+    change_end(c);
     rearm(c);
     g_mutex_unlock(&c->mutex);
 }
@@ -262,7 +289,9 @@ void clock_virtual_advance(Vm *vm, int64_t ns)
         g_mutex_lock(&c->mutex);
         Timer *t = c->armed[CLOCK_KIND_VIRTUAL];
         int64_t to = t && t->expire_ns < ns ? t->expire_ns : ns;
+        change_begin(c);
         c->virtual_offset = MAX(c->virtual_offset, to);
+        change_end(c);
         g_mutex_unlock(&c->mutex);
         if (!run_one(c, CLOCK_KIND_VIRTUAL, MIN(to, ns))) {
             if (to == ns) {

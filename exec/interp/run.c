@@ -484,13 +484,12 @@ enter:
     {
         TbLink *l = &tb->link[ip->imm];
         Tb *n = __atomic_load_n(&l->dst, __ATOMIC_ACQUIRE);
-        if (LIKELY(n)) {
+        if (LIKELY(n) && (!l->cross || cpu->jump_cache[l->jump] == n)) {
             tb = n;
             goto enter;
         }
         if (!(tb->cflags & TBC_ONE) && (n = next_by_cache(cpu, p, l->pc))) {
-            if ((n->key.vaddr ^ tb->key.vaddr) < GUEST_PAGE_SIZE && n->n_pages == 1 &&
-                tb->n_pages == 1) {
+            if (!l->dst) {
                 p->last_link = l;
                 p->last_tb = tb;
                 p->tb = NULL;

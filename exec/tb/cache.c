@@ -135,7 +135,7 @@ static void link_remove(TbLink *l)
     __atomic_store_n(&l->dst, NULL, __ATOMIC_RELEASE);
 }
 
-void tb_link(ExecEngine *e, TbLink *l, Tb *dst)
+void tb_link(ExecEngine *e, TbLink *l, Tb *dst, bool cross)
 {
     lock(e);
     if (!l->dst && !l->src->invalid && !dst->invalid) {
@@ -145,6 +145,8 @@ void tb_link(ExecEngine *e, TbLink *l, Tb *dst)
             dst->in->prev_in = &l->next_in;
         }
         dst->in = l;
+        l->jump = jc_index(dst->key.vaddr);
+        l->cross |= cross;
         __atomic_store_n(&l->dst, dst, __ATOMIC_RELEASE);
     }
     unlock(e);

@@ -39,6 +39,8 @@ struct TransCtx {
     unsigned insn_index; /* 0 for the first of the region */
     unsigned max_insns;  /* the region ends after that many */
     bool single_step;    /* one instruction, then CPU_EXCP_DEBUG: done by the driver */
+    bool other_flags;    /* set by the translator: key.flags hold no more, exits are indirect */
+    bool more;           /* ... and: the region must not end before the next instruction */
     unsigned fetched;    /* bytes fetched by the current instruction so far */
     uint8_t bytes[24];   /* ... and the first of them */
     uint64_t target[8];  /* free for the target's translate_begin/insn */

@@ -116,7 +116,7 @@ void x86_set_a20(X86Cpu *cpu, bool on)
 
 static int64_t scale(int64_t v, uint64_t num, uint64_t den)
 {
-    return (int64_t)((__int128)v * num / den);
+    return num == den ? v : (int64_t)((__int128)v * num / den);
 }
 
 static int64_t ticks_now(const X86Cpu *cpu)

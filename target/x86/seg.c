@@ -62,7 +62,7 @@ void x86_mode_update(X86Cpu *cpu)
     m |= mode_of_mxcsr(cpu->mxcsr);
     m |= (cpu->cr4 & CR4_SMAP) && (cpu->eflags & X86_AC) && cpl < 3 ? MODE_NOSMAP : 0;
     m |= cpl == 3 && (cpu->cr0 & CR0_AM) && (cpu->eflags & X86_AC) ? MODE_ALIGN : 0;
-    for (unsigned n = 0; n < 4; n++) {
+    for (unsigned n = 0; n < 4 && (cpu->dr[7] & 0xff); n++) {
         if ((cpu->dr[7] >> (n * 2) & 3) && !(cpu->dr[7] >> (16 + n * 4) & 3)) {
             m |= MODE_DEBUG;
         }

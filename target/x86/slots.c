@@ -60,6 +60,7 @@ const IrSlotDesc x86_slots[SLOT_COUNT] = {
     SEL(5, "gs"),
     S(SLOT_INT_SHADOW, "int_shadow", int_shadow, IR_I32, 1),
     S(SLOT_MODE, "mode", mode, IR_I32, 4),
+    S(SLOT_KERNEL_GS_BASE, "kernel_gs_base", kernel_gs_base, IR_I64, 8),
     S(SLOT_MXCSR, "mxcsr", mxcsr, IR_I32, 4),
     S(SLOT_FPCW, "fpcw", fpcw, IR_I32, 2),
     S(SLOT_FPSW, "fpsw", fpsw, IR_I32, 2),

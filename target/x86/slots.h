@@ -29,6 +29,7 @@ enum {
     SLOT_YMM = SLOT_XMM + 16,   /* + n, v256; overlaps SLOT_XMM + n */
     SLOT_YMMH = SLOT_YMM + 16,  /* + n, v128: upper half */
     SLOT_X87 = SLOT_YMMH + 16,  /* all of the x87, for helpers that work on it: never get or put */
+    SLOT_KERNEL_GS_BASE,
     SLOT_COUNT,
 };
 

@@ -240,13 +240,9 @@ uint64_t helper_x86_invpcid(CpuState *cs, uint64_t type, uint64_t at)
 
 /* ---- MSRs, CPUID, time ---- */
 
-uint64_t helper_x86_swapgs(CpuState *cs)
+uint64_t helper_x86_recheck_irq(CpuState *cs)
 {
-    X86Cpu *cpu = x86_cpu(cs);
-    uint64_t base = cpu->seg[R_GS].base;
-
-    cpu->seg[R_GS].base = cpu->kernel_gs_base;
-    cpu->kernel_gs_base = base;
+    x86_recheck_irq(x86_cpu(cs));
     return 0;
 }
 
@@ -303,7 +299,7 @@ uint64_t helper_x86_cpuid(CpuState *cs)
     };
     uint32_t out[4];
 
-    if (cpu->sys.apic_ops) {
+    if (cpu->sys.apic_ops && (uint32_t)cpu->gpr[0] == 1) {
         vm_lock(cpu->sys.vm);
         s.apic_enabled = cpu->sys.apic_ops->get_base(cpu->sys.apic) >> 11 & 1;
         vm_unlock(cpu->sys.vm);

@@ -255,6 +255,10 @@ void x86_goto(X86Trans *t, uint64_t rip)
         x86_goto_loop(t, ir_c64(t->b, rip));
         return;
     }
+    if (t->ctx->other_flags) {
+        x86_goto_val(t, ir_c64(t->b, rip));
+        return;
+    }
     ir_exit_direct(t->b, rip);
     ir_dead_at_exit(t->b, x86_cc_dead_at(t, rip) ? X86_GROUP_CC : 0);
     t->status = TRANS_END;
@@ -274,6 +278,11 @@ void x86_goto_if(X86Trans *t, X86Cond c, uint64_t rip)
     if (mode_single(t->mode)) {
         IrVal to = ir_movcond(t->b, c.c, c.x, c.y, ir_c64(t->b, rip), ir_c64(t->b, t->next_pc));
         x86_goto_loop(t, to);
+        return;
+    }
+    if (t->ctx->other_flags) {
+        x86_goto_val(t,
+                     ir_movcond(t->b, c.c, c.x, c.y, ir_c64(t->b, rip), ir_c64(t->b, t->next_pc)));
         return;
     }
     unsigned before = ir_count(t->b);

@@ -8,19 +8,15 @@
  */
 #include "target/x86/translate/translate-priv.h"
 
-enum {
-    TGT_CC
-}; /* TransCtx.target[]: X86CcState, in place */
-
-static X86CcState *cc_state(TransCtx *ctx)
+static X86Region *region_of(TransCtx *ctx)
 {
-    G_STATIC_ASSERT(sizeof(X86CcState) <= sizeof ctx->target);
-    return (X86CcState *)&ctx->target[TGT_CC];
+    G_STATIC_ASSERT(sizeof(X86Region) <= sizeof ctx->target);
+    return (X86Region *)ctx->target;
 }
 
 void x86_translate_begin(TransCtx *ctx)
 {
-    *cc_state(ctx) = (X86CcState){ 0 };
+    *region_of(ctx) = (X86Region){ .mode = ctx->key.flags };
     if (mode_single(ctx->key.flags)) {
         ctx->max_insns = 1;
     }
@@ -125,16 +121,23 @@ static void translate_one(X86Trans *t, const X86Insn *i)
     x86_translate_fns[i->id](t, i);
 }
 
+void x86_change_mode(X86Trans *t, uint32_t mode)
+{
+    t->region->mode = mode;
+    t->ctx->other_flags = mode != t->ctx->key.flags;
+}
+
 int x86_translate_insn(TransCtx *ctx)
 {
     X86Insn insn;
     X86Trans t = { .ctx = ctx,
                    .b = ctx->b,
                    .i = &insn,
-                   .mode = ctx->key.flags,
+                   .mode = region_of(ctx)->mode,
                    .pc = ctx->pc,
                    .status = TRANS_NEXT,
-                   .cc = cc_state(ctx) };
+                   .cc = &region_of(ctx)->cc,
+                   .region = region_of(ctx) };
     t.mo = MO_MMU(mode_mmu(t.mode)) | (t.mode & MODE_ALIGN ? MO_ALIGN : 0);
     X86DecodeResult r = fetch_decode(ctx, &insn);
     t.next_pc = ctx->pc + insn.len;

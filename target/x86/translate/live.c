@@ -71,7 +71,7 @@ static FlagUse flag_use(const X86Insn *i)
     }
 }
 
-static bool look(X86Trans *t, uint64_t rip, X86Insn *i)
+bool x86_look(X86Trans *t, uint64_t rip, X86Insn *i)
 {
     unsigned mode = t->mode & MODE_CS64 ? 64 : t->mode & MODE_CS32 ? 32 : 16;
     uint8_t buf[15];
@@ -93,7 +93,7 @@ bool x86_cc_dead_at(X86Trans *t, uint64_t rip)
 {
     X86Insn i;
 
-    for (unsigned n = 0; n < LOOK_INSNS && look(t, rip, &i); n++) {
+    for (unsigned n = 0; n < LOOK_INSNS && x86_look(t, rip, &i); n++) {
         if (i.mn == X86_MN_JMP && i.op[0].kind == X86_OPK_REL) {
             rip = x86_rip_cut(t, rip + i.len + (uint64_t)i.imm, i.opsize);
             continue;

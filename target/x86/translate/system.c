@@ -138,7 +138,10 @@ void x86_tr_invpcid(X86Trans *t, const X86Insn *i)
 
 void x86_tr_swapgs(X86Trans *t, const X86Insn *i)
 {
-    ir_call(t->b, &hd_x86_swapgs, 0);
+    IrVal gs = ir_get(t->b, SLOT_SEG_BASE + X86_GS), other = ir_get(t->b, SLOT_KERNEL_GS_BASE);
+
+    ir_put(t->b, SLOT_SEG_BASE + X86_GS, other);
+    ir_put(t->b, SLOT_KERNEL_GS_BASE, gs);
 }
 
 /* EDX:EAX := v; the upper halves are cleared. */
@@ -203,8 +206,19 @@ void x86_tr_mwait(X86Trans *t, const X86Insn *i)
 
 void x86_tr_clac(X86Trans *t, const X86Insn *i)
 {
-    ir_call(t->b, &hd_x86_set_ac, c64(t, i->mn == X86_MN_STAC));
-    go_next(t);
+    IrBuilder *b = t->b;
+    bool on = i->mn == X86_MN_STAC;
+
+    if (mode_single(t->mode)) {
+        ir_call(b, &hd_x86_set_ac, c64(t, on));
+        go_next(t);
+        return;
+    }
+    /* Where CR4.SMAP is clear the two mmu indexes are alike: setting MODE_NOSMAP does no harm. */
+    IrVal f = ir_get(b, SLOT_EFLAGS), m = ir_get(b, SLOT_MODE);
+    ir_put(b, SLOT_EFLAGS, on ? ir_ori(b, f, X86_AC) : ir_andi(b, f, ~(uint64_t)X86_AC));
+    ir_put(b, SLOT_MODE, on ? ir_ori(b, m, MODE_NOSMAP) : ir_andi(b, m, ~(uint64_t)MODE_NOSMAP));
+    x86_change_mode(t, on ? t->mode | MODE_NOSMAP : t->mode & ~MODE_NOSMAP);
 }
 
 void x86_tr_xgetbv(X86Trans *t, const X86Insn *i)
@@ -295,8 +309,28 @@ void x86_tr_hlt(X86Trans *t, const X86Insn *i)
     t->status = TRANS_END;
 }
 
+/* STI whose next instruction is in the same region: nothing can come in between, so there is no shadow
+ * to keep. The region ends after that one, and interrupts are looked for when the next is entered. */
+static bool sti_inline(X86Trans *t)
+{
+    X86Insn next;
+
+    if (!(t->mode & MODE_IOPL_OK) || mode_single(t->mode) ||
+        t->ctx->insn_index + 2 > t->ctx->max_insns || !x86_look(t, t->next_pc, &next)) {
+        return false;
+    }
+    ir_put(t->b, SLOT_EFLAGS, ir_ori(t->b, ir_get(t->b, SLOT_EFLAGS), X86_IF));
+    ir_call(t->b, &hd_x86_recheck_irq, 0);
+    t->ctx->more = true;
+    t->ctx->max_insns = t->ctx->insn_index + 2;
+    return true;
+}
+
 void x86_tr_cli(X86Trans *t, const X86Insn *i)
 {
+    if (i->mn == X86_MN_STI && sti_inline(t)) {
+        return;
+    }
     if (i->mn == X86_MN_STI) {
         ir_call(t->b, &hd_x86_sti, 0);
         x86_end_loop(t);
@@ -316,9 +350,7 @@ void x86_tr_fsgsbase(X86Trans *t, const X86Insn *i)
     IrVal v = write ? x86_to64(t, x86_read(t, 0)) : c64(t, 0);
     IrVal r = ir_call(t->b, &hd_x86_fsgsbase, c64(t, gs ? X86_GS : X86_FS), c64(t, write), v);
 
-    if (write) {
-        go_next(t);
-    } else {
+    if (!write) {
         x86_write(t, 0, x86_to_type(t, r, i->op[0].size));
     }
 }

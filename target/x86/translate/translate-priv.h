@@ -31,6 +31,12 @@ typedef struct X86CcState {
     IrVal a, b, c; /* values as given to x86_cc_set, in the operation's type; 0 = in the slot */
 } X86CcState;
 
+/* What goes through a region from instruction to instruction; kept in TransCtx.target. */
+typedef struct X86Region {
+    X86CcState cc;
+    uint32_t mode; /* now: STAC and CLAC change it on the way */
+} X86Region;
+
 typedef struct X86Trans {
     TransCtx *ctx;
     IrBuilder *b;
@@ -40,6 +46,7 @@ typedef struct X86Trans {
     uint64_t pc, next_pc;
     int status; /* TransStatus */
     X86CcState *cc;
+    X86Region *region;
 } X86Trans;
 
 typedef void (*X86TranslateFn)(X86Trans *t, const X86Insn *i);
@@ -48,6 +55,9 @@ extern const X86TranslateFn x86_translate_fns[X86_INSN_LINES];
 /* ---- driver.c: CpuTargetOps hooks ---- */
 void x86_translate_begin(TransCtx *ctx);
 int x86_translate_insn(TransCtx *ctx);
+
+/* From the next instruction on the region is translated for this mode; SLOT_MODE is the caller's. */
+void x86_change_mode(X86Trans *t, uint32_t mode);
 
 /* ---- common.c: values ---- */
 static inline IrType x86_type(unsigned size)
@@ -130,6 +140,8 @@ X86Cond x86_cond(X86Trans *t, unsigned cc);
 /* ---- live.c ---- */
 /* The code at rip overwrites all arithmetic flags before it reads one. */
 bool x86_cc_dead_at(X86Trans *t, uint64_t rip);
+/* Decode at rip, if all of it lies in the region's pages. */
+bool x86_look(X86Trans *t, uint64_t rip, X86Insn *i);
 
 /* ---- common.c: ends ---- */
 /* Go to a known rip of the same mode; sets status. */
