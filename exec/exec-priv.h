@@ -310,7 +310,7 @@ typedef struct CodePage {
 struct ExecEngine {
     Vm *vm;
     ExecConfig config;
-    PerfOut *perf; /* NULL: nobody profiles */
+    PerfOut *perf;   /* NULL: nobody profiles */
     GPtrArray *cpus; /* borrowed CpuState *, under the VM lock; slots stay */
     CpuState *cpu_list[256];
     unsigned n_cpus; /* atomic */

@@ -299,7 +299,8 @@ static bool find_unloaded(Section *s, void *opaque)
             return true;
         }
     }
-    if (s->desc->record && !s->desc->unmigratable) {
+    /* One with needed() may stay at home: its device is then as after reset, like ours. */
+    if (s->desc->record && !s->desc->record->needed && !s->desc->unmigratable) {
         *missing = s;
     }
     return *missing == NULL;

@@ -62,6 +62,10 @@ static bool save_one(Section *s, void *opaque)
     g_auto(ByteWriter) w;
     byte_writer_init(&w);
     s->desc->ops->save(s->owner, saved);
+    if (record->needed && !record->needed(saved)) { /* a device that nobody has used */
+        record_clear(record, saved);
+        return true;
+    }
     record_encode(record, saved, walk->out->format, &w);
     if (walk->description) {
         g_string_append_printf(walk->description, "%s{\"name\":\"%s\",\"instance_id\":%u,",

@@ -10,6 +10,7 @@
 #include "hw/core/types.h"
 #include "hw/i386/apic.h"
 #include "hw/i386/cpu-device.h"
+#include "hw/i2c/smbus.h"
 #include "hw/i386/pc.h"
 #include "hw/intc/i8259.h"
 #include "hw/intc/ioapic.h"
@@ -58,7 +59,10 @@ TypeRegistry *system_types_new(void)
         { x86_cpu_types, &x86_cpu_types_count },
         { q35_machine_types, &q35_machine_types_count },
         { q35_host_types, &q35_host_types_count },
+        { vmport_types, &vmport_types_count },
         { ich9_types, &ich9_types_count },
+        { smbus_types, &smbus_types_count },
+        { ich9_smb_types, &ich9_smb_types_count },
         { i8259_types, &i8259_types_n },
         { ioapic_types, &ioapic_types_n },
         { isa_types, &isa_types_n },

@@ -423,6 +423,7 @@ void pc_boot_reset(PcMachine *pc)
     g_autoptr(GError) error = NULL;
 
     pc->acpi_patched = false;
+    tpr_opt_reset(pc);
     pc_bootorder_reset(pc, !pc->was_reset);
     pc->was_reset = true;
     if (!pc->direct_boot) {

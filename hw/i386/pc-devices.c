@@ -7,6 +7,7 @@
  * I/O APIC input 2, as the interrupt source override in the MADT says.
  */
 #include "hw/char/i8042.h"
+#include "hw/i2c/smbus.h"
 #include "hw/i386/cpu-device.h"
 #include "hw/misc/isa-misc.h"
 #include "hw/timer/hpet.h"
@@ -14,6 +15,7 @@
 #include "hw/timer/mc146818rtc.h"
 #include "target/x86/x86.h"
 #include "pc-priv.h"
+#include "vmport.h"
 
 static void gsi_set(void *opaque, int n, int level)
 {
@@ -255,6 +257,22 @@ static bool build_keyboard(PcMachine *pc, GError **error)
     return true;
 }
 
+static bool build_vmport(PcMachine *pc, GError **error)
+{
+    return pc->vmport == ONOFFAUTO_OFF || vmport_build(pc->isa, pc->i8042, error);
+}
+
+static bool build_smbus(PcMachine *pc, GError **error)
+{
+    Vm *vm = device_vm(&pc->machine.dev);
+    Device *dev = pc->smbus ? device_new(vm, "ICH9-SMB", error) : NULL;
+
+    return !pc->smbus || (dev && object_set_str(&dev->obj, "addr", "1f.3", error) &&
+                          object_set_str(&dev->obj, "multifunction", "on", error) &&
+                          realize(dev, &pc->host->host.bus->bus, NULL, error) &&
+                          smbus_add_eeproms(ich9_smb_bus(dev), error));
+}
+
 bool pc_devices_build(PcMachine *pc, GError **error)
 {
     if (!build_host(pc, error) || !build_lpc(pc, error) ||
@@ -269,5 +287,6 @@ bool pc_devices_build(PcMachine *pc, GError **error)
         return false;
     }
     return (!pc->hpet || build_hpet(pc, error)) && (!pc->pit || build_pit(pc, error)) &&
-           (!pc->i8042 || build_keyboard(pc, error));
+           (!pc->i8042 || build_keyboard(pc, error)) && build_vmport(pc, error) &&
+           build_smbus(pc, error);
 }

@@ -11,6 +11,8 @@
 
 #define PC_MAX_CPUS 288
 
+typedef struct TprOpt TprOpt;
+
 typedef struct {
     Machine machine; /* first */
     /* properties */
@@ -45,6 +47,7 @@ typedef struct {
     RamBlock *acpi_blocks[3]; /* tables, linker, rsdp */
     Section *acpi_section;
     bool acpi_patched;
+    TprOpt *tpr_opt; /* owned */
 } PcMachine;
 
 bool pc_memory_build(PcMachine *pc, GError **error);
@@ -61,6 +64,9 @@ bool pc_linuxboot_build(PcMachine *pc, GError **error);
 /* pc-bootorder.c: what firmware is told about -boot; the CMOS part at each reset. */
 bool pc_bootorder_build(PcMachine *pc, GError **error);
 void pc_bootorder_reset(PcMachine *pc, bool first);
+/* tpr-opt.c: a section that only travels. */
+void tpr_opt_build(PcMachine *pc);
+void tpr_opt_reset(PcMachine *pc);
 void pc_fpu_build(PcMachine *pc); /* the x87's error line */
 /* Last step: tables, fw_cfg contents, kernel. */
 bool pc_boot_prepare(PcMachine *pc, GError **error);

@@ -75,8 +75,6 @@ static bool properties_possible(const PcMachine *pc, GError **error)
         bool bad;
     } rows[] = {
         { "sata=on", pc->sata && object_was_set(&pc->machine.dev.obj, "sata") },
-        { "smbus=on", pc->smbus && object_was_set(&pc->machine.dev.obj, "smbus") },
-        { "vmport=on", pc->vmport == ONOFFAUTO_ON },
         { "usb=on", pc->machine.usb },
     };
 
@@ -100,6 +98,7 @@ static bool q35_build(Machine *m, GError **error)
     }
     pc->roms = rom_store_new(address_space_memory(vm));
     pc->apic_bus = apic_bus_new(vm);
+    tpr_opt_build(pc);
     if (!pc_cpus_build(pc, error) || !pc_fw_cfg_build(pc, error) || !pc_devices_build(pc, error)) {
         return false;
     }
@@ -151,6 +150,7 @@ static void q35_finalize(Object *obj)
     PcMachine *pc = (PcMachine *)obj;
 
     g_clear_pointer(&pc->roms, rom_store_free);
+    g_clear_pointer(&pc->tpr_opt, g_free);
     g_clear_pointer(&pc->apic_bus, apic_bus_free);
     for (int i = 0; i < 3; i++) {
         g_clear_pointer(&pc->acpi_blocks[i], ram_block_free);

@@ -255,7 +255,16 @@ static SavedSeg save_seg(const X86Seg *s)
     };
 }
 
-/* The condensed mode of the stream: receivers rebuild all but the shadow, SMM. */
+/* 16-bit code always does; a receiver that believed otherwise would run it at wrong addresses. */
+static bool adds_segment_bases(const X86Cpu *cpu)
+{
+    bool wide = cpu->mode & MODE_PE && !(x86_eflags_get(cpu) & X86_VM) &&
+                (cpu->seg[R_CS].attr & X86_SEG_DB || cpu->mode & MODE_CS64);
+
+    return !wide || cpu->mode & MODE_ADDSEG;
+}
+
+/* The condensed mode of the stream: receivers rebuild all but ADDSEG, the shadow, SMM. */
 static uint32_t stream_hflags(const X86Cpu *cpu)
 {
     uint32_t m = cpu->mode, f = x86_eflags_get(cpu), h = m & MODE_CPL;
@@ -264,7 +273,7 @@ static uint32_t stream_hflags(const X86Cpu *cpu)
     h |= cpu->int_shadow ? 1u << 3 : 0;
     h |= cpu->seg[R_CS].attr & X86_SEG_DB || (m & MODE_CS64) ? 1u << 4 : 0;
     h |= cpu->seg[R_SS].attr & X86_SEG_DB || (m & MODE_CS64) ? 1u << 5 : 0;
-    h |= m & MODE_ADDSEG ? 1u << 6 : 0;
+    h |= adds_segment_bases(cpu) ? 1u << 6 : 0;
     h |= m & MODE_PE ? 1u << 7 : 0;
     h |= f & (X86_TF | X86_IOPL | X86_RF | X86_VM | X86_AC);
     h |= m & MODE_MP ? 1u << 9 : 0;

@@ -3,5 +3,6 @@
 #pragma once
 #include "base/core/object.h"
 
-extern const TypeInfo q35_machine_types[], q35_host_types[], ich9_types[];
-extern const size_t q35_machine_types_count, q35_host_types_count, ich9_types_count;
+extern const TypeInfo q35_machine_types[], q35_host_types[], ich9_types[], vmport_types[];
+extern const size_t q35_machine_types_count, q35_host_types_count, ich9_types_count,
+    vmport_types_count;

@@ -79,7 +79,7 @@ struct Record {
     size_t size;                      /* sizeof the saved form that the offsets refer to */
     const Field *fields;              /* FIELD_END-terminated */
     const Record *const *subsections; /* NULL-terminated; they share the parent's saved form */
-    /* Subsections only: is it to be sent? @saved is the filled saved form. */
+    /* Is it to be sent? A subsection must have one; a section without is always sent. @saved is the filled saved form. */
     bool (*needed)(const void *saved);
     /* Subsections only: marks in the saved form that it was received (may be NULL). */
     size_t present_offset; /* offset of a bool that load sets to true, valid if has_present */
