@@ -76,11 +76,28 @@ static void describe_one(const Field *f, const void *saved, const uint8_t *at, i
     g_string_append_printf(out, "\"size\":%zu}", wire_size(f, saved, at, format));
 }
 
+/* Is every saved form of the record laid out alike on the wire? */
+static bool fixed_layout(const Record *record)
+{
+    if (record->subsections && record->subsections[0]) {
+        return false;
+    }
+    for (const Field *f = record->fields; f->kind != FIELD_END; f++) {
+        if (f->present || (f->flags & FIELD_VARRAY) || f->kind == FIELD_POINTER ||
+            f->kind == FIELD_VBUFFER || f->kind == FIELD_LIST ||
+            (f->kind == FIELD_STRUCT && !fixed_layout(f->record))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void describe_field(const Field *f, const void *saved, StreamFormat format, GString *out)
 {
     uint32_t n = field_count(f, saved);
     const uint8_t *at = (const uint8_t *)saved + f->offset;
-    bool merge = f->kind != FIELD_POINTER && f->kind != FIELD_STRUCT && f->kind != FIELD_LIST;
+    bool merge = f->kind == FIELD_STRUCT ? n > 1 && fixed_layout(f->record)
+                                         : f->kind != FIELD_POINTER && f->kind != FIELD_LIST;
     if (merge) {
         if (n) {
             describe_one(f, saved, at, -1, n, format, out);
