@@ -116,6 +116,7 @@ static bool finish(void *opaque, GError **unused)
     Incoming *in = e->in;
     Migration *m = in->m;
     in->end_ns = clock_now_ns(m->vm, CLOCK_KIND_REALTIME);
+    yank_unregister(m, YANK_INCOMING);
     if (e->error) {
         migration_set_error(m, e->error);
         migration_set_status(m, MIGRATION_FAILED);
@@ -152,6 +153,7 @@ static void begin(Incoming *in, Channel *channel)
     in->channel = channel;
     in->is_socket = channel_is_socket(channel);
     in->start_ns = clock_now_ns(in->m->vm, CLOCK_KIND_REALTIME);
+    yank_register(in->m, YANK_INCOMING, channel, -1);
     stream_in_init(&in->in, channel);
     migration_set_status(in->m, MIGRATION_ACTIVE);
     in->thread = g_thread_new("mig/dst/main", destination_thread, in);
@@ -167,6 +169,7 @@ static gboolean on_connection(gint fd, GIOCondition condition, gpointer data)
         }
         return G_SOURCE_CONTINUE;
     }
+    socket_address_tune(in->address->socket, peer);
     close(in->listen_fd);
     in->listen_fd = -1;
     in->watch = 0;
@@ -181,6 +184,7 @@ void incoming_reap(Migration *m)
         return;
     }
     m->in = NULL;
+    yank_unregister(m, YANK_INCOMING);
     if (in->watch) {
         g_source_remove(in->watch);
     }
@@ -197,11 +201,13 @@ void incoming_reap(Migration *m)
     }
     g_ptr_array_unref(in->loaded);
     ram_load_free(in->ram);
+    migration_address_free(in->address);
     g_free(in);
 }
 
-bool migration_incoming(Vm *vm, const char *uri, int fd, bool exit_on_error, GError **error)
+bool migration_incoming(Vm *vm, MigrationAddress *addr, bool exit_on_error, GError **error)
 {
+    g_autoptr(MigrationAddress) owned = addr;
     Migration *m = vm->migration;
     Channel *channel;
     int listen_fd;
@@ -215,7 +221,7 @@ bool migration_incoming(Vm *vm, const char *uri, int fd, bool exit_on_error, GEr
                     "The incoming migration has already been started");
         return false;
     }
-    if (!migration_open_in(uri, fd, &listen_fd, &channel, error)) {
+    if (!migration_open_in(addr, &listen_fd, &channel, error)) {
         return false;
     }
     incoming_reap(m);
@@ -223,11 +229,13 @@ bool migration_incoming(Vm *vm, const char *uri, int fd, bool exit_on_error, GEr
     in->m = m;
     in->exit_on_error = exit_on_error;
     in->listen_fd = listen_fd;
+    in->address = g_steal_pointer(&owned);
     in->loaded = g_ptr_array_new_with_free_func(loaded_free);
     in->ram = ram_load_new(vm);
     m->in = in;
     m->incoming_is_last = true;
     g_clear_pointer(&m->error_desc, g_free);
+    yank_register(m, YANK_INCOMING, NULL, -1);
     migration_set_status(m, MIGRATION_SETUP);
     if (channel) {
         begin(in, channel);
@@ -237,12 +245,8 @@ bool migration_incoming(Vm *vm, const char *uri, int fd, bool exit_on_error, GEr
     return true;
 }
 
-char *migration_incoming_address(Vm *vm)
+SocketAddress *migration_incoming_address(Vm *vm)
 {
     Migration *m = vm->migration;
-    if (!m->in || m->in->listen_fd < 0) {
-        return NULL;
-    }
-    g_autoptr(SocketAddress) addr = socket_address_of_local(m->in->listen_fd);
-    return addr ? socket_address_format(addr) : NULL;
+    return m->in && m->in->listen_fd >= 0 ? socket_address_of_local(m->in->listen_fd) : NULL;
 }

@@ -51,14 +51,17 @@ struct MigrationBlocker {
 
 typedef struct {
     Migration *m;
-    Channel *channel; /* owned */
+    MigrationAddress *address; /* owned */
+    Channel *channel;          /* owned; NULL while connecting. Set with the VM lock held */
     StreamOut out;
-    RamSave *ram;
+    RamSave *ram; /* from connected to ended; set with the VM lock held */
+    bool ended;   /* the figures are in Migration.last */
     MigrationParams params; /* copy */
     uint64_t caps;
     bool return_path;
     GThread *thread;
-    int cancel;       /* atomic */
+    int cancel;    /* atomic */
+    int cancel_fd; /* eventfd: ends connecting */
     bool was_running; /* the guest ran when it was stopped for the switchover */
     bool stopped, disks_released, go_sent;
     RunState old_state;
@@ -88,6 +91,7 @@ typedef struct {
     bool return_path;
     bool is_socket; /* messages can go back */
     int listen_fd;
+    MigrationAddress *address; /* owned */
     guint watch;
     int64_t start_ns, end_ns;
     GPtrArray *loaded; /* LoadedSection, in stream order */
@@ -105,6 +109,11 @@ struct Migration {
     GPtrArray *blockers; /* MigrationBlocker */
     Outgoing *out;       /* NULL: none ever */
     Incoming *in;
+    /* What yank breaks: references of its own, so that it needs no VM lock. */
+    GMutex yank_mutex;
+    Channel *yank_channels[2]; /* outgoing, incoming; yank_mutex */
+    int yank_connect;          /* eventfd that ends connecting; -1: no session connects. yank_mutex */
+    bool yankable[2];          /* a session is there; yank_mutex */
     char *error_desc;   /* of the last failure; VM lock */
     GArray *devices;    /* DeviceStat; VM lock */
     MigrationInfo last; /* figures of the last outgoing one, kept after its end */
@@ -140,10 +149,18 @@ gpointer source_thread(gpointer data);
 void common_sections_register(Migration *m);
 void common_sections_unregister(Migration *m);
 
-/* uri.c */
-Channel *migration_open_out(const char *uri, int fd, GError **error);
+/* address.c. Connecting ends when @cancel_fd becomes readable. */
+Channel *migration_open_out(MigrationAddress *addr, int cancel_fd, GError **error);
 /* Listens (*listen_fd >= 0) or opens at once (*channel). */
-bool migration_open_in(const char *uri, int fd, int *listen_fd, Channel **channel, GError **error);
+bool migration_open_in(MigrationAddress *addr, int *listen_fd, Channel **channel, GError **error);
+
+/* yank.c: what can be broken now. @channel NULL: still listening or connecting. */
+typedef enum {
+    YANK_OUTGOING,
+    YANK_INCOMING
+} YankSide;
+void yank_register(Migration *m, YankSide side, Channel *channel, int connect_fd);
+void yank_unregister(Migration *m, YankSide side);
 
 /* return-path.c: one message at a time. */
 bool return_send(Channel *c, StreamFormat format, ReturnType type, const void *data, size_t n,

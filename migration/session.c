@@ -4,6 +4,8 @@
  * and destination.c.
  */
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 #include "migration-priv.h"
 
 static const char *const status_names[MIGRATION_STATUS_COUNT] = {
@@ -114,19 +116,30 @@ void migration_setup(Vm *vm, const MigrationHost *host)
     m->devices = g_array_new(false, false, sizeof(DeviceStat));
     g_array_set_clear_func(m->devices, device_stat_clear);
     migration_params_init(&m->params);
+    g_mutex_init(&m->yank_mutex);
+    m->yank_connect = -1;
     vm->migration = m;
     common_sections_register(m);
+}
+
+/* Ends whatever the outgoing thread waits for. VM lock held. */
+static void break_off(Outgoing *o)
+{
+    __atomic_store_n(&o->cancel, 1, __ATOMIC_RELEASE);
+    eventfd_write(o->cancel_fd, 1);
+    if (o->channel) {
+        channel_shutdown(o->channel);
+    }
+    g_mutex_lock(&o->mutex);
+    g_cond_broadcast(&o->cond);
+    g_mutex_unlock(&o->mutex);
 }
 
 /* Lets a thread that still works end: it needs the main loop for its last words. */
 static void drain(Migration *m)
 {
     if (m->out && migration_status_active(m->status)) {
-        __atomic_store_n(&m->out->cancel, 1, __ATOMIC_RELEASE);
-        channel_shutdown(m->out->channel);
-        g_mutex_lock(&m->out->mutex);
-        g_cond_broadcast(&m->out->cond);
-        g_mutex_unlock(&m->out->mutex);
+        break_off(m->out);
     }
     if (m->in && m->in->thread) {
         channel_shutdown(m->in->channel);
@@ -151,6 +164,7 @@ void migration_teardown(Vm *vm)
     g_array_unref(m->devices);
     migration_params_clear(&m->params);
     g_free(m->error_desc);
+    g_mutex_clear(&m->yank_mutex);
     g_clear_pointer(&vm->migration, g_free);
 }
 
@@ -272,11 +286,16 @@ void outgoing_reap(Migration *m)
         return;
     }
     m->out = NULL;
-    unsigned depth = vm_lock_drop_all(m->vm);
-    g_thread_join(o->thread);
-    vm_lock_retake(m->vm, depth);
+    if (o->thread) {
+        unsigned depth = vm_lock_drop_all(m->vm);
+        g_thread_join(o->thread);
+        vm_lock_retake(m->vm, depth);
+    }
+    yank_unregister(m, YANK_OUTGOING);
     stream_out_clear(&o->out);
-    channel_unref(o->channel);
+    g_clear_pointer(&o->channel, channel_unref);
+    migration_address_free(o->address);
+    close(o->cancel_fd);
     migration_params_clear(&o->params);
     ram_save_free(o->ram);
     g_clear_error(&o->error);
@@ -312,62 +331,18 @@ static bool may_start(Migration *m, GError **error)
     return true;
 }
 
-/*
- * Messages can come back on sockets only: a pipe's or file's other end is no destination. There they
- * always do, whatever the capability says: only so is it known that the destination took the guest.
- */
-static bool wants_return_path(const Channel *channel)
+/* Forgets the session before and begins a new one, in state setup. */
+static Outgoing *outgoing_new(Migration *m, MigrationAddress *addr)
 {
-    return channel_is_socket(channel);
-}
-
-/* Nobody answers at the address: a migration that failed, not a wrong command. */
-static void fail_at_once(Migration *m, const GError *why)
-{
-    outgoing_reap(m);
-    g_clear_pointer(&m->error_desc, g_free);
-    g_array_set_size(m->devices, 0);
-    m->incoming_is_last = false;
-    m->last = (MigrationInfo){
-        .downtime_ms = -1, .total_ms = -1, .setup_ms = -1, .expected_downtime_ms = -1
-    };
-    m->status = MIGRATION_NONE;
-    migration_set_status(m, MIGRATION_SETUP);
-    migration_set_error(m, why);
-    migration_set_status(m, MIGRATION_FAILED);
-}
-
-bool migration_start(Vm *vm, const char *uri, int fd, GError **error)
-{
-    Migration *m = vm->migration;
-    if (!may_start(m, error)) {
-        return false;
-    }
-    g_autoptr(GError) why = NULL;
-    g_autoptr(Channel) channel = migration_open_out(uri, fd, &why);
-    if (!channel && why->domain == FERRY_IO_ERROR && why->code != FERRY_IO_ERROR_ADDRESS) {
-        fail_at_once(m, why);
-        return true;
-    }
-    if (!channel) {
-        g_propagate_error(error, g_steal_pointer(&why));
-        return false;
-    }
-    RamSave *ram = ram_save_new(vm, &m->params, error);
-    if (!ram) {
-        return false;
-    }
     outgoing_reap(m);
     Outgoing *o = g_new0(Outgoing, 1);
     o->m = m;
-    o->return_path = wants_return_path(channel);
-    o->channel = g_steal_pointer(&channel);
-    o->ram = ram;
+    o->address = addr;
     o->caps = m->caps;
-    o->start_ns = clock_now_ns(vm, CLOCK_KIND_REALTIME);
-    o->old_state = run_state_get(vm);
+    o->start_ns = clock_now_ns(m->vm, CLOCK_KIND_REALTIME);
+    o->old_state = run_state_get(m->vm);
+    o->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     migration_params_copy(&o->params, &m->params);
-    stream_out_init(&o->out, o->channel, (StreamFormat)m->host.stream_version);
     g_mutex_init(&o->mutex);
     g_cond_init(&o->cond);
     g_clear_pointer(&m->error_desc, g_free);
@@ -376,6 +351,38 @@ bool migration_start(Vm *vm, const char *uri, int fd, GError **error)
     m->incoming_is_last = false;
     m->status = MIGRATION_NONE;
     migration_set_status(m, MIGRATION_SETUP);
+    return o;
+}
+
+/* No file there, no such command: the one who asked is told, and so is who watches. */
+static void fail_at_once(Migration *m, const GError *why)
+{
+    m->out->ended = true;
+    m->last = (MigrationInfo){
+        .downtime_ms = -1, .total_ms = -1, .setup_ms = -1, .expected_downtime_ms = -1
+    };
+    migration_set_error(m, why);
+    migration_set_status(m, MIGRATION_FAILED);
+}
+
+bool migration_start(Vm *vm, MigrationAddress *addr, GError **error)
+{
+    g_autoptr(MigrationAddress) owned = addr;
+    Migration *m = vm->migration;
+    GError *why = NULL;
+    if (!may_start(m, error)) {
+        return false;
+    }
+    Outgoing *o = outgoing_new(m, g_steal_pointer(&owned));
+    if (addr->kind != MIGRATION_ADDRESS_SOCKET) {
+        o->channel = migration_open_out(addr, -1, &why);
+        if (!o->channel) {
+            fail_at_once(m, why);
+            g_propagate_error(error, why);
+            return false;
+        }
+    }
+    yank_register(m, YANK_OUTGOING, o->channel, o->cancel_fd);
     o->thread = g_thread_new("mig/src/main", source_thread, o);
     return true;
 }
@@ -392,12 +399,8 @@ bool migration_cancel(Vm *vm, GError **error)
                     "the guest has been handed over, it can no longer be cancelled");
         return false;
     }
-    __atomic_store_n(&o->cancel, 1, __ATOMIC_RELEASE);
     migration_set_status(m, MIGRATION_CANCELLING);
-    channel_shutdown(o->channel);
-    g_mutex_lock(&o->mutex);
-    g_cond_broadcast(&o->cond);
-    g_mutex_unlock(&o->mutex);
+    break_off(o);
     return true;
 }
 
@@ -445,8 +448,11 @@ static void outgoing_info(Outgoing *o, MigrationInfo *info)
 {
     int64_t now = o->end_ns ? o->end_ns : clock_now_ns(o->m->vm, CLOCK_KIND_REALTIME);
     RamSaveStats stats;
-    ram_save_stats(o->ram, &stats);
     info->total_ms = ms(o->start_ns, now);
+    if (!o->ram) {
+        return; /* still connecting */
+    }
+    ram_save_stats(o->ram, &stats);
     info->setup_ms = ms(o->start_ns, o->setup_ns);
     info->downtime_ms = ms(o->stop_ns, o->end_ns);
     info->expected_downtime_ms = o->expected_downtime_ns / NS_PER_MS;
@@ -476,7 +482,7 @@ void migration_info(Vm *vm, MigrationInfo *info)
             info->total_ms = ms(m->in->start_ns, m->in->end_ns);
             info->ram_transferred = m->in->channel ? channel_bytes_read(m->in->channel) : 0;
         }
-    } else if (m->out && m->out->ram) {
+    } else if (m->out && !m->out->ended) {
         outgoing_info(m->out, info);
     } else {
         *info = m->last;

@@ -102,7 +102,44 @@ static void ask_for_the_cause(Outgoing *o, GError **error)
     }
 }
 
-/* ---- precopy ---- */
+/* ---- setup ---- */
+
+static bool cancelled_error(GError **error)
+{
+    g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_CANCELLED, "cancelled");
+    return false;
+}
+
+/* Makes the channel known to those who may want to break it. */
+static bool adopt_channel(Outgoing *o, Channel *channel, GError **error)
+{
+    vm_lock(o->m->vm);
+    o->channel = channel;
+    yank_register(o->m, YANK_OUTGOING, channel, -1);
+    bool cancelled = migration_cancelled(o);
+    vm_unlock(o->m->vm);
+    return !cancelled || cancelled_error(error);
+}
+
+/* Connects where that was not done yet, and starts to watch RAM. */
+static bool open_session(Outgoing *o, GError **error)
+{
+    if (!o->channel) {
+        Channel *channel = migration_open_out(o->address, o->cancel_fd, error);
+        if (!channel || !adopt_channel(o, channel, error)) {
+            return false;
+        }
+    }
+    stream_out_init(&o->out, o->channel, (StreamFormat)o->m->host.stream_version);
+    /* Messages can come back on sockets only: a pipe's or file's other end is no destination. There
+       they always do, whatever the capability says: only so is it known that the destination took
+       the guest. */
+    o->return_path = channel_is_socket(o->channel);
+    vm_lock(o->m->vm);
+    o->ram = ram_save_new(o->m->vm, &o->params, error);
+    vm_unlock(o->m->vm);
+    return o->ram != NULL;
+}
 
 static bool begin(Outgoing *o, GError **error)
 {
@@ -117,6 +154,8 @@ static bool begin(Outgoing *o, GError **error)
            ram_save_setup(o->ram, &o->out, error) &&
            save_section_footer(&o->out, RAM_SECTION_ID, error);
 }
+
+/* ---- precopy ---- */
 
 static bool send_part(Outgoing *o, uint8_t type, uint64_t budget, bool *done, GError **error)
 {
@@ -197,8 +236,7 @@ static bool precopy(Outgoing *o, GError **error)
     uint64_t last = UINT64_MAX;
     for (;;) {
         if (migration_cancelled(o)) {
-            g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_CANCELLED, "cancelled");
-            return false;
+            return cancelled_error(error);
         }
         int64_t start = now_ns(o);
         uint64_t before = o->out.bytes;
@@ -230,8 +268,7 @@ static bool stop_guest(void *opaque, GError **error)
     Outgoing *o = opaque;
     Vm *vm = o->m->vm;
     if (migration_cancelled(o)) {
-        g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_CANCELLED, "cancelled");
-        return false;
+        return cancelled_error(error);
     }
     o->old_state = run_state_get(vm);
     o->was_running = run_state_running(vm);
@@ -260,11 +297,7 @@ static bool wait_for_continue(Outgoing *o, GError **error)
         g_cond_wait(&o->cond, &o->mutex);
     }
     g_mutex_unlock(&o->mutex);
-    if (migration_cancelled(o)) {
-        g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_CANCELLED, "cancelled");
-        return false;
-    }
-    return true;
+    return !migration_cancelled(o) || cancelled_error(error);
 }
 
 static bool send_devices(void *opaque, GError **error)
@@ -373,16 +406,15 @@ static bool hand_over(Outgoing *o, GError **error)
     }
     vm_unlock(o->m->vm);
     if (cancelled) {
-        g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_CANCELLED, "cancelled");
-        return false;
+        return cancelled_error(error);
     }
     return save_command(&o->out, COMMAND_GO, NULL, 0, error) && await(o, RETURN_SHUT, error);
 }
 
 static bool run(Outgoing *o, GError **error)
 {
-    bool v4 = o->out.format >= STREAM_V4;
-    if (!begin(o, error)) {
+    bool v4 = o->m->host.stream_version >= STREAM_V4;
+    if (!open_session(o, error) || !begin(o, error)) {
         return false;
     }
     o->setup_ns = now_ns(o);
@@ -466,8 +498,12 @@ static bool finish(void *opaque, GError **unused)
         migration_set_error(m, o->error);
     }
     keep_figures(o);
+    o->ended = true;
     g_clear_pointer(&o->ram, ram_save_free);
-    channel_shutdown(o->channel);
+    yank_unregister(m, YANK_OUTGOING);
+    if (o->channel) {
+        channel_shutdown(o->channel);
+    }
     migration_set_status(m, o->result);
     return true;
 }

@@ -22,6 +22,7 @@
 #include "migration/migration.h"
 #include "migration/vmstate/codec.h"
 #include "migration/vmstate/registry.h"
+#include "monitor/json.h"
 #include "monitor/monitor.h"
 #include "system/keyval.h"
 #include "system/qtest.h"
@@ -213,6 +214,32 @@ static void setup_migration(System *sys)
     migration_setup(sys->vm, &host);
 }
 
+/* One object of the channels argument of migrate-incoming. */
+static bool incoming_channel(System *sys, const char *text, GError **error)
+{
+    Json *channel = json_parse(text, error);
+    GError *why = NULL;
+    if (!channel) {
+        return false;
+    }
+    g_autoptr(Json) args = json_object_new_object();
+    Json *list = json_object_new_array();
+    json_object_array_add(list, channel);
+    json_add(args, "channels", list);
+    json_unref(monitors_execute(sys->vm->monitors, "migrate-incoming", args, &why));
+    if (why) {
+        g_propagate_error(error, why);
+    }
+    return !why;
+}
+
+static bool incoming_uri(System *sys, const char *uri, GError **error)
+{
+    int fd = g_str_has_prefix(uri, "fd:") ? atoi(uri + 3) : -1;
+    MigrationAddress *addr = migration_address_parse(uri, fd, error);
+    return addr && migration_incoming(sys->vm, addr, true, error);
+}
+
 /* The VM waits for its guest; with "defer" for migrate-incoming to say where from. */
 static bool begin_incoming(System *sys, GError **error)
 {
@@ -220,8 +247,10 @@ static bool begin_incoming(System *sys, GError **error)
     if (!run_state_set(sys->vm, RUN_STATE_INMIGRATE, error)) {
         return false;
     }
-    int fd = g_str_has_prefix(uri, "fd:") ? atoi(uri + 3) : -1;
-    if (!strcmp(uri, "defer") || migration_incoming(sys->vm, uri, fd, true, error)) {
+    if (!strcmp(uri, "defer")) {
+        return true;
+    }
+    if (*uri == '{' ? incoming_channel(sys, uri, error) : incoming_uri(sys, uri, error)) {
         return true;
     }
     g_prefix_error(error, "-incoming %s: ", uri);

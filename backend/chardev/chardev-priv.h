@@ -24,6 +24,7 @@ typedef struct {
     void (*update)(Chardev *c);
     void (*disconnect)(Chardev *c);
     void (*set_break)(Chardev *c, bool on);
+    void (*yank)(Chardev *c); /* breaks the connection; any thread */
 } ChardevOps;
 
 struct Chardev {
@@ -34,7 +35,7 @@ struct Chardev {
     ChardevFrontend *fe;   /* borrowed; NULL when nobody is attached */
     GMainContext *context; /* borrowed; NULL is the default one */
     bool open;             /* a peer is there; atomic */
-    GMutex lock;           /* guards filename */
+    GMutex lock;           /* guards filename, and descriptors that yank looks at */
     char *filename;
     int log_fd;  /* -1: none */
     GArray *fds; /* int: received, not taken */

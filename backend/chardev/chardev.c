@@ -168,6 +168,19 @@ Chardev *chardevs_lookup(Chardevs *set, const char *id, GError **error)
     return c;
 }
 
+bool chardev_yankable(const Chardev *c)
+{
+    return c->ops->yank != NULL;
+}
+
+bool chardev_yank(Chardev *c)
+{
+    if (c->ops->yank) {
+        c->ops->yank(c);
+    }
+    return c->ops->yank != NULL;
+}
+
 void chardevs_foreach(Chardevs *set, ChardevsFunc func, void *opaque)
 {
     for (guint i = 0; i < set->list->len; i++) {

@@ -62,7 +62,9 @@ static void describe(SocketChardev *s)
 static void connected(SocketChardev *s, int fd)
 {
     int one = 1;
+    g_mutex_lock(&s->base.lock);
     s->fd = fd;
+    g_mutex_unlock(&s->base.lock);
     if (s->nodelay) {
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     }
@@ -110,8 +112,10 @@ static void socket_drop(SocketChardev *s)
     chardev_source_clear(&s->read);
     chardev_source_clear(&s->hangup);
     chardev_source_clear(&s->timer);
+    g_mutex_lock(&s->base.lock);
     close(s->fd);
     s->fd = -1;
+    g_mutex_unlock(&s->base.lock);
     describe(s);
     chardev_event(&s->base, CHARDEV_EVENT_CLOSED);
     if (!s->server && s->reconnect_ms) {
@@ -337,6 +341,17 @@ static void socket_close(Chardev *c)
     socket_address_free(s->addr);
 }
 
+/* The main loop sees the end and drops the peer. */
+static void socket_yank(Chardev *c)
+{
+    SocketChardev *s = (SocketChardev *)c;
+    g_mutex_lock(&c->lock);
+    if (s->fd >= 0) {
+        shutdown(s->fd, SHUT_RDWR);
+    }
+    g_mutex_unlock(&c->lock);
+}
+
 const ChardevOps chardev_socket_ops = {
     .size = sizeof(SocketChardev),
     .movable = true,
@@ -345,5 +360,6 @@ const ChardevOps chardev_socket_ops = {
     .write = socket_write,
     .write_fd = socket_write_fd,
     .update = socket_update,
+    .yank = socket_yank,
     .disconnect = socket_disconnect,
 };

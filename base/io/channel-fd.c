@@ -216,10 +216,10 @@ Channel *channel_new_fd(int fd, const char *what)
     return &fd_channel_new(fd, fd, what)->c;
 }
 
-Channel *channel_connect(const SocketAddress *addr, int timeout_ms, GError **error)
+Channel *channel_connect(const SocketAddress *addr, int timeout_ms, int cancel_fd, GError **error)
 {
     g_autofree char *what = socket_address_format(addr);
-    int fd = socket_address_connect(addr, timeout_ms, error);
+    int fd = socket_address_connect_or_cancel(addr, timeout_ms, cancel_fd, error);
     return fd < 0 ? NULL : channel_new_fd(fd, what);
 }
 

@@ -291,8 +291,33 @@ int socket_address_listen(const SocketAddress *addr, int backlog, GError **error
     return fd;
 }
 
-/* One connect() waited for until the deadline (us of the monotonic clock, -1 = none). */
-static int connect_one(int family, const struct sockaddr *sa, socklen_t len, gint64 deadline)
+typedef struct {
+    gint64 deadline; /* us of the monotonic clock, -1: none */
+    int cancel_fd;   /* -1: none */
+} ConnectLimit;
+
+/* 0, or why no longer to wait: ETIMEDOUT, ECANCELED. Without a descriptor: a short pause. */
+static int wait_connect(int fd, const ConnectLimit *limit)
+{
+    struct pollfd p[2] = { { .fd = limit->cancel_fd, .events = POLLIN },
+                           { .fd = fd, .events = POLLOUT } };
+    gint64 left;
+    int n;
+    do {
+        left = limit->deadline < 0
+                   ? -1
+                   : CLAMP((limit->deadline - g_get_monotonic_time()) / 1000, 0, G_MAXINT);
+        n = poll(p, 2, fd < 0 ? 1 : (int)left);
+    } while (n < 0 && errno == EINTR);
+    if (n > 0 && p[0].revents) {
+        return ECANCELED;
+    }
+    return n < 0 ? errno : n == 0 && (fd >= 0 || left == 0) ? ETIMEDOUT : 0;
+}
+
+/* One connect() waited for. */
+static int connect_one(int family, const struct sockaddr *sa, socklen_t len,
+                       const ConnectLimit *limit)
 {
     int fd = open_socket(family);
     if (fd < 0) {
@@ -301,20 +326,12 @@ static int connect_one(int family, const struct sockaddr *sa, socklen_t len, gin
     int rc = connect(fd, sa, len);
     int err = rc ? errno : 0;
     while (err == EINPROGRESS || err == EAGAIN) {
-        gint64 left = deadline < 0 ? -1 : MAX(0, (deadline - g_get_monotonic_time()) / 1000);
-        struct pollfd p = { .fd = fd, .events = POLLOUT };
         socklen_t n = sizeof(err);
-        if (err == EAGAIN) { /* a unix listener whose backlog is full */
-            g_usleep(1000);
-            err = left == 0 ? ETIMEDOUT : connect(fd, sa, len) ? errno : 0;
-            continue;
-        }
-        int ready = poll(&p, 1, (int)MIN(left, G_MAXINT));
-        if (ready < 0 && errno == EINTR) {
-            continue;
-        }
-        err = ready == 0 ? ETIMEDOUT : ready < 0 ? errno : 0;
-        if (!err && getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &n)) {
+        bool full = err == EAGAIN; /* a unix listener whose backlog is full */
+        err = wait_connect(full ? -1 : fd, limit);
+        if (!err && full) {
+            err = connect(fd, sa, len) ? errno : 0;
+        } else if (!err && getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &n)) {
             err = errno;
         }
     }
@@ -326,9 +343,24 @@ static int connect_one(int family, const struct sockaddr *sa, socklen_t len, gin
     return fd;
 }
 
+void socket_address_tune(const SocketAddress *addr, int fd)
+{
+    int one = 1;
+    if (addr->kind == SOCKET_ADDRESS_INET && addr->keep_alive) {
+        setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+    }
+}
+
 int socket_address_connect(const SocketAddress *addr, int timeout_ms, GError **error)
 {
-    gint64 deadline = timeout_ms < 0 ? -1 : g_get_monotonic_time() + timeout_ms * 1000LL;
+    return socket_address_connect_or_cancel(addr, timeout_ms, -1, error);
+}
+
+int socket_address_connect_or_cancel(const SocketAddress *addr, int timeout_ms, int cancel_fd,
+                                     GError **error)
+{
+    ConnectLimit limit = { timeout_ms < 0 ? -1 : g_get_monotonic_time() + timeout_ms * 1000LL,
+                           cancel_fd };
     int fd = -1;
     int err = 0;
     if (addr->kind == SOCKET_ADDRESS_FD) {
@@ -347,20 +379,25 @@ int socket_address_connect(const SocketAddress *addr, int timeout_ms, GError **e
         if (!unix_sockaddr(addr, &un, &len, error)) {
             return -1;
         }
-        fd = connect_one(AF_UNIX, (struct sockaddr *)&un, len, deadline);
+        fd = connect_one(AF_UNIX, (struct sockaddr *)&un, len, &limit);
         err = errno;
     } else {
         struct addrinfo *list = resolve(addr, false, error);
         if (!list) {
             return -1;
         }
-        for (struct addrinfo *ai = list; ai && fd < 0; ai = ai->ai_next) {
-            fd = connect_one(ai->ai_family, ai->ai_addr, ai->ai_addrlen, deadline);
+        err = 0;
+        for (struct addrinfo *ai = list; ai && fd < 0 && err != ECANCELED; ai = ai->ai_next) {
+            fd = connect_one(ai->ai_family, ai->ai_addr, ai->ai_addrlen, &limit);
             err = errno;
         }
         freeaddrinfo(list);
     }
-    if (fd < 0) {
+    if (fd >= 0) {
+        socket_address_tune(addr, fd);
+    } else if (err == ECANCELED) {
+        g_set_error(error, FERRY_IO_ERROR, FERRY_IO_ERROR_CANCELLED, "connecting was cancelled");
+    } else {
         fail(error, addr, "connect to", err);
     }
     return fd;

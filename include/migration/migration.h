@@ -9,6 +9,7 @@
 #pragma once
 #include "base/core/vm.h"
 #include "base/io/channel.h"
+#include "migration/address.h"
 #include "migration/params.h"
 
 #define FERRY_MIGRATION_ERROR (ferry_migration_error_quark())
@@ -73,11 +74,11 @@ bool migration_params_set(Vm *vm, const MigrationParams *params, GError **error)
 
 /* ---- outgoing ---- */
 /*
- * @uri: "unix:PATH", "tcp:HOST:PORT", "fd:NAME-OR-NUMBER" (then @fd is the descriptor, owned),
- * "exec:COMMAND", "file:PATH[,offset=N]". Returns once it is under way; the rest is told by
- * migration_info() and events.
+ * Takes @addr. Returns at once: a socket is connected by the migration's own thread, in state setup,
+ * and that nobody listens there is told by migration_info() and events, as all later failures are.
+ * A file or command that cannot be opened is an error here (and the state is failed).
  */
-bool migration_start(Vm *vm, const char *uri, int fd, GError **error);
+bool migration_start(Vm *vm, MigrationAddress *addr, GError **error);
 bool migration_cancel(Vm *vm, GError **error);
 /* Breaks the channel, as a network failure would (migrate-pause without postcopy is an error). */
 bool migration_continue(Vm *vm, MigrationStatus expected, GError **error);
@@ -85,9 +86,13 @@ bool migration_continue(Vm *vm, MigrationStatus expected, GError **error);
 /* ---- incoming ---- */
 /* Listens or opens; the VM is in RUN_STATE_INMIGRATE. With @exit_on_error the process ends with
    status 1 when loading fails. */
-bool migration_incoming(Vm *vm, const char *uri, int fd, bool exit_on_error, GError **error);
-/* The address really bound ("tcp:127.0.0.1:36001"), NULL when not listening; caller frees. */
-char *migration_incoming_address(Vm *vm);
+bool migration_incoming(Vm *vm, MigrationAddress *addr, bool exit_on_error, GError **error);
+/* The address really bound (a port 0 resolved), NULL when not listening; caller frees. */
+SocketAddress *migration_incoming_address(Vm *vm);
+/* Breaks every channel of the session, as a network failure would, also one that is just being
+   connected. Any thread, no lock needed. False: there is no session. */
+bool migration_yank(Vm *vm);
+bool migration_yankable(Vm *vm);
 
 /* ---- blockers ---- */
 typedef struct MigrationBlocker MigrationBlocker;

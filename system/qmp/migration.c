@@ -83,7 +83,7 @@ Json *qmp_migrate_set_parameters(QmpCall *call, Json *args, GError **error)
 
 static char *exec_command(Json *list)
 {
-    GString *s = g_string_new("exec:");
+    GString *s = g_string_new(NULL);
     for (size_t i = 0; i < json_object_array_length(list); i++) {
         g_autofree char *word =
             g_shell_quote(json_object_get_string(json_object_array_get_idx(list, i)));
@@ -92,78 +92,127 @@ static char *exec_command(Json *list)
     return g_string_free(s, false);
 }
 
-/* The one channel of @channels as a URI. */
-static char *channel_uri(Json *channels, GError **error)
+/* The family flags: neither given is either; one refused is the other. */
+static bool inet_families(Json *addr, SocketAddress *socket, GError **error)
 {
-    if (json_object_array_length(channels) != 1) {
+    bool v4 = json_flag(addr, "ipv4", true), v6 = json_flag(addr, "ipv6", true);
+    if (!v4 && !v6) {
         g_set_error(error, QMP_ERROR, QMP_ERROR_GENERIC,
-                    "Channel list must have one entry, of type main");
+                    "Cannot disable IPv4 and IPv6 at same time");
+        return false;
+    }
+    /* Asking for one without a word on the other means that one alone. */
+    socket->ipv4 = v4 && (json_has(addr, "ipv4") || !v6);
+    socket->ipv6 = v6 && (json_has(addr, "ipv6") || !v4);
+    return true;
+}
+
+static MigrationAddress *socket_channel(Json *addr, GError **error)
+{
+    bool unix_path = !strcmp(json_str(addr, "type", ""), "unix");
+    int64_t to = json_int(addr, "to", 0);
+    g_autoptr(MigrationAddress) out = migration_address_new(MIGRATION_ADDRESS_SOCKET);
+    if (to < 0 || to > 65535) {
+        g_set_error(error, QMP_ERROR, QMP_ERROR_GENERIC,
+                    "Parameter 'to' is %" G_GINT64_FORMAT ", a port is 0 to 65535", to);
+        return NULL;
+    }
+    if (unix_path) {
+        out->socket = socket_address_new_unix(json_str(addr, "path", ""));
+        out->socket->abstract = json_flag(addr, "abstract", false);
+        out->socket->tight = json_flag(addr, "tight", true);
+    } else {
+        out->socket =
+            socket_address_new_inet(json_str(addr, "host", ""), json_str(addr, "port", ""));
+        out->socket->to = (uint16_t)to;
+        out->socket->keep_alive = json_flag(addr, "keep-alive", false);
+        if (!inet_families(addr, out->socket, error)) {
+            return NULL;
+        }
+    }
+    return g_steal_pointer(&out);
+}
+
+/* "7", or the name of a descriptor that getfd brought to this monitor. */
+static MigrationAddress *fd_channel(QmpCall *call, const char *name, GError **error)
+{
+    if (!call->monitor && !g_ascii_isdigit(*name)) {
+        g_set_error(error, QMP_ERROR, QMP_ERROR_GENERIC, "File descriptor named '%s' not found",
+                    name);
+        return NULL;
+    }
+    int fd = monitor_fd_param(call->monitor, name, error);
+    g_autofree char *uri = g_strdup_printf("fd:%s", name);
+    return fd >= 0 ? migration_address_parse(uri, fd, error) : NULL;
+}
+
+/* The one channel of @channels. */
+static MigrationAddress *channel_address(QmpCall *call, Json *channels, GError **error)
+{
+    size_t n = json_object_array_length(channels);
+    if (n != 1) {
+        g_set_error(error, QMP_ERROR, QMP_ERROR_GENERIC,
+                    n ? "Channel list has more than one main entry"
+                      : "need either 'uri' or 'channels' argument");
         return NULL;
     }
     Json *addr = json_member(json_object_array_get_idx(channels, 0), "addr");
     const char *transport = json_str(addr, "transport", "");
-    const char *type = json_str(addr, "type", "");
     if (!strcmp(transport, "exec")) {
-        return exec_command(json_member(addr, "args"));
+        MigrationAddress *out = migration_address_new(MIGRATION_ADDRESS_EXEC);
+        out->command = exec_command(json_member(addr, "args"));
+        return out;
     }
     if (!strcmp(transport, "file")) {
-        return g_strdup_printf("file:%s,offset=%" G_GINT64_FORMAT, json_str(addr, "filename", ""),
-                               json_int(addr, "offset", 0));
+        MigrationAddress *out = migration_address_new(MIGRATION_ADDRESS_FILE);
+        out->path = g_strdup(json_str(addr, "filename", ""));
+        out->offset = (uint64_t)json_int(addr, "offset", 0);
+        return out;
     }
-    if (!strcmp(type, "inet")) {
-        return g_strdup_printf("tcp:%s:%s", json_str(addr, "host", ""), json_str(addr, "port", ""));
-    }
-    return !strcmp(type, "unix") ? g_strdup_printf("unix:%s", json_str(addr, "path", ""))
-                                 : g_strdup_printf("fd:%s", json_str(addr, "str", ""));
+    return !strcmp(json_str(addr, "type", ""), "fd")
+               ? fd_channel(call, json_str(addr, "str", ""), error)
+               : socket_channel(addr, error);
 }
 
-/* The URI of a command's arguments and, for fd:, the descriptor. */
-static bool where(QmpCall *call, Json *args, char **uri, int *fd, GError **error)
+/* Where a command's arguments say; NULL + error. */
+static MigrationAddress *where(QmpCall *call, Json *args, GError **error)
 {
     Json *channels = json_member(args, "channels");
-    const char *text = json_str(args, "uri", NULL);
-    *uri = NULL;
-    *fd = -1;
-    if (!text == !channels) {
+    const char *uri = json_str(args, "uri", NULL);
+    if (!uri == !channels) {
         g_set_error(
             error, QMP_ERROR, QMP_ERROR_GENERIC,
-            text ? "'uri' and 'channels' arguments are mutually exclusive; exactly one of the "
-                   "two should be present in 'migrate' qmp command "
-                 : "need either 'uri' or 'channels' argument");
-        return false;
+            uri ? "'uri' and 'channels' arguments are mutually exclusive; exactly one of the "
+                  "two should be present in 'migrate' qmp command "
+                : "need either 'uri' or 'channels' argument");
+        return NULL;
     }
-    *uri = text ? g_strdup(text) : channel_uri(channels, error);
-    if (*uri && g_str_has_prefix(*uri, "fd:") && !call->monitor && !g_ascii_isdigit((*uri)[3])) {
-        g_set_error(error, QMP_ERROR, QMP_ERROR_GENERIC, "File descriptor named '%s' not found",
-                    *uri + 3);
-        return false;
+    if (channels) {
+        return channel_address(call, channels, error);
     }
-    if (*uri && g_str_has_prefix(*uri, "fd:")) {
-        *fd = monitor_fd_param(call->monitor, *uri + 3, error);
-        return *fd >= 0;
-    }
-    return *uri != NULL;
+    return g_str_has_prefix(uri, "fd:") ? fd_channel(call, uri + 3, error)
+                                        : migration_address_parse(uri, -1, error);
 }
 
 Json *qmp_migrate(QmpCall *call, Json *args, GError **error)
 {
-    g_autofree char *uri = NULL;
-    int fd;
     if (json_flag(args, "resume", false)) {
         g_set_error(error, QMP_ERROR, QMP_ERROR_GENERIC,
                     "Cannot resume if there is no paused migration");
-    } else if (where(call, args, &uri, &fd, error)) {
-        migration_start(call->vm, uri, fd, error);
+        return NULL;
+    }
+    MigrationAddress *addr = where(call, args, error);
+    if (addr) {
+        migration_start(call->vm, addr, error);
     }
     return NULL;
 }
 
 Json *qmp_migrate_incoming(QmpCall *call, Json *args, GError **error)
 {
-    g_autofree char *uri = NULL;
-    int fd;
-    if (where(call, args, &uri, &fd, error)) {
-        migration_incoming(call->vm, uri, fd, json_flag(args, "exit-on-error", true), error);
+    MigrationAddress *addr = where(call, args, error);
+    if (addr) {
+        migration_incoming(call->vm, addr, json_flag(args, "exit-on-error", true), error);
     }
     return NULL;
 }
@@ -261,8 +310,7 @@ static void add_list(Json *out, const char *name, Json *list)
 /* Where the destination listens, in the form of the channels argument; NULL: nowhere. */
 static Json *listening_address(Vm *vm)
 {
-    g_autofree char *text = migration_incoming_address(vm);
-    g_autoptr(SocketAddress) a = text ? socket_address_parse(text, NULL) : NULL;
+    g_autoptr(SocketAddress) a = migration_incoming_address(vm);
     if (!a || a->kind == SOCKET_ADDRESS_FD) {
         return NULL;
     }
@@ -270,6 +318,10 @@ static Json *listening_address(Vm *vm)
     if (a->kind == SOCKET_ADDRESS_UNIX) {
         json_add_str(out, "type", "unix");
         json_add_str(out, "path", a->path);
+        if (a->abstract) {
+            json_add_bool(out, "abstract", true);
+            json_add_bool(out, "tight", true);
+        }
     } else {
         json_add_str(out, "type", "inet");
         json_add_str(out, "host", a->host);

@@ -192,6 +192,10 @@ bool chardev_write_all(ChardevFrontend *frontend, const uint8_t *buf, size_t len
 
 /* Take up to n descriptors that came with the bytes received last (SCM_RIGHTS); the caller owns. */
 size_t chardev_frontend_take_fds(ChardevFrontend *frontend, int *fds, size_t n);
+/* Break the connection as a network failure would; false: this kind has none that could be. Any
+   thread, as long as the chardev is not removed meanwhile. */
+bool chardev_yank(Chardev *c);
+bool chardev_yankable(const Chardev *c);
 /* Drop the peer (socket server: listen again). */
 void chardev_frontend_disconnect(ChardevFrontend *frontend);
 

@@ -24,8 +24,8 @@ typedef enum {
 
 /* A descriptor of any kind; ownership passes. @what names it in errors ("tcp:host:4444"). */
 Channel *channel_new_fd(int fd, const char *what);
-/* Connects within @timeout_ms (-1: no limit). */
-Channel *channel_connect(const SocketAddress *addr, int timeout_ms, GError **error);
+/* Connects within @timeout_ms (-1: no limit), unless @cancel_fd (-1: none) becomes readable. */
+Channel *channel_connect(const SocketAddress *addr, int timeout_ms, int cancel_fd, GError **error);
 /* A file from byte @offset on; for writing it is created, and truncated when @offset is 0. */
 Channel *channel_open_file(const char *path, bool for_write, uint64_t offset, GError **error);
 /* /bin/sh -c @command, its input and output being the channel. */

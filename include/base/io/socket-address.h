@@ -38,6 +38,7 @@ typedef struct SocketAddress {
     char *port;      /* inet: number or service name */
     bool ipv4, ipv6; /* inet: both or neither set = either family */
     uint16_t to;     /* inet listen: try ports up to this one; 0 = only port */
+    bool keep_alive; /* inet: the host looks after peers that fell silent */
     int fd;          /* fd: borrowed until used, then owned by the user of the address */
 } SocketAddress;
 
@@ -60,6 +61,12 @@ SocketAddress *socket_address_of_peer(int fd);
 int socket_address_listen(const SocketAddress *addr, int backlog, GError **error);
 /* A connected, non-blocking, close-on-exec socket; waits at most timeout_ms (-1 = for ever). */
 int socket_address_connect(const SocketAddress *addr, int timeout_ms, GError **error);
+/* As above; fails with FERRY_IO_ERROR_CANCELLED as soon as @cancel_fd (-1: none) is readable. Only
+   the resolving of a host name is not cut short. */
+int socket_address_connect_or_cancel(const SocketAddress *addr, int timeout_ms, int cancel_fd,
+                                     GError **error);
+/* What @addr asks of each connection made there or accepted from there. */
+void socket_address_tune(const SocketAddress *addr, int fd);
 
 /*
  * Connect in a helper thread; done() then runs in context with the descriptor (owned by it), or -1
