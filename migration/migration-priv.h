@@ -54,14 +54,14 @@ typedef struct {
     MigrationAddress *address; /* owned */
     Channel *channel;          /* owned; NULL while connecting. Set with the VM lock held */
     StreamOut out;
-    RamSave *ram; /* from connected to ended; set with the VM lock held */
-    bool ended;   /* the figures are in Migration.last */
+    RamSave *ram;           /* from connected to ended; set with the VM lock held */
+    bool ended;             /* the figures are in Migration.last */
     MigrationParams params; /* copy */
     uint64_t caps;
     bool return_path;
     GThread *thread;
-    int cancel;    /* atomic */
-    int cancel_fd; /* eventfd: ends connecting */
+    int cancel;       /* atomic */
+    int cancel_fd;    /* eventfd: ends connecting */
     bool was_running; /* the guest ran when it was stopped for the switchover */
     bool stopped, disks_released, go_sent;
     RunState old_state;
@@ -112,8 +112,8 @@ struct Migration {
     /* What yank breaks: references of its own, so that it needs no VM lock. */
     GMutex yank_mutex;
     Channel *yank_channels[2]; /* outgoing, incoming; yank_mutex */
-    int yank_connect;          /* eventfd that ends connecting; -1: no session connects. yank_mutex */
-    bool yankable[2];          /* a session is there; yank_mutex */
+    int yank_connect;   /* eventfd that ends connecting; -1: no session connects. yank_mutex */
+    bool yankable[2];   /* a session is there; yank_mutex */
     char *error_desc;   /* of the last failure; VM lock */
     GArray *devices;    /* DeviceStat; VM lock */
     MigrationInfo last; /* figures of the last outgoing one, kept after its end */

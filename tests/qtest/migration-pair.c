@@ -200,8 +200,8 @@ void open_dir(Pair *p)
     g_assert_nonnull(p->dir);
 }
 
-void open_pair(Pair *p, const char *src_machine, const char *src_more,
-                      const char *dst_machine, const char *dst_more)
+void open_pair(Pair *p, const char *src_machine, const char *src_more, const char *dst_machine,
+               const char *dst_more)
 {
     open_dir(p);
     p->src = start(p, src_machine, "src", src_more);

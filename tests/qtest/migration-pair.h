@@ -11,7 +11,7 @@
 #define V4   "pc-q35-ferry-1.0"
 #define SLOW 3000000 /* bytes a second */
 
-#define DEADLINE (QTEST_TIMEOUT_S * G_USEC_PER_SEC)
+#define DEADLINE   (QTEST_TIMEOUT_S * G_USEC_PER_SEC)
 #define OK(q, ...) json_object_put(qtest_qmp_ok(q, __VA_ARGS__))
 
 typedef struct {
@@ -43,8 +43,8 @@ void let_it_converge(QTest *q);
 void hold_it(QTest *q);
 void set_cap(QTest *q, const char *name);
 void open_dir(Pair *p);
-void open_pair(Pair *p, const char *src_machine, const char *src_more,
-                      const char *dst_machine, const char *dst_more);
+void open_pair(Pair *p, const char *src_machine, const char *src_more, const char *dst_machine,
+               const char *dst_more);
 void open_equal(Pair *p, const char *machine);
 void close_pair(Pair *p);
 /* exit-on-error false, so that a failed destination can still be asked why. */
