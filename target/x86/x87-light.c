@@ -5,7 +5,11 @@
  *
  * The host's FPU is as the ABI leaves it between uses: empty, control word X87_CW_HOST. The
  * operation finds ST0 in the host's ST0 and ST(i) in its ST1. Sticky flags stay in the host's status
- * word, which is slow to clear; it is cleared only when it has flags that the guest's has not.
+ * word, which is slow to read and to clear: what it has is remembered (fp_host), and it is cleared only
+ * when that is something that the guest's word has not. This counts on nothing else on a vCPU's
+ * thread using the x87.
+ *
+ * Moves between registers do not need an FPU at all.
  */
 #include <string.h>
 #include "target/x86/x87-priv.h"
@@ -24,6 +28,10 @@ enum {
     COMI = 1 << 10, /* clears C1 or leaves it alone, as the processor pleases; sets EFLAGS */
     CMOV = 1 << 11, /* same with C1; reads EFLAGS */
 };
+
+/* In fp_host; the flags not known: another thread's, or a fresh CPU. */
+#define HOST_KNOWN 0x8000u
+#define STICKY     (X87_EXCEPTIONS | X87_SF)
 
 #define ARITH (LIGHT | IN0 | OUT0)
 #define COM   (LIGHT | IN0 | CC)
@@ -95,6 +103,120 @@ static bool usual(const X86Cpu *cpu, unsigned kind, unsigned i)
            (cpu->fp_valid & need) == need && !(cpu->fp_valid & empty);
 }
 
+/* ---- moves ---- */
+
+static void put(X87Reg *to, const X87Reg *from)
+{
+    memcpy(to->b, from->b, 10);
+}
+
+static bool full(const X86Cpu *cpu, unsigned i)
+{
+    return cpu->fp_valid >> ((cpu->fp_top + i) & 7) & 1;
+}
+
+static X87Reg *reg(X86Cpu *cpu, unsigned i)
+{
+    return &cpu->st[(cpu->fp_top + i) & 7];
+}
+
+static bool push(X86Cpu *cpu, const X87Reg *v)
+{
+    if (full(cpu, 7)) {
+        return false;
+    }
+    X87Reg copy = *v;
+    cpu->fp_top = (cpu->fp_top - 1) & 7;
+    cpu->fp_valid |= 1u << cpu->fp_top;
+    put(reg(cpu, 0), &copy);
+    return true;
+}
+
+static void pop(X86Cpu *cpu)
+{
+    cpu->fp_valid &= ~(1u << cpu->fp_top);
+    cpu->fp_top = (cpu->fp_top + 1) & 7;
+}
+
+static bool move_register(X86Cpu *cpu, X87Word w, unsigned i)
+{
+    static const X87Reg one = { .mant = 1ull << 63, .exp = 0x3fff }, zero = { .mant = 0 };
+    X87Reg v = *reg(cpu, 0);
+
+    switch (w.op << 8 | (w.modrm & 0xf8)) {
+    case 0xd9c0: return full(cpu, i) && push(cpu, reg(cpu, i));
+    case 0xd9c8: /* FXCH */
+        if (!full(cpu, 0) || !full(cpu, i)) {
+            return false;
+        }
+        put(reg(cpu, 0), reg(cpu, i));
+        put(reg(cpu, i), &v);
+        return true;
+    case 0xddd0: /* FST */
+    case 0xddd8:
+        if (!full(cpu, 0)) {
+            return false;
+        }
+        put(reg(cpu, i), &v);
+        cpu->fp_valid |= 1u << ((cpu->fp_top + i) & 7);
+        if (w.modrm & 8) {
+            pop(cpu);
+        }
+        return true;
+    default: break;
+    }
+    switch (w.op << 8 | w.modrm) {
+    case 0xd9e0: /* FCHS, FABS */
+    case 0xd9e1:
+        if (!full(cpu, 0)) {
+            return false;
+        }
+        reg(cpu, 0)->exp = w.modrm & 1 ? v.exp & 0x7fff : v.exp ^ 0x8000;
+        return true;
+    case 0xd9e8: return push(cpu, &one);
+    case 0xd9ee: return push(cpu, &zero);
+    default: return false;
+    }
+}
+
+/* FLD and FSTP of 80 bits. */
+static bool move_memory(X86Cpu *cpu, X87Word w, uint8_t mem[16])
+{
+    X87Reg v = { .mant = 0 };
+
+    if ((w.modrm >> 3 & 7) == 5) {
+        memcpy(v.b, mem, 10);
+        return push(cpu, &v);
+    }
+    if (!full(cpu, 0)) {
+        return false;
+    }
+    memcpy(mem, reg(cpu, 0)->b, 10);
+    pop(cpu);
+    return true;
+}
+
+/* What only copies: no exception is possible but for an empty or full register, C1 is cleared. */
+static bool move(X86Cpu *cpu, X87Word w, uint8_t mem[16])
+{
+    bool done;
+
+    if (cpu->fpsw & X87_ES) {
+        return false;
+    }
+    if (w.mem_bytes) {
+        done = w.mem_bytes == 10 && w.op == 0xdb && move_memory(cpu, w, mem);
+    } else {
+        done = move_register(cpu, w, w.modrm & 7);
+    }
+    if (done) {
+        cpu->fpsw &= ~X87_C1;
+    }
+    return done;
+}
+
+/* ---- the rest, on the host's FPU ---- */
+
 typedef struct Light {
     const uint8_t *code;
     const X87Reg *in[2]; /* the host's ST0, ST1; NULL: none */
@@ -140,14 +262,9 @@ static void run_cmov(Light *l, uint8_t *mem)
                      : "memory", "cc");
 }
 
-static void host_light(Light *l, uint8_t *mem, unsigned kind, uint16_t guest_sw)
+static void host_light(Light *l, uint8_t *mem, unsigned kind)
 {
     static const uint16_t host_cw = X87_CW_HOST;
-    uint16_t before;
-    __asm__ volatile("fnstsw %0" : "=am"(before));
-    if (before & ~guest_sw & (X87_EXCEPTIONS | X87_SF)) {
-        __asm__ volatile("fnclex");
-    }
     if (l->in[1]) {
         __asm__ volatile("fldt %0" : : "m"(*l->in[1]));
     }
@@ -174,15 +291,10 @@ static void host_light(Light *l, uint8_t *mem, unsigned kind, uint16_t guest_sw)
 }
 #endif
 
-static void put(X87Reg *to, const X87Reg *from)
-{
-    memcpy(to->b, from->b, 10);
-}
-
 static void commit(X86Cpu *cpu, unsigned kind, unsigned i, bool two, const Light *l)
 {
     unsigned top = cpu->fp_top, cc = X87_C1 | (kind & CC ? X87_C0 | X87_C2 | X87_C3 : 0);
-    cpu->fpsw = (cpu->fpsw & ~cc) | (l->sw & (cc | X87_EXCEPTIONS | X87_SF));
+    cpu->fpsw = (cpu->fpsw & ~cc) | (l->sw & (cc | STICKY));
     if (kind & PUSH) {
         cpu->fp_top = (top - 1) & 7;
         cpu->fp_valid |= 1u << cpu->fp_top;
@@ -195,13 +307,15 @@ static void commit(X86Cpu *cpu, unsigned kind, unsigned i, bool two, const Light
         put(&cpu->st[(top + i) & 7], &l->out[two && !(kind & POP)]);
     }
     for (unsigned n = kind & POP2 ? 2 : kind & POP ? 1 : 0; n; n--) {
-        cpu->fp_valid &= ~(1u << cpu->fp_top);
-        cpu->fp_top = (cpu->fp_top + 1) & 7;
+        pop(cpu);
     }
 }
 
 bool x87_light(X86Cpu *cpu, X87Word w, uint8_t mem[16], uint64_t *flags)
 {
+    if (move(cpu, w, mem)) {
+        return true;
+    }
     unsigned kind = kind_of(w), i = kind & INI ? w.modrm & 7 : 0;
     if (!(kind & LIGHT) || !usual(cpu, kind, i)) {
         return false;
@@ -220,7 +334,11 @@ bool x87_light(X86Cpu *cpu, X87Word w, uint8_t mem[16], uint64_t *flags)
         return false;
     }
     l.n_out = n_in + (kind & PUSH ? 1 : 0) - pops;
-    host_light(&l, mem, kind, cpu->fpsw);
+    if (!(cpu->fp_host & HOST_KNOWN) || (cpu->fp_host & ~cpu->fpsw & STICKY)) {
+        __asm__ volatile("fnclex");
+    }
+    host_light(&l, mem, kind);
+    cpu->fp_host = HOST_KNOWN | (l.sw & STICKY);
     commit(cpu, kind, i, two, &l);
     *flags = l.flags;
     return true;

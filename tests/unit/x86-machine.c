@@ -35,11 +35,10 @@ static bool no_work(CpuState *cs)
     return false;
 }
 
-X86Machine *x86m_new(void)
+X86Machine *x86m_new_with(const ExecConfig *config)
 {
     X86Machine *m = g_new0(X86Machine, 1);
     TypeRegistry *reg = type_registry_new();
-    ExecConfig config = { .no_threads = true };
 
     type_registry_seal(reg);
     m->vm = vm_new(reg);
@@ -48,7 +47,7 @@ X86Machine *x86m_new(void)
     g_assert_true(memory_region_init_ram(&m->ram, m->vm, NULL, "ram", X86M_RAM, NULL));
     memory_region_add(memory_system_region(m->vm), 0, &m->ram);
     m->mem = memory_region_ram_ptr(&m->ram);
-    m->engine = engine_new(m->vm, &config);
+    m->engine = engine_new(m->vm, config);
     x86_config_init(&m->cfg);
     x86_config_set_model(&m->cfg, x86_model_find("max"));
     g_assert_true(x86_config_finish(&m->cfg, NULL, NULL, NULL));
@@ -62,6 +61,13 @@ X86Machine *x86m_new(void)
     vm_unlock(m->vm);
     current = m;
     return m;
+}
+
+X86Machine *x86m_new(void)
+{
+    ExecConfig config = { .no_threads = true };
+
+    return x86m_new_with(&config);
 }
 
 void x86m_free(X86Machine *m)
@@ -131,21 +137,31 @@ void x86m_reset(X86Machine *m, unsigned mode)
     vm_unlock(m->vm);
 }
 
-void x86m_run(X86Machine *m, const void *code, size_t len)
+void x86m_load(X86Machine *m, const void *code, size_t len)
 {
-    X86Cpu *cpu = m->cpu;
-
     memcpy(m->mem + X86M_CODE, code, len);
     m->mem[X86M_CODE + len] = 0xf4;
     vm_lock(m->vm);
     engine_flush_translations(m->engine); /* code was written behind the engine's back */
     vm_unlock(m->vm);
+}
+
+void x86m_resume(X86Machine *m)
+{
+    X86Cpu *cpu = m->cpu;
+
     m->vector = -1;
     cpu->base.halted = 0;
     cpu->base.exception = CPU_EXCP_NONE;
     while (!cpu->base.halted) {
         cpu_exec(&cpu->base);
     }
+}
+
+void x86m_run(X86Machine *m, const void *code, size_t len)
+{
+    x86m_load(m, code, len);
+    x86m_resume(m);
 }
 
 void x86m_run_hex(X86Machine *m, const char *hex)

@@ -36,10 +36,15 @@ typedef struct X86Machine {
 } X86Machine;
 
 X86Machine *x86m_new(void);
+X86Machine *x86m_new_with(const ExecConfig *config);
 void x86m_free(X86Machine *m);
 /* Registers cleared, flat segments of the mode (16: real mode, 32, 64), RSP = X86M_STACK. */
 void x86m_reset(X86Machine *m, unsigned mode);
-/* Put code (and a HLT behind it) at X86M_CODE and run it. */
+/* Put code (and a HLT behind it) at X86M_CODE. */
+void x86m_load(X86Machine *m, const void *code, size_t len);
+/* Run from the registers as they are until HLT or an exception. */
+void x86m_resume(X86Machine *m);
+/* Both. */
 void x86m_run(X86Machine *m, const void *code, size_t len);
 /* The same, from hex digits with blanks. */
 void x86m_run_hex(X86Machine *m, const char *hex);

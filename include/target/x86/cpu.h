@@ -127,6 +127,7 @@ typedef struct X86Cpu {
     uint16_t fp_opcode;
     uint16_t fp_cs, fp_ds;
     uint64_t fp_ip, fp_dp;
+    uint16_t fp_host; /* x87-light.c: what the host's status word has raised; not state */
 
     /* ---- SSE, AVX ---- */
     uint32_t mxcsr;
