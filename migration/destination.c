@@ -144,6 +144,7 @@ static gpointer destination_thread(gpointer data)
     channel_finish(in->channel, NULL);
     channel_shutdown(in->channel);
     g_clear_error(&e.error);
+    g_clear_pointer(&in->ram, ram_load_free);
     return NULL;
 }
 

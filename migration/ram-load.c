@@ -5,6 +5,7 @@
  */
 #include <inttypes.h>
 #include <string.h>
+#include "populate.h"
 #include "ram-format.h"
 #include "ram.h"
 
@@ -13,6 +14,7 @@ struct RamLoad {
     RamBlock *current; /* of CONTINUE; NULL before the first name */
     bool listed;       /* the block list came */
     GHashTable *seen;  /* RamBlock -> itself: listed by the source */
+    Populate *populate;
 };
 
 RamLoad *ram_load_new(Vm *vm)
@@ -20,6 +22,7 @@ RamLoad *ram_load_new(Vm *vm)
     RamLoad *ram = g_new0(RamLoad, 1);
     ram->vm = vm;
     ram->seen = g_hash_table_new(NULL, NULL);
+    ram->populate = populate_new();
     return ram;
 }
 
@@ -27,6 +30,7 @@ void ram_load_free(RamLoad *ram)
 {
     if (ram) {
         g_hash_table_unref(ram->seen);
+        populate_free(ram->populate);
         g_free(ram);
     }
 }
@@ -145,6 +149,14 @@ static bool load_zero(StreamIn *in, uint8_t *page, GError **error)
     return true;
 }
 
+static bool load_page(RamLoad *ram, StreamIn *in, uint8_t *page, GError **error)
+{
+    uint8_t *host = ram_block_host(ram->current);
+    populate_hint(ram->populate, host, ram_block_used_length(ram->current),
+                  (uint64_t)(page - host));
+    return stream_in_bytes(in, page, GUEST_PAGE_SIZE, error);
+}
+
 bool ram_load_body(RamLoad *ram, StreamIn *in, uint32_t version, GError **error)
 {
     if (version != RAM_SECTION_VERSION) {
@@ -174,7 +186,7 @@ bool ram_load_body(RamLoad *ram, StreamIn *in, uint32_t version, GError **error)
             break;
         case RAM_FLAG_PAGE:
             page = page_of(ram, in, word, error);
-            if (!page || !stream_in_bytes(in, page, GUEST_PAGE_SIZE, error)) {
+            if (!page || !load_page(ram, in, page, error)) {
                 return false;
             }
             break;
