@@ -14,6 +14,8 @@
 #include "backend/block/block.h"
 #include "backend/chardev/chardev.h"
 #include "backend/net/net.h"
+#include "backend/ui/display.h"
+#include "backend/ui/vnc.h"
 #include "base/memory/space.h"
 #include "base/util/log.h"
 #include "base/util/trace.h"
@@ -152,16 +154,6 @@ static bool unsupported(const CmdLine *cmd, GError **error)
             return true;
         }
     }
-    if (cmd->display && strcmp(cmd->display, "none")) {
-        g_set_error(error, FERRY_SYSTEM_ERROR, FERRY_SYSTEM_ERROR_OPTION,
-                    "-display %s: only 'none' is available", cmd->display);
-        return true;
-    }
-    if (cmd->vga && strcmp(cmd->vga, "none")) {
-        g_set_error(error, FERRY_SYSTEM_ERROR, FERRY_SYSTEM_ERROR_OPTION,
-                    "-vga %s: only 'none' is available", cmd->vga);
-        return true;
-    }
     return false;
 }
 
@@ -263,9 +255,9 @@ static bool build_machine(System *sys, GError **error)
     Machine *m = vm_machine(vm);
     if (!options_apply_drives(sys, error) || !options_apply_net(sys, error) ||
         !machine_build(m, error) || !options_apply_fw_cfgs(sys, error) ||
-        !options_attach_serials(sys, error) || !options_attach_drives(sys, error) ||
-        !options_attach_nics(sys, error) || !options_apply_devices(sys, error) ||
-        !machine_finish(m, error)) {
+        !options_attach_serials(sys, error) || !options_apply_vga(sys, error) ||
+        !options_attach_drives(sys, error) || !options_attach_nics(sys, error) ||
+        !options_apply_devices(sys, error) || !machine_finish(m, error)) {
         return false;
     }
     machine_reset(vm, SHUTDOWN_NONE);
@@ -285,6 +277,7 @@ bool system_build(System *sys, GError **error)
     vm->chardevs = chardevs_new(sys->fdsets);
     vm->blocks = blocks_new(vm, sys->fdsets);
     vm->nets = nets_new(vm);
+    vm->displays = displays_new(vm);
     if (!options_apply_objects(sys, error) || !options_apply_machine(sys, error)) {
         return false;
     }
@@ -305,6 +298,9 @@ bool system_build(System *sys, GError **error)
         if (!sys->qtest) {
             return false;
         }
+    }
+    if (!options_apply_displays(sys, error)) {
+        return false;
     }
     if (cmd->gdb && !gdb_start(sys, cmd->gdb, error)) {
         return false;
@@ -364,6 +360,7 @@ void system_teardown(System *sys)
     migration_teardown(vm);
     g_clear_pointer(&sys->qtest, qtest_server_free);
     g_clear_pointer(&sys->gdb, gdb_server_free);
+    g_clear_pointer(&sys->vncs, g_ptr_array_unref);
     g_clear_pointer(&vm->monitors, monitors_free);
     if (vm->machine) {
         device_unrealize_all(vm);
@@ -372,6 +369,7 @@ void system_teardown(System *sys)
     vm->accel = NULL;
     drop_user_objects(vm);
     g_clear_pointer(&vm->nets, nets_free);
+    g_clear_pointer(&vm->displays, displays_free);
     g_clear_pointer(&vm->blocks, blocks_free);
     g_clear_pointer(&vm->chardevs, chardevs_free);
     g_clear_pointer(&sys->fdsets, fd_sets_free);

@@ -30,6 +30,7 @@ typedef struct {
     /* Lists of Arg, in the order given. */
     GPtrArray *objects, *devices, *globals, *drives, *blockdevs, *netdevs, *nics, *chardevs;
     GPtrArray *monitors; /* -mon, -qmp, -qmp-pretty, -monitor */
+    GPtrArray *vncs;
     GPtrArray *serials, *fds, *machine_props, *accels, *traces, *fw_cfgs, *data_dirs;
     char *machine, *cpu, *memory, *smp;
     char *kernel, *initrd, *append, *dtb, *bios;
@@ -64,6 +65,7 @@ typedef struct System {
     struct ExecEngine *engine;
     struct QtestServer *qtest;
     struct GdbServer *gdb;
+    GPtrArray *vncs; /* VncServer *, owned */
     guint signal_sources[3];
     QmpHost qmp;           /* what the monitors' handlers need */
     GPtrArray *serial_ids; /* Arg: chardev of serial port N, "" for none */
@@ -98,6 +100,10 @@ bool options_apply_chardevs(System *sys, GError **error);
 bool options_attach_serials(System *sys, GError **error);
 bool options_attach_drives(System *sys, GError **error);
 bool options_attach_nics(System *sys, GError **error);
+
+/* ui.c: -vga (the board's default card, before other devices), -display and -vnc (after all). */
+bool options_apply_vga(System *sys, GError **error);
+bool options_apply_displays(System *sys, GError **error);
 
 /* gdb.c: -gdb, and gdbserver of the human monitor; "none" ends the server. After the board is
    built. */

@@ -8,6 +8,7 @@
 #include "hw/char/serial.h"
 #include "hw/char/virtio-serial.h"
 #include "hw/core/types.h"
+#include "hw/display/vga.h"
 #include "hw/i386/apic.h"
 #include "hw/i386/cpu-device.h"
 #include "hw/i2c/smbus.h"
@@ -52,6 +53,7 @@ TypeRegistry *system_types_new(void)
         { i8257_types, &i8257_types_n },
         { isa_debug_types, &isa_debug_types_n },
         { virtio_serial_types, &virtio_serial_types_count },
+        { vga_types, &vga_types_count },
         { hw_core_device_types, &hw_core_device_types_n },
         { hw_core_bus_types, &hw_core_bus_types_n },
         { hw_core_machine_types, &hw_core_machine_types_n },

@@ -7,6 +7,7 @@
  * selected, but keys then still send set 2.
  */
 #include <string.h>
+#include "backend/ui/input.h"
 #include "hw/char/i8042.h"
 
 #define QUEUE_SIZE  256
@@ -44,6 +45,7 @@ typedef struct {
     Ps2Common *q;
     int32_t *cwptr;
     Irq *irq;
+    InputHandler *handler; /* owned; NULL without a user interface */
 } Ps2;
 
 typedef struct {
@@ -54,6 +56,8 @@ typedef struct {
 typedef struct {
     Ps2 ps2; /* first */
     MouseSaved r;
+    int dx, dy, dz; /* moved since the last packet */
+    unsigned buttons;
 } Mouse;
 
 /* ---- the queue ---- */
@@ -626,6 +630,71 @@ static const SectionDesc keyboard_section = { .record = &keyboard_record,
                                               .ops = &keyboard_section_ops };
 static const SectionDesc mouse_section = { .record = &mouse_record, .ops = &mouse_section_ops };
 
+/* ---- the user ---- */
+
+static void user_key(void *opaque, InputKey key, bool down)
+{
+    unsigned code = input_key_scancode(key);
+
+    if (code) {
+        ps2_keyboard_key(opaque, code, down);
+    }
+}
+
+static void user_move(void *opaque, int dx, int dy)
+{
+    Mouse *s = opaque;
+
+    s->dx = CLAMP(s->dx + dx, -65536, 65536);
+    s->dy = CLAMP(s->dy + dy, -65536, 65536);
+}
+
+static void user_button(void *opaque, InputButton button, bool down)
+{
+    static const uint8_t mask[INPUT_BUTTON__COUNT] = { [INPUT_BUTTON_LEFT] = 1,
+                                                       [INPUT_BUTTON_RIGHT] = 2,
+                                                       [INPUT_BUTTON_MIDDLE] = 4,
+                                                       [INPUT_BUTTON_SIDE] = 8,
+                                                       [INPUT_BUTTON_EXTRA] = 16 };
+    Mouse *s = opaque;
+
+    if (button == INPUT_BUTTON_WHEEL_UP || button == INPUT_BUTTON_WHEEL_DOWN) {
+        s->dz += !down ? 0 : button == INPUT_BUTTON_WHEEL_UP ? -1 : 1;
+    }
+    s->buttons = down ? s->buttons | mask[button] : s->buttons & ~(unsigned)mask[button];
+}
+
+static void user_sync(void *opaque)
+{
+    Mouse *s = opaque;
+
+    ps2_mouse_move(&s->ps2.dev, s->dx, s->dy, s->dz, s->buttons);
+    s->dx = s->dy = s->dz = 0;
+}
+
+static bool keyboard_realize(Device *dev, GError **error)
+{
+    static const InputHandlerOps ops = { .name = "PS/2 Keyboard", .key = user_key };
+
+    ((Ps2 *)dev)->handler = input_handler_add(device_vm(dev), &ops, dev);
+    return true;
+}
+
+static bool mouse_realize(Device *dev, GError **error)
+{
+    static const InputHandlerOps ops = {
+        .name = "PS/2 Mouse", .move = user_move, .button = user_button, .sync = user_sync
+    };
+
+    ((Ps2 *)dev)->handler = input_handler_add(device_vm(dev), &ops, dev);
+    return true;
+}
+
+static void ps2_unrealize(Device *dev)
+{
+    g_clear_pointer(&((Ps2 *)dev)->handler, input_handler_remove);
+}
+
 /* ---- types ---- */
 
 static void keyboard_init(Object *obj)
@@ -648,11 +717,15 @@ static void mouse_init(Object *obj)
 
 static const DeviceOps keyboard_ops = {
     .category = DEVICE_CATEGORY_INPUT,
+    .realize = keyboard_realize,
+    .unrealize = ps2_unrealize,
     .reset = keyboard_reset,
     .section = &keyboard_section,
 };
 static const DeviceOps mouse_ops = {
     .category = DEVICE_CATEGORY_INPUT,
+    .realize = mouse_realize,
+    .unrealize = ps2_unrealize,
     .reset = mouse_reset,
     .section = &mouse_section,
 };

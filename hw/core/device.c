@@ -163,6 +163,19 @@ static void unplug(Device *dev)
     }
 }
 
+/* "0000:00:02.0", or NULL where the bus gives none. */
+static char *migration_path(Device *dev)
+{
+    const BusOps *bops = dev->bus ? bus_ops(dev->bus) : NULL;
+    return bops && bops->device_path ? bops->device_path(dev->bus, dev) : NULL;
+}
+
+char *device_ram_block_name(Device *dev, const char *leaf)
+{
+    g_autofree char *path = migration_path(dev);
+    return path ? g_strdup_printf("%s/%s", path, leaf) : g_strdup(leaf);
+}
+
 bool device_realize(Device *dev, Bus *bus, const char *name, GError **error)
 {
     const DeviceOps *ops = device_ops(dev);
@@ -180,8 +193,7 @@ bool device_realize(Device *dev, Bus *bus, const char *name, GError **error)
         return false;
     }
     if (ops->section) {
-        const BusOps *bops = bus ? bus_ops(bus) : NULL;
-        g_autofree char *prefix = bops && bops->device_path ? bops->device_path(bus, dev) : NULL;
+        g_autofree char *prefix = migration_path(dev);
         dev->section =
             section_register(device_vm(dev), prefix, ops->section, SECTION_INSTANCE_AUTO, dev);
     }

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <unistd.h>
 #include "base/util/bits.h"
+#include "hw/core/firmware.h"
 #include "pci-priv.h"
 
 bool pci_device_express(const PciDevice *dev)
@@ -247,7 +248,8 @@ static bool rom_init(PciDevice *dev, GError **error)
     if (!file || !*file || dev->rombar == 0) {
         return true;
     }
-    if (!g_file_get_contents(file, &data, &len, &local)) {
+    g_autofree char *path = firmware_find(device_vm(&dev->dev), file, &local);
+    if (!path || !g_file_get_contents(path, &data, &len, &local)) {
         if (!dev->romfile) {
             return true; /* a default ROM is a convenience only firmware would use */
         }
@@ -263,7 +265,10 @@ static bool rom_init(PciDevice *dev, GError **error)
                     file, len, size);
         return false;
     }
-    name = g_strdup_printf("%s.rom", object_type_name(&dev->dev.obj));
+    const SectionDesc *section = ops->dev.section;
+    g_autofree char *leaf = g_strdup_printf("%s.rom", section ? section->record->name
+                                                              : object_type_name(&dev->dev.obj));
+    name = device_ram_block_name(&dev->dev, leaf);
     if (!memory_region_init_rom(&dev->rom, device_vm(&dev->dev), &dev->dev.obj, name, size,
                                 error)) {
         return false;

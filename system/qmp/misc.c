@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Small queries: I/O threads, balloon, TPM, mice. */
+/* Small queries: I/O threads, balloon, TPM. */
 #include <string.h>
 
 #include "hw/misc/virtio-misc.h"
@@ -83,11 +83,6 @@ Json *qmp_query_tpm_models(QmpCall *call, Json *args, GError **error)
 }
 
 Json *qmp_query_tpm_types(QmpCall *call, Json *args, GError **error)
-{
-    return json_object_new_array();
-}
-
-Json *qmp_query_mice(QmpCall *call, Json *args, GError **error)
 {
     return json_object_new_array();
 }

@@ -58,14 +58,18 @@ def initrd_with(script, directory):
 class Machine:
     """A running ferry whose console is collected; wait_for() and type() talk with it."""
 
-    def __init__(self, build, *options, initrd=None, append=""):
+    def __init__(self, build, *options, initrd=None, append="", kernel=True):
         self.output = b""
         self.changed = threading.Condition()
         self.deadline = time.monotonic() + TIMEOUT
         command = [os.path.join(build, "ferry-system-x86_64"), "-machine", "q35", "-m", "512",
-                   "-nographic", "-no-reboot", "-kernel", guest_file("vmlinux-amd64"),
-                   "-initrd", initrd or guest_file("initrd-amd64.gz"),
-                   "-append", ("console=ttyS0 " + append).strip(), *options]
+                   "-no-reboot", *options]
+        if not kernel: # firmware would copy the screen to the serial port
+            command += ["-display", "none", "-serial", "stdio", "-monitor", "none"]
+        else:
+            command += ["-nographic", "-kernel", guest_file("vmlinux-amd64"),
+                        "-initrd", initrd or guest_file("initrd-amd64.gz"),
+                        "-append", ("console=ttyS0 " + append).strip()]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT)
         self.reader = threading.Thread(target=self.collect, daemon=True)

@@ -132,6 +132,8 @@ void device_unrealize_all(Vm *vm);
 Device *device_add_user(Vm *vm, GVariant *props, bool hotplug, GError **error);
 bool device_del_user(Vm *vm, const char *id, GError **error);
 Device *device_find_by_id(Vm *vm, const char *id);
+/* How a RAM block of the plugged device is called in a stream: "0000:00:01.0/vga.vram"; caller frees. */
+char *device_ram_block_name(Device *dev, const char *leaf);
 
 /* ---- GPIO ---- */
 /* @n inputs of the group @name (NULL: unnamed) that call @handler(dev, i, level). */
