@@ -47,6 +47,23 @@ uint64_t ir_eval_pext(uint64_t a, uint64_t m);
 /* Load/store conversions: raw bytes (little-endian host integer) to a value, by mop and type. */
 uint64_t ir_mop_extend(uint64_t raw, IrMemOp mo, IrType t);
 
+/* Room that a builder's arrays have from the start: within it an append is a store. */
+#define IR_ROOM_SNAPS   IR_MAX_INSNS
+#define IR_ROOM_ENTRIES (4 * IR_MAX_INSNS)
+#define IR_ROOM_CALLS   512
+
+/* g_array_append_val() for an array made with room for `room` elements. */
+#define ir_push(array, room, type, value)                        \
+    do {                                                         \
+        GArray *push_to_ = (array);                              \
+        type push_v_ = (value);                                  \
+        if (push_to_->len < (room)) {                            \
+            ((type *)push_to_->data)[push_to_->len++] = push_v_; \
+        } else {                                                 \
+            g_array_append_val(push_to_, push_v_);               \
+        }                                                        \
+    } while (0)
+
 /* Number of operands an instruction has, calls excepted. */
 static inline unsigned ir_nargs(const IrInsn *i)
 {

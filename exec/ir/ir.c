@@ -22,11 +22,12 @@ IrBuilder *ir_builder_new(const IrSlotTable *slots)
 {
     IrBuilder *b = g_new0(IrBuilder, 1);
 
-    b->ins_a = g_array_sized_new(FALSE, FALSE, sizeof(IrInsn), 1024);
-    b->calls = g_array_new(FALSE, FALSE, sizeof(IrCall));
+    b->ins_a = g_array_sized_new(FALSE, FALSE, sizeof(IrInsn), IR_MAX_INSNS);
+    b->calls = g_array_sized_new(FALSE, FALSE, sizeof(IrCall), IR_ROOM_CALLS);
     b->pool = g_array_new(FALSE, FALSE, sizeof(IrVec));
-    b->snaps = g_array_new(FALSE, FALSE, sizeof(IrSnap));
-    b->snap_entries = g_array_new(FALSE, FALSE, sizeof(IrSnapEntry));
+    b->snaps = g_array_sized_new(FALSE, FALSE, sizeof(IrSnap), IR_ROOM_SNAPS);
+    b->snap_entries = g_array_sized_new(FALSE, FALSE, sizeof(IrSnapEntry), IR_ROOM_ENTRIES);
+    b->cse = g_new0(uint16_t, 1u << IR_CSE_BITS);
     ir_reset(b, slots);
     return b;
 }
@@ -88,7 +89,7 @@ IrVal ir_emit(IrBuilder *b, IrOp op, IrType type, unsigned sub, IrVal a0, IrVal 
             return v;
         }
     }
-    bool pure = b->cse && (info->flags & IRF_P);
+    bool pure = !b->no_fold && (info->flags & IRF_P) && (b->merge || op == IR_CONST);
     uint16_t *seen = pure ? cse_place(b, &insn) : NULL;
     if (pure && *seen > b->cse_floor && *seen < b->ins_a->len &&
         !memcmp(ir_at(b, *seen), &insn, sizeof(insn))) {
@@ -99,7 +100,7 @@ IrVal ir_emit(IrBuilder *b, IrOp op, IrType type, unsigned sub, IrVal a0, IrVal 
     } else if (pure) {
         *seen = b->ins_a->len;
     }
-    g_array_append_val(b->ins_a, insn);
+    ir_push(b->ins_a, IR_MAX_INSNS, IrInsn, insn);
     if (info->flags & IRF_T) {
         b->ended = true;
     } else if (op == IR_LABEL) {
@@ -123,17 +124,6 @@ bool ir_const_value(const IrBuilder *b, IrVal v, uint64_t *out)
 IrVal ir_const(IrBuilder *b, IrType type, uint64_t value)
 {
     value &= ir_type_mask(type);
-    /* A constant used again soon is the common case: look back a little. */
-    unsigned n = ir_count(b);
-    for (unsigned k = 1; k <= 8 && k < n && !b->no_fold; k++) {
-        IrInsn *i = ir_at(b, n - k);
-        if (i->op == IR_CONST && i->imm == value && i->type == type) {
-            return n - k;
-        }
-        if (i->op == IR_LABEL || i->op == IR_BR || i->op == IR_BRCOND) {
-            break;
-        }
-    }
     return ir_emit(b, IR_CONST, type, 0, 0, 0, 0, 0, value);
 }
 
@@ -303,7 +293,7 @@ IrVal ir_call_args(IrBuilder *b, const HelperDesc *h, const IrVal args[6])
     IrCall c = { .helper = h };
 
     memcpy(c.args, args, sizeof(c.args));
-    g_array_append_val(b->calls, c);
+    ir_push(b->calls, IR_ROOM_CALLS, IrCall, c);
     IrVal v = ir_emit(b, IR_CALL, h->ret, 0, 0, 0, 0, 0, b->calls->len - 1);
     if (h->flags & HELPER_NORETURN) {
         b->ended = true;

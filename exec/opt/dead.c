@@ -17,8 +17,8 @@ static bool removable(const IrBuilder *b, const IrInsn *i)
 void opt_dead(IrBuilder *b)
 {
     unsigned n = ir_count(b);
-    g_autofree uint8_t *used = g_malloc0(n);
-    g_autofree uint8_t *snap_seen = g_malloc0(b->snaps->len);
+    g_autofree uint8_t *used = g_malloc0(n + b->snaps->len);
+    uint8_t *snap_seen = used + n;
 
     for (IrVal v = n; v-- > 1;) {
         IrInsn *i = ir_at(b, v);

@@ -63,7 +63,9 @@ typedef struct Lower {
     IrSlot *order;  /* slots with known or dirty, each once, in order of first appearance */
     uint8_t *listed;
     unsigned n_order;
-    GArray *base; /* IrSnapEntry */
+    IrSnapEntry *base;
+    unsigned n_base;
+    bool changed; /* something was put, or base is not what is dirty: take_base has work */
     uint64_t pc;
     uint32_t aux;
     uint32_t base_snap; /* cached snapshot of base, 0 = none yet */
@@ -80,8 +82,8 @@ static void note(Lower *l, IrSlot s)
 
 static bool in_base(const Lower *l, IrSlot s)
 {
-    for (unsigned i = 0; i < l->base->len; i++) {
-        if (g_array_index(l->base, IrSnapEntry, i).slot == s) {
+    for (unsigned i = 0; i < l->n_base; i++) {
+        if (l->base[i].slot == s) {
             return true;
         }
     }
@@ -99,28 +101,34 @@ static void flush_slot(Lower *l, IrSlot s, bool keep_rollback)
     if (keep_rollback && l->fresh[s] && !in_base(l, s)) {
         IrSnapEntry e = { .slot = s, .val = ir_emit(l->dst, IR_GET, t, 0, 0, 0, 0, 0, s) };
         /* First: what other entries owe to parts of it must win. */
-        g_array_prepend_val(l->base, e);
+        memmove(l->base + 1, l->base, l->n_base++ * sizeof(*l->base));
+        l->base[0] = e;
+        l->changed = true;
         l->base_snap = 0;
     }
     l->rolled |= l->fresh[s];
     ir_emit(l->dst, IR_PUT, t, 0, l->known[s], 0, 0, 0, s);
     l->dirty[s] = 0;
+    l->changed = true;
 }
 
 /* The current state becomes what a fault restores. */
 static void take_base(Lower *l)
 {
-    g_array_set_size(l->base, 0);
+    l->base_snap = 0;
+    l->rolled = false;
+    if (!l->changed) {
+        return;
+    }
+    l->changed = false;
+    l->n_base = 0;
     for (unsigned i = 0; i < l->n_order; i++) {
         IrSlot s = l->order[i];
         if (l->dirty[s]) {
-            IrSnapEntry e = { .slot = s, .val = l->known[s] };
-            g_array_append_val(l->base, e);
+            l->base[l->n_base++] = (IrSnapEntry){ .slot = s, .val = l->known[s] };
         }
         l->fresh[s] = 0;
     }
-    l->base_snap = 0;
-    l->rolled = false;
 }
 
 static void flush_all(Lower *l)
@@ -144,17 +152,17 @@ static uint32_t snap_from(Lower *l, const IrSnapEntry *e, unsigned n)
 {
     IrSnap s = { .pc = l->pc, .aux = l->aux, .first = l->dst->snap_entries->len, .count = n };
 
-    if (n) {
-        g_array_append_vals(l->dst->snap_entries, e, n);
+    for (unsigned i = 0; i < n; i++) {
+        ir_push(l->dst->snap_entries, IR_ROOM_ENTRIES, IrSnapEntry, e[i]);
     }
-    g_array_append_val(l->dst->snaps, s);
+    ir_push(l->dst->snaps, IR_ROOM_SNAPS, IrSnap, s);
     return l->dst->snaps->len - 1;
 }
 
 static uint32_t fault_snap(Lower *l)
 {
     if (!l->base_snap) {
-        l->base_snap = snap_from(l, (const IrSnapEntry *)l->base->data, l->base->len);
+        l->base_snap = snap_from(l, l->base, l->n_base);
     }
     return l->base_snap;
 }
@@ -169,7 +177,7 @@ static uint32_t exit_snap(Lower *l, uint8_t dead)
         IrSlot s = l->order[i];
         if (l->dirty[s] && !(l->dst->slots->slots[s].group & dead)) {
             IrSnapEntry e = { .slot = s, .val = l->known[s] };
-            g_array_append_val(l->dst->snap_entries, e);
+            ir_push(l->dst->snap_entries, IR_ROOM_ENTRIES, IrSnapEntry, e);
             snap->count++;
         }
     }
@@ -212,6 +220,7 @@ static void clobber_overlaps(Lower *l, IrSlot s, bool whole)
         bool covered = whole && d[s].offset <= d[o].offset &&
                        d[o].offset + d[o].size <= d[s].offset + d[s].size;
         if (covered) {
+            l->changed |= l->dirty[o];
             l->dirty[o] = 0;
         } else {
             flush_slot(l, o, true);
@@ -245,6 +254,7 @@ static void lower_put(Lower *l, IrSlot s, IrVal v)
     l->known[s] = v;
     l->dirty[s] = 1;
     l->fresh[s] = 1;
+    l->changed = true;
     note(l, s);
 }
 
@@ -272,7 +282,7 @@ static void lower_call(Lower *l, const IrInsn *i, IrVal from)
     } else if (slot_args || ((flags & HELPER_FAULTS) && l->rolled)) {
         take_base(l);
     }
-    g_array_append_val(l->dst->calls, c);
+    ir_push(l->dst->calls, IR_ROOM_CALLS, IrCall, c);
     IrVal v = ir_emit(l->dst, IR_CALL, i->type, 0, 0, 0, 0, 0, l->dst->calls->len - 1);
     if (flags & (HELPER_FAULTS | HELPER_NORETURN)) {
         ir_at(l->dst, v)->snap = fault_snap(l);
@@ -368,6 +378,7 @@ static void lower_insn(Lower *l, IrVal from)
             flush_all(l);
         }
         memset(l->dirty, 0, l->slots->n);
+        l->changed = true;
         forget_all(l);
         take_base(l);
         lower_other(l, i, from);
@@ -385,10 +396,13 @@ static void lower_insn(Lower *l, IrVal from)
 void opt_lower(const IrBuilder *src, IrBuilder *dst, const SlotMap *map, bool optimise)
 {
     unsigned n = map->n;
-    g_autofree IrVal *values = g_new0(IrVal, ir_count(src));
-    g_autofree IrVal *known = g_new0(IrVal, n);
-    g_autofree uint8_t *bytes = g_malloc0(3 * n);
-    g_autofree IrSlot *order = g_new0(IrSlot, n);
+    IrVal values[IR_MAX_INSNS + 1];
+    g_autofree uint8_t *mem =
+        g_malloc0(n * (sizeof(IrVal) + sizeof(IrSlot) + sizeof(IrSnapEntry) + 3));
+    IrSnapEntry *base = (IrSnapEntry *)mem;
+    IrVal *known = (IrVal *)(base + n);
+    IrSlot *order = (IrSlot *)(known + n);
+    uint8_t *bytes = (uint8_t *)(order + n);
     Lower l = {
         .src = src,
         .dst = dst,
@@ -400,18 +414,24 @@ void opt_lower(const IrBuilder *src, IrBuilder *dst, const SlotMap *map, bool op
         .fresh = bytes + n,
         .listed = bytes + 2 * n,
         .order = order,
-        .base = g_array_new(FALSE, FALSE, sizeof(IrSnapEntry)),
+        .base = base,
+        .changed = true,
     };
 
     ir_reset(dst, src->slots);
-    dst->no_fold = !optimise;
-    if (optimise && !dst->cse) {
-        dst->cse = g_new0(uint16_t, 1u << IR_CSE_BITS);
+    if (ir_count(src) > IR_MAX_INSNS) {
+        dst->overflow = true;
+        return;
     }
+    memset(values, 0, ir_count(src) * sizeof(*values));
+    dst->no_fold = !optimise;
+    dst->merge = optimise;
     dst->n_labels = src->n_labels;
     dst->n_vars = src->n_vars;
     memcpy(dst->var_type, src->var_type, sizeof(dst->var_type));
-    g_array_append_vals(dst->pool, src->pool->data, src->pool->len);
+    if (src->pool->len) {
+        g_array_append_vals(dst->pool, src->pool->data, src->pool->len);
+    }
     for (IrVal v = 1; v < ir_count(src); v++) {
         bool dead = dst->ended && ir_at(src, v)->op != IR_LABEL;
         if (!dead) {
@@ -420,5 +440,4 @@ void opt_lower(const IrBuilder *src, IrBuilder *dst, const SlotMap *map, bool op
     }
     dst->lowered = true;
     dst->overflow |= src->overflow;
-    g_array_free(l.base, TRUE);
 }

@@ -288,10 +288,10 @@ typedef struct IrBuilder {
     bool no_fold;  /* ir_emit appends what it is told, no folding */
     bool lowered;  /* puts are lazy: snapshots filled (exec/opt) */
     bool overflow; /* a limit was hit; the driver retries with fewer guest instructions */
-    /* Common subexpressions: pure ops by hash, or NULL: not looked for. Values above the floor. */
+    bool merge;    /* find common subexpressions; else constants only */
 #define IR_CSE_BITS 9
-    uint16_t *cse;
-    IrVal cse_floor;
+    uint16_t *cse;   /* pure ops by hash, to be compared */
+    IrVal cse_floor; /* values below are not for use here: a label came after them */
 } IrBuilder;
 
 IrBuilder *ir_builder_new(const IrSlotTable *slots);
