@@ -299,13 +299,17 @@ struct TransState {
 /* ---- engine ---- */
 #define TB_HASH_BITS 15
 
+/* A page that has, or once had, translations. Never freed before the engine, so that stores find it
+ * without a lock; written under tb_lock. */
 typedef struct CodePage {
     RamAddr page;
-    uint64_t granules; /* with code */
-    Tb *tbs;           /* tagged list */
-    unsigned pins;     /* translations in progress */
-    uint64_t seq;      /* stores seen while protected */
+    struct CodePage *next; /* in its bucket */
+    uint64_t granules;     /* with code; atomic */
+    Tb *tbs;               /* tagged list */
+    unsigned pins;         /* translations in progress; atomic */
+    uint64_t seq;          /* stores seen while protected */
 } CodePage;
+#define CODE_PAGE_BITS 14
 
 struct ExecEngine {
     Vm *vm;
@@ -318,7 +322,7 @@ struct ExecEngine {
     GMutex tb_lock;
     GThread *tb_owner; /* who holds it; atomic */
     Tb **hash;
-    GHashTable *code_pages; /* RamAddr page -> CodePage */
+    CodePage **code_pages; /* buckets by page */
     Tb *all_first, *all_last;
     Tb *retired;
     uint64_t epoch; /* atomic */

@@ -52,18 +52,39 @@ void tb_free(Tb *tb)
 
 /* ---- code pages; tb_lock held ---- */
 
+static CodePage **page_bucket(ExecEngine *e, RamAddr page)
+{
+    return &e->code_pages[((page >> GUEST_PAGE_BITS) * 0x9e3779b97f4a7c15u) >>
+                          (64 - CODE_PAGE_BITS)];
+}
+
+/* Needs no lock. */
 static CodePage *page_get(ExecEngine *e, RamAddr page)
 {
-    return g_hash_table_lookup(e->code_pages, &page);
+    CodePage *cp = __atomic_load_n(page_bucket(e, page), __ATOMIC_ACQUIRE);
+
+    while (cp && cp->page != page) {
+        cp = cp->next;
+    }
+    return cp;
+}
+
+static CodePage *page_make(ExecEngine *e, RamAddr page)
+{
+    CodePage **bucket = page_bucket(e, page), *cp = g_new0(CodePage, 1);
+
+    cp->page = page;
+    cp->next = *bucket;
+    __atomic_store_n(bucket, cp, __ATOMIC_RELEASE);
+    return cp;
 }
 
 /* No code left: stores may go straight again. */
 static void page_maybe_drop(ExecEngine *e, CodePage *cp)
 {
     if (!cp->tbs && !cp->pins) {
-        RamAddr page = cp->page;
-        g_hash_table_remove(e->code_pages, &page);
-        ram_dirty_set(e->vm, page, GUEST_PAGE_SIZE, DIRTY_MASK(DIRTY_CODE));
+        __atomic_store_n(&cp->granules, 0, __ATOMIC_RELEASE);
+        ram_dirty_set(e->vm, cp->page, GUEST_PAGE_SIZE, DIRTY_MASK(DIRTY_CODE));
     }
 }
 
@@ -72,11 +93,9 @@ uint64_t tb_page_pin(ExecEngine *e, RamAddr page)
     lock(e);
     CodePage *cp = page_get(e, page);
     if (!cp) {
-        cp = g_new0(CodePage, 1);
-        cp->page = page;
-        g_hash_table_insert(e->code_pages, &cp->page, cp);
+        cp = page_make(e, page);
     }
-    cp->pins++;
+    __atomic_fetch_add(&cp->pins, 1, __ATOMIC_SEQ_CST);
     if (ram_dirty_get(e->vm, page, DIRTY_CODE)) {
         ram_dirty_test_and_clear(e->vm, page, GUEST_PAGE_SIZE, DIRTY_CODE);
     }
@@ -89,7 +108,8 @@ void tb_page_unpin(ExecEngine *e, RamAddr page)
 {
     lock(e);
     CodePage *cp = page_get(e, page);
-    cp->pins--;
+    g_assert(cp);
+    __atomic_fetch_sub(&cp->pins, 1, __ATOMIC_SEQ_CST);
     page_maybe_drop(e, cp);
     unlock(e);
 }
@@ -290,7 +310,7 @@ static void table_add(ExecEngine *e, Tb *tb)
 
     for (unsigned k = 0; k < tb->n_pages; k++) {
         CodePage *cp = page_get(e, tb->page[k]);
-        cp->granules |= tb->granule[k];
+        __atomic_store_n(&cp->granules, cp->granules | tb->granule[k], __ATOMIC_SEQ_CST);
         tb->page_next[k] = cp->tbs;
         cp->tbs = (Tb *)((uintptr_t)tb | k);
     }
@@ -355,6 +375,7 @@ static void invalidate_in_page(ExecEngine *e, RamAddr page, uint64_t mask)
     if (!cp) {
         return;
     }
+    uint64_t left = 0;
     cp->seq++;
     cp->pins++; /* keep it while the list changes */
     Tb *t = cp->tbs;
@@ -370,23 +391,47 @@ static void invalidate_in_page(ExecEngine *e, RamAddr page, uint64_t mask)
             }
             tb_remove(e, tb);
             e->stats.invalidations++;
+        } else {
+            left |= tb->granule[k];
         }
     }
     cp->pins--;
+    __atomic_store_n(&cp->granules, left, __ATOMIC_RELEASE);
     page_maybe_drop(e, cp);
+}
+
+/* Without a lock: nothing that was or is being translated lies in these pieces of the page. The store is
+ * visible already; a translation that begins later reads what was stored. */
+static bool untouched(ExecEngine *e, RamAddr page, uint64_t mask)
+{
+    const CodePage *cp = page_get(e, page);
+
+    return !cp || (!__atomic_load_n(&cp->pins, __ATOMIC_SEQ_CST) &&
+                   !(__atomic_load_n(&cp->granules, __ATOMIC_SEQ_CST) & mask));
 }
 
 void tb_invalidate_range(ExecEngine *e, RamAddr addr, uint64_t len)
 {
-    lock(e);
+    bool locked = false;
+
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
     while (len) {
         uint64_t off = addr & ~GUEST_PAGE_MASK, n = MIN(len, GUEST_PAGE_SIZE - off);
         unsigned g0 = off >> 6, g1 = (off + n - 1) >> 6;
-        invalidate_in_page(e, addr - off, ~(uint64_t)0 >> (63 - (g1 - g0)) << g0);
+        uint64_t mask = ~(uint64_t)0 >> (63 - (g1 - g0)) << g0;
+        if (!untouched(e, addr - off, mask)) {
+            if (!locked) {
+                lock(e);
+                locked = true;
+            }
+            invalidate_in_page(e, addr - off, mask);
+        }
         addr += n;
         len -= n;
     }
-    unlock(e);
+    if (locked) {
+        unlock(e);
+    }
 }
 
 void tb_flush_all(ExecEngine *e)
@@ -452,7 +497,7 @@ void tb_cache_init(ExecEngine *e)
 {
     g_mutex_init(&e->tb_lock);
     e->hash = g_new0(Tb *, 1u << TB_HASH_BITS);
-    e->code_pages = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, g_free);
+    e->code_pages = g_new0(CodePage *, 1u << CODE_PAGE_BITS);
     e->cache_max = e->config.cache_bytes ? e->config.cache_bytes : (size_t)256 << 20;
     e->epoch = 1;
 }
@@ -461,7 +506,14 @@ void tb_cache_clear(ExecEngine *e)
 {
     tb_flush_all(e);
     tb_reclaim(e);
-    g_hash_table_unref(e->code_pages);
+    for (unsigned i = 0; i < 1u << CODE_PAGE_BITS; i++) {
+        while (e->code_pages[i]) {
+            CodePage *cp = e->code_pages[i];
+            e->code_pages[i] = cp->next;
+            g_free(cp);
+        }
+    }
+    g_free(e->code_pages);
     g_free(e->hash);
     g_mutex_clear(&e->tb_lock);
 }

@@ -281,6 +281,66 @@ static void test_rep_compares_and_scans(void)
     }
 }
 
+/* Against a copy by elements: both directions, all sizes, overlaps, page ends, segments of 32 bits. */
+static void test_rep_movs_has_the_order_of_its_elements(void)
+{
+    static const char *const code[2][4] = {
+        { "f3 a4", "f3 66 a5", "f3 a5", "f3 48 a5" },
+        { "fd f3 a4 fc", "fd f3 66 a5 fc", "fd f3 a5 fc", "fd f3 48 a5 fc" },
+    };
+    g_autofree uint8_t *model = g_malloc(0x6000);
+    uint32_t rnd = 1;
+
+    for (unsigned k = 0; k < 400; k++) {
+        unsigned lg = k & 3, down = k >> 2 & 1, size = 1u << lg, mode = lg < 3 && (k & 8) ? 32 : 64;
+        rnd = rnd * 1664525 + 1013904223;
+        unsigned count = 1 + (rnd >> 8) % (0x1800 / size), si = 0x2000 + (rnd >> 12) % 0x1000;
+        int apart = k & 16 ? (int)((rnd >> 4) % 41) - 20 : (int)((rnd >> 4) % 0x3000) - 0x1800;
+        if (down) {
+            si += (count - 1) * size / 2;
+        }
+        string_set_up(X86M_DATA + si, X86M_DATA + si + apart, count);
+        if (mode == 32) {
+            x86m_reset(m, 32);
+            m->cpu->gpr[X86_RSI] = X86M_DATA + si;
+            m->cpu->gpr[X86_RDI] = X86M_DATA + si + apart;
+            m->cpu->gpr[X86_RCX] = count;
+        }
+        memcpy(model, m->mem + X86M_DATA, 0x6000);
+        for (unsigned e = 0; e < count; e++) {
+            int at = (int)si + (down ? -(int)(e * size) : (int)(e * size));
+            memmove(model + at + apart, model + at, size);
+        }
+        x86m_run_hex(m, code[down][lg]);
+        g_assert_cmpint(m->vector, ==, -1);
+        g_assert_cmpmem(m->mem + X86M_DATA, 0x6000, model, 0x6000);
+        g_assert_cmphex(m->cpu->gpr[X86_RCX], ==, 0);
+        g_assert_cmphex(m->cpu->gpr[X86_RDI], ==,
+                        X86M_DATA + si + apart + (down ? -count * size : count * size));
+    }
+}
+
+static void test_rep_downward_stops_at_a_fault(void)
+{
+    static const char *const code[] = { "fd f3 48 a5", "fd f3 48 ab" };
+    uint64_t end = 0xc00000;
+    uint64_t *below = (uint64_t *)(m->mem + 0x102000) + (end >> 21) - 1; /* of the page directory */
+
+    for (unsigned k = 0; k < 2; k++) {
+        string_set_up(X86M_DATA + 800, end + 16, 100);
+        uint64_t mapped = *below;
+        *below = 0;
+        cpu_tlb_flush(&m->cpu->base);
+        x86m_run_hex(m, code[k]);
+        g_assert_cmpint(m->vector, ==, EXCP_PF);
+        g_assert_cmphex(m->cpu->gpr[X86_RCX], ==, 97);
+        g_assert_cmphex(m->cpu->gpr[X86_RDI], ==, end - 8);
+        g_assert_cmphex(m->cpu->cr2, ==, end - 8);
+        *below = mapped;
+        cpu_tlb_flush(&m->cpu->base);
+    }
+}
+
 static void test_real_mode_checks_limits_and_wraps_offsets(void)
 {
     x86m_reset(m, 16);
@@ -372,6 +432,8 @@ int main(int argc, char **argv)
     T("sixteen-byte-exchange-wants-alignment", test_sixteen_byte_exchange_wants_alignment);
     T("rep-movs-copies-over-pages", test_rep_movs_copies_over_pages);
     T("rep-stops-at-a-fault-with-exact-registers", test_rep_stops_at_a_fault_with_exact_registers);
+    T("rep-movs-has-the-order-of-its-elements", test_rep_movs_has_the_order_of_its_elements);
+    T("rep-downward-stops-at-a-fault", test_rep_downward_stops_at_a_fault);
     T("rep-compares-and-scans", test_rep_compares_and_scans);
     T("real-mode-checks-limits-and-wraps-offsets", test_real_mode_checks_limits_and_wraps_offsets);
     T("enter-builds-nested-frames", test_enter_builds_nested_frames);

@@ -86,28 +86,64 @@ static uint64_t linear(const Str *s, unsigned seg, uint64_t off, unsigned len, b
     return (uint32_t)(cpu->seg[seg].base + off);
 }
 
-/* Elements of [seg:off, up) that one page, the address size and the segment allow; 0: none or one
- * that needs care, go element by element. *va: linear address. */
+/* Elements from seg:off on (down: back from there) that one page, the address size and the segment
+ * allow; 0: none or one that needs care, go element by element. *va: linear address of the lowest. */
 static uint64_t chunk(const Str *s, unsigned seg, uint64_t off, uint64_t max, uint64_t *va)
 {
     const X86Cpu *cpu = s->cpu;
-    uint64_t bytes = s->mask - off; /* the last byte of a wrapping range goes the slow way */
-    if (s->down) {
-        return 0;
-    }
+    unsigned size = s->op.size;
+    uint64_t up = s->mask - off; /* the last byte of a wrapping range goes the slow way */
+    uint64_t base = 0, n;
+
     if (cpu->mode & MODE_CS64) {
-        *va = seg == X86_FS || seg == X86_GS ? cpu->seg[seg].base + off : off;
+        base = seg == X86_FS || seg == X86_GS ? cpu->seg[seg].base : 0;
+        *va = base + off;
     } else {
         const X86Seg *sg = &cpu->seg[seg];
         bool plain = (sg->attr & (X86_SEG_CODE | X86_SEG_DC)) == 0;
         if ((mode_protected(cpu->mode) && !(sg->attr & X86_SEG_RW)) || !plain || off > sg->limit) {
             return 0;
         }
-        bytes = MIN(bytes, (uint64_t)sg->limit - off);
+        up = MIN(up, (uint64_t)sg->limit - off);
         *va = (uint32_t)(sg->base + off);
     }
-    bytes = MIN(bytes, GUEST_PAGE_SIZE - (*va & (GUEST_PAGE_SIZE - 1)));
-    return MIN(max, bytes / s->op.size);
+    uint64_t in_page = *va & (GUEST_PAGE_SIZE - 1);
+    up = MIN(up, GUEST_PAGE_SIZE - in_page);
+    if (!s->down) {
+        return MIN(max, up / size);
+    }
+    if (up < size) {
+        return 0;
+    }
+    n = MIN(max, MIN(in_page, off) / size + 1);
+    *va -= (n - 1) * size;
+    return n;
+}
+
+/* The same for source and destination together. */
+static uint64_t both(const Str *s, uint64_t si, uint64_t di, uint64_t *sva, uint64_t *dva)
+{
+    uint64_t n = chunk(s, s->op.seg, si, s->count, sva);
+    uint64_t m = n ? chunk(s, X86_ES, di, n, dva) : 0;
+
+    if (s->down && m) {
+        *sva += (n - m) * s->op.size;
+    }
+    return m;
+}
+
+/* Host address of n elements of one page, or NULL. A fault is that of the first element to go. */
+static void *bulk(const Str *s, uint64_t va, uint64_t n, MmuAccess access)
+{
+    unsigned size = s->op.size;
+
+    if (n < 2) {
+        return NULL;
+    }
+    if (s->down) {
+        cpu_probe_access(s->cs, va + (n - 1) * size, size, access, s->mmu);
+    }
+    return cpu_host_ptr(s->cs, va, n * size, access, s->mmu);
 }
 
 static uint64_t load(const Str *s, uint64_t va)
@@ -137,15 +173,36 @@ static uint64_t element(const void *p, uint64_t k, unsigned size)
     return v;
 }
 
-/* Forward copy as the elements would go: an overlap to higher addresses repeats the pattern. */
+/*
+ * As the elements would go one by one. An overlap in the direction of the copy repeats what lies between
+ * the two: a period of at least an element doubles with each step; a shorter one goes by elements.
+ */
 static void copy_forward(uint8_t *dst, const uint8_t *src, size_t len, unsigned size)
 {
-    if (dst <= src || dst >= src + len) {
+    size_t period = dst - src;
+
+    if (dst <= src || period >= len) {
         memmove(dst, src, len);
         return;
     }
-    for (size_t k = 0; k < len; k += size) {
+    for (size_t done = 0; period >= size && done < len;) {
+        size_t n = MIN(len - done, period + done);
+        memcpy(dst + done, src, n);
+        done += n;
+    }
+    for (size_t k = 0; period < size && k < len; k += size) {
         memmove(dst + k, src + k, size);
+    }
+}
+
+static void copy_backward(uint8_t *dst, const uint8_t *src, size_t len, unsigned size)
+{
+    if (dst >= src || (size_t)(src - dst) >= len) {
+        memmove(dst, src, len);
+        return;
+    }
+    for (size_t k = len; k; k -= size) {
+        memmove(dst + k - size, src + k - size, size);
     }
 }
 
@@ -154,15 +211,11 @@ uint64_t helper_x86_rep_movs(CpuState *cs, uint64_t word, uint64_t most)
     Str s = str_begin(cs, word, most);
     while (s.count) {
         uint64_t si = offset(&s, X86_RSI), di = offset(&s, X86_RDI), sva = 0, dva = 0;
-        uint64_t n = chunk(&s, s.op.seg, si, s.count, &sva);
-        n = n ? chunk(&s, X86_ES, di, n, &dva) : 0;
-        void *src = NULL, *dst = NULL;
-        if (n > 1) {
-            src = cpu_host_ptr(cs, sva, n * s.op.size, MMU_ACCESS_READ, s.mmu);
-            dst = src ? cpu_host_ptr(cs, dva, n * s.op.size, MMU_ACCESS_WRITE, s.mmu) : NULL;
-        }
+        uint64_t n = both(&s, si, di, &sva, &dva);
+        void *src = bulk(&s, sva, n, MMU_ACCESS_READ);
+        void *dst = src ? bulk(&s, dva, n, MMU_ACCESS_WRITE) : NULL;
         if (dst) {
-            copy_forward(dst, src, n * s.op.size, s.op.size);
+            (s.down ? copy_backward : copy_forward)(dst, src, n * s.op.size, s.op.size);
         } else {
             n = 1;
             uint64_t v = load(&s, linear(&s, s.op.seg, si, s.op.size, false));
@@ -195,7 +248,7 @@ uint64_t helper_x86_rep_stos(CpuState *cs, uint64_t word, uint64_t most)
     while (s.count) {
         uint64_t di = offset(&s, X86_RDI), va = 0;
         uint64_t n = chunk(&s, X86_ES, di, s.count, &va);
-        void *dst = n > 1 ? cpu_host_ptr(cs, va, n * s.op.size, MMU_ACCESS_WRITE, s.mmu) : NULL;
+        void *dst = bulk(&s, va, n, MMU_ACCESS_WRITE);
         if (dst) {
             fill(dst, v, n, s.op.size);
         } else {
@@ -248,10 +301,9 @@ uint64_t helper_x86_rep_cmps(CpuState *cs, uint64_t word, uint64_t most)
     Str s = str_begin(cs, word, most);
     while (s.count) {
         uint64_t si = offset(&s, X86_RSI), di = offset(&s, X86_RDI), sva = 0, dva = 0, x, y;
-        uint64_t n = chunk(&s, s.op.seg, si, s.count, &sva), k = 0;
-        n = n ? chunk(&s, X86_ES, di, n, &dva) : 0;
-        void *p = n > 1 ? cpu_host_ptr(cs, sva, n * s.op.size, MMU_ACCESS_READ, s.mmu) : NULL;
-        void *q = p ? cpu_host_ptr(cs, dva, n * s.op.size, MMU_ACCESS_READ, s.mmu) : NULL;
+        uint64_t n = s.down ? 0 : both(&s, si, di, &sva, &dva), k = 0;
+        void *p = bulk(&s, sva, n, MMU_ACCESS_READ);
+        void *q = p ? bulk(&s, dva, n, MMU_ACCESS_READ) : NULL;
         if (q) {
             do {
                 x = element(p, k, s.op.size);
@@ -282,8 +334,8 @@ uint64_t helper_x86_rep_scas(CpuState *cs, uint64_t word, uint64_t most)
     x = s.op.size == 8 ? x : x & ((UINT64_C(1) << (8 * s.op.size)) - 1);
     while (s.count) {
         uint64_t di = offset(&s, X86_RDI), va = 0, y;
-        uint64_t n = chunk(&s, X86_ES, di, s.count, &va), k = 0;
-        void *q = n > 1 ? cpu_host_ptr(cs, va, n * s.op.size, MMU_ACCESS_READ, s.mmu) : NULL;
+        uint64_t n = s.down ? 0 : chunk(&s, X86_ES, di, s.count, &va), k = 0;
+        void *q = bulk(&s, va, n, MMU_ACCESS_READ);
         if (q) {
             do {
                 y = element(q, k, s.op.size);
