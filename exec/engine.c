@@ -13,9 +13,14 @@ static void redirty(CpuState *cpu, void *opaque)
 {
     GArray *pages = opaque;
 
+    Vm *vm = cpu->engine->vm;
+
     for (unsigned i = 0; i < pages->len; i++) {
-        ram_dirty_set(cpu->engine->vm, g_array_index(pages, RamAddr, i), 1,
-                      DIRTY_MASK_ALL & ~DIRTY_MASK(DIRTY_CODE));
+        RamAddr page = g_array_index(pages, RamAddr, i);
+        if (ram_dirty_clean_mask(vm, page) & DIRTY_MASK(DIRTY_RATE)) {
+            cpu_dirtied_page(cpu);
+        }
+        ram_dirty_set(vm, page, 1, DIRTY_MASK_ALL & ~DIRTY_MASK(DIRTY_CODE));
     }
     g_array_free(pages, TRUE);
 }
@@ -102,6 +107,8 @@ ExecEngine *engine_new(Vm *vm, const ExecConfig *config)
     tb_cache_init(e);
     g_mutex_init(&e->excl_mutex);
     g_cond_init(&e->excl_cond);
+    g_mutex_init(&e->throttle_mutex);
+    g_cond_init(&e->throttle_cond);
     RamDirtyHooks hooks = { .cleaned = ram_cleaned, .code_written = ram_code_written, .opaque = e };
     ram_dirty_set_hooks(vm, &hooks);
     return e;
@@ -124,12 +131,15 @@ void engine_free(ExecEngine *e)
         return;
     }
     RamDirtyHooks none = { 0 };
+    engine_throttle(e, 0);
     tb_cache_clear(e);
     ram_dirty_set_hooks(e->vm, &none);
     slot_map_free(e->slot_map);
     perf_out_free(e->perf);
     g_mutex_clear(&e->excl_mutex);
     g_cond_clear(&e->excl_cond);
+    g_mutex_clear(&e->throttle_mutex);
+    g_cond_clear(&e->throttle_cond);
     g_free(e);
 }
 

@@ -256,8 +256,14 @@ struct CpuPriv {
     bool quit;
     bool stop_request;
     CpuWork *work, **work_tail;
-    GCond done_cond; /* others wait: stopped, work done */
-    bool parked;     /* not executing, state precise */
+    GCond done_cond;       /* others wait: stopped, work done */
+    bool parked;           /* not executing, state precise */
+    gint64 pause_until_us; /* throttled until then (monotonic clock); 0: not */
+
+    /* throttle.c; own thread writes, others read */
+    uint64_t dirty_pages, held_us;
+    uint64_t dirty_limit; /* pages a second, 0: none; others write */
+    int64_t paid_ns;
 
     uint8_t running;     /* in translated code or hooks; atomic, with engine->excl_* */
     unsigned excl_depth; /* this thread holds the exclusive section */
@@ -339,6 +345,11 @@ struct ExecEngine {
     uint64_t turn_next, turn_now;
     CpuState *turn_cpu;
 
+    GMutex throttle_mutex; /* guards throttle_percent */
+    GCond throttle_cond;
+    unsigned throttle_percent;
+    GThread *throttle_thread; /* under the VM lock; NULL: nobody is throttled by time */
+
     SlotMap *slot_map; /* of the first target that attached */
     const CpuTargetOps *slot_ops;
     void (*debug_stop)(CpuState *cpu, void *opaque);
@@ -407,6 +418,12 @@ void interp_run(CpuState *cpu, Tb *tb);
 /* Jump cache, then table, for the key; NULL: must be translated. *phys: RAM address of the code,
  * or TB_NO_PAGE. Raises the fetch fault. */
 Tb *tb_lookup_key(CpuState *cpu, const TbKey *key, uint32_t cflags, RamAddr *phys);
+
+/* ---- throttle ---- */
+/* Waits out a pause. p->mutex held (given up while waiting). */
+void cpu_hold_back(CpuState *cpu);
+/* Own thread: it made a page dirty whose DIRTY_RATE bit was clean. */
+void cpu_dirtied_page(CpuState *cpu);
 
 /* ---- loop ---- */
 void cpu_process_work(CpuState *cpu);

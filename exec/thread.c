@@ -185,6 +185,10 @@ static void one_turn(CpuState *cpu)
     }
     p->parked = false;
     cpu->stopped = 0;
+    if (p->pause_until_us) {
+        cpu_hold_back(cpu);
+        return;
+    }
     g_mutex_unlock(&p->mutex);
     bool run = !cpu->halted || cpu->exception != CPU_EXCP_NONE || has_work(cpu);
     if (run) {

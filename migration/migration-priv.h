@@ -49,6 +49,19 @@ struct MigrationBlocker {
     char *reason;
 };
 
+#define CONVERGE_CPUS 256
+/* converge.c; written by the outgoing thread. */
+typedef struct {
+    int64_t period_ns, last_sync_ns; /* begin of the period; last look at the dirty bits */
+    uint64_t bytes;                  /* sent when the period began */
+    uint64_t dirtied;                /* bytes, in the period */
+    unsigned high;                   /* periods in a row with too much of it */
+    unsigned percent;                /* atomic; CPU time taken away */
+    bool limited;
+    uint64_t round_held_us, ring_full_us;
+    VmCpuDirty cpus[CONVERGE_CPUS];
+} Converge;
+
 typedef struct {
     Migration *m;
     MigrationAddress *address; /* owned */
@@ -77,6 +90,7 @@ typedef struct {
     bool eof_sent;     /* version 3: from here on the destination may run */
     bool will_not_converge;
     unsigned rounds;
+    Converge converge;
     MigrationStatus result;
     GError *error; /* with a result other than completed; owned */
 } Outgoing;
@@ -109,6 +123,8 @@ struct Migration {
     GPtrArray *blockers; /* MigrationBlocker */
     Outgoing *out;       /* NULL: none ever */
     Incoming *in;
+    struct DirtyMeter *dirt; /* owned */
+    struct DirtyRate *rate;  /* owned */
     /* What yank breaks: references of its own, so that it needs no VM lock. */
     GMutex yank_mutex;
     Channel *yank_channels[2]; /* outgoing, incoming; yank_mutex */
@@ -144,6 +160,16 @@ static inline bool migration_cancelled(Outgoing *o)
 
 /* source.c: body of the outgoing thread; @data is the Outgoing. */
 gpointer source_thread(gpointer data);
+
+/* converge.c */
+bool converge_wanted(const Outgoing *o);
+void converge_begin(Outgoing *o, int64_t now_ns);
+/* It is time to look at the dirty bits also within a round. */
+bool converge_wants_sync(const Outgoing *o, int64_t now_ns);
+/* After each look: that many pages must be sent again. */
+void converge_synced(Outgoing *o, uint64_t dirtied_pages, int64_t now_ns);
+/* The guest is free again. VM lock held. */
+void converge_end(Outgoing *o);
 
 /* common.c: the sections of the VM itself ("timer", "globalstate"). */
 void common_sections_register(Migration *m);

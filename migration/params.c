@@ -8,7 +8,7 @@
 const MigrationCapInfo migration_caps[MIGRATION_CAP_COUNT] = {
     [MIGRATION_CAP_XBZRLE] = { "xbzrle", false },
     [MIGRATION_CAP_RDMA_PIN_ALL] = { "rdma-pin-all", false },
-    [MIGRATION_CAP_AUTO_CONVERGE] = { "auto-converge", false },
+    [MIGRATION_CAP_AUTO_CONVERGE] = { "auto-converge", true },
     [MIGRATION_CAP_ZERO_BLOCKS] = { "zero-blocks", false },
     [MIGRATION_CAP_EVENTS] = { "events", true },
     [MIGRATION_CAP_POSTCOPY_RAM] = { "postcopy-ram", false },
@@ -26,7 +26,7 @@ const MigrationCapInfo migration_caps[MIGRATION_CAP_COUNT] = {
     [MIGRATION_CAP_ZERO_COPY_SEND] = { "zero-copy-send", false },
     [MIGRATION_CAP_POSTCOPY_PREEMPT] = { "postcopy-preempt", false },
     [MIGRATION_CAP_SWITCHOVER_ACK] = { "switchover-ack", false },
-    [MIGRATION_CAP_DIRTY_LIMIT] = { "dirty-limit", false },
+    [MIGRATION_CAP_DIRTY_LIMIT] = { "dirty-limit", true },
     [MIGRATION_CAP_MAPPED_RAM] = { "mapped-ram", false },
 };
 

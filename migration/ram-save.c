@@ -159,6 +159,7 @@ RamSave *ram_save_new(Vm *vm, const MigrationParams *params, GError **error)
                                  DIRTY_MIGRATION);
     }
     ram->last_sync_ns = clock_now_ns(vm, CLOCK_KIND_REALTIME);
+    ram->syncs = 1; /* the one that finds everything to be sent */
     return ram;
 }
 
@@ -208,9 +209,9 @@ static bool gone(RamSave *ram)
     return ram_save_disturbed(ram) != NULL;
 }
 
-void ram_save_sync(RamSave *ram)
+uint64_t ram_save_sync(RamSave *ram)
 {
-    uint64_t dirtied = 0;
+    uint64_t dirtied = 0, before = ram_save_pending(ram);
     vm_lock(ram->vm);
     for (guint i = 0; i < ram->blocks->len && !gone(ram); i++) {
         SaveBlock *b = &g_array_index(ram->blocks, SaveBlock, i);
@@ -228,6 +229,7 @@ void ram_save_sync(RamSave *ram)
     ram->last_sync_ns = now;
     ram->dirtied = dirtied;
     ram->syncs++;
+    return (ram_save_pending(ram) - before) / GUEST_PAGE_SIZE;
 }
 
 uint64_t ram_save_pending(const RamSave *ram)

@@ -16,8 +16,9 @@ RamSave *ram_save_new(Vm *vm, const MigrationParams *params, GError **error);
 void ram_save_free(RamSave *ram);
 /* The block list. Migration thread, no lock, as all below. */
 bool ram_save_setup(RamSave *ram, StreamOut *out, GError **error);
-/* Moves the dirty bits of all blocks into the round's bitmaps. */
-void ram_save_sync(RamSave *ram);
+/* Moves the dirty bits of all blocks into the round's bitmaps; returns how many pages that adds to
+   those still to be sent. */
+uint64_t ram_save_sync(RamSave *ram);
 /* Bytes still to be sent, as of the last sync. */
 uint64_t ram_save_pending(const RamSave *ram);
 /* Sends pages until @budget bytes are out or none is left; *@done. */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+#include "dirty.h"
 #include "migration-priv.h"
 
 static const char *const status_names[MIGRATION_STATUS_COUNT] = {
@@ -118,6 +119,8 @@ void migration_setup(Vm *vm, const MigrationHost *host)
     migration_params_init(&m->params);
     g_mutex_init(&m->yank_mutex);
     m->yank_connect = -1;
+    m->dirt = dirty_meter_new(m);
+    m->rate = dirty_rate_new(m);
     vm->migration = m;
     common_sections_register(m);
 }
@@ -159,6 +162,8 @@ void migration_teardown(Vm *vm)
     drain(m);
     outgoing_reap(m);
     incoming_reap(m);
+    dirty_rate_free(m->rate);
+    dirty_meter_free(m->dirt);
     common_sections_unregister(m);
     g_ptr_array_unref(m->blockers);
     g_array_unref(m->devices);
@@ -467,6 +472,10 @@ static void outgoing_info(Outgoing *o, MigrationInfo *info)
     info->pages_per_second = (uint64_t)(o->bytes_per_ns * NS_PER_SEC / GUEST_PAGE_SIZE);
     info->precopy_bytes = o->stop_bytes ? o->stop_bytes : info->ram_transferred;
     info->downtime_bytes = o->stop_bytes ? info->ram_transferred - o->stop_bytes : 0;
+    info->throttle_percent = __atomic_load_n(&o->converge.percent, __ATOMIC_RELAXED);
+    info->dirty_limited = has_cap(o->caps, MIGRATION_CAP_DIRTY_LIMIT);
+    info->limit_round_held = o->converge.round_held_us;
+    info->limit_ring_full = o->converge.ring_full_us;
     info->will_not_converge = o->will_not_converge && migration_status_active(o->m->status);
 }
 

@@ -198,6 +198,13 @@ static uint64_t switchover_budget(const Outgoing *o)
     return bytes > 0x1p62 ? 1ull << 62 : (uint64_t)bytes;
 }
 
+/* Looks at the dirty bits; also in the middle of a round, when throttling must be decided. */
+static void sync_ram(Outgoing *o)
+{
+    uint64_t fresh = ram_save_sync(o->ram);
+    converge_synced(o, fresh, now_ns(o));
+}
+
 static void report_round(Outgoing *o)
 {
     uint64_t pending = ram_save_pending(o->ram);
@@ -234,6 +241,7 @@ static bool precopy(Outgoing *o, GError **error)
 {
     bool done = false;
     uint64_t last = UINT64_MAX;
+    converge_begin(o, now_ns(o));
     for (;;) {
         if (migration_cancelled(o)) {
             return cancelled_error(error);
@@ -251,8 +259,11 @@ static bool precopy(Outgoing *o, GError **error)
         if (!listen_briefly(o, error)) {
             return false;
         }
+        if (!done && converge_wants_sync(o, now_ns(o))) {
+            sync_ram(o);
+        }
         if (done || (last == UINT64_MAX && ram_save_pending(o->ram) <= switchover_budget(o))) {
-            ram_save_sync(o->ram);
+            sync_ram(o);
             report_round(o);
             if (ram_save_pending(o->ram) <= switchover_budget(o) && !still_shrinking(o, &last)) {
                 return true;
@@ -498,6 +509,7 @@ static bool finish(void *opaque, GError **unused)
         migration_set_error(m, o->error);
     }
     keep_figures(o);
+    converge_end(o);
     o->ended = true;
     g_clear_pointer(&o->ram, ram_save_free);
     yank_unregister(m, YANK_OUTGOING);

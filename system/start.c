@@ -113,6 +113,21 @@ static void cpus_resume(void *opaque)
     engine_resume_all(opaque);
 }
 
+static void cpus_throttle(void *opaque, int percent)
+{
+    engine_throttle(opaque, (unsigned)percent);
+}
+
+static void cpus_dirty_limit(void *opaque, int cpu, uint64_t pages_per_second)
+{
+    engine_dirty_limit(opaque, cpu, pages_per_second);
+}
+
+static bool cpu_dirty_stats(void *opaque, unsigned cpu, VmCpuDirty *out)
+{
+    return engine_dirty_stats(opaque, cpu, out);
+}
+
 static void do_machine_reset(void *opaque, ShutdownCause cause)
 {
     machine_reset(opaque, cause);
@@ -133,6 +148,9 @@ static void setup_engine(System *sys)
     vm->ports.cpu_opaque = sys->engine;
     vm->ports.cpus_pause = cpus_pause;
     vm->ports.cpus_resume = cpus_resume;
+    vm->ports.cpus_throttle = cpus_throttle;
+    vm->ports.cpus_dirty_limit = cpus_dirty_limit;
+    vm->ports.cpu_dirty_stats = cpu_dirty_stats;
     vm->ports.machine_opaque = vm;
     vm->ports.machine_reset = do_machine_reset;
     if (sys->accel_qtest) {

@@ -124,6 +124,9 @@ static void after_store(CpuState *cpu, TlbFull *f, TlbEntry *e, GuestVirt va, si
     }
     if (clean & ~DIRTY_MASK(DIRTY_CODE)) {
         ram_dirty_set(vm, addr, len, DIRTY_MASK_ALL & ~DIRTY_MASK(DIRTY_CODE));
+        if (clean & DIRTY_MASK(DIRTY_RATE)) {
+            cpu_dirtied_page(cpu);
+        }
     }
     /* Nothing left to watch for: the next store may go straight. */
     tlb_allow_write(priv_of(cpu), e, f, mmu);

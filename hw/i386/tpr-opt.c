@@ -41,9 +41,10 @@ static bool tpr_check(void *owner, const void *saved, GError **error)
     uint32_t state = ((const TprOpt *)saved)->state;
 
     if (state == STATE_ACTIVE || state > 2) {
-        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
-                    "the guest's code is patched for task priority accesses (state %u; 0 or 2 expected)",
-                    state);
+        g_set_error(
+            error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
+            "the guest's code is patched for task priority accesses (state %u; 0 or 2 expected)",
+            state);
         return false;
     }
     return true;

@@ -6,6 +6,7 @@
 #ifndef EXEC_ENGINE_H
 #define EXEC_ENGINE_H
 
+#include "base/core/vm.h"
 #include "exec/cpu.h"
 
 typedef struct ExecConfig {
@@ -31,6 +32,14 @@ CpuState *engine_cpu(const ExecEngine *e, unsigned index);
 /* VM lock held. Pause waits for all vCPUs to have left the loop. */
 void engine_pause_all(ExecEngine *e);
 void engine_resume_all(ExecEngine *e);
+
+/* Let all vCPUs run only (100 - @percent)% of the time; 0 ends it. VM lock held. */
+void engine_throttle(ExecEngine *e, unsigned percent);
+/* Let vCPU @index (-1: all) dirty at most that many pages a second, as the DIRTY_RATE client counts
+ * them: nothing is limited while that client is off. 0: no limit. VM lock held. */
+void engine_dirty_limit(ExecEngine *e, int index, uint64_t pages_per_second);
+/* False: no such vCPU. Any thread. */
+bool engine_dirty_stats(const ExecEngine *e, unsigned index, VmCpuDirty *out);
 
 /* RAM changed behind the vCPUs and behind base/memory's dirty hooks: translations of the range
  * go. Any thread. (address_space_write and DMA maps need no call: the hooks see them.) */

@@ -94,6 +94,35 @@ SocketAddress *migration_incoming_address(Vm *vm);
 bool migration_yank(Vm *vm);
 bool migration_yankable(Vm *vm);
 
+/* ---- how much the guest writes ---- */
+/* Lets vCPU @cpu (-1: all) dirty at most that many MiB a second; 0: no limit. */
+bool migration_dirty_limit_set(Vm *vm, int cpu, uint64_t mb_per_second, GError **error);
+/* The vCPUs with a limit; rate: what it does now, MiB a second. */
+void migration_dirty_limits_foreach(Vm *vm,
+                                    void (*fn)(unsigned cpu, uint64_t limit_mb, uint64_t rate_mb,
+                                               void *opaque),
+                                    void *opaque);
+
+typedef enum {
+    MIGRATION_PAGE_SAMPLING, /* hashes of some pages */
+    MIGRATION_DIRTY_BITMAP,
+} MigrationDirtyMode;
+typedef enum {
+    MIGRATION_DIRTY_UNSTARTED,
+    MIGRATION_DIRTY_MEASURING,
+    MIGRATION_DIRTY_MEASURED,
+} MigrationDirtyStatus;
+typedef struct {
+    MigrationDirtyStatus status;
+    MigrationDirtyMode mode;
+    uint64_t sample_pages;    /* for each GiB; 0: bitmap */
+    int64_t calc_ms, start_s; /* how long; when (seconds of 1970) */
+    int64_t rate_mb;          /* MiB a second; -1: not known */
+} MigrationDirtyRate;
+bool migration_dirty_rate_start(Vm *vm, int64_t calc_ms, uint64_t sample_pages,
+                                MigrationDirtyMode mode, GError **error);
+void migration_dirty_rate(Vm *vm, MigrationDirtyRate *out);
+
 /* ---- blockers ---- */
 typedef struct MigrationBlocker MigrationBlocker;
 /* NULL + error while a migration is under way. */
@@ -113,6 +142,8 @@ typedef struct {
     uint64_t pages_per_second;
     uint64_t precopy_bytes, downtime_bytes;
     unsigned throttle_percent;
+    bool dirty_limited; /* the next two are known, in us */
+    uint64_t limit_round_held, limit_ring_full;
     char *error_desc; /* NULL: none; owned by the info */
     bool will_not_converge;
 } MigrationInfo;

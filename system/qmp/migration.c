@@ -350,6 +350,13 @@ Json *qmp_query_migrate(QmpCall *call, Json *args, GError **error)
                                                         : info.expected_downtime_ms);
             json_add(out, "ram", ram_stats(&info));
         }
+        if (info.throttle_percent) {
+            json_add_uint(out, "cpu-throttle-percentage", info.throttle_percent);
+        }
+        if (info.dirty_limited) {
+            json_add_uint(out, "dirty-limit-throttle-time-per-round", info.limit_round_held);
+            json_add_uint(out, "dirty-limit-ring-full-time", info.limit_ring_full);
+        }
         if (info.will_not_converge) {
             json_add_bool(out, "will-not-converge", true);
         }

@@ -3,6 +3,7 @@
  * Migration by its capabilities, parameters and figures: what makes a guest that writes too fast
  * converge, what is compressed, what can be interrupted, and what query-migrate tells of it.
  */
+#include <inttypes.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -165,6 +166,205 @@ static void test_incoming_channel(const void *machine)
     close_pair(&p);
 }
 
+/* ---- guests that write too fast ---- */
+
+static int64_t number(QTest *q, const char *command, const char *name)
+{
+    json_object *info = qtest_qmp_ok(q, "{\"execute\": \"%s\"}", command), *value;
+    int64_t n = json_object_object_get_ex(info, name, &value) ? json_object_get_int64(value) : 0;
+
+    json_object_put(info);
+    return n;
+}
+
+static void set_param(QTest *q, const char *name, int64_t value)
+{
+    OK(q, "{\"execute\": \"migrate-set-parameters\", \"arguments\": {\"%s\": %" PRId64 "}}", name,
+       value);
+}
+
+static void wait_until(QTest *q, bool (*there)(QTest *q))
+{
+    gint64 end = g_get_monotonic_time() + DEADLINE;
+
+    while (!there(q)) {
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+        g_usleep(10000);
+    }
+}
+
+static bool throttled(QTest *q)
+{
+    return number(q, "query-migrate", "cpu-throttle-percentage") > 0;
+}
+
+/* Bytes that the guest's only writer changes in a second, seen from outside. */
+static double writes_per_second(QTest *q)
+{
+    gint64 start = g_get_monotonic_time();
+    uint8_t first = qtest_readb(q, 0x400000);
+
+    while ((uint8_t)(qtest_readb(q, 0x400000) - first) < 3) {
+        g_assert_cmpint(g_get_monotonic_time() - start, <, DEADLINE);
+        g_usleep(1000);
+    }
+    return 3.0 * G_USEC_PER_SEC / (double)(g_get_monotonic_time() - start);
+}
+
+static void test_auto_converge(const void *machine)
+{
+    Pair p = { 0 };
+
+    open_equal(&p, machine);
+    set_cap(p.src, "auto-converge");
+    set_cap(p.src, "pause-before-switchover");
+    set_param(p.src, "cpu-throttle-initial", 5);
+    set_param(p.src, "cpu-throttle-increment", 90);
+    set_param(p.src, "max-cpu-throttle", 95);
+    hold_it(p.src);
+    double free_rate = writes_per_second(p.src);
+    g_free(connect_unix(&p));
+    wait_until(p.src, throttled);
+    g_assert_cmpint(number(p.src, "query-migrate", "cpu-throttle-percentage"), >=, 5);
+    int64_t syncs = ram_number(p.src, "dirty-sync-count");
+    g_assert_cmpint(syncs, >=, 2);
+    while (number(p.src, "query-migrate", "cpu-throttle-percentage") < 95) {
+        g_usleep(10000);
+    }
+    g_assert_cmpint(ram_number(p.src, "dirty-sync-count"), >, syncs);
+    /* 5% of the time is left: much less than half of the work, on any host. */
+    g_assert_cmpfloat(writes_per_second(p.src), <, free_rate / 2);
+    let_it_converge(p.src);
+    wait_status(p.src, "pre-switchover");
+    g_assert_cmpint(number(p.src, "query-migrate", "cpu-throttle-percentage"), <=, 95);
+    OK(p.src,
+       "{\"execute\": \"migrate-continue\", \"arguments\": {\"state\": \"pre-switchover\"}}");
+    wait_status(p.src, "completed");
+    check_moved(&p, "dst");
+    close_pair(&p);
+}
+
+/* Cancelled: the guest has all of its time again. */
+static void test_throttle_ends(void)
+{
+    Pair p = { 0 };
+
+    open_equal(&p, V4);
+    set_cap(p.src, "auto-converge");
+    set_param(p.src, "cpu-throttle-initial", 99);
+    hold_it(p.src);
+    double before = writes_per_second(p.src);
+    g_free(connect_unix(&p));
+    wait_until(p.src, throttled);
+    double during = writes_per_second(p.src);
+    g_assert_cmpfloat(during, <, before / 4);
+    OK(p.src, "{\"execute\": \"migrate_cancel\"}");
+    wait_status(p.src, "cancelled");
+    g_assert_cmpfloat(writes_per_second(p.src), >, during * 2);
+    close_pair(&p);
+}
+
+static void test_vcpu_dirty_limit(void)
+{
+    Pair p = { 0 };
+    json_object *list;
+
+    open_pair(&p, V4, "-m 128", V4, "");
+    g_assert_cmpuint(json_object_array_length(
+                         list = qtest_qmp_ok(p.src, "{\"execute\": \"query-vcpu-dirty-limit\"}")),
+                     ==, 0);
+    json_object_put(list);
+    OK(p.src, "{\"execute\": \"cancel-vcpu-dirty-limit\"}");
+    /* 99 MiB in a round: 40 MB/s are 0.4 rounds a second. */
+    OK(p.src, "{\"execute\": \"set-vcpu-dirty-limit\", \"arguments\": {\"dirty-rate\": 40}}");
+    g_assert_cmpfloat(writes_per_second(p.src), <, 0.9);
+    list = qtest_qmp_ok(p.src, "{\"execute\": \"query-vcpu-dirty-limit\"}");
+    g_assert_cmpuint(json_object_array_length(list), ==, 1);
+    json_object *row = json_object_array_get_idx(list, 0);
+    g_assert_cmpstr(member(row, "cpu-index"), ==, "0");
+    g_assert_cmpstr(member(row, "limit-rate"), ==, "40");
+    g_assert_cmpint(g_ascii_strtoll(member(row, "current-rate"), NULL, 10), <, 80);
+    json_object_put(list);
+    OK(p.src, "{\"execute\": \"cancel-vcpu-dirty-limit\"}");
+    g_assert_cmpfloat(writes_per_second(p.src), >, 0.9);
+    list = qtest_qmp(p.src, "{\"execute\": \"set-vcpu-dirty-limit\", \"arguments\": "
+                            "{\"cpu-index\": 7, \"dirty-rate\": 1}}");
+    g_assert_true(json_object_object_get_ex(list, "error", NULL));
+    json_object_put(list);
+    close_pair(&p);
+}
+
+static bool limited(QTest *q)
+{
+    return number(q, "query-migrate", "dirty-limit-throttle-time-per-round") > 0;
+}
+
+static void test_dirty_limit(const void *machine)
+{
+    Pair p = { 0 };
+
+    open_equal(&p, machine);
+    set_cap(p.src, "dirty-limit");
+    set_param(p.src, "vcpu-dirty-limit", 2);
+    hold_it(p.src);
+    g_free(connect_unix(&p));
+    wait_until(p.src, limited);
+    g_assert_cmpint(number(p.src, "query-migrate", "dirty-limit-ring-full-time"), >, 0);
+    let_it_converge(p.src);
+    wait_status(p.src, "completed");
+    check_moved(&p, "dst");
+    close_pair(&p);
+}
+
+static bool measured(QTest *q)
+{
+    json_object *info = qtest_qmp_ok(q, "{\"execute\": \"query-dirty-rate\"}");
+    bool there = g_str_equal(member(info, "status"), "measured");
+
+    json_object_put(info);
+    return there;
+}
+
+static void assert_error(QTest *q, const char *command, const char *words)
+{
+    json_object *error, *answer = qtest_qmp(q, "%s", command);
+
+    g_assert_true(json_object_object_get_ex(answer, "error", &error));
+    if (!strstr(member(error, "desc"), words)) {
+        g_error("no '%s' in '%s'", words, member(error, "desc"));
+    }
+    json_object_put(answer);
+}
+
+#define CALC(more) "{\"execute\": \"calc-dirty-rate\", \"arguments\": {" more "}}"
+
+static void test_dirty_rate(void)
+{
+    Pair p = { 0 };
+
+    open_pair(&p, V4, "-m 128", V4, "");
+    assert_error(p.src, CALC("\"calc-time\": 1, \"mode\": \"dirty-ring\""), "dirty-ring");
+    assert_error(p.src, CALC("\"calc-time\": 0"), "[50ms, 60000ms]");
+    assert_error(p.src, CALC("\"calc-time\": 1, \"sample-pages\": 5"), "[128, 16384]");
+    for (int mode = 0; mode < 2; mode++) {
+        if (mode) {
+            OK(p.src, CALC("\"calc-time\": 1500, \"calc-time-unit\": \"millisecond\", "
+                           "\"mode\": \"dirty-bitmap\""));
+        } else {
+            OK(p.src, CALC("\"calc-time\": 2, \"sample-pages\": 16384"));
+        }
+        assert_error(p.src, CALC("\"calc-time\": 1"), "already being measured");
+        wait_until(p.src, measured);
+        g_assert_cmpint(number(p.src, "query-dirty-rate", "dirty-rate"), >=, 5);
+        g_assert_cmpint(number(p.src, "query-dirty-rate", "dirty-rate"), <=, 110);
+    }
+    OK(p.src, "{\"execute\": \"stop\"}");
+    OK(p.src, CALC("\"calc-time\": 1, \"mode\": \"dirty-bitmap\""));
+    wait_until(p.src, measured);
+    g_assert_cmpint(number(p.src, "query-dirty-rate", "dirty-rate"), ==, 0);
+    close_pair(&p);
+}
+
 static void add_both(const char *name, void (*fn)(const void *machine))
 {
     g_autofree char *v4 = g_strdup_printf("/x86_64/migration/%s", name);
@@ -182,6 +382,10 @@ int main(int argc, char **argv)
     g_test_add_data_func("/x86_64/migration/precopy/unix/abstract", V4, test_channels_abstract);
     g_test_add_data_func("/x86_64/migration/precopy/tcp/incoming-channel", V4,
                          test_incoming_channel);
-    (void)add_both;
+    add_both("auto_converge", test_auto_converge);
+    g_test_add_func("/x86_64/migration/auto_converge/ends", test_throttle_ends);
+    add_both("dirty_limit", test_dirty_limit);
+    g_test_add_func("/x86_64/migration/vcpu_dirty_limit", test_vcpu_dirty_limit);
+    g_test_add_func("/x86_64/migration/dirty_rate", test_dirty_rate);
     return g_test_run();
 }

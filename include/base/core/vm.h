@@ -15,6 +15,11 @@
 typedef struct RunStates RunStates; /* private to base/core */
 typedef struct LoopState LoopState;
 
+/* Since the vCPU was made: pages that it made dirty, and how long it was held back. */
+typedef struct {
+    uint64_t pages, held_us;
+} VmCpuDirty;
+
 /* Services that a higher room offers to lower ones. Unset members: nobody offers it; callers use
    the vm_port_* wrappers, which then do nothing. */
 typedef struct {
@@ -23,6 +28,10 @@ typedef struct {
     void (*cpus_resume)(void *opaque);
     /* Let vCPUs run only (100 - @percent)% of the time; 0 turns it off. */
     void (*cpus_throttle)(void *opaque, int percent);
+    /* Let vCPU @cpu (-1: all) make at most that many pages a second dirty for DIRTY_RATE; 0: no
+       limit. What it did so far; false: there is no such vCPU. */
+    void (*cpus_dirty_limit)(void *opaque, int cpu, uint64_t pages_per_second);
+    bool (*cpu_dirty_stats)(void *opaque, unsigned cpu, VmCpuDirty *out);
     /* Reset of the whole machine. */
     void (*machine_reset)(void *opaque, ShutdownCause cause);
     /* Tell the network where the guest is now. */

@@ -43,6 +43,7 @@ typedef enum {
     DIRTY_MIGRATION,
     DIRTY_DISPLAY,
     DIRTY_CODE,
+    DIRTY_RATE, /* who writes how fast: dirty limits, dirty rates */
     DIRTY_CLIENTS
 } DirtyClient;
 #define DIRTY_MASK(client) (1u << (client))
