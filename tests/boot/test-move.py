@@ -11,7 +11,9 @@ import guest
 CASES = [
     ("ten moves in a row lose nothing, whatever was cancelled before", ["--moves", "10"]),
     ("two CPUs that write while pages are read lose nothing", ["--moves", "4", "--smp", "2"]),
-    ("a disk loses no request", ["--moves", "4", "--disk"]),
+    ("a disk loses no request, the network goes on", ["--moves", "4", "--disk", "--net", "--option=-device",
+                                                      "--option=virtio-rng-pci", "--option=-device",
+                                                      "--option=virtio-balloon-pci"]),
     ("version 3 loses nothing", ["--moves", "4", "--smp", "2", "--disk", "--machine",
                                  "pc-q35-10.0"]),
 ]
