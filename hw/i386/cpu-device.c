@@ -165,6 +165,7 @@ static const Property cpu_props[] = {
     CFG(PROP_U32, phys_bits, "phys-bits", "0"),
     CFG(PROP_U64, ucode_rev, "ucode-rev", "0"),
     CFG(PROP_U64, tsc_hz, "tsc-frequency", "0", .max = 1000000000000ull),
+    CFG(PROP_BOOL, migrate_smi_count, "x-migrate-smi-count", "on"),
     CFG(PROP_BOOL, l3_cache, "l3-cache", "on"),
     CFG(PROP_BOOL, cpuid_0xb, "cpuid-0xb", "on"),
     CFG(PROP_BOOL, full_auto_level, "full-cpuid-auto-level", "on"),

@@ -204,7 +204,13 @@ static const Property q35_props[] = {
     .nmi = q35_nmi, .add_fw_cfg = q35_add_fw_cfg, .describe_irqs = q35_describe_pic,               \
     .describe_cpu_irqs = q35_describe_lapic
 
+/* What pc-q35-ferry-1.0 has and its predecessor had not. */
+static const CompatProp since_ferry_1_0[] = {
+    { "x86_64-cpu", "x-migrate-smi-count", "off" },
+    { NULL },
+};
 static const CompatProp *const no_compat[] = { NULL };
+static const CompatProp *const ferry_0_9_compat[] = { since_ferry_1_0, NULL };
 
 static const MachineOps q35_ferry_1_0_ops = {
     Q35_OPS,
@@ -223,6 +229,16 @@ static const MachineOps q35_10_0_ops = {
     .compat = no_compat,
 };
 
+/* Never released: keeps the way of an older machine type walked, so that it is there when it is needed. */
+static const MachineOps q35_ferry_0_9_ops = {
+    Q35_OPS,
+    .machine_name = "pc-q35-ferry-0.9",
+    .description = "Standard PC (Q35 + ICH9, 2009), for tests of compatibility",
+    .deprecated = "it exists for tests only",
+    .stream_version = 4,
+    .compat = ferry_0_9_compat,
+};
+
 const TypeInfo q35_machine_types[] = {
     { .name = "q35-machine-base",
       .parent = "machine",
@@ -231,6 +247,7 @@ const TypeInfo q35_machine_types[] = {
       .props = q35_props,
       .finalize = q35_finalize },
     { .name = "pc-q35-ferry-1.0-machine", .parent = "q35-machine-base", .ops = &q35_ferry_1_0_ops },
+    { .name = "pc-q35-ferry-0.9-machine", .parent = "q35-machine-base", .ops = &q35_ferry_0_9_ops },
     { .name = "pc-q35-10.0-machine", .parent = "q35-machine-base", .ops = &q35_10_0_ops },
 };
 const size_t q35_machine_types_count = G_N_ELEMENTS(q35_machine_types);

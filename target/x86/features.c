@@ -198,6 +198,7 @@ void x86_config_init(X86CpuConfig *c)
         .level = UINT32_MAX,
         .xlevel = UINT32_MAX,
         .xlevel2 = UINT32_MAX,
+        .migrate_smi_count = true,
         .l3_cache = true,
         .cpuid_0xb = true,
         .full_auto_level = true,

@@ -66,6 +66,7 @@ typedef struct {
     uint32_t pkru;
     bool has_poll, has_fpop, has_smi, has_misc, has_adjust, has_deadline, has_spec, has_xss,
         has_feature, has_hwcr, has_pkru;
+    bool sends_smi; /* not on the wire: a property of the machine type */
 } CpuSaved;
 
 /* ---- subsections ---- */
@@ -93,7 +94,7 @@ SUB(poll, "cpu/poll_control_msr", has_poll, s->poll_control != 1,
 SUB(fpop, "cpu/fpop_ip_dp", has_fpop, s->fpop || s->fpip || s->fpdp,
     F_U16(CpuSaved, fpop, .name = "env.fpop"), F_U64(CpuSaved, fpip, .name = "env.fpip"),
     F_U64(CpuSaved, fpdp, .name = "env.fpdp"));
-SUB(smi, "cpu/msr_smi_count", has_smi, s->smi_count != 0,
+SUB(smi, "cpu/msr_smi_count", has_smi, s->smi_count != 0 && s->sends_smi,
     F_U64(CpuSaved, smi_count, .name = "env.msr_smi_count"));
 SUB(misc, "cpu/msr_ia32_misc_enable", has_misc, s->misc_enable != 1,
     F_U64(CpuSaved, misc_enable, .name = "env.msr_ia32_misc_enable"));
@@ -361,6 +362,7 @@ static void save_msrs(const X86Cpu *cpu, CpuSaved *s)
     s->tsc_aux = cpu->tsc_aux;
     s->poll_control = y->poll_control;
     s->smi_count = y->smi_count;
+    s->sends_smi = y->cfg->migrate_smi_count;
     s->misc_enable = y->misc_enable;
     s->feature_control = y->feature_control;
     s->tsc_adjust = y->tsc_adjust;

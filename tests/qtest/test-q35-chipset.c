@@ -259,6 +259,28 @@ static void test_secret(void)
     qtest_end(q);
 }
 
+/* An older machine type sets the property, -global has the last word. */
+static void smi_count_is(const char *args, bool expected)
+{
+    QTest *q = qtest_start("x86_64", "%s", args);
+    json_object *r = qtest_qmp_ok(
+        q,
+        "{\"execute\": \"qom-get\", \"arguments\": {\"path\": \"/machine/unattached/device[0]\", "
+        "\"property\": \"x-migrate-smi-count\"}}");
+
+    g_assert_cmpint(json_object_get_boolean(r), ==, expected);
+    json_object_put(r);
+    qtest_end(q);
+}
+
+static void test_older_machine_type(void)
+{
+    smi_count_is("-M pc-q35-ferry-1.0 -nodefaults -m 64", true);
+    smi_count_is("-M pc-q35-ferry-0.9 -nodefaults -m 64", false);
+    smi_count_is("-M pc-q35-ferry-0.9 -nodefaults -m 64 -global x86_64-cpu.x-migrate-smi-count=on",
+                 true);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -273,5 +295,6 @@ int main(int argc, char **argv)
     g_test_add_func("/q35/interrupt-controllers-are-shown", test_info_interrupts);
     g_test_add_func("/q35/a-device-option-beats-a-global-beats-the-default", test_globals);
     g_test_add_func("/q35/secrets-are-given-and-never-shown", test_secret);
+    g_test_add_func("/x86_64/q35/an-older-machine-type-behaves-so", test_older_machine_type);
     return g_test_run();
 }

@@ -198,6 +198,26 @@ static void test_impossible_values_are_named(void)
     fixture_free(f);
 }
 
+static bool sends(Fixture *f, const char *name)
+{
+    g_autoptr(GByteArray) bytes = encode(&x86_section_cpu, cpu_of(f));
+
+    return memmem(bytes->data, bytes->len, name, strlen(name));
+}
+
+/* A machine type from before the subsection's time: its builds would refuse it. */
+static void test_property_gates_subsection(void)
+{
+    Fixture *f = fixture_new("max-x86_64-cpu");
+
+    g_assert_false(sends(f, "cpu/msr_smi_count")); /* 0 needs no words */
+    cpu_of(f)->sys.smi_count = 7;
+    g_assert_true(sends(f, "cpu/msr_smi_count"));
+    ((X86CpuConfig *)cpu_of(f)->sys.cfg)->migrate_smi_count = false;
+    g_assert_false(sends(f, "cpu/msr_smi_count"));
+    fixture_free(f);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -206,6 +226,8 @@ int main(int argc, char **argv)
     g_test_add_data_func("/x86/state/a-section-with-a-third-subsection-comes-back-as-it-was",
                          "x86-cpu-microvm-max.bin", round_trip);
     g_test_add_func("/x86/state/the-local-apic-comes-back-as-it-was", test_apic_round_trip);
+    g_test_add_func("/x86/state/a-property-keeps-a-subsection-off-the-wire",
+                    test_property_gates_subsection);
     g_test_add_func("/x86/state/impossible-values-are-named", test_impossible_values_are_named);
     return g_test_run();
 }

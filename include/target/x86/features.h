@@ -65,9 +65,10 @@ typedef struct X86CpuConfig {
     uint32_t family, model, stepping;
     char vendor[13];
     char model_id[49];
-    uint32_t phys_bits; /* 0: 40 (32 without long mode) */
-    uint64_t ucode_rev; /* 0: the vendor's default */
-    uint64_t tsc_hz;    /* 0: 1 GHz of virtual time */
+    uint32_t phys_bits;     /* 0: 40 (32 without long mode) */
+    uint64_t ucode_rev;     /* 0: the vendor's default */
+    uint64_t tsc_hz;        /* 0: 1 GHz of virtual time */
+    bool migrate_smi_count; /* streams of the machine type carry the SMI counter */
     bool max_features, l3_cache, cpuid_0xb, full_auto_level, tcg_cpuid, vendor_cpuid_only;
     bool check, enforce;
     /* topology */
