@@ -164,6 +164,8 @@ bool options_apply_chardevs(System *sys, GError **error)
 bool options_apply_drives(System *sys, GError **error)
 {
     CmdLine *cmd = sys->cmd;
+    unsigned per_bus = machine_ops(vm_machine(sys->vm))->ide_units_per_bus;
+    blocks_set_ide_units(sys->vm->blocks, per_bus ? (int)per_bus : 2);
     for (guint i = 0; i < cmd->blockdevs->len; i++) {
         Arg *arg = g_ptr_array_index(cmd->blockdevs, i);
         GVariant *parsed = keyval_parse_nested(arg->text, "driver", error);
@@ -189,35 +191,90 @@ typedef struct {
     bool ok;
 } DriveWalk;
 
+static bool no_controller(DriveWalk *walk, BlockDrive *drive)
+{
+    g_set_error(walk->error, FERRY_SYSTEM_ERROR, FERRY_SYSTEM_ERROR_CONFIG,
+                "-drive %s: machine '%s' has no controller for if=%s; use if=virtio, or "
+                "if=none with -device",
+                block_drive_id(drive), machine_ops(vm_machine(walk->sys->vm))->machine_name,
+                block_interface_name(block_drive_info(drive)->iface));
+    return false;
+}
+
+/* The device that a drive's interface means; false: the machine has no place for it. */
+static bool device_for_drive(System *sys, const BlockDriveInfo *info, GVariantDict *dict)
+{
+    g_autofree char *bus = NULL;
+    switch (info->iface) {
+    case BLOCK_IF_VIRTIO: g_variant_dict_insert(dict, "driver", "s", "virtio-blk-pci"); return true;
+    case BLOCK_IF_IDE:
+        bus = g_strdup_printf("ide.%d", info->bus);
+        if (!bus_find(sys->vm, bus, NULL)) {
+            return false;
+        }
+        g_variant_dict_insert(dict, "driver", "s", info->cdrom ? "ide-cd" : "ide-hd");
+        g_variant_dict_insert(dict, "bus", "s", bus);
+        g_variant_dict_insert(dict, "unit", "i", info->unit);
+        return true;
+    default: return false;
+    }
+}
+
 /* A -drive that names an interface gets the device that the interface means. */
 static void attach_drive(BlockDrive *drive, void *opaque)
 {
     DriveWalk *walk = opaque;
     BlockDriveInfo *info = block_drive_info(drive);
+    GVariantDict dict;
     if (!walk->ok || info->claimed || info->iface == BLOCK_IF_NONE) {
         return;
     }
-    if (info->iface != BLOCK_IF_VIRTIO) {
-        g_set_error(walk->error, FERRY_SYSTEM_ERROR, FERRY_SYSTEM_ERROR_CONFIG,
-                    "-drive %s: machine '%s' has no controller for if=%s; use if=virtio, or "
-                    "if=none with -device",
-                    block_drive_id(drive), machine_ops(vm_machine(walk->sys->vm))->machine_name,
-                    block_interface_name(info->iface));
-        walk->ok = false;
+    g_variant_dict_init(&dict, NULL);
+    if (!device_for_drive(walk->sys, info, &dict)) {
+        g_variant_dict_clear(&dict);
+        walk->ok = no_controller(walk, drive);
         return;
     }
-    GVariantDict dict;
-    g_variant_dict_init(&dict, NULL);
-    g_variant_dict_insert(&dict, "driver", "s", "virtio-blk-pci");
     g_variant_dict_insert(&dict, "drive", "s", block_drive_id(drive));
     g_autoptr(GVariant) props = g_variant_ref_sink(g_variant_dict_end(&dict));
     info->claimed = true;
     walk->ok = device_add_user(walk->sys->vm, props, false, walk->error) != NULL;
 }
 
+/* The user placed a disk or CD-ROM drive himself: then there is none by default. */
+static bool user_has_drives(System *sys)
+{
+    static const char *const drivers[] = { "ide-cd", "ide-hd", "scsi-cd", "scsi-hd" };
+    for (guint i = 0; i < sys->cmd->devices->len; i++) {
+        const char *text = ((Arg *)g_ptr_array_index(sys->cmd->devices, i))->text;
+        for (size_t d = 0; d < G_N_ELEMENTS(drivers); d++) {
+            if (strstr(text, drivers[d])) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* The empty CD-ROM drive that a PC has when nothing is said of it. */
+static bool add_default_cdrom(System *sys, GError **error)
+{
+    Machine *m = vm_machine(sys->vm);
+    g_autofree char *bus =
+        g_strdup_printf("ide.%u", machine_ops(m)->ide_units_per_bus == 1 ? 2 : 1);
+    if (sys->cmd->nodefaults || machine_ops(m)->no_cdrom || user_has_drives(sys) ||
+        blocks_drive_by_index(sys->vm->blocks, BLOCK_IF_IDE, 2) || !bus_find(sys->vm, bus, NULL)) {
+        return true;
+    }
+    return blocks_add_drive(sys->vm->blocks, "if=ide,index=2,media=cdrom", BLOCK_IF_IDE, error);
+}
+
 bool options_attach_drives(System *sys, GError **error)
 {
     DriveWalk walk = { sys, error, true };
+    if (!add_default_cdrom(sys, error)) {
+        return false;
+    }
     blocks_foreach_drive(sys->vm->blocks, attach_drive, &walk);
     return walk.ok;
 }

@@ -141,6 +141,29 @@ static bool opt_overcommit(CmdLine *cmd, const char *arg, GError **error)
            bad_option(error, "-overcommit", arg, "mem-lock=off or cpu-pm=off");
 }
 
+/* -hda FILE and its kin: a -drive at a fixed place. */
+static bool add_drive_option(CmdLine *cmd, const char *file, const char *place)
+{
+    g_auto(GStrv) parts = g_strsplit(file, ",", -1);
+    g_autofree char *escaped = g_strjoinv(",,", parts);
+    Arg *a = g_new(Arg, 1);
+    a->option = "drive";
+    a->text = g_strdup_printf("file=%s,%s", escaped, place);
+    g_ptr_array_add(cmd->drives, a);
+    return true;
+}
+
+#define DRIVE_OPTION(fn_, place_)                                  \
+    static bool fn_(CmdLine *cmd, const char *arg, GError **error) \
+    {                                                              \
+        return add_drive_option(cmd, arg, place_);                 \
+    }
+DRIVE_OPTION(opt_hda, "index=0,media=disk")
+DRIVE_OPTION(opt_hdb, "index=1,media=disk")
+DRIVE_OPTION(opt_hdc, "index=2,media=disk")
+DRIVE_OPTION(opt_hdd, "index=3,media=disk")
+DRIVE_OPTION(opt_cdrom, "index=2,media=cdrom")
+
 #define FIELD(m) offsetof(CmdLine, m)
 static const Option options[] = {
     { "h", OPT_HELP, .help = "show this text" },
@@ -173,6 +196,11 @@ static const Option options[] = {
       .help = "a default for a device property" },
     { "drive", OPT_LIST, FIELD(drives), .args = "file=F[,if=..][,format=..][,id=..]...",
       .help = "a disk image" },
+    { "hda", OPT_CALL, .call = opt_hda, .args = "FILE", .help = "first hard disk" },
+    { "hdb", OPT_CALL, .call = opt_hdb, .args = "FILE", .help = "second hard disk" },
+    { "hdc", OPT_CALL, .call = opt_hdc, .args = "FILE", .help = "third hard disk" },
+    { "hdd", OPT_CALL, .call = opt_hdd, .args = "FILE", .help = "fourth hard disk" },
+    { "cdrom", OPT_CALL, .call = opt_cdrom, .args = "FILE", .help = "CD-ROM image" },
     { "blockdev", OPT_LIST, FIELD(blockdevs), .args = "driver=D,node-name=N... or JSON",
       .help = "a block node" },
     { "netdev", OPT_LIST, FIELD(netdevs), .args = "user,id=ID[,prop=value...] or JSON",

@@ -13,6 +13,7 @@
 #include "hw/i386/cpu-device.h"
 #include "hw/i2c/smbus.h"
 #include "hw/i386/pc.h"
+#include "hw/ide/ide.h"
 #include "hw/intc/i8259.h"
 #include "hw/intc/ioapic.h"
 #include "hw/isa/isa.h"
@@ -65,6 +66,10 @@ TypeRegistry *system_types_new(void)
         { ich9_types, &ich9_types_count },
         { smbus_types, &smbus_types_count },
         { ich9_smb_types, &ich9_smb_types_count },
+        { ide_types, &ide_types_count },
+        { ide_bus_types, &ide_bus_types_count },
+        { ahci_types, &ahci_types_count },
+        { piix_ide_types, &piix_ide_types_count },
         { i8259_types, &i8259_types_n },
         { ioapic_types, &ioapic_types_n },
         { isa_types, &isa_types_n },

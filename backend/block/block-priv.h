@@ -122,6 +122,7 @@ struct Blocks {
     GPtrArray *drives; /* owned */
     unsigned inflight;
     unsigned next_node;
+    int ide_units;
     bool start_inactive, inactive;
     GThreadPool *pool;
     /* The completion queue: workers append, the main loop or a drain takes. */
@@ -172,6 +173,8 @@ void iov_fill_zero_from(const struct iovec *iov, int niov, uint64_t from);
 
 /* ---- drive.c ---- */
 void block_drive_notify_resized(BlockDrive *drive);
+/* Completes later with @ret; counts as a request of the drive, so that a drain waits for it. */
+void block_drive_fail_later(BlockDrive *drive, int ret, BlockDone done, void *opaque);
 
 /* ---- probe.c ---- */
 /* The name of the image format that @head (the first bytes) belongs to; "raw" when none. */

@@ -25,6 +25,7 @@ Blocks *blocks_new(Vm *vm, FdSets *fdsets)
 
     blocks->vm = vm;
     blocks->fdsets = fdsets;
+    blocks->ide_units = 2;
     blocks->nodes = g_ptr_array_new();
     blocks->drives = g_ptr_array_new_with_free_func(drive_free);
     blocks_queue_setup(blocks);

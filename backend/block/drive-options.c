@@ -11,7 +11,15 @@ static const char *const if_names[] = { "default", "none", "ide",    "scsi", "fl
                                         "mtd",     "sd",   "virtio", "xen",  NULL };
 
 /* How many units a bus of the interface has; 0: one bus with any number. */
-static const int units_per_bus[] = { [BLOCK_IF_IDE] = 2, [BLOCK_IF_SCSI] = 7, [BLOCK_IF_XEN] = 0 };
+static int units_per_bus(const Blocks *blocks, BlockInterface iface)
+{
+    return iface == BLOCK_IF_IDE ? blocks->ide_units : iface == BLOCK_IF_SCSI ? 7 : 0;
+}
+
+void blocks_set_ide_units(Blocks *blocks, int per_bus)
+{
+    blocks->ide_units = per_bus;
+}
 
 const char *block_interface_name(BlockInterface iface)
 {
@@ -68,7 +76,8 @@ static void refuse_unsupported(OptionsReader *r)
     }
 }
 
-static void read_place(OptionsReader *r, DriveOptions *o, BlockInterface default_if)
+static void read_place(const Blocks *blocks, OptionsReader *r, DriveOptions *o,
+                       BlockInterface default_if)
 {
     static const char *const media[] = { "disk", "cdrom", NULL };
     BlockDriveInfo *i = &o->info;
@@ -82,7 +91,7 @@ static void read_place(OptionsReader *r, DriveOptions *o, BlockInterface default
     i->bus = (int)options_reader_uint(r, "bus", 0, 1 << 16, UINT32_MAX);
     i->unit = (int)options_reader_uint(r, "unit", 0, 1 << 16, UINT32_MAX);
     i->cdrom = options_reader_enum(r, "media", media, 0) == 1;
-    per_bus = (size_t)i->iface < G_N_ELEMENTS(units_per_bus) ? units_per_bus[i->iface] : 0;
+    per_bus = units_per_bus(blocks, i->iface);
     if (i->index >= 0 && (i->bus >= 0 || i->unit >= 0)) {
         options_reader_fail(r, "index", "cannot be used together with bus and unit");
     } else if (i->index >= 0) {
@@ -99,7 +108,7 @@ static void read_place(OptionsReader *r, DriveOptions *o, BlockInterface default
 
 static void pick_place(Blocks *blocks, BlockDriveInfo *i)
 {
-    int per_bus = (size_t)i->iface < G_N_ELEMENTS(units_per_bus) ? units_per_bus[i->iface] : 0;
+    int per_bus = units_per_bus(blocks, i->iface);
 
     if (i->unit < 0) {
         int index = i->bus > 0 && per_bus ? i->bus * per_bus : 0;
@@ -386,7 +395,7 @@ BlockDrive *blocks_add_drive(Blocks *blocks, const char *text, BlockInterface de
     }
     o.node = g_variant_dict_new(NULL);
     options_reader_init(&r, dict, NULL);
-    read_place(&r, &o, default_if);
+    read_place(blocks, &r, &o, default_if);
     refuse_unsupported(&r);
     read_cache_group(&r, &o);
     read_rest(&r, &o);

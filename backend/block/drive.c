@@ -12,6 +12,18 @@ const char *const block_on_error_names[] = { "auto", "report", "ignore", "stop",
 
 /* ---- attach ---- */
 
+static BlockDrive *new_anonymous(Blocks *blocks)
+{
+    BlockDrive *drive = g_new0(BlockDrive, 1);
+
+    drive->blocks = blocks;
+    drive->id = g_strdup("");
+    drive->anonymous = true;
+    drive->write_cache = true;
+    drive->info.index = drive->info.bus = drive->info.unit = -1;
+    return drive;
+}
+
 static BlockDrive *drive_for(Blocks *blocks, const char *name, GError **error)
 {
     BlockDrive *drive = blocks_find_drive(blocks, name);
@@ -31,12 +43,7 @@ static BlockDrive *drive_for(Blocks *blocks, const char *name, GError **error)
                     "cannot find drive or node '%s'", name);
         return NULL;
     }
-    drive = g_new0(BlockDrive, 1);
-    drive->blocks = blocks;
-    drive->id = g_strdup("");
-    drive->anonymous = true;
-    drive->write_cache = true;
-    drive->info.index = drive->info.bus = drive->info.unit = -1;
+    drive = new_anonymous(blocks);
     drive->root = block_edge_new(node, NULL, drive, 0, PERM_ALL, error);
     if (!drive->root) {
         g_free(drive->id);
@@ -64,23 +71,17 @@ static bool take_permissions(BlockDrive *drive, const BlockAttach *attach, GErro
     return block_edge_set_perm(drive->root, perm, shared, error);
 }
 
-BlockDrive *block_drive_attach(Blocks *blocks, const char *name, const BlockAttach *attach,
-                               GError **error)
+static BlockDrive *attach_to(BlockDrive *drive, const BlockAttach *attach, GError **error)
 {
-    BlockDrive *drive = drive_for(blocks, name, error);
-    bool failed;
+    bool failed = drive->root && !attach->read_only && drive->read_only;
 
-    if (!drive) {
-        return NULL;
-    }
-    failed = !attach->read_only && drive->read_only;
     if (failed) {
         g_set_error(error, FERRY_BLOCK_ERROR, BLOCK_ERROR_CONFIG, "block node is read-only: '%s'",
-                    name);
+                    *drive->id ? drive->id : drive->root->node->name);
     }
     if (failed || !take_permissions(drive, attach, error)) {
         if (drive->anonymous) {
-            g_ptr_array_remove(blocks->drives, drive);
+            g_ptr_array_remove(drive->blocks->drives, drive);
         }
         return NULL;
     }
@@ -93,6 +94,22 @@ BlockDrive *block_drive_attach(Blocks *blocks, const char *name, const BlockAtta
         drive->write_cache = attach->write_cache == ONOFFAUTO_ON;
     }
     return drive;
+}
+
+BlockDrive *block_drive_attach(Blocks *blocks, const char *name, const BlockAttach *attach,
+                               GError **error)
+{
+    BlockDrive *drive = drive_for(blocks, name, error);
+
+    return drive ? attach_to(drive, attach, error) : NULL;
+}
+
+BlockDrive *block_drive_attach_empty(Blocks *blocks, const BlockAttach *attach, GError **error)
+{
+    BlockDrive *drive = new_anonymous(blocks);
+
+    g_ptr_array_add(blocks->drives, drive);
+    return attach_to(drive, attach, error);
 }
 
 void block_drive_detach(BlockDrive *drive)
@@ -276,6 +293,30 @@ void block_aio_write_zeroes(BlockDrive *drive, uint64_t offset, uint64_t bytes, 
                             BlockDone done, void *opaque)
 {
     submit(drive, BLOCK_OP_ZEROES, BLOCK_STAT_WRITE, offset, bytes, NULL, 0, flags, done, opaque);
+}
+
+typedef struct {
+    BlockDrive *drive;
+    BlockDone done;
+    void *opaque;
+} Later;
+
+static void later_done(void *opaque, int ret)
+{
+    Later *later = opaque;
+
+    later->done(later->opaque, ret);
+    later->drive->inflight--;
+    g_free(later);
+}
+
+void block_drive_fail_later(BlockDrive *drive, int ret, BlockDone done, void *opaque)
+{
+    Later *later = g_new(Later, 1);
+
+    *later = (Later){ drive, done, opaque };
+    drive->inflight++;
+    blocks_fail_later(drive->blocks, ret, later_done, later);
 }
 
 static void sync_done(void *opaque, int ret)

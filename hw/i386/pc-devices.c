@@ -150,6 +150,9 @@ static bool build_interrupt_controllers(PcMachine *pc, GError **error)
         apic_bus_set_pic(pc->apic_bus, i8259_ack, pc->pic_pair.master);
     }
     pc->ioapic = new_device(pc, "ioapic", error);
+    if (pc->ioapic) { /* PCI devices that go after it still lower their lines */
+        object_ref(&pc->ioapic->obj);
+    }
     if (!pc->ioapic || !realize(pc->ioapic, bus_root(vm), "/machine/q35/ioapic", error)) {
         return false;
     }
@@ -273,6 +276,16 @@ static bool build_smbus(PcMachine *pc, GError **error)
                           smbus_add_eeproms(ich9_smb_bus(dev), error));
 }
 
+/* Disks on function 2 of the LPC's slot. */
+static bool build_sata(PcMachine *pc, GError **error)
+{
+    Device *dev = new_device(pc, "ich9-ahci", error);
+
+    return dev && object_set_str(&dev->obj, "addr", "1f.2", error) &&
+           object_set_str(&dev->obj, "multifunction", "on", error) &&
+           realize(dev, &pc->host->host.bus->bus, NULL, error);
+}
+
 bool pc_devices_build(PcMachine *pc, GError **error)
 {
     if (!build_host(pc, error) || !build_lpc(pc, error) ||
@@ -288,5 +301,5 @@ bool pc_devices_build(PcMachine *pc, GError **error)
     }
     return (!pc->hpet || build_hpet(pc, error)) && (!pc->pit || build_pit(pc, error)) &&
            (!pc->i8042 || build_keyboard(pc, error)) && build_vmport(pc, error) &&
-           build_smbus(pc, error);
+           (!pc->sata || build_sata(pc, error)) && build_smbus(pc, error);
 }

@@ -74,7 +74,6 @@ static bool properties_possible(const PcMachine *pc, GError **error)
         const char *name;
         bool bad;
     } rows[] = {
-        { "sata=on", pc->sata && object_was_set(&pc->machine.dev.obj, "sata") },
         { "usb=on", pc->machine.usb },
     };
 
@@ -151,6 +150,9 @@ static void q35_finalize(Object *obj)
 
     g_clear_pointer(&pc->roms, rom_store_free);
     g_clear_pointer(&pc->tpr_opt, g_free);
+    if (pc->ioapic) {
+        object_unref(&pc->ioapic->obj);
+    }
     g_clear_pointer(&pc->apic_bus, apic_bus_free);
     for (int i = 0; i < 3; i++) {
         g_clear_pointer(&pc->acpi_blocks[i], ram_block_free);
@@ -199,10 +201,10 @@ static const Property q35_props[] = {
     .family = "pc_q35", .boots_kernel = true, .max_cpus = PC_MAX_CPUS, .default_cpus = 1,          \
     .default_ram_bytes = 128 * MiB, .default_ram_id = "pc.ram",                                    \
     .default_cpu_type = "qemu64-x86_64-cpu", .cpu_type_suffix = "-x86_64-cpu", .target = "x86_64", \
-    .serial_driver = "isa-serial", .default_nic = "virtio-net-pci", .has_hotpluggable_cpus = true, \
-    .hotplug_cpu_type = "x86_64-cpu", .build = q35_build, .done = q35_done, .reset = q35_reset,    \
-    .nmi = q35_nmi, .add_fw_cfg = q35_add_fw_cfg, .describe_irqs = q35_describe_pic,               \
-    .describe_cpu_irqs = q35_describe_lapic
+    .ide_units_per_bus = 1, .serial_driver = "isa-serial", .default_nic = "virtio-net-pci",        \
+    .has_hotpluggable_cpus = true, .hotplug_cpu_type = "x86_64-cpu", .build = q35_build,           \
+    .done = q35_done, .reset = q35_reset, .nmi = q35_nmi, .add_fw_cfg = q35_add_fw_cfg,            \
+    .describe_irqs = q35_describe_pic, .describe_cpu_irqs = q35_describe_lapic
 
 /* What pc-q35-ferry-1.0 has and its predecessor had not. */
 static const CompatProp since_ferry_1_0[] = {

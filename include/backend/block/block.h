@@ -97,6 +97,8 @@ bool blocks_add_node(Blocks *blocks, GVariant *options, GError **error);
 bool blocks_del_node(Blocks *blocks, const char *node_name, GError **error);
 /* drive_del (HMP): the drive goes when its device is gone. */
 bool blocks_del_drive(Blocks *blocks, const char *id, GError **error);
+/* How many units an IDE bus of the machine has (2 unless told), for the place that index= means. */
+void blocks_set_ide_units(Blocks *blocks, int per_bus);
 BlockDrive *blocks_find_drive(Blocks *blocks, const char *id);
 BlockNode *blocks_find_node(Blocks *blocks, const char *node_name);
 /* In order of creation. */
@@ -129,6 +131,8 @@ typedef struct BlockAttach {
  */
 BlockDrive *block_drive_attach(Blocks *blocks, const char *name, const BlockAttach *attach,
                                GError **error);
+/* The same for a device that may be without a medium and was given no name: a new, empty drive. */
+BlockDrive *block_drive_attach_empty(Blocks *blocks, const BlockAttach *attach, GError **error);
 /* Drains first. An anonymous drive is gone afterwards. */
 void block_drive_detach(BlockDrive *drive);
 
@@ -160,6 +164,17 @@ void block_aio_preadv(BlockDrive *drive, uint64_t offset, const struct iovec *io
                       BlockDone done, void *opaque);
 void block_aio_pwritev(BlockDrive *drive, uint64_t offset, const struct iovec *iov, int niov,
                        unsigned flags, BlockDone done, void *opaque);
+/*
+ * A transfer whose guest memory is not directly addressable, moved piece by piece through a buffer
+ * of the block layer. @copy moves @len bytes, the pieces in order and each once, to or from the
+ * guest; false: guest memory ended, and the transfer ends with -EFAULT (a write has then written
+ * what came before).
+ */
+typedef bool (*BlockCopy)(void *opaque, void *buf, size_t len, bool to_guest);
+void block_aio_read_copy(BlockDrive *drive, uint64_t offset, uint64_t bytes, BlockCopy copy,
+                         BlockDone done, void *opaque);
+void block_aio_write_copy(BlockDrive *drive, uint64_t offset, uint64_t bytes, unsigned flags,
+                          BlockCopy copy, BlockDone done, void *opaque);
 void block_aio_flush(BlockDrive *drive, BlockDone done, void *opaque);
 void block_aio_discard(BlockDrive *drive, uint64_t offset, uint64_t bytes, BlockDone done,
                        void *opaque);

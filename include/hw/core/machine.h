@@ -37,6 +37,7 @@ typedef struct {
     const char *default_nic;   /* device type of -nic without model= and of the default network */
     const char *serial_driver; /* device type of -serial: takes "chardev" and "index" */
     bool no_serial, no_parallel, no_floppy, no_cdrom;
+    unsigned ide_units_per_bus; /* how -drive index= counts; 0: 2 */
     bool has_hotpluggable_cpus;
     bool boots_kernel; /* takes -kernel, -initrd, -append */
     bool takes_dtb;    /* takes -dtb */
