@@ -64,6 +64,11 @@ typedef struct Request {
     struct Request *next; /* in retry */
 } Request;
 
+/* A request that waits, on its way to another process. */
+typedef struct {
+    uint16_t queue, head;
+} Parked;
+
 struct VirtioBlk {
     VirtioDevice vdev; /* first */
     /* properties */
@@ -82,6 +87,7 @@ struct VirtioBlk {
     BlockDrive *drive;
     bool first_write_cache; /* what a reset returns to */
     Request *retry;         /* newest first */
+    GArray *parked;         /* Parked, oldest first: came with a migration, not yet looked at */
     unsigned inflight;
 };
 
@@ -304,9 +310,30 @@ static void retry_all(VirtioBlk *blk)
     }
 }
 
+/* The requests that came parked with a migration, now that the guest's memory may be used. */
+static void start_parked(VirtioBlk *blk)
+{
+    g_autoptr(GArray) parked = blk->parked;
+
+    blk->parked = g_array_new(FALSE, FALSE, sizeof(Parked));
+    for (guint i = 0; i < parked->len; i++) {
+        const Parked *p = &g_array_index(parked, Parked, i);
+        VirtQueue *vq = &blk->vdev.queues[p->queue];
+        Request *req = virtqueue_take_again(vq, p->head, sizeof(*req));
+
+        if (!req || !start(blk, vq, req)) {
+            return;
+        }
+    }
+}
+
 static void drop_retries(VirtioBlk *blk)
 {
     Request *req;
+
+    if (blk->parked) {
+        g_array_set_size(blk->parked, 0);
+    }
 
     while ((req = blk->retry)) {
         blk->retry = req->next;
@@ -326,6 +353,7 @@ static void set_status(VirtioDevice *vdev, uint8_t status)
     if (!(status & VIRTIO_STATUS_DRIVER_OK)) {
         return;
     }
+    start_parked(blk);
     retry_all(blk);
     for (unsigned i = 0; i < blk->num_queues; i++) {
         if (virtqueue_ready(&vdev->queues[i])) {
@@ -549,6 +577,7 @@ static bool realize(VirtioDevice *vdev, GError **error)
     if (!check_properties(blk, error) || !attach(blk, error)) {
         return false;
     }
+    blk->parked = g_array_new(FALSE, FALSE, sizeof(Parked));
     blk->first_write_cache = block_drive_write_cache(blk->drive);
     settle_sizes(blk);
     for (unsigned i = 0; i < blk->num_queues; i++) {
@@ -563,6 +592,7 @@ static void unrealize(VirtioDevice *vdev)
 
     block_drive_detach(blk->drive);
     blk->drive = NULL;
+    g_clear_pointer(&blk->parked, g_array_unref);
 }
 
 /* One queue a CPU, unless the user says otherwise. */
@@ -579,49 +609,130 @@ static bool prepare_pci(VirtioPci *proxy, GError **error)
 
 /* ---- migrated state ---- */
 
-/* The list of requests under way, of which there are none after the stop: its end. A sender that
-   has some (parked by an error) is refused here. */
+/*
+ * Requests under way: none after the stop, but for those that an error has parked. QEMU's list of them
+ * dumps addresses of the sender; ours, in a subsection, names their chains, which are read again. A
+ * sender that cannot (or is not us) says `more_requests`, which is refused here.
+ */
+#define PARKED_MAX 480
+
 typedef struct {
     uint8_t more_requests;
+    uint32_t count;
+    Parked parked[PARKED_MAX];
 } BlkSaved;
+G_STATIC_ASSERT(sizeof(BlkSaved) <= VIRTIO_SAVED_DEVICE_BYTES);
 
+static bool parked_needed(const void *saved)
+{
+    return ((const BlkSaved *)saved)->count != 0;
+}
+
+static const Field parked_one_fields[] = { F_U16(Parked, queue), F_U16(Parked, head), F_END };
+static const Record parked_one = { .name = "virtio-blk-parked",
+                                   .version = 1,
+                                   .min_version = 1,
+                                   .size = sizeof(Parked),
+                                   .fields = parked_one_fields };
+static const Field parked_fields[] = {
+    F_U32(BlkSaved, count, .max = PARKED_MAX),
+    F_STRUCT_ARRAY(BlkSaved, parked, parked_one, .flags = FIELD_VARRAY,
+                   .count_offset = offsetof(BlkSaved, count)),
+    F_END,
+};
+static const Record parked_record = { .name = "virtio-blk-requests/parked",
+                                      .version = 1,
+                                      .min_version = 1,
+                                      .size = sizeof(BlkSaved),
+                                      .fields = parked_fields,
+                                      .needed = parked_needed };
+static const Record *const blk_subsections[] = { &parked_record, NULL };
 static const Field blk_own_fields[] = { F_U8(BlkSaved, more_requests), F_END };
 static const Record blk_own = { .name = "virtio-blk-requests",
                                 .version = 1,
                                 .min_version = 1,
                                 .size = sizeof(BlkSaved),
-                                .fields = blk_own_fields };
+                                .fields = blk_own_fields,
+                                .subsections = blk_subsections };
+
+static void save_parked(BlkSaved *own, unsigned queue, unsigned head)
+{
+    if (own->count < PARKED_MAX) {
+        own->parked[own->count++] = (Parked){ (uint16_t)queue, (uint16_t)head };
+    } else {
+        own->more_requests = 1; /* better a refused migration than lost requests */
+    }
+}
 
 static void blk_save(void *owner, void *p)
 {
+    VirtioBlk *blk = owner;
     VirtioSaved *saved = p;
+    BlkSaved *own = (BlkSaved *)(void *)saved->device.bytes;
 
     virtio_save(owner, saved);
-    /* Better a refused migration than lost requests. */
-    ((BlkSaved *)(void *)saved->device.bytes)->more_requests = ((VirtioBlk *)owner)->retry != NULL;
+    own->more_requests = blk->retry && virtio_has(&blk->vdev, VIRTIO_F_RING_PACKED);
+    for (guint i = 0; i < blk->parked->len; i++) {
+        const Parked *parked = &g_array_index(blk->parked, Parked, i);
+
+        save_parked(own, parked->queue, parked->head);
+    }
+    g_autoptr(GPtrArray) retry = g_ptr_array_new();
+    for (Request *req = blk->retry; req; req = req->next) {
+        g_ptr_array_add(retry, req);
+    }
+    for (guint i = retry->len; i > 0; i--) { /* oldest first */
+        const Request *req = g_ptr_array_index(retry, i - 1);
+
+        save_parked(own, req->vq->index, req->elem.index);
+    }
+}
+
+/* Each a head of its own that is in the ring. */
+static bool check_parked(const VirtioSaved *saved, const BlkSaved *own, GError **error)
+{
+    for (uint32_t i = 0; i < own->count; i++) {
+        const Parked *p = &own->parked[i];
+        bool good = p->queue < saved->n_queues && p->head < saved->queues[p->queue].num;
+
+        for (uint32_t k = 0; good && k < i; k++) {
+            good = p->queue != own->parked[k].queue || p->head != own->parked[k].head;
+        }
+        if (!good) {
+            g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
+                        "parked request %u: head %u of queue %u is not in the ring or comes twice",
+                        i, p->head, p->queue);
+            return false;
+        }
+    }
+    return true;
 }
 
 static bool blk_check(void *owner, const void *p, GError **error)
 {
     const VirtioSaved *saved = p;
+    const BlkSaved *own = (const BlkSaved *)(const void *)saved->device.bytes;
 
-    if (((const BlkSaved *)(const void *)saved->device.bytes)->more_requests) {
+    if (own->more_requests) {
         g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
                     "requests that wait for the disk are in the stream, which is not supported");
         return false;
     }
-    return virtio_check(owner, saved, error);
+    return virtio_check(owner, saved, error) && check_parked(saved, own, error);
 }
 
 static void blk_install(void *owner, const void *saved)
 {
     VirtioBlk *blk = owner;
     const VirtioSaved *v = saved;
+    const BlkSaved *own = (const BlkSaved *)(const void *)v->device.bytes;
 
     virtio_install(owner, saved);
     if (v->config_len > 32 && blk->config_wce) {
         block_drive_set_write_cache(blk->drive, v->config[32] != 0);
     }
+    g_array_set_size(blk->parked, 0);
+    g_array_append_vals(blk->parked, own->parked, own->count);
 }
 
 static void blk_installed(void *owner)

@@ -45,7 +45,7 @@ static void set_avail_event(VirtQueue *vq)
 }
 
 /* Follow a chain in the ring's own table. An indirect descriptor ends it. */
-static bool walk(VirtQueue *vq, Chain *chain, unsigned at)
+bool split_walk(VirtQueue *vq, Chain *chain, unsigned at)
 {
     Desc desc;
 
@@ -92,7 +92,7 @@ bool split_pop(VirtQueue *vq, Chain *chain, Head *head)
                      vq->num);
         return false;
     }
-    if (!walk(vq, chain, index)) {
+    if (!split_walk(vq, chain, index)) {
         return false;
     }
     vq->last_avail_idx++;

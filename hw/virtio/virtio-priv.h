@@ -49,6 +49,7 @@ bool chain_add_indirect(VirtQueue *vq, Chain *chain, const Desc *desc, bool pack
 typedef struct Head {
     uint16_t index, ndescs;
 } Head;
+bool split_walk(VirtQueue *vq, Chain *chain, unsigned head);
 bool split_pop(VirtQueue *vq, Chain *chain, Head *head);
 void split_unpop(VirtQueue *vq, const Head *head);
 void split_fill(VirtQueue *vq, uint16_t index, uint32_t len, unsigned nth);

@@ -214,6 +214,41 @@ bool virtqueue_empty(VirtQueue *vq)
     return is_packed(vq) ? packed_empty(vq) : split_empty(vq);
 }
 
+static Chain *chain_new(void)
+{
+    Chain *chain = g_malloc(sizeof(*chain));
+
+    chain->n = chain->out_num = chain->in_num = 0;
+    chain->out_bytes = chain->in_bytes = 0;
+    return chain;
+}
+
+static void *element_of(VirtQueue *vq, const Chain *chain, const Head *head, size_t size)
+{
+    VirtqElement *elem = g_malloc0(size);
+
+    if (!map_chain(vq, chain, elem)) {
+        virtq_element_free(elem);
+        return NULL;
+    }
+    elem->index = head->index;
+    elem->ndescs = head->ndescs;
+    return elem;
+}
+
+void *virtqueue_take_again(VirtQueue *vq, uint16_t index, size_t size)
+{
+    g_autofree Chain *chain = chain_new();
+    Head head = { index, 1 };
+
+    if (!virtqueue_ready(vq) || is_packed(vq) || index >= vq->num || !vq->inuse) {
+        virtio_error(vq->dev, "queue %u: head %u was not in use before the migration", vq->index,
+                     index);
+        return NULL;
+    }
+    return split_walk(vq, chain, index) ? element_of(vq, chain, &head, size) : NULL;
+}
+
 void *virtqueue_pop(VirtQueue *vq, size_t size)
 {
     g_autofree Chain *chain = NULL;
@@ -227,20 +262,12 @@ void *virtqueue_pop(VirtQueue *vq, size_t size)
         virtio_error(vq->dev, "queue %u: more than %u chains in use", vq->index, vq->num);
         return NULL;
     }
-    chain = g_malloc(sizeof(*chain));
-    chain->n = chain->out_num = chain->in_num = 0;
-    chain->out_bytes = chain->in_bytes = 0;
+    chain = chain_new();
     if (!(is_packed(vq) ? packed_pop(vq, chain, &head) : split_pop(vq, chain, &head))) {
         return NULL;
     }
-    elem = g_malloc0(size);
-    if (!map_chain(vq, chain, elem)) {
-        virtq_element_free(elem);
-        return NULL;
-    }
-    elem->index = head.index;
-    elem->ndescs = head.ndescs;
-    vq->inuse++;
+    elem = element_of(vq, chain, &head, size);
+    vq->inuse += elem != NULL;
     return elem;
 }
 

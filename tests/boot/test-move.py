@@ -1,9 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """test-move.py BUILDDIR: moves of a real guest under load, each compared page by page, as TAP."""
+import json
 import os
+import resource
+import socket
 import subprocess
 import sys
+import tempfile
+import time
 
 import guest
 
@@ -27,6 +32,68 @@ def soak(options):
     assert result.returncode == 0, result.stdout[-3000:]
 
 
+class Qmp:
+    def __init__(self, path):
+        self.sock = socket.socket(socket.AF_UNIX)
+        for _ in range(600):
+            try:
+                self.sock.connect(path)
+                break
+            except OSError:
+                time.sleep(0.05)
+        self.stream = self.sock.makefile("rw")
+        self.stream.readline()
+        self.command("qmp_capabilities")
+
+    def command(self, name, **arguments):
+        self.stream.write(json.dumps({"execute": name, "arguments": arguments}) + "\n")
+        self.stream.flush()
+        while True:
+            answer = json.loads(self.stream.readline())
+            assert "error" not in answer, answer
+            if "return" in answer:
+                return answer["return"]
+
+    def wait(self, command, *wanted):
+        end = time.monotonic() + guest.TIMEOUT
+        while (status := self.command(command)["status"]) not in wanted:
+            assert time.monotonic() < end, f"{status}, not {wanted}"
+            time.sleep(0.05)
+
+
+def parked():
+    """Requests that failed on the one host, and wait, are done on the other."""
+    with tempfile.TemporaryDirectory(prefix="ferry-parked-") as directory:
+        disk, uri = os.path.join(directory, "disk"), f"unix:{directory}/move"
+        with open(disk, "wb") as f:
+            f.truncate(16 << 20)
+        initrd = guest.initrd_with(
+            "dd if=/dev/urandom of=/tmp/data bs=64k count=8 2>/dev/null\n"
+            "echo READY; dd if=/tmp/data of=/dev/vda bs=64k seek=128 oflag=direct 2>/dev/null\n"
+            "echo 3 >/proc/sys/vm/drop_caches\n"
+            "dd if=/dev/vda bs=64k skip=128 count=8 2>/dev/null | cmp - /tmp/data && echo SAME\n",
+            directory)
+
+        def options(name):
+            return ["-drive", f"file={disk},if=none,id=d,format=raw,cache=none,werror=stop", "-device",
+                    "virtio-blk-pci,drive=d", "-qmp", f"unix:{directory}/{name},server=on,wait=off"]
+
+        with guest.Machine(sys.argv[1], *options("a"), initrd=initrd) as a:
+            qa = Qmp(f"{directory}/a")
+            resource.prlimit(a.process.pid, resource.RLIMIT_FSIZE, (4 << 20, 4 << 20))
+            a.wait_for("READY")
+            qa.wait("query-status", "io-error")
+            with guest.Machine(sys.argv[1], *options("b"), "-incoming", "defer", initrd=initrd) as b:
+                qb = Qmp(f"{directory}/b")
+                qb.command("migrate-incoming", uri=uri)
+                qa.command("migrate", uri=uri)
+                qa.wait("query-migrate", "completed")
+                qb.wait("query-status", "io-error", "paused")
+                a.process.kill()
+                qb.command("cont")
+                b.wait_for("SAME")
+
+
 guest.fetch()
-sys.exit(guest.run_tap([(name, lambda options=options: soak(options))
-                        for name, options in CASES]))
+sys.exit(guest.run_tap([(name, lambda options=options: soak(options)) for name, options in CASES]
+                       + [("requests that an error parked are done at the destination", parked)]))

@@ -212,6 +212,10 @@ void virtqueue_flush(VirtQueue *vq, unsigned count);
 void virtqueue_detach(VirtQueue *vq, VirtqElement *elem);
 /* As if it had not been popped; only the last one popped. Unmaps. */
 void virtqueue_unpop(VirtQueue *vq, VirtqElement *elem);
+/* The chain of a @head that was popped before a migration and has not been pushed since (`inuse`
+   counts it already). Split rings only: of a packed one nothing is left to read. Checked like a new
+   one; NULL when it is not good (the device is broken then). */
+void *virtqueue_take_again(VirtQueue *vq, uint16_t head, size_t size);
 /* After a load: the last chain popped by the source is to be popped here again. False: none was. */
 bool virtqueue_rewind(VirtQueue *vq);
 void virtq_element_free(void *elem);
