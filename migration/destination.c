@@ -3,6 +3,10 @@
  * The destination: accept, load, check, install, and run the guest once the source has given it
  * up. Whatever fails is told to the source in words and leaves this process able to take another
  * incoming migration (or ends it, as the user asked).
+ *
+ * One failure is different: the channel is lost between READY and GO. The source may be dead, and then
+ * the copy here is the only one. It is kept, stopped, in state handover-lost, until `cont` runs it or
+ * another migrate-incoming replaces it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -47,12 +51,12 @@ static bool wait_for_go(Incoming *in, GError **error)
 {
     StreamIn *s = &in->in;
     uint8_t command[5];
-    if (!return_send(in->channel, s->format, RETURN_READY, NULL, 0, error)) {
-        return false;
-    }
-    if (!stream_in_bytes(s, command, sizeof(command), error) ||
-        !stream_in_end(s, "a command", error)) {
-        g_prefix_error(error, "the source did not hand the guest over: ");
+    GError *why = NULL;
+    if (!return_send(in->channel, s->format, RETURN_READY, NULL, 0, &why) ||
+        !stream_in_bytes(s, command, sizeof(command), &why) ||
+        !stream_in_end(s, "a command", &why)) {
+        in->copy_is_whole = why->domain == FERRY_IO_ERROR;
+        g_propagate_prefixed_error(error, why, "the source did not hand the guest over: ");
         return false;
     }
     if (command[0] != STREAM_COMMAND || ld_be16(command + 1) != COMMAND_GO) {
@@ -117,7 +121,13 @@ static bool finish(void *opaque, GError **unused)
     Migration *m = in->m;
     in->end_ns = clock_now_ns(m->vm, CLOCK_KIND_REALTIME);
     yank_unregister(m, YANK_INCOMING);
-    if (e->error) {
+    if (e->error && in->copy_is_whole) {
+        g_prefix_error(&e->error,
+                       "all of the guest is here, stopped; if it is known to run nowhere else, "
+                       "'cont' runs it: ");
+        migration_set_error(m, e->error);
+        migration_set_status(m, MIGRATION_HANDOVER_LOST);
+    } else if (e->error) {
         migration_set_error(m, e->error);
         migration_set_status(m, MIGRATION_FAILED);
         if (in->exit_on_error) {
@@ -217,7 +227,8 @@ bool migration_incoming(Vm *vm, MigrationAddress *addr, bool exit_on_error, GErr
                     "'-incoming' was not specified on the command line");
         return false;
     }
-    if (m->in && m->status != MIGRATION_FAILED) {
+    bool lost = m->in && m->status == MIGRATION_HANDOVER_LOST;
+    if (m->in && m->status != MIGRATION_FAILED && !lost) {
         g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_BUSY,
                     "The incoming migration has already been started");
         return false;
@@ -226,6 +237,9 @@ bool migration_incoming(Vm *vm, MigrationAddress *addr, bool exit_on_error, GErr
         return false;
     }
     incoming_reap(m);
+    if (lost && m->vm->ports.machine_reset) {
+        m->vm->ports.machine_reset(m->vm->ports.machine_opaque, SHUTDOWN_NONE);
+    }
     Incoming *in = g_new0(Incoming, 1);
     in->m = m;
     in->exit_on_error = exit_on_error;
@@ -243,6 +257,21 @@ bool migration_incoming(Vm *vm, MigrationAddress *addr, bool exit_on_error, GErr
     } else {
         in->watch = g_unix_fd_add(listen_fd, G_IO_IN, on_connection, in);
     }
+    return true;
+}
+
+bool migration_incoming_cont(Vm *vm, GError **error)
+{
+    Migration *m = vm->migration;
+    m->host.autostart = true;
+    if (!m->in || m->status != MIGRATION_HANDOVER_LOST) {
+        return true;
+    }
+    if (!start_guest(m->in, error)) {
+        return false;
+    }
+    g_clear_pointer(&m->error_desc, g_free);
+    migration_set_status(m, MIGRATION_COMPLETED);
     return true;
 }
 

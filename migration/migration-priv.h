@@ -10,6 +10,12 @@
  *     handover ─SHUT 0▶ completed    ─SHUT 1▶ failed (guest runs on)    ─silence▶ handover-lost
  *   Without a return path device ─▶ completed once everything was written.
  *
+ * Destination states:
+ *
+ *   none ─▶ setup (listening) ─▶ active ─GO▶ completed
+ *     active ─failure▶ failed (machine reset; takes another migrate-incoming)
+ *     active, READY said ─channel lost▶ handover-lost ─cont▶ completed, or ─migrate-incoming▶ setup
+ *
  * Invariants: (1) disks are released only in device or later, and taken back on every way to
  * failed and cancelled. (2) After GO was written the source starts the guest only on SHUT 1.
  * (3) The destination starts the guest only after GO, or, without a return path, after the end
@@ -103,7 +109,8 @@ typedef struct {
     GThread *thread;
     bool exit_on_error;
     bool return_path;
-    bool is_socket; /* messages can go back */
+    bool is_socket;     /* messages can go back */
+    bool copy_is_whole; /* READY was said, and then the channel was lost */
     int listen_fd;
     MigrationAddress *address; /* owned */
     guint watch;

@@ -35,7 +35,7 @@ typedef enum {
     MIGRATION_PRE_SWITCHOVER,
     MIGRATION_DEVICE,
     MIGRATION_HANDOVER,      /* Ferry: GO was sent, the answer is due */
-    MIGRATION_HANDOVER_LOST, /* Ferry: GO was sent, no answer came; only `cont` resumes here */
+    MIGRATION_HANDOVER_LOST, /* Ferry: no word about who runs the guest; only `cont` runs it here */
     MIGRATION_COMPLETED,
     MIGRATION_FAILED,
     MIGRATION_STATUS_COUNT,
@@ -62,8 +62,11 @@ typedef struct Migration Migration;
 /* Sets vm->migration. @host is copied; its strings are borrowed. */
 void migration_setup(Vm *vm, const MigrationHost *host);
 void migration_teardown(Vm *vm);
-/* cont or stop while a guest is coming in. */
+/* stop while a guest is coming in. */
 void migration_set_autostart(Vm *vm, bool autostart);
+/* cont while a guest is coming in: it will run when it is here; one that is here in full, and whose source
+ * was lost (handover-lost), runs now. */
+bool migration_incoming_cont(Vm *vm, GError **error);
 
 /* ---- capabilities and parameters ---- */
 bool migration_cap(Vm *vm, MigrationCap cap);

@@ -71,7 +71,7 @@ Json *qmp_cont(QmpCall *call, Json *args, GError **error)
     case RUN_STATE_FINISH_MIGRATE:
         g_set_error(error, QMP_ERROR, QMP_ERROR_GENERIC, "Migration is not finalized yet");
         break;
-    case RUN_STATE_INMIGRATE: migration_set_autostart(call->vm, true); break;
+    case RUN_STATE_INMIGRATE: migration_incoming_cont(call->vm, error); break;
     case RUN_STATE_SUSPENDED:
     case RUN_STATE_RUNNING: break;
     default:
