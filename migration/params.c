@@ -6,7 +6,7 @@
 #include "migration/migration.h"
 
 const MigrationCapInfo migration_caps[MIGRATION_CAP_COUNT] = {
-    [MIGRATION_CAP_XBZRLE] = { "xbzrle", false },
+    [MIGRATION_CAP_XBZRLE] = { "xbzrle", true },
     [MIGRATION_CAP_RDMA_PIN_ALL] = { "rdma-pin-all", false },
     [MIGRATION_CAP_AUTO_CONVERGE] = { "auto-converge", true },
     [MIGRATION_CAP_ZERO_BLOCKS] = { "zero-blocks", false },
@@ -64,7 +64,13 @@ const MigrationParamInfo migration_params[] = {
     UINT("downtime-limit", downtime_limit_ms, 0, 2000000, 300),
     UINT("x-checkpoint-delay", x_checkpoint_delay, 0, UINT32_MAX, 20000),
     UINT("multifd-channels", multifd_channels, 1, 255, 2),
-    UINT("xbzrle-cache-size", xbzrle_cache_size, 4096, INT64_MAX, 64u << 20),
+    { .name = "xbzrle-cache-size",
+      .kind = MIGRATION_PARAM_UINT,
+      .offset = AT(xbzrle_cache_size),
+      .min = 4096,
+      .max = INT64_MAX,
+      .def = 64u << 20,
+      .power_of_two = true },
     UINT("max-postcopy-bandwidth", max_postcopy_bandwidth, 0, INT64_MAX, 0),
     UINT("max-cpu-throttle", max_cpu_throttle, 1, 99, 99),
     { .name = "multifd-compression",
@@ -169,6 +175,12 @@ static bool set_uint(MigrationParams *p, const MigrationParamInfo *info, GVarian
         return param_error(error, "parameter '%s' expects an integer", info->name);
     }
     uint64_t v = g_variant_get_uint64(value);
+    if (info->power_of_two && (v < info->min || (v & (v - 1)))) {
+        return param_error(error,
+                           "Parameter '%s' expects a power of two no less than the target page "
+                           "size, not %" PRIu64,
+                           info->name, v);
+    }
     if (v < info->min || v > info->max) {
         return param_error(error,
                            "Parameter '%s' expects an integer in the range of %" PRIu64
@@ -226,6 +238,15 @@ bool migration_param_set(MigrationParams *p, const char *name, GVariant *value, 
     }
     *(bool *)member(p, info) = g_variant_get_boolean(v);
     return true;
+}
+
+bool migration_params_check(const MigrationParams *p, GError **error)
+{
+    return p->max_cpu_throttle >= p->cpu_throttle_initial ||
+           param_error(error,
+                       "Parameter 'max-cpu-throttle' expects an integer in the range of "
+                       "cpu-throttle-initial (%" PRIu64 ") to 99, not %" PRIu64,
+                       p->cpu_throttle_initial, p->max_cpu_throttle);
 }
 
 GVariant *migration_param_get(const MigrationParams *p, const char *name)

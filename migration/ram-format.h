@@ -15,6 +15,7 @@ enum {
     RAM_FLAG_XBZRLE = 0x40,   /* u8 1, u16 length, delta */
     RAM_FLAG_MULTIFD_FLUSH = 0x200,
 };
+#define XBZRLE_ENCODING     1
 #define RAM_FLAGS_MASK      0xfffull
 #define RAM_SECTION_ID_STR  "ram"
 #define RAM_SECTION_VERSION 4

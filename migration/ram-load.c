@@ -6,8 +6,10 @@
 #include <inttypes.h>
 #include <string.h>
 #include "populate.h"
+#include "base/util/endian.h"
 #include "ram-format.h"
 #include "ram.h"
+#include "xbzrle.h"
 
 struct RamLoad {
     Vm *vm;
@@ -157,6 +159,24 @@ static bool load_page(RamLoad *ram, StreamIn *in, uint8_t *page, GError **error)
     return stream_in_bytes(in, page, GUEST_PAGE_SIZE, error);
 }
 
+/* A delta to the page that is here. */
+static bool load_delta(StreamIn *in, uint8_t *page, GError **error)
+{
+    uint8_t head[3], delta[GUEST_PAGE_SIZE];
+    if (!stream_in_bytes(in, head, sizeof(head), error)) {
+        return false;
+    }
+    unsigned n = ld_be16(head + 1);
+    if (head[0] != XBZRLE_ENCODING || !n || n > sizeof(delta)) {
+        return ram_error(error, "a page's delta has the encoding %u and %u bytes", head[0], n);
+    }
+    if (!stream_in_bytes(in, delta, n, error)) {
+        return false;
+    }
+    const char *why = xbzrle_decode(delta, n, page);
+    return !why || ram_error(error, "a page's delta of %u bytes is malformed: %s", n, why);
+}
+
 bool ram_load_body(RamLoad *ram, StreamIn *in, uint32_t version, GError **error)
 {
     if (version != RAM_SECTION_VERSION) {
@@ -187,6 +207,12 @@ bool ram_load_body(RamLoad *ram, StreamIn *in, uint32_t version, GError **error)
         case RAM_FLAG_PAGE:
             page = page_of(ram, in, word, error);
             if (!page || !load_page(ram, in, page, error)) {
+                return false;
+            }
+            break;
+        case RAM_FLAG_XBZRLE:
+            page = page_of(ram, in, word, error);
+            if (!page || !load_delta(in, page, error)) {
                 return false;
             }
             break;

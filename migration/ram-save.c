@@ -7,8 +7,10 @@
 #include <inttypes.h>
 #include <string.h>
 #include "base/util/bitmap.h"
+#include "base/util/endian.h"
 #include "ram-format.h"
 #include "ram.h"
+#include "xbzrle.h"
 
 typedef struct {
     RamBlock *block; /* borrowed: the notifier tells when it goes */
@@ -33,6 +35,9 @@ struct RamSave {
     int64_t last_sync_ns;
     uint64_t normal, zero, syncs, dirtied, rate; /* atomic, relaxed */
     uint64_t total;
+    XbzrleCache *cache; /* NULL: pages travel whole */
+    bool bulk_done;     /* every page was sent once: deltas from now on */
+    RamXbzrleStats xbzrle;
 };
 
 static RamSave *from_notifier(RamBlockNotifier *n)
@@ -126,7 +131,32 @@ static bool take_block(RamBlock *block, void *opaque)
     return true;
 }
 
-RamSave *ram_save_new(Vm *vm, const MigrationParams *params, GError **error)
+static bool nameless(RamSave *ram, GError **error)
+{
+    for (guint i = 0; i < ram->blocks->len; i++) {
+        SaveBlock *b = &g_array_index(ram->blocks, SaveBlock, i);
+        if (!*b->idstr) {
+            g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_RAM,
+                        "a RAM block of %" PRIu64 " pages has no name and cannot be migrated",
+                        b->pages);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool make_cache(RamSave *ram, uint64_t bytes, GError **error)
+{
+    ram->cache = xbzrle_cache_new(bytes);
+    ram->xbzrle.cache_size = bytes;
+    if (!ram->cache) {
+        g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_CONFIG,
+                    "there is no memory for an xbzrle-cache-size of %" PRIu64 " bytes", bytes);
+    }
+    return ram->cache != NULL;
+}
+
+RamSave *ram_save_new(Vm *vm, const MigrationParams *params, bool xbzrle, GError **error)
 {
     RamSave *ram = g_new0(RamSave, 1);
     ram->vm = vm;
@@ -135,15 +165,9 @@ RamSave *ram_save_new(Vm *vm, const MigrationParams *params, GError **error)
     g_mutex_init(&ram->mutex);
     ram->blocks = g_array_new(false, false, sizeof(SaveBlock));
     ram_list_foreach(vm, take_block, ram);
-    for (guint i = 0; i < ram->blocks->len; i++) {
-        SaveBlock *b = &g_array_index(ram->blocks, SaveBlock, i);
-        if (!*b->idstr) {
-            g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_RAM,
-                        "a RAM block of %" PRIu64 " pages has no name and cannot be migrated",
-                        b->pages);
-            ram_save_free(ram);
-            return NULL;
-        }
+    if (nameless(ram, error) || (xbzrle && !make_cache(ram, params->xbzrle_cache_size, error))) {
+        ram_save_free(ram);
+        return NULL;
     }
     ram->notifier = (RamBlockNotifier){ .added = on_added,
                                         .removed = on_removed,
@@ -178,6 +202,7 @@ void ram_save_free(RamSave *ram)
         g_free(b->todo);
     }
     g_array_unref(ram->blocks);
+    xbzrle_cache_free(ram->cache);
     g_mutex_clear(&ram->mutex);
     g_free(ram->disturbed);
     g_free(ram);
@@ -266,28 +291,83 @@ static bool copy_page(RamSave *ram, const SaveBlock *b, uint64_t page, uint8_t *
     return !why;
 }
 
+/* The word that starts a record, and the block's name where it is another one than before. */
+static bool put_record(RamSave *ram, guint index, uint64_t page, unsigned kind, StreamOut *out,
+                       GError **error)
+{
+    bool same = ram->last_sent == (int)index;
+    uint64_t word = page * GUEST_PAGE_SIZE | kind | (same ? RAM_FLAG_CONTINUE : 0);
+    ram->last_sent = (int)index;
+    return stream_out_u64(out, word, error) &&
+           (same || put_name(out, g_array_index(ram->blocks, SaveBlock, index).idstr, error));
+}
+
+static bool put_delta(RamSave *ram, guint index, uint64_t page, const uint8_t *delta, unsigned n,
+                      StreamOut *out, GError **error)
+{
+    uint8_t head[3] = { XBZRLE_ENCODING };
+    st_be16(head + 1, (uint16_t)n);
+    ram->xbzrle.pages++;
+    ram->xbzrle.bytes += sizeof(head) + n;
+    return put_record(ram, index, page, RAM_FLAG_XBZRLE, out, error) &&
+           stream_out_bytes(out, head, sizeof(head), error) &&
+           stream_out_bytes(out, delta, n, error);
+}
+
+typedef enum {
+    DELTA_NONE, /* the page must travel whole */
+    DELTA_EMPTY,
+    DELTA_MADE
+} DeltaKind;
+
+/* What the receiver has, it has from us: the cache holds what was sent last, before and after. */
+static DeltaKind make_delta(RamSave *ram, uint64_t key, const uint8_t *copy, uint8_t *delta,
+                            unsigned *n)
+{
+    uint8_t *old = xbzrle_cache_find(ram->cache, key);
+    if (!old) {
+        ram->xbzrle.cache_miss++;
+        xbzrle_cache_put(ram->cache, key, copy);
+        return DELTA_NONE;
+    }
+    int len = xbzrle_encode(old, copy, delta, GUEST_PAGE_SIZE - 1);
+    memcpy(old, copy, GUEST_PAGE_SIZE);
+    if (len < 0) {
+        ram->xbzrle.overflow++;
+        return DELTA_NONE;
+    }
+    *n = (unsigned)len;
+    return len ? DELTA_MADE : DELTA_EMPTY;
+}
+
 /* The page may change while it is copied: whatever is sent, its dirty bit brings it back. */
 static bool send_page(RamSave *ram, guint index, uint64_t page, StreamOut *out, GError **error)
 {
     SaveBlock *b = &g_array_index(ram->blocks, SaveBlock, index);
-    uint8_t copy[GUEST_PAGE_SIZE] __attribute__((aligned(64)));
+    uint8_t copy[GUEST_PAGE_SIZE] __attribute__((aligned(64))), delta[GUEST_PAGE_SIZE];
+    uint64_t key = ram_block_addr(b->block) / GUEST_PAGE_SIZE + page;
+    unsigned n;
     if (!copy_page(ram, b, page, copy, error)) {
         return false;
     }
-    bool zero = ram->zero_pages && page_is_zero(copy);
-    bool same = ram->last_sent == (int)index;
-    uint64_t word = page * GUEST_PAGE_SIZE | (zero ? RAM_FLAG_ZERO : RAM_FLAG_PAGE) |
-                    (same ? RAM_FLAG_CONTINUE : 0);
-    ram->last_sent = (int)index;
-    if (!stream_out_u64(out, word, error) || (!same && !put_name(out, b->idstr, error))) {
-        return false;
-    }
-    if (zero) {
+    if (ram->zero_pages && page_is_zero(copy)) {
+        uint8_t *old = ram->cache ? xbzrle_cache_find(ram->cache, key) : NULL;
+        if (old) {
+            memset(old, 0, GUEST_PAGE_SIZE);
+        }
         ram->zero++;
-        return stream_out_u8(out, 0, error);
+        return put_record(ram, index, page, RAM_FLAG_ZERO, out, error) &&
+               stream_out_u8(out, 0, error);
+    }
+    if (ram->cache && ram->bulk_done) {
+        DeltaKind kind = make_delta(ram, key, copy, delta, &n);
+        if (kind != DELTA_NONE) {
+            return kind == DELTA_EMPTY || put_delta(ram, index, page, delta, n, out, error);
+        }
     }
     ram->normal++;
-    return stream_out_bytes(out, copy, sizeof(copy), error);
+    return put_record(ram, index, page, RAM_FLAG_PAGE, out, error) &&
+           stream_out_bytes(out, copy, sizeof(copy), error);
 }
 
 bool ram_save_pages(RamSave *ram, StreamOut *out, uint64_t budget, bool *done, GError **error)
@@ -314,6 +394,7 @@ bool ram_save_pages(RamSave *ram, StreamOut *out, uint64_t budget, bool *done, G
         sent += out->bytes + out->buf->len - before;
     }
     *done = ram_save_pending(ram) == 0;
+    ram->bulk_done = ram->bulk_done || *done;
     return stream_out_u64(out, RAM_FLAG_EOS, error);
 }
 
@@ -326,4 +407,13 @@ void ram_save_stats(RamSave *ram, RamSaveStats *out)
                         .sync_count = __atomic_load_n(&ram->syncs, __ATOMIC_RELAXED),
                         .dirty_pages_last_sync = __atomic_load_n(&ram->dirtied, __ATOMIC_RELAXED),
                         .dirty_rate = __atomic_load_n(&ram->rate, __ATOMIC_RELAXED) };
+}
+
+bool ram_save_xbzrle(RamSave *ram, RamXbzrleStats *out)
+{
+    *out = ram->xbzrle;
+    uint64_t tried = out->pages + out->cache_miss + out->overflow;
+    out->cache_miss_rate = tried ? (double)out->cache_miss / (double)tried : 0;
+    out->encoding_rate = out->bytes ? (double)out->pages * GUEST_PAGE_SIZE / (double)out->bytes : 0;
+    return ram->cache != NULL;
 }

@@ -11,7 +11,7 @@
 typedef struct RamSave RamSave;
 
 /* Lists the blocks, turns dirty logging on and watches the block list. VM lock held. */
-RamSave *ram_save_new(Vm *vm, const MigrationParams *params, GError **error);
+RamSave *ram_save_new(Vm *vm, const MigrationParams *params, bool xbzrle, GError **error);
 /* VM lock held. */
 void ram_save_free(RamSave *ram);
 /* The block list. Migration thread, no lock, as all below. */
@@ -32,6 +32,10 @@ typedef struct {
     uint64_t dirty_rate; /* pages a second between the last two syncs */
 } RamSaveStats;
 void ram_save_stats(RamSave *ram, RamSaveStats *out);
+
+typedef MigrationXbzrle RamXbzrleStats;
+/* False: pages travel whole. */
+bool ram_save_xbzrle(RamSave *ram, RamXbzrleStats *out);
 
 /* ---- incoming ---- */
 typedef struct RamLoad RamLoad;

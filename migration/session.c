@@ -195,6 +195,21 @@ bool migration_cap(Vm *vm, MigrationCap cap)
     return has_cap(vm->migration->caps, cap);
 }
 
+/* Capabilities that need or exclude another. */
+static bool caps_fit(uint64_t caps, GError **error)
+{
+    const char *why =
+        has_cap(caps, MIGRATION_CAP_SWITCHOVER_ACK) && !has_cap(caps, MIGRATION_CAP_RETURN_PATH)
+            ? "Capability 'switchover-ack' requires capability 'return-path'"
+        : has_cap(caps, MIGRATION_CAP_DIRTY_LIMIT) && has_cap(caps, MIGRATION_CAP_AUTO_CONVERGE)
+            ? "dirty-limit conflicts with auto-converge either of then available currently"
+            : NULL;
+    if (why) {
+        g_set_error_literal(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_CONFIG, why);
+    }
+    return !why;
+}
+
 bool migration_caps_set(Vm *vm, uint64_t on, uint64_t off, GError **error)
 {
     Migration *m = vm->migration;
@@ -208,7 +223,11 @@ bool migration_caps_set(Vm *vm, uint64_t on, uint64_t off, GError **error)
             return false;
         }
     }
-    m->caps = (m->caps | on) & ~off;
+    uint64_t caps = (m->caps | on) & ~off;
+    if (!caps_fit(caps, error)) {
+        return false;
+    }
+    m->caps = caps;
     return true;
 }
 
@@ -221,6 +240,9 @@ const MigrationParams *migration_params_of(Vm *vm)
 bool migration_params_set(Vm *vm, const MigrationParams *params, GError **error)
 {
     Migration *m = vm->migration;
+    if (!migration_params_check(params, error)) {
+        return false;
+    }
     migration_params_copy(&m->params, params);
     if (m->out && migration_status_active(m->status)) {
         m->out->params.max_bandwidth = params->max_bandwidth;
@@ -472,6 +494,7 @@ static void outgoing_info(Outgoing *o, MigrationInfo *info)
     info->pages_per_second = (uint64_t)(o->bytes_per_ns * NS_PER_SEC / GUEST_PAGE_SIZE);
     info->precopy_bytes = o->stop_bytes ? o->stop_bytes : info->ram_transferred;
     info->downtime_bytes = o->stop_bytes ? info->ram_transferred - o->stop_bytes : 0;
+    info->has_xbzrle = ram_save_xbzrle(o->ram, &info->xbzrle);
     info->throttle_percent = __atomic_load_n(&o->converge.percent, __ATOMIC_RELAXED);
     info->dirty_limited = has_cap(o->caps, MIGRATION_CAP_DIRTY_LIMIT);
     info->limit_round_held = o->converge.round_held_us;

@@ -136,7 +136,7 @@ static bool open_session(Outgoing *o, GError **error)
        the guest. */
     o->return_path = channel_is_socket(o->channel);
     vm_lock(o->m->vm);
-    o->ram = ram_save_new(o->m->vm, &o->params, error);
+    o->ram = ram_save_new(o->m->vm, &o->params, has_cap(o->caps, MIGRATION_CAP_XBZRLE), error);
     vm_unlock(o->m->vm);
     return o->ram != NULL;
 }

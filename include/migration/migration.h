@@ -135,6 +135,13 @@ void migration_blockers_foreach(Vm *vm, void (*fn)(const char *reason, void *opa
 
 /* ---- what query-migrate shows ---- */
 typedef struct {
+    uint64_t cache_size, bytes, pages; /* the latter two: deltas sent */
+    uint64_t cache_miss, overflow;     /* pages without a copy; whose delta was too long */
+    double cache_miss_rate;            /* misses of all pages tried */
+    double encoding_rate;              /* bytes of pages for each byte of delta */
+} MigrationXbzrle;
+
+typedef struct {
     MigrationStatus status;
     bool incoming; /* the figures are those of the destination */
     int64_t total_ms, setup_ms, downtime_ms, expected_downtime_ms; /* -1: not known */
@@ -145,6 +152,8 @@ typedef struct {
     uint64_t pages_per_second;
     uint64_t precopy_bytes, downtime_bytes;
     unsigned throttle_percent;
+    bool has_xbzrle;
+    MigrationXbzrle xbzrle;
     bool dirty_limited; /* the next two are known, in us */
     uint64_t limit_round_held, limit_ring_full;
     char *error_desc; /* NULL: none; owned by the info */

@@ -86,7 +86,8 @@ typedef struct {
     size_t offset; /* in MigrationParams */
     uint64_t min, max, def;
     const char *const *choices; /* ENUM */
-    bool default_only;          /* another value than the default is refused: not supported */
+    bool power_of_two;
+    bool default_only; /* another value than the default is refused: not supported */
 } MigrationParamInfo;
 extern const MigrationParamInfo migration_params[];
 extern const size_t migration_params_n;
@@ -96,5 +97,7 @@ void migration_params_clear(MigrationParams *p);
 void migration_params_copy(MigrationParams *to, const MigrationParams *from);
 /* Checks, then commits one value ('t' integers, 'b', 's'). Names the parameter, value and limits. */
 bool migration_param_set(MigrationParams *p, const char *name, GVariant *value, GError **error);
+/* Do the values fit together? */
+bool migration_params_check(const MigrationParams *p, GError **error);
 /* Floating; NULL: no such parameter. */
 GVariant *migration_param_get(const MigrationParams *p, const char *name);

@@ -274,6 +274,19 @@ static Json *ram_stats(const MigrationInfo *info)
     return ram;
 }
 
+static Json *xbzrle_stats(const MigrationXbzrle *x)
+{
+    Json *out = json_object_new_object();
+    json_add_uint(out, "cache-size", x->cache_size);
+    json_add_uint(out, "bytes", x->bytes);
+    json_add_uint(out, "pages", x->pages);
+    json_add_uint(out, "cache-miss", x->cache_miss);
+    json_add(out, "cache-miss-rate", json_object_new_double(x->cache_miss_rate));
+    json_add(out, "encoding-rate", json_object_new_double(x->encoding_rate));
+    json_add_uint(out, "overflow", x->overflow);
+    return out;
+}
+
 static void add_reason(const char *reason, void *opaque)
 {
     json_object_array_add(opaque, json_object_new_string(reason));
@@ -349,6 +362,9 @@ Json *qmp_query_migrate(QmpCall *call, Json *args, GError **error)
                      info.status == MIGRATION_COMPLETED ? info.downtime_ms
                                                         : info.expected_downtime_ms);
             json_add(out, "ram", ram_stats(&info));
+        }
+        if (info.has_xbzrle) {
+            json_add(out, "xbzrle-cache", xbzrle_stats(&info.xbzrle));
         }
         if (info.throttle_percent) {
             json_add_uint(out, "cpu-throttle-percentage", info.throttle_percent);

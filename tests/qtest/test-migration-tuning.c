@@ -193,6 +193,17 @@ static void wait_until(QTest *q, bool (*there)(QTest *q))
     }
 }
 
+static void assert_error(QTest *q, const char *command, const char *words)
+{
+    json_object *error, *answer = qtest_qmp(q, "%s", command);
+
+    g_assert_true(json_object_object_get_ex(answer, "error", &error));
+    if (!strstr(member(error, "desc"), words)) {
+        g_error("no '%s' in '%s'", words, member(error, "desc"));
+    }
+    json_object_put(answer);
+}
+
 static bool throttled(QTest *q)
 {
     return number(q, "query-migrate", "cpu-throttle-percentage") > 0;
@@ -316,6 +327,39 @@ static void test_dirty_limit(const void *machine)
     close_pair(&p);
 }
 
+static bool has_deltas(QTest *q)
+{
+    json_object *info = query(q), *stats;
+    bool there = json_object_object_get_ex(info, "xbzrle-cache", &stats) &&
+                 g_ascii_strtoll(member(stats, "pages"), NULL, 10) > 1000;
+
+    json_object_put(info);
+    return there;
+}
+
+/* EVIDENCE: MIG-WIRE-032 */
+static void test_xbzrle(const void *machine)
+{
+    Pair p = { 0 };
+
+    open_equal(&p, machine);
+    assert_error(p.src,
+                 "{\"execute\": \"migrate-set-parameters\", \"arguments\": "
+                 "{\"xbzrle-cache-size\": 5000}}",
+                 "power of two");
+    set_cap(p.src, "xbzrle");
+    set_cap(p.dst, "xbzrle");
+    set_param(p.src, "xbzrle-cache-size", 256 << 20);
+    set_param(p.src, "downtime-limit", 1);
+    set_param(p.src, "max-bandwidth", 100 << 20);
+    g_free(connect_unix(&p));
+    wait_until(p.src, has_deltas);
+    let_it_converge(p.src);
+    wait_status(p.src, "completed");
+    check_moved(&p, "dst");
+    close_pair(&p);
+}
+
 static bool measured(QTest *q)
 {
     json_object *info = qtest_qmp_ok(q, "{\"execute\": \"query-dirty-rate\"}");
@@ -323,17 +367,6 @@ static bool measured(QTest *q)
 
     json_object_put(info);
     return there;
-}
-
-static void assert_error(QTest *q, const char *command, const char *words)
-{
-    json_object *error, *answer = qtest_qmp(q, "%s", command);
-
-    g_assert_true(json_object_object_get_ex(answer, "error", &error));
-    if (!strstr(member(error, "desc"), words)) {
-        g_error("no '%s' in '%s'", words, member(error, "desc"));
-    }
-    json_object_put(answer);
 }
 
 #define CALC(more) "{\"execute\": \"calc-dirty-rate\", \"arguments\": {" more "}}"
@@ -384,6 +417,7 @@ int main(int argc, char **argv)
                          test_incoming_channel);
     add_both("auto_converge", test_auto_converge);
     g_test_add_func("/x86_64/migration/auto_converge/ends", test_throttle_ends);
+    add_both("precopy/unix/xbzrle", test_xbzrle);
     add_both("dirty_limit", test_dirty_limit);
     g_test_add_func("/x86_64/migration/vcpu_dirty_limit", test_vcpu_dirty_limit);
     g_test_add_func("/x86_64/migration/dirty_rate", test_dirty_rate);
