@@ -25,7 +25,9 @@ PC = ("-m 4 -nodefaults -bios {dir}/bios -rtc base=2020-01-01T00:00:00,clock=vm 
       "-serial null -serial null ")
 VIRTIO = ("-drive file={dir}/disk,if=none,id=d,format=raw,read-only=on "
           "-device virtio-blk-pci,drive=d,addr=3{suffix} -device virtio-net-pci,addr=4{suffix} "
-          "-device virtio-rng-pci,addr=5{suffix} -device virtio-balloon-pci,addr=6{suffix} ")
+          "-device virtio-rng-pci,addr=5{suffix} -device virtio-balloon-pci,addr=6{suffix} "
+          "-device virtio-serial-pci,addr=9{suffix} -chardev null,id=c -device virtconsole,chardev=c "
+          "-device virtserialport,name=agent,nr=3 ")
 BRIDGES = ("-device pcie-root-port,id=p,chassis=1,addr=7 -device virtio-rng-pci,bus=p "
            "-device pci-bridge,id=b,addr=8 -device virtio-rng-pci,bus=b,addr=1 ")
 

@@ -9,7 +9,7 @@
 #include "hw/pci/pci.h"
 #include "hw/virtio/virtio.h"
 
-#define VIRTIO_SAVED_DEVICE_BYTES 2048
+#define VIRTIO_SAVED_DEVICE_BYTES 32768 /* 511 ports of a console */
 
 typedef struct VirtioSavedQueue {
     uint32_t num, num_default, inuse;
