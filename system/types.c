@@ -4,7 +4,9 @@
 #include "backend/net/net.h"
 #include "base/memory/backend.h"
 #include "hw/block/virtio-blk.h"
+#include "hw/ccw/css.h"
 #include "hw/char/i8042.h"
+#include "hw/char/sclp-console.h"
 #include "hw/char/serial.h"
 #include "hw/char/virtio-serial.h"
 #include "hw/core/types.h"
@@ -22,6 +24,7 @@
 #include "hw/misc/virtio-misc.h"
 #include "hw/net/virtio-net.h"
 #include "hw/pci/pci.h"
+#include "hw/s390x/board.h"
 #include "hw/timer/hpet.h"
 #include "hw/timer/i8254.h"
 #include "hw/timer/mc146818rtc.h"
@@ -79,6 +82,10 @@ TypeRegistry *system_types_new(void)
         { virtio_net_types, &virtio_net_types_count },
         { pci_types, &pci_types_count },
         { pci_port_types, &pci_port_types_count },
+        { ccw_types, &ccw_types_count },
+        { s390_cpu_types, &s390_cpu_types_count },
+        { s390_machine_types, &s390_machine_types_count },
+        { sclp_console_types, &sclp_console_types_count },
         { hpet_types, &hpet_types_n },
         { i8254_types, &i8254_types_n },
         { mc146818rtc_types, &mc146818rtc_types_n },

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * s390x CPUs as devices. Realizing makes the vCPU with its address, clocks and thread.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "exec/engine.h"
+#include "s390-priv.h"
+
+typedef struct {
+    Device dev; /* first */
+    uint32_t core_id;
+    S390Board *board; /* borrowed */
+    S390Cpu *cpu;     /* owned */
+    Section *section;
+} S390CpuDevice;
+
+static S390CpuDevice *self(Device *dev)
+{
+    return (S390CpuDevice *)dev;
+}
+
+void s390_cpu_device_set_board(Device *dev, S390Board *board)
+{
+    self(dev)->board = board;
+}
+
+S390Cpu *s390_cpu_device_cpu(Device *dev)
+{
+    return self(dev)->cpu;
+}
+
+/* A CPU's state does not travel yet: a VM that has one refuses to migrate. */
+static const SectionDesc no_section = { .idstr = "cpu", .unmigratable = true };
+
+static bool cpu_realize(Device *dev, GError **error)
+{
+    S390CpuDevice *d = self(dev);
+    Vm *vm = device_vm(dev);
+    ExecEngine *engine = (ExecEngine *)vm->accel;
+    void *mem = NULL;
+
+    if (!engine) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG, "no accelerator to run a CPU");
+        return false;
+    }
+    if (!d->board || d->core_id >= S390_MAX_CPUS) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
+                    "no place for core-id %u (limit %u)", d->core_id, S390_MAX_CPUS - 1);
+        return false;
+    }
+    if (posix_memalign(&mem, 64, sizeof(S390Cpu))) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_RESOURCE, "no memory for a CPU");
+        return false;
+    }
+    memset(mem, 0, sizeof(S390Cpu));
+    d->cpu = mem;
+    d->cpu->address = d->core_id;
+    d->cpu->vm = vm;
+    d->cpu->board = d->board;
+    d->cpu->board_ops = &s390_board_ops;
+    d->cpu->base.owner = dev;
+    s390_cpu_setup(d->cpu);
+    cpu_init(&d->cpu->base, engine, &s390_target_ops, address_space_memory(vm));
+    d->section = section_register(vm, NULL, &no_section, d->core_id, d->cpu);
+    cpu_start(&d->cpu->base);
+    return true;
+}
+
+static void cpu_unrealize(Device *dev)
+{
+    S390CpuDevice *d = self(dev);
+    Vm *vm = device_vm(dev);
+
+    section_unregister(vm, d->section);
+    cpu_clear(&d->cpu->base);
+    s390_cpu_teardown(d->cpu);
+    free(d->cpu);
+    d->cpu = NULL;
+}
+
+static void cpu_reset(Device *dev, ResetKind kind)
+{
+    if (self(dev)->cpu) {
+        s390_cpu_reset(self(dev)->cpu, S390_RESET_CLEAR);
+    }
+}
+
+static const Property cpu_props[] = {
+    PROP(PROP_U32, S390CpuDevice, core_id, "core-id", "0"),
+    PROP_END,
+};
+
+static const DeviceOps cpu_ops = {
+    .category = DEVICE_CATEGORY_CPU,
+    .realize = cpu_realize,
+    .unrealize = cpu_unrealize,
+    .reset = cpu_reset,
+};
+
+/* ---- the board's CPUs ---- */
+
+static bool set_features(Machine *m, Device *dev, GError **error)
+{
+    GVariantIter it;
+    const char *key, *value;
+
+    if (!m->cpu_props) {
+        return true;
+    }
+    g_variant_iter_init(&it, m->cpu_props);
+    while (g_variant_iter_next(&it, "{&s&s}", &key, &value)) {
+        if (!object_set_str(&dev->obj, key, value, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool s390_cpus_build(S390Machine *m, GError **error)
+{
+    Vm *vm = device_vm(&m->machine.dev);
+
+    for (unsigned i = 0; i < m->machine.smp.cpus; i++) {
+        g_autoptr(Object) obj = (Object *)device_new(vm, m->machine.cpu_type, error);
+        Device *dev = (Device *)obj;
+
+        if (!dev || !set_features(&m->machine, dev, error) ||
+            !object_set(obj, "core-id", g_variant_new_uint32(i), error)) {
+            return false;
+        }
+        s390_cpu_device_set_board(dev, &m->board);
+        if (!device_realize(dev, bus_root(vm), NULL, error)) {
+            return false;
+        }
+        g_ptr_array_add(m->machine.cpus, dev);
+    }
+    return true;
+}
+
+const TypeInfo s390_cpu_types[] = {
+    { .name = "s390x-cpu",
+      .parent = "cpu",
+      .abstract = true,
+      .instance_size = sizeof(S390CpuDevice),
+      .props = cpu_props,
+      .ops = &cpu_ops },
+    { .name = "qemu-s390x-cpu", .parent = "s390x-cpu" },
+    { .name = "max-s390x-cpu", .parent = "s390x-cpu" },
+};
+const size_t s390_cpu_types_count = G_N_ELEMENTS(s390_cpu_types);

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The s390-ccw-virtio machines: RAM from absolute 0, CPUs, SCLP, channel subsystem.
+ */
+#include "hw/ccw/css.h"
+#include "hw/char/sclp-console.h"
+#include "s390-priv.h"
+
+static uint64_t tod_of_host(void)
+{
+    return S390_TOD_UNIX + (uint64_t)g_get_real_time() * 4096;
+}
+
+/* ---- the channel subsystem's way to interrupt ---- */
+static void css_io_interrupt(void *opaque, uint32_t id, uint32_t parm, uint32_t word)
+{
+    flic_inject_io(((S390Board *)opaque)->flic, id, parm, word);
+}
+static void css_io_clear(void *opaque, uint32_t id)
+{
+    flic_clear_io(((S390Board *)opaque)->flic, id);
+}
+static void css_adapter(void *opaque, uint8_t isc)
+{
+    flic_inject_adapter(((S390Board *)opaque)->flic, isc);
+}
+static void css_report(void *opaque)
+{
+    flic_inject_channel_report(((S390Board *)opaque)->flic);
+}
+static const CssPort css_port = { css_io_interrupt, css_io_clear, css_adapter, css_report };
+
+/* ---- building ---- */
+/* The event facility and the channel subsystem, each on a device of its own. */
+static bool make_buses(S390Machine *m, GError **error)
+{
+    Vm *vm = m->board.vm;
+    Device *facility =
+        device_create(vm, TYPE_SCLP_EVENT_FACILITY, bus_root(vm), "event-facility", error);
+    Device *bridge =
+        facility ? device_create(vm, TYPE_CSS_BRIDGE, bus_root(vm), "css-bridge", error) : NULL;
+
+    if (!bridge) {
+        return false;
+    }
+    m->board.sclp = sclp_new(vm, m->board.flic, facility);
+    css_make_bus(m->board.css, bridge);
+    return true;
+}
+
+static bool build(Machine *base, GError **error)
+{
+    S390Machine *m = (S390Machine *)base;
+    Vm *vm = device_vm(&base->dev);
+
+    if (!base->ram || (base->ram_bytes & 0xfffff)) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
+                    "memory of 0x%" G_GINT64_MODIFIER "x bytes is no multiple of 0x100000",
+                    base->ram_bytes);
+        return false;
+    }
+    memory_region_init_alias(&m->ram_alias, vm, NULL, "ram", base->ram, 0, base->ram_bytes);
+    memory_region_add(memory_system_region(vm), 0, &m->ram_alias);
+    m->has_ram = true;
+    m->board.vm = vm;
+    m->board.machine = base;
+    m->board.n_keys = base->ram_bytes >> 12;
+    m->board.keys = g_malloc0(m->board.n_keys);
+    m->board.flic = flic_new(vm);
+    m->board.css = css_new(vm, &css_port, &m->board);
+    m->roms = rom_store_new(address_space_memory(vm));
+    return make_buses(m, error) && s390_cpus_build(m, error);
+}
+
+static bool done(Machine *base, GError **error)
+{
+    return s390_ipl_prepare((S390Machine *)base, error);
+}
+
+static void reset(Machine *base, ShutdownCause cause)
+{
+    S390Machine *m = (S390Machine *)base;
+
+    flic_reset(m->board.flic);
+    sclp_reset(m->board.sclp);
+    m->board.tod_base = tod_of_host() - S390_NS_TO_TOD((uint64_t)clock_now_ns(device_vm(&base->dev),
+                                                                              CLOCK_KIND_VIRTUAL));
+    rom_store_reset(m->roms);
+    if (m->direct_boot && base->cpus->len) {
+        S390Cpu *cpu = s390_cpu_device_cpu(g_ptr_array_index(base->cpus, 0));
+        s390_cpu_set_state(cpu, S390_CPU_OPERATING);
+        s390_psw_set(cpu, PSW_ESA, m->entry);
+    }
+}
+
+static void finalize(Object *obj)
+{
+    S390Machine *m = (S390Machine *)obj;
+
+    g_clear_pointer(&m->roms, rom_store_free);
+    g_clear_pointer(&m->board.css, css_free);
+    g_clear_pointer(&m->board.sclp, sclp_free);
+    g_clear_pointer(&m->board.flic, flic_free);
+    g_clear_pointer(&m->board.keys, g_free);
+    if (m->has_ram) {
+        memory_region_clear(&m->ram_alias);
+    }
+}
+
+static const Property props[] = {
+    PROP(PROP_BOOL, S390Machine, aes_key_wrap, "aes-key-wrap", "on"),
+    PROP(PROP_BOOL, S390Machine, dea_key_wrap, "dea-key-wrap", "on"),
+    PROP(PROP_STR, S390Machine, loadparm, "loadparm", ""),
+    PROP_END,
+};
+
+#define S390_OPS                                                                              \
+    .family = "s390-ccw", .boots_kernel = true, .max_cpus = S390_MAX_CPUS, .default_cpus = 1, \
+    .default_ram_bytes = 128 * MiB, .default_ram_id = "s390.ram",                             \
+    .default_cpu_type = "qemu-s390x-cpu", .cpu_type_suffix = "-s390x-cpu", .target = "s390x", \
+    .serial_driver = "sclpconsole", .default_nic = "virtio-net-ccw", .no_parallel = true,     \
+    .no_floppy = true, .no_cdrom = true, .build = build, .done = done, .reset = reset
+
+static const CompatProp *const no_compat[] = { NULL };
+
+static const MachineOps ferry_1_0_ops = {
+    S390_OPS,
+    .machine_name = "s390-ccw-virtio-ferry-1.0",
+    .is_default = true,
+    .alias = "s390-ccw-virtio",
+    .description = "Virtual s390x machine (version ferry-1.0)",
+    .stream_version = 4,
+    .compat = no_compat,
+};
+static const MachineOps v10_0_ops = {
+    S390_OPS,
+    .machine_name = "s390-ccw-virtio-10.0",
+    .description = "Virtual s390x machine (version 10.0)",
+    .stream_version = 3,
+    .compat = no_compat,
+};
+
+const TypeInfo s390_machine_types[] = {
+    { .name = "s390-ccw-machine",
+      .parent = "machine",
+      .abstract = true,
+      .instance_size = sizeof(S390Machine),
+      .props = props,
+      .finalize = finalize },
+    { .name = "s390-ccw-virtio-ferry-1.0-machine",
+      .parent = "s390-ccw-machine",
+      .ops = &ferry_1_0_ops },
+    { .name = "s390-ccw-virtio-10.0-machine", .parent = "s390-ccw-machine", .ops = &v10_0_ops },
+};
+const size_t s390_machine_types_count = G_N_ELEMENTS(s390_machine_types);

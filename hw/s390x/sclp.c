@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The service-call logical processor: configuration, CPU information, and the event facility with
+ * the ASCII console and the quiesce signal. Layouts of the blocks are those that Linux documents in its
+ * SCLP drivers, values as measured.
+ *
+ * A service call reads one block (SCCB), is carried out at once, writes the block back and leaves a
+ * service signal with the block's address. Events of ours set the signal's event bit until read.
+ */
+#include <string.h>
+#include "hw/char/sclp-console.h"
+#include "s390-priv.h"
+
+enum {
+    CMD_READ_CPU_INFO = 0x00010001,
+    CMD_READ_SCP_INFO = 0x00020001,
+    CMD_READ_SCP_INFO_FORCED = 0x00120001,
+    CMD_WRITE_EVENT = 0x00760005,
+    CMD_READ_EVENT = 0x00770005,
+    CMD_EVENT_MASK = 0x00780005,
+};
+
+enum {
+    RC_NORMAL_READ = 0x0010,
+    RC_NORMAL = 0x0020,
+    RC_PAGE_BOUNDARY = 0x0100,
+    RC_INVALID_COMMAND = 0x01f0,
+    RC_SHORT_BLOCK = 0x0300,
+    RC_INVALID_FUNCTION = 0x40f0,
+    RC_NO_EVENT = 0x62f0,
+    RC_BAD_MASK = 0x70f0,
+    RC_BAD_LENGTH = 0x75f0,
+    RC_BAD_EVENT = 0x73f0,
+    RC_BAD_MASK_LENGTH = 0x74f0,
+};
+
+enum {
+    EVENT_CONFIG = 0x04,
+    EVENT_VT220 = 0x1a,
+    EVENT_QUIESCE = 0x1d,
+};
+#define EVENT_BIT(type) (1u << (32 - (type)))
+
+struct Sclp {
+    Vm *vm;
+    Flic *flic;
+    SclpEventBus *events;  /* borrowed from the tree */
+    uint32_t receive_mask; /* events that the guest wants */
+    bool quiesce;
+    Notifier powerdown;
+};
+
+/* ---- bytes ---- */
+static void put16(uint8_t *p, uint16_t v)
+{
+    p[0] = v >> 8;
+    p[1] = v;
+}
+static void put32(uint8_t *p, uint32_t v)
+{
+    put16(p, v >> 16);
+    put16(p + 2, v);
+}
+static void put64(uint8_t *p, uint64_t v)
+{
+    put32(p, v >> 32);
+    put32(p + 4, v);
+}
+static uint16_t get16(const uint8_t *p)
+{
+    return p[0] << 8 | p[1];
+}
+static uint32_t get32(const uint8_t *p)
+{
+    return (uint32_t)get16(p) << 16 | get16(p + 2);
+}
+
+/* ---- configuration ---- */
+/* CPU entries of 16 bytes; false: no room. */
+static bool put_cpus(uint8_t *b, unsigned length, unsigned at, const Machine *m)
+{
+    unsigned n = m->smp.cpus;
+
+    if (at + 16 * n > length) {
+        return false;
+    }
+    for (unsigned k = 0; k < n; k++) {
+        memset(b + at + 16 * k, 0, 16);
+        b[at + 16 * k] = k;
+    }
+    return true;
+}
+
+static uint16_t read_scp_info(uint8_t *b, unsigned length, const Machine *m)
+{
+    const unsigned cpus_at = 128;
+    uint64_t mb = m->ram_bytes >> 20;
+
+    if (length < cpus_at) {
+        return RC_SHORT_BLOCK;
+    }
+    memset(b + 8, 0, length - 8);
+    put16(b + 8, mb <= 0xffff ? mb : 0);
+    b[10] = mb <= 0xffff ? 1 : 0; /* storage increments of 1 MiB */
+    put16(b + 16, m->smp.cpus);
+    put16(b + 18, cpus_at);
+    memset(b + 24, 0x40, 8);              /* load parameter: blanks */
+    put64(b + 48, 0x0800000040000000ull); /* facilities */
+    b[85] = 0x02;
+    b[99] = 47; /* highest address is below 2^47 */
+    if (mb > 0xffff) {
+        put32(b + 100, 1);
+        put64(b + 104, mb);
+    }
+    put16(b + 120, m->smp.max_cpus - 1); /* highest CPU address */
+    put32(b + 124, 0x08000000);
+    return put_cpus(b, length, cpus_at, m) ? RC_NORMAL_READ : RC_SHORT_BLOCK;
+}
+
+static uint16_t read_cpu_info(uint8_t *b, unsigned length, const Machine *m)
+{
+    const unsigned cpus_at = 24;
+
+    if (length < cpus_at) {
+        return RC_SHORT_BLOCK;
+    }
+    memset(b + 8, 0, length - 8);
+    put16(b + 8, m->smp.cpus);
+    put16(b + 10, cpus_at);
+    put16(b + 14, cpus_at + 16 * m->smp.cpus); /* where the standby ones would be */
+    return put_cpus(b, length, cpus_at, m) ? RC_NORMAL_READ : RC_SHORT_BLOCK;
+}
+
+/* ---- events ---- */
+static bool input_wanted(const Sclp *s)
+{
+    return s->events->console && sclp_console_pending(s->events->console) &&
+           (s->receive_mask & EVENT_BIT(EVENT_VT220));
+}
+
+static bool event_pending(const Sclp *s)
+{
+    return input_wanted(s) || (s->quiesce && (s->receive_mask & EVENT_BIT(EVENT_QUIESCE)));
+}
+
+static void tell_events(void *opaque)
+{
+    Sclp *s = opaque;
+
+    if (event_pending(s)) {
+        flic_inject_service(s->flic, 1);
+    }
+}
+
+static uint16_t event_mask(Sclp *s, uint8_t *b, unsigned length)
+{
+    unsigned n = get16(b + 10);
+    uint32_t send = EVENT_BIT(EVENT_QUIESCE) | EVENT_BIT(EVENT_CONFIG), receive = 0;
+
+    if (n < 1 || n > 1021 || 12 + 4 * n > length) {
+        return RC_BAD_MASK_LENGTH;
+    }
+    if (s->events->console) {
+        send |= EVENT_BIT(EVENT_VT220);
+        receive |= EVENT_BIT(EVENT_VT220);
+    }
+    uint8_t ours[2][8] = { 0 }, theirs[4] = { 0 };
+    memcpy(theirs, b + 12, MIN(n, 4));
+    s->receive_mask = get32(theirs);
+    put32(ours[0], receive);
+    put32(ours[1], send);
+    for (unsigned k = 0; k < 2; k++) {
+        memset(b + 12 + (2 + k) * n, 0, n);
+        memcpy(b + 12 + (2 + k) * n, ours[k], MIN(n, 8));
+    }
+    return RC_NORMAL;
+}
+
+static uint16_t write_one_event(Sclp *s, uint8_t *ev, unsigned length)
+{
+    if (ev[2] != EVENT_VT220 || !s->events->console) {
+        return RC_INVALID_FUNCTION;
+    }
+    sclp_console_write(s->events->console, ev + 6, length - 6);
+    ev[3] |= 0x80; /* accepted */
+    return RC_NORMAL;
+}
+
+static uint16_t write_events(Sclp *s, uint8_t *b, unsigned length)
+{
+    uint16_t rc = RC_BAD_LENGTH;
+
+    for (unsigned at = 8; at + 6 <= length;) {
+        unsigned n = get16(b + at);
+        if (n < 6 || at + n > length) {
+            return RC_BAD_LENGTH;
+        }
+        rc = write_one_event(s, b + at, n);
+        if (rc != RC_NORMAL) {
+            return rc;
+        }
+        at += n;
+    }
+    return rc;
+}
+
+/* Events as far as the block has room; the block's length becomes what is used. */
+static uint16_t read_events(Sclp *s, uint8_t *b, unsigned length)
+{
+    unsigned at = 8;
+    uint32_t wanted = s->receive_mask;
+
+    if (b[2] != 0 && b[2] != 0x80) {
+        return RC_INVALID_FUNCTION;
+    }
+    if (b[2] == 0x80 && length >= 12) { /* selective */
+        wanted &= get32(b + 8);
+    }
+    if (s->quiesce && (wanted & EVENT_BIT(EVENT_QUIESCE)) && at + 9 <= length) {
+        static const uint8_t quiesce[9] = { 0, 9, EVENT_QUIESCE, 0, 0, 0, 0, 0, 0 };
+        memcpy(b + at, quiesce, sizeof(quiesce));
+        at += sizeof(quiesce);
+        s->quiesce = false;
+    }
+    if (input_wanted(s) && (wanted & EVENT_BIT(EVENT_VT220)) && at + 8 <= length) {
+        unsigned n = sclp_console_read(s->events->console, b + at + 7, length - at - 7);
+        memset(b + at, 0, 7); /* byte 6 zero: session data */
+        put16(b + at, 7 + n);
+        b[at + 2] = EVENT_VT220;
+        at += 7 + n;
+    }
+    if (at == 8) {
+        return RC_NO_EVENT;
+    }
+    if (b[3] & 0x80 || b[4] & 0x80 || b[5] & 0x80) { /* variable-length response */
+        b[5] &= 0x7f;
+    }
+    put16(b, at);
+    return RC_NORMAL;
+}
+
+/* ---- the call ---- */
+static uint16_t carry_out(Sclp *s, Machine *m, uint32_t command, uint8_t *b, unsigned length)
+{
+    switch (command) {
+    case CMD_READ_SCP_INFO:
+    case CMD_READ_SCP_INFO_FORCED: return read_scp_info(b, length, m);
+    case CMD_READ_CPU_INFO: return read_cpu_info(b, length, m);
+    case CMD_EVENT_MASK: return event_mask(s, b, length);
+    case CMD_WRITE_EVENT: return write_events(s, b, length);
+    case CMD_READ_EVENT: return read_events(s, b, length);
+    default: return RC_INVALID_COMMAND;
+    }
+}
+
+int sclp_service_call(Sclp *s, Machine *m, bool problem, uint32_t command, uint64_t sccb)
+{
+    AddressSpace *as = address_space_memory(s->vm);
+    uint8_t b[4096];
+    unsigned length;
+    uint16_t rc;
+
+    if (problem) {
+        return -PGM_PRIVILEGED;
+    }
+    if ((sccb & 7) || sccb > 0x7ffffff8) {
+        return -PGM_SPECIFICATION;
+    }
+    if (address_space_read(as, sccb, MEM_ATTRS_NONE, b, 8) != MEM_OK) {
+        return -PGM_ADDRESSING;
+    }
+    length = get16(b);
+    if (length < 8) {
+        return -PGM_SPECIFICATION;
+    }
+    if ((sccb & 0xfff) + length > 4096) {
+        length = 8;
+        rc = RC_PAGE_BOUNDARY;
+    } else {
+        address_space_read(as, sccb, MEM_ATTRS_NONE, b, length);
+        rc = carry_out(s, m, command, b, length);
+    }
+    put16(b + 6, rc);
+    address_space_write(as, sccb, MEM_ATTRS_NONE, b, length);
+    flic_inject_service(s->flic, (uint32_t)sccb | (event_pending(s) ? 1 : 0));
+    return 0;
+}
+
+static void power_button(Notifier *n, void *data)
+{
+    Sclp *s = (Sclp *)((char *)n - offsetof(Sclp, powerdown));
+
+    s->quiesce = true;
+    tell_events(s);
+}
+
+Sclp *sclp_new(Vm *vm, Flic *flic, Device *owner)
+{
+    Sclp *s = g_new0(Sclp, 1);
+
+    s->vm = vm;
+    s->flic = flic;
+    s->events = (SclpEventBus *)bus_new(vm, TYPE_SCLP_EVENT_BUS, owner, "s390-sclp-events-bus.0");
+    s->events->input = tell_events;
+    s->events->opaque = s;
+    s->powerdown.fn = power_button;
+    notifier_add(&vm->powerdown_list, &s->powerdown);
+    return s;
+}
+
+void sclp_free(Sclp *s)
+{
+    notifier_remove(&s->powerdown);
+    g_free(s);
+}
+
+void sclp_reset(Sclp *s)
+{
+    s->receive_mask = 0;
+    s->quiesce = false;
+    if (s->events->console) {
+        sclp_console_drop_input(s->events->console);
+    }
+}

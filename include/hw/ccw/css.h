@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The channel subsystem: subchannels, channel programs, and the bus that devices with a device number
+ * plug into (Principles of Operation, chapters 13 to 17). One subchannel set image, one path of type
+ * 0x32. It knows no CPU: the board carries out I/O instructions through css_*() and takes the
+ * interruptions through CssPort.
+ *
+ * Channel programs run to their end when they are started; only status is left pending. VM lock
+ * held for everything.
+ */
+#pragma once
+#include "hw/core/device.h"
+
+#define TYPE_CCW_DEVICE "ccw-device"
+#define TYPE_CCW_BUS    "virtual-css-bus"
+#define TYPE_CSS_BRIDGE "virtual-css-bridge" /* has the bus */
+
+typedef struct Css Css;
+typedef struct CcwDevice CcwDevice;
+
+/* How the subsystem reaches its board's interrupt controller. */
+typedef struct CssPort {
+    void (*io_interrupt)(void *opaque, uint32_t id, uint32_t parm, uint32_t word);
+    void (*io_clear)(void *opaque, uint32_t id); /* its status was taken before the interruption */
+    void (*adapter_interrupt)(void *opaque, uint8_t isc);
+    void (*channel_report)(void *opaque);
+} CssPort;
+
+Css *css_new(Vm *vm, const CssPort *port, void *opaque);
+void css_free(Css *css);
+/* The bus "virtual-css" below @owner. */
+void css_make_bus(Css *css, Device *owner);
+void css_reset(Css *css);
+
+/* ---- I/O instructions: condition code, or minus a program-interruption code ---- */
+enum {
+    CSS_SCHIB_BYTES = 52,
+    CSS_ORB_BYTES = 12,
+    CSS_IRB_BYTES = 64,
+};
+/* Well-formed subsystem-identification word? */
+bool css_sid_valid(uint64_t sid);
+int css_stsch(Css *css, uint32_t sid, uint8_t *schib);
+int css_msch(Css *css, uint32_t sid, const uint8_t *schib);
+int css_ssch(Css *css, uint32_t sid, const uint8_t *orb);
+int css_tsch(Css *css, uint32_t sid, uint8_t *irb);
+int css_csch(Css *css, uint32_t sid);
+int css_hsch(Css *css, uint32_t sid);
+int css_xsch(Css *css, uint32_t sid);
+int css_rsch(Css *css, uint32_t sid);
+int css_stcrw(Css *css, uint8_t *crw);
+/* CHSC block: request, answered behind it. The whole page may be written. */
+void css_chsc(Css *css, uint8_t *page);
+/* Hypervisor call "virtqueue has work"; negative: no such queue. */
+int css_queue_notify(Css *css, uint32_t sid, uint64_t queue);
+
+/* ---- devices ---- */
+/* The data of one CCW. */
+typedef struct CcwBuffer {
+    AddressSpace *as;
+    uint64_t addr;
+    uint32_t count; /* bytes that the CCW gives */
+    uint32_t used;  /* ... transferred so far */
+} CcwBuffer;
+/* Bytes out of guest storage (a control or write command) or into it (read); false: not there. */
+bool ccw_buffer_read(CcwBuffer *b, void *data, uint32_t len);
+bool ccw_buffer_write(CcwBuffer *b, const void *data, uint32_t len);
+
+typedef enum CcwResult {
+    CCW_DONE,
+    CCW_REJECT,        /* unit check, sense: command reject */
+    CCW_PROGRAM_CHECK, /* wrong count or address */
+} CcwResult;
+
+typedef struct CcwDeviceOps {
+    DeviceOps dev; /* first */
+    uint16_t cu_type;
+    CcwResult (*command)(CcwDevice *dev, uint8_t command, CcwBuffer *data);
+    void (*queue_notify)(CcwDevice *dev, uint64_t queue);
+} CcwDeviceOps;
+
+struct CcwDevice {
+    Device dev;  /* first */
+    char *devno; /* property: "fe.0.1234" or NULL */
+    uint8_t cu_model;
+    /* state: the subchannel */
+    Css *css;
+    uint8_t ssid;
+    uint16_t schid, number;
+    uint8_t pmcw[28];
+    uint32_t scsw[3];
+    uint8_t sense[32];
+    bool plugged;
+};
+#define CCW_DEVICE(obj_) ((CcwDevice *)(obj_))
+
+static inline const CcwDeviceOps *ccw_device_ops(const CcwDevice *d)
+{
+    return object_ops(&d->dev.obj);
+}
+AddressSpace *ccw_device_space(const CcwDevice *d);
+/* Unsolicited status: the driver is to look at its indicators. */
+void ccw_device_attention(CcwDevice *d);
+void ccw_device_adapter_interrupt(CcwDevice *d, uint8_t isc);
+/* "fe.0.0000"; caller frees. */
+char *ccw_device_name(const CcwDevice *d);
+
+extern const TypeInfo ccw_types[];
+extern const size_t ccw_types_count;

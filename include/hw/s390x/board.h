@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The s390-ccw-virtio board: its types, and the way from a CPU device to its board. */
+#pragma once
+#include "hw/core/device.h"
+
+typedef struct S390Board S390Board;
+
+void s390_cpu_device_set_board(Device *dev, S390Board *board);
+
+extern const TypeInfo s390_cpu_types[], s390_machine_types[];
+extern const size_t s390_cpu_types_count, s390_machine_types_count;

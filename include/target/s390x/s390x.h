@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The s390x target as the board sees it: CPU life, PSW, interrupts, memory by real and logical
+ * address, facilities. One S390Cpu a vCPU, owned by the CPU device.
+ */
+#ifndef TARGET_S390X_S390X_H
+#define TARGET_S390X_S390X_H
+
+#include "target/s390x/cpu.h"
+
+extern const CpuTargetOps s390_target_ops;
+
+#define S390_FACILITY_WORDS 4
+/* The facility list, as STFLE gives it. */
+const uint64_t *s390_facilities(void);
+#define S390_CPU_TYPE 0x8561u
+
+/* cpu: zeroed. Fill address, vm, board, board_ops first. VM lock held. */
+void s390_cpu_setup(S390Cpu *cpu);
+void s390_cpu_teardown(S390Cpu *cpu);
+
+typedef enum S390ResetKind {
+    S390_RESET_CPU,     /* SIGP CPU reset */
+    S390_RESET_INITIAL, /* ... initial CPU reset */
+    S390_RESET_CLEAR,   /* ... with general, access, floating-point registers */
+} S390ResetKind;
+/* vCPU stopped or own thread. Leaves it in the stopped state. */
+void s390_cpu_reset(S390Cpu *cpu, S390ResetKind kind);
+/* Stopped to operating and back; any thread with the VM lock. */
+void s390_cpu_set_state(S390Cpu *cpu, S390CpuState state);
+
+unsigned s390_cc_get(S390Cpu *cpu);
+uint64_t s390_psw_mask_get(S390Cpu *cpu); /* with the condition code */
+void s390_psw_set(S390Cpu *cpu, uint64_t mask, uint64_t addr);
+
+/* Floating interrupts changed: every CPU that could take one looks. Any thread. */
+void s390_cpus_kick_floating(ExecEngine *engine);
+void s390_cpu_pend(S390Cpu *cpu, uint32_t bits); /* any thread */
+
+/* Own thread: raise a program interruption for the current instruction. */
+G_NORETURN void s390_program(S390Cpu *cpu, unsigned code);
+
+/* Registers as SIGP or an operator stores them, at an absolute address; false: no storage there. */
+bool s390_store_status(S390Cpu *cpu, uint64_t absolute);
+
+uint64_t s390_real_to_absolute(const S390Cpu *cpu, uint64_t real);
+/* TOD clock now, in clock units. */
+uint64_t s390_tod_now(S390Cpu *cpu);
+/* The CPU timer as it stands. */
+uint64_t s390_cpu_timer_get(S390Cpu *cpu);
+/* Arm the timers again (after a load, or a change of the TOD clock). */
+void s390_timers_update(S390Cpu *cpu);
+
+#define S390_NS_TO_TOD(ns) (((ns) / 125) * 512 + ((ns) % 125) * 512 / 125)
+#define S390_TOD_TO_NS(t)  (((t) / 512) * 125 + ((t) % 512) * 125 / 512)
+#define S390_TOD_UNIX      0x7d91048bca000000ull /* TOD clock at 1970-01-01 */
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Functions that translated code calls (helper.def), what they share, and internal interfaces of
+ * the target's files.
+ */
+#ifndef TARGET_S390X_HELPER_H
+#define TARGET_S390X_HELPER_H
+
+#include "exec/cpu.h"
+#include "target/s390x/s390x.h"
+
+#define S390_HARGS_0 CpuState *cs
+#define S390_HARGS_1 S390_HARGS_0, uint64_t a0
+#define S390_HARGS_2 S390_HARGS_1, uint64_t a1
+#define S390_HARGS_3 S390_HARGS_2, uint64_t a2
+#define S390_HARGS_4 S390_HARGS_3, uint64_t a3
+#define S390_HARGS_5 S390_HARGS_4, uint64_t a4
+#define S390_HELPER(nm, fl, n)                 \
+    uint64_t helper_s390_##nm(S390_HARGS_##n); \
+    HELPER_DECL(s390_##nm);
+#include "target/s390x/helper.def"
+
+/* Extended binary floating point: vector arguments and results. */
+HELPER_DECL(s390_bfp2_ext);
+HELPER_DECL(s390_bfp_sign_cc_ext);
+HELPER_DECL(s390_bfp_mul_long);
+HELPER_DECL(s390_bfp_cmp_ext);
+HELPER_DECL(s390_bfp_sqrt_ext);
+HELPER_DECL(s390_bfp_quiet_ext);
+HELPER_DECL(s390_bfp_to_ext);
+HELPER_DECL(s390_bfp_from_ext);
+HELPER_DECL(s390_bfp_fi_ext);
+HELPER_DECL(s390_bfp_from_int_ext);
+HELPER_DECL(s390_bfp_to_int_ext);
+HELPER_DECL(s390_bfp_to_int_cc_ext);
+HELPER_DECL(s390_bfp_tc_ext);
+
+/* Aux word of an instruction: its length, and whether it is the target of an EXECUTE. */
+#define S390_AUX_LEN 7u
+#define S390_AUX_EX  8u
+
+/* An address cut to the addressing mode. */
+static inline uint64_t s390_cut(const S390Cpu *cpu, uint64_t addr)
+{
+    return cpu->psw_mask & PSW_EA   ? addr
+           : cpu->psw_mask & PSW_BA ? addr & 0x7fffffff
+                                    : addr & 0xffffff;
+}
+/* A register as an address or length of the mode: 64-bit mode whole, else the right half. */
+static inline uint64_t s390_mode_reg(const S390Cpu *cpu, unsigned r)
+{
+    return cpu->psw_mask & PSW_EA ? cpu->gpr[r] : (uint32_t)cpu->gpr[r];
+}
+static inline void s390_set_mode_reg(S390Cpu *cpu, unsigned r, uint64_t v)
+{
+    if (cpu->psw_mask & PSW_EA) {
+        cpu->gpr[r] = v;
+    } else {
+        cpu->gpr[r] = (cpu->gpr[r] & ~0xffffffffull) | (uint32_t)v;
+    }
+}
+G_NORETURN void s390_data_exception(S390Cpu *cpu, uint8_t dxc);
+/* The condition code of a lazy form. */
+unsigned s390_cc_eval(uint32_t op, uint64_t a, uint64_t b);
+
+/* ---- mmu.c ---- */
+/* MMU index of an address space (AS_*) with its TLB made valid for the present ASCE. */
+unsigned s390_mmu_of_space(S390Cpu *cpu, unsigned as);
+/* ... of the PSW's own operands. */
+unsigned s390_mmu_of_psw(const S390Cpu *cpu);
+/* The PSW's mode or a control register with an ASCE changed. */
+void s390_spaces_update(S390Cpu *cpu);
+typedef struct S390Walk {
+    uint64_t absolute; /* of the byte asked for */
+    uint64_t entry;    /* real address of the last table entry read */
+    unsigned lg_size;
+    bool writable;
+} S390Walk;
+/* 0, or the program-interruption code. */
+unsigned s390_walk(S390Cpu *cpu, uint64_t va, uint64_t asce, S390Walk *out);
+bool s390_mmu_translate(CpuState *cs, GuestVirt va, MmuAccess access, unsigned mmu, bool probe,
+                        MmuResult *res);
+bool s390_mmu_debug(CpuState *cs, GuestVirt va, uint64_t *phys);
+unsigned s390_fetch_mmu(CpuState *cs);
+void s390_unaligned(CpuState *cs, GuestVirt va, MmuAccess access, unsigned mmu);
+void s390_bus_error(CpuState *cs, uint64_t phys, MmuAccess access, unsigned size);
+/* Says in what space (AS_*) helpers' accesses are, for exceptions; AS_PSW: as the PSW says. */
+#define AS_PSW 0xff
+
+/* ---- excp.c ---- */
+void s390_do_interrupt(CpuState *cs);
+bool s390_poll_interrupt(CpuState *cs, uint32_t request);
+bool s390_has_work(CpuState *cs);
+void s390_restore_state(CpuState *cs, uint64_t pc, uint32_t aux);
+void s390_get_tb_key(CpuState *cs, TbKey *key);
+void s390_dump_state(CpuState *cs, GString *out);
+/* Forget a pending EXECUTE: it is done again. */
+void s390_ex_cancel(S390Cpu *cpu);
+/* Check a new PSW mask and address: 0 or PGM_SPECIFICATION. */
+unsigned s390_psw_check(uint64_t mask, uint64_t addr);
+/* After a PSW was loaded: spaces, wait state. */
+void s390_psw_loaded(S390Cpu *cpu);
+
+/* ---- clock.c ---- */
+void s390_clock_setup(S390Cpu *cpu);
+void s390_clock_teardown(S390Cpu *cpu);
+
+extern const uint64_t s390_facility_list[S390_FACILITY_WORDS];
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Integer helpers: the condition code, wide division, arithmetic left shifts, and the exceptions
+ * that translated code raises by a call.
+ */
+#include "base/util/log.h"
+#include "target/s390x/decode.h"
+#include "target/s390x/helper.h"
+
+static unsigned sign_cc(int64_t v)
+{
+    return v == 0 ? 0 : v < 0 ? 1 : 2;
+}
+
+unsigned s390_cc_eval(uint32_t op, uint64_t a, uint64_t b)
+{
+    int64_t r;
+
+    switch ((S390CcOp)op) {
+    case CC_CONST0:
+    case CC_CONST1:
+    case CC_CONST2:
+    case CC_CONST3: return op;
+    case CC_VALUE: return a & 3;
+    case CC_NZ: return a != 0;
+    case CC_CMPS: return a == b ? 0 : (int64_t)a < (int64_t)b ? 1 : 2;
+    case CC_CMPU: return a == b ? 0 : a < b ? 1 : 2;
+    case CC_EXACT32: return (int64_t)a != (int32_t)a ? 3 : sign_cc(a);
+    case CC_ADD64: return __builtin_add_overflow((int64_t)a, (int64_t)b, &r) ? 3 : sign_cc(r);
+    case CC_SUB64: return __builtin_sub_overflow((int64_t)a, (int64_t)b, &r) ? 3 : sign_cc(r);
+    case CC_ADDU32: return ((uint32_t)a != 0) | (a >> 32) << 1;
+    case CC_ADDU64: return (a + b != 0) | (a + b < a) << 1;
+    case CC_SUBU: return a == b ? 2 : a < b ? 1 : 3;
+    case CC_TM8: return a == 0 ? 0 : a == b ? 3 : 1;
+    case CC_TM16: return a == 0 ? 0 : a == b ? 3 : a >> (63 - __builtin_clzll(b)) & 1 ? 2 : 1;
+    case CC_OP_COUNT: break;
+    }
+    return 0;
+}
+
+uint64_t helper_s390_cc(CpuState *cs, uint64_t op, uint64_t a, uint64_t b)
+{
+    return s390_cc_eval(op, a, b);
+}
+
+uint64_t helper_s390_div128_quot(CpuState *cs, uint64_t high, uint64_t low, uint64_t divisor)
+{
+    unsigned __int128 v = (unsigned __int128)high << 64 | low;
+
+    return divisor > high ? (uint64_t)(v / divisor) : 0; /* else the caller has raised */
+}
+
+/* value: sign-extended; the sign keeps its place, the other width - 1 bits move. */
+uint64_t helper_s390_sla(CpuState *cs, uint64_t v, uint64_t n, uint64_t width)
+{
+    uint64_t sign = 1ull << (width - 1), shifted = v << n;
+
+    return (shifted & (sign - 1)) | (v & sign);
+}
+
+uint64_t helper_s390_sla_cc(CpuState *cs, uint64_t v, uint64_t n, uint64_t width)
+{
+    unsigned up = 64 - width;
+    int64_t s = (int64_t)(v << up); /* the operand in the left bits of a doubleword */
+    uint64_t out = n ? (uint64_t)s >> (64 - MIN(n + 1, 64)) : 0; /* the sign and n bits after it */
+    bool lost = n >= width ? s != 0 : n && out != 0 && out != (UINT64_MAX >> (63 - n));
+    int64_t r = (int64_t)(helper_s390_sla(cs, v, n, width) << up);
+
+    return lost ? 3 : sign_cc(r);
+}
+
+G_NORETURN void s390_program(S390Cpu *cpu, unsigned code)
+{
+    cpu_raise(&cpu->base, EXCP_PGM, code);
+}
+
+G_NORETURN void s390_data_exception(S390Cpu *cpu, uint8_t dxc)
+{
+    cpu_sync_state(&cpu->base);
+    cpu->dxc = dxc;
+    if (cpu->cr[0] & CR0_AFP) {
+        cpu->fpc = (cpu->fpc & ~0xff00u) | dxc << 8;
+    }
+    s390_program(cpu, PGM_DATA);
+}
+
+uint64_t helper_s390_data_exception(CpuState *cs, uint64_t dxc)
+{
+    s390_data_exception(s390_cpu(cs), dxc);
+}
+
+uint64_t helper_s390_missing(CpuState *cs, uint64_t mn)
+{
+    cpu_sync_state(cs);
+    log_printf(LOG_UNIMP, "s390x: %s at 0x%" G_GINT64_MODIFIER "x is not implemented\n",
+               s390_lines[mn].mnemonic, s390_cpu(cs)->pc);
+    s390_program(s390_cpu(cs), PGM_OPERATION);
+}

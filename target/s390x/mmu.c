@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Dynamic address translation: regions, segments, pages, large frames, prefixing.
+ *
+ * Each address space has an MMU index, and each index remembers the ASCE that its TLB entries were
+ * made with. Loading CR1, CR7 or CR13 flushes nothing by itself: an index is made valid when it is
+ * about to be used (s390_mmu_of_space), so a kernel that swaps CR1 at every system call keeps the
+ * entries of both spaces. Accesses to the secondary space go through the primary's index when that one
+ * holds the same ASCE. Keys and low-address protection are not enforced (README, "missing").
+ */
+#include "target/s390x/helper.h"
+
+#define ASCE_ORIGIN 0xfffffffffffff000ull
+#define ASCE_REAL   0x20u
+#define ENTRY_P     0x200u
+#define ENTRY_I     0x20u
+#define ENTRY_FC    0x400u
+#define PTE_I       0x400u
+#define PTE_ZERO    0x800u
+
+#define TEID_STORE 0x400u
+#define TEID_FETCH 0x800u
+#define TEID_DAT   0x4u /* a protection exception is of the page table */
+
+uint64_t s390_real_to_absolute(const S390Cpu *cpu, uint64_t real)
+{
+    uint64_t block = real & ~0x1fffull;
+
+    if (block == 0) {
+        return real | cpu->prefix;
+    }
+    return block == cpu->prefix ? real & 0x1fff : real;
+}
+
+/* ---- the table walk ---- */
+
+static bool read_entry(S390Cpu *cpu, uint64_t real, uint64_t *entry)
+{
+    bool ok;
+
+    *entry = __builtin_bswap64(cpu_phys_ld64(&cpu->base, 0, s390_real_to_absolute(cpu, real), &ok));
+    return ok;
+}
+
+typedef struct Level {
+    unsigned shift;  /* of the index in the address */
+    unsigned absent; /* program-interruption code when invalid */
+} Level;
+
+static const Level levels[4] = {
+    /* by the designation type */
+    { 20, PGM_SEGMENT },
+    { 31, PGM_REGION_THIRD },
+    { 42, PGM_REGION_SECOND },
+    { 53, PGM_REGION_FIRST },
+};
+
+static unsigned page_level(S390Cpu *cpu, uint64_t va, uint64_t segment, S390Walk *w)
+{
+    uint64_t pte;
+
+    w->entry = (segment & ~0x7ffull) + (va >> 12 & 0xff) * 8;
+    if (!read_entry(cpu, w->entry, &pte)) {
+        return PGM_ADDRESSING;
+    }
+    if (pte & PTE_I) {
+        return PGM_PAGE;
+    }
+    if (pte & PTE_ZERO) {
+        return PGM_TRANSLATION_SPEC;
+    }
+    w->writable &= !(pte & ENTRY_P);
+    w->absolute = s390_real_to_absolute(cpu, (pte & ~0xfffull) | (va & 0xfff));
+    w->lg_size = 12;
+    return 0;
+}
+
+static unsigned large_frame(S390Cpu *cpu, uint64_t va, uint64_t entry, unsigned lg, S390Walk *w)
+{
+    uint64_t mask = (1ull << lg) - 1;
+
+    w->absolute = s390_real_to_absolute(cpu, (entry & ~mask) | (va & mask));
+    w->lg_size = lg;
+    return 0;
+}
+
+unsigned s390_walk(S390Cpu *cpu, uint64_t va, uint64_t asce, S390Walk *w)
+{
+    bool edat = cpu->cr[0] & CR0_EDAT;
+    unsigned type = asce >> 2 & 3, length = asce & 3, first = 0;
+    uint64_t table = asce & ASCE_ORIGIN;
+
+    *w = (S390Walk){ .writable = true, .lg_size = 12 };
+    if (asce & ASCE_REAL) {
+        w->absolute = s390_real_to_absolute(cpu, va);
+        return 0;
+    }
+    if (type < 3 && va >> (levels[type].shift + 11)) {
+        return PGM_ASCE_TYPE;
+    }
+    for (int level = type; level >= 0; level--) {
+        unsigned index = va >> levels[level].shift & 0x7ff;
+        uint64_t entry;
+
+        if (index >> 9 < first || index >> 9 > length) {
+            return levels[level].absent;
+        }
+        w->entry = table + index * 8;
+        if (!read_entry(cpu, w->entry, &entry)) {
+            return PGM_ADDRESSING;
+        }
+        if (entry & ENTRY_I) {
+            return levels[level].absent;
+        }
+        if ((entry >> 2 & 3) != (unsigned)level) {
+            return PGM_TRANSLATION_SPEC;
+        }
+        w->writable &= !(edat || level == 0) || !(entry & ENTRY_P);
+        if (edat && level < 2 && (entry & ENTRY_FC)) {
+            return large_frame(cpu, va, entry, levels[level].shift, w);
+        }
+        if (level == 0) {
+            return page_level(cpu, va, entry, w);
+        }
+        table = entry & ASCE_ORIGIN;
+        first = entry >> 6 & 3;
+        length = entry & 3;
+    }
+    return PGM_TRANSLATION_SPEC;
+}
+
+/* ---- spaces and MMU indexes ---- */
+
+static uint64_t asce_of(const S390Cpu *cpu, unsigned mmu)
+{
+    return cpu->cr[mmu == S390_MMU_PRIMARY ? 1 : mmu == S390_MMU_SECONDARY ? 7 : 13];
+}
+
+static void make_valid(S390Cpu *cpu, unsigned mmu)
+{
+    uint64_t asce = asce_of(cpu, mmu);
+
+    if (cpu->tlb_asce[mmu] != asce) {
+        cpu->tlb_asce[mmu] = asce;
+        cpu_tlb_flush_mmu(&cpu->base, 1u << mmu);
+    }
+}
+
+unsigned s390_mmu_of_space(S390Cpu *cpu, unsigned as)
+{
+    static const uint8_t index[] = { S390_MMU_PRIMARY, S390_MMU_PRIMARY, S390_MMU_SECONDARY,
+                                     S390_MMU_HOME };
+
+    if (!(cpu->psw_mask & PSW_DAT)) {
+        return S390_MMU_REAL;
+    }
+    if (as == AS_SECONDARY && cpu->tlb_asce[S390_MMU_PRIMARY] == cpu->cr[7] &&
+        (cpu->psw_mask & PSW_AS) >> PSW_AS_SHIFT == AS_HOME) {
+        return S390_MMU_PRIMARY;
+    }
+    make_valid(cpu, index[as]);
+    return index[as];
+}
+
+unsigned s390_mmu_of_psw(const S390Cpu *cpu)
+{
+    static const uint8_t index[] = { S390_MMU_PRIMARY, S390_MMU_PRIMARY, S390_MMU_SECONDARY,
+                                     S390_MMU_HOME };
+
+    return cpu->psw_mask & PSW_DAT ? index[(cpu->psw_mask & PSW_AS) >> PSW_AS_SHIFT]
+                                   : S390_MMU_REAL;
+}
+
+unsigned s390_fetch_mmu(CpuState *cs)
+{
+    S390Cpu *cpu = s390_cpu(cs);
+
+    if (!(cpu->psw_mask & PSW_DAT)) {
+        return S390_MMU_REAL;
+    }
+    return (cpu->psw_mask & PSW_AS) >> PSW_AS_SHIFT == AS_HOME ? S390_MMU_HOME : S390_MMU_PRIMARY;
+}
+
+void s390_spaces_update(S390Cpu *cpu)
+{
+    unsigned data = s390_mmu_of_psw(cpu), fetch = s390_fetch_mmu(&cpu->base);
+
+    if (data != S390_MMU_REAL) {
+        make_valid(cpu, data);
+        make_valid(cpu, fetch);
+    }
+}
+
+/* ---- hooks ---- */
+
+static uint64_t teid(const S390Cpu *cpu, uint64_t va, MmuAccess access, unsigned mmu)
+{
+    static const uint8_t as_of[] = { 0, AS_PRIMARY, AS_SECONDARY, AS_HOME };
+    unsigned as = cpu->access_as == AS_PSW ? as_of[mmu] : cpu->access_as;
+
+    return (va & ~0xfffull) | (access == MMU_ACCESS_WRITE ? TEID_STORE : TEID_FETCH) | as;
+}
+
+static G_NORETURN void fault(S390Cpu *cpu, unsigned code, uint64_t va, MmuAccess access,
+                             unsigned mmu)
+{
+    uint64_t id = teid(cpu, va, access, mmu);
+
+    cpu_sync_state(&cpu->base);
+    if (access == MMU_ACCESS_EXEC) {
+        cpu->ilen = 0;
+    }
+    cpu->teid = code == PGM_PROTECTION ? id | TEID_DAT : id;
+    cpu->excp_ar = 0;
+    s390_program(cpu, code);
+}
+
+bool s390_mmu_translate(CpuState *cs, GuestVirt va, MmuAccess access, unsigned mmu, bool probe,
+                        MmuResult *res)
+{
+    S390Cpu *cpu = s390_cpu(cs);
+    S390Walk w;
+    unsigned code;
+
+    if (mmu == S390_MMU_REAL) {
+        res->phys = s390_real_to_absolute(cpu, va);
+        res->prot = MMU_R | MMU_W | MMU_X;
+        res->lg_size = 12;
+        return true;
+    }
+    code = s390_walk(cpu, va, cpu->tlb_asce[mmu], &w);
+    if (!code && access == MMU_ACCESS_WRITE && !w.writable) {
+        code = PGM_PROTECTION;
+    }
+    if (code) {
+        if (probe) {
+            return false;
+        }
+        fault(cpu, code, va, access, mmu);
+    }
+    res->phys = w.absolute;
+    res->prot = MMU_R | MMU_X | (w.writable ? MMU_W : 0);
+    res->lg_size = w.lg_size;
+    return true;
+}
+
+bool s390_mmu_debug(CpuState *cs, GuestVirt va, uint64_t *phys)
+{
+    S390Cpu *cpu = s390_cpu(cs);
+    unsigned mmu = s390_fetch_mmu(cs);
+    S390Walk w;
+
+    if (mmu == S390_MMU_REAL) {
+        *phys = s390_real_to_absolute(cpu, va);
+        return true;
+    }
+    if (s390_walk(cpu, va, asce_of(cpu, mmu), &w)) {
+        return false;
+    }
+    *phys = w.absolute;
+    return true;
+}
+
+void s390_unaligned(CpuState *cs, GuestVirt va, MmuAccess access, unsigned mmu)
+{
+    s390_program(s390_cpu(cs), PGM_SPECIFICATION);
+}
+
+void s390_bus_error(CpuState *cs, uint64_t phys, MmuAccess access, unsigned size)
+{
+    S390Cpu *cpu = s390_cpu(cs);
+
+    if (access == MMU_ACCESS_EXEC) {
+        cpu->ilen = 0;
+    }
+    s390_program(cpu, PGM_ADDRESSING);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The table behind slots.h.
+ */
+#include <stddef.h>
+#include "target/s390x/cpu.h"
+#include "target/s390x/slots.h"
+
+#define S(slot, nm, field, add, ty, sz) \
+    [slot] = { .name = nm, .offset = offsetof(S390Cpu, field) + (add), .type = ty, .size = sz }
+#define REG(n)                                          \
+    S(SLOT_GPR + (n), "r" #n, gpr[n], 0, IR_I64, 8),    \
+        S(SLOT_FPR + (n), "f" #n, vr[n], 8, IR_I64, 8), \
+        S(SLOT_AR + (n), "a" #n, ar[n], 0, IR_I32, 4)
+
+const IrSlotDesc s390_slots[SLOT_COUNT] = {
+    REG(0),
+    REG(1),
+    REG(2),
+    REG(3),
+    REG(4),
+    REG(5),
+    REG(6),
+    REG(7),
+    REG(8),
+    REG(9),
+    REG(10),
+    REG(11),
+    REG(12),
+    REG(13),
+    REG(14),
+    REG(15),
+    S(SLOT_CC_OP, "cc_op", cc_op, 0, IR_I32, 4),
+    S(SLOT_CC_A, "cc_a", cc_a, 0, IR_I64, 8),
+    S(SLOT_CC_B, "cc_b", cc_b, 0, IR_I64, 8),
+    S(SLOT_FPC, "fpc", fpc, 0, IR_I32, 4),
+    S(SLOT_EX_MODE, "ex_mode", ex_mode, 0, IR_I32, 4),
+    S(SLOT_EX_TARGET, "ex_target", ex_target, 0, IR_I64, 8),
+    S(SLOT_EX_NEXT, "ex_next", ex_next, 0, IR_I64, 8),
+    S(SLOT_EX_PC, "ex_pc", ex_pc, 0, IR_I64, 8),
+    S(SLOT_BEAR, "bear", breaking_addr, 0, IR_I64, 8),
+};

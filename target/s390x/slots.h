@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The fields of S390Cpu that translated code reads and writes, by number.
+ */
+#ifndef TARGET_S390X_SLOTS_H
+#define TARGET_S390X_SLOTS_H
+
+#include "exec/ir.h"
+
+enum {
+    SLOT_GPR = 0,
+    SLOT_FPR = 16, /* left half of the vector register of that number */
+    SLOT_AR = 32,
+    SLOT_CC_OP = 48,
+    SLOT_CC_A,
+    SLOT_CC_B,
+    SLOT_FPC,
+    SLOT_EX_MODE,
+    SLOT_EX_TARGET,
+    SLOT_EX_NEXT,
+    SLOT_EX_PC,
+    SLOT_BEAR,
+    SLOT_COUNT,
+};
+
+extern const IrSlotDesc s390_slots[SLOT_COUNT];
+
+#endif

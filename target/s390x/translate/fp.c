@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Floating-point support instructions inline; binary floating point by helpers.
+ *
+ * Formats: 0 short (left 32 bits of the register), 1 long, 2 extended (registers r and r + 2).
+ * Helpers take and give values as 64-bit patterns, extended ones in v128; they raise data
+ * exceptions themselves when the FPC's masks ask for it.
+ */
+#include "target/s390x/translate/translate-priv.h"
+
+enum {
+    SHORT,
+    LONG,
+    EXTENDED
+};
+
+static IrVal fpr(S390Trans *t, unsigned r)
+{
+    return ir_get(t->b, SLOT_FPR + r);
+}
+
+static void set_fpr(S390Trans *t, unsigned r, IrVal v)
+{
+    ir_put(t->b, SLOT_FPR + r, v);
+}
+
+static void set_short(S390Trans *t, unsigned r, IrVal v)
+{
+    set_fpr(t, r, ir_deposit(t->b, fpr(t, r), v, 32, 32));
+}
+
+static IrVal get_short(S390Trans *t, unsigned r)
+{
+    return ir_shri(t->b, fpr(t, r), 32);
+}
+
+/* Extended operands live in pairs whose first number has bit 1 clear. */
+static bool bad_pair(S390Trans *t, unsigned r)
+{
+    if (r & 2) {
+        s390_pgm(t, PGM_SPECIFICATION);
+        return true;
+    }
+    return false;
+}
+
+static IrVal get_extended(S390Trans *t, unsigned r)
+{
+    IrVal v = ir_vfromi(t->b, IR_V128, fpr(t, r + 2));
+    return ir_vsetlane(t->b, V64, v, fpr(t, r), 1);
+}
+
+static void set_extended(S390Trans *t, unsigned r, IrVal v)
+{
+    set_fpr(t, r, ir_vgetlane(t->b, IR_I64, V64, v, 1));
+    set_fpr(t, r + 2, ir_vgetlane(t->b, IR_I64, V64, v, 0));
+}
+
+static IrVal get_format(S390Trans *t, unsigned r, unsigned f)
+{
+    return f == SHORT ? get_short(t, r) : f == LONG ? fpr(t, r) : get_extended(t, r);
+}
+
+static void set_format(S390Trans *t, unsigned r, unsigned f, IrVal v)
+{
+    if (f == SHORT) {
+        set_short(t, r, v);
+    } else if (f == LONG) {
+        set_fpr(t, r, v);
+    } else {
+        set_extended(t, r, v);
+    }
+}
+
+/* Second operand: register r2 or storage. */
+static IrVal operand(S390Trans *t, unsigned f)
+{
+    if (t->i->src == SRC_M) {
+        return s390_load(t, IR_I64, s390_addr2(t), f == SHORT ? MO_32 : MO_64, false);
+    }
+    return get_format(t, t->i->r2, f);
+}
+
+static bool pairs_ok(S390Trans *t, unsigned f, unsigned a, unsigned b)
+{
+    return f != EXTENDED || !(bad_pair(t, a) || bad_pair(t, b));
+}
+
+/* ---- moves ---- */
+void s390_tr_fp_load(S390Trans *t, const S390Insn *i)
+{
+    IrVal v = s390_load(t, IR_I64, s390_addr2(t), i->arg ? MO_64 : MO_32, false);
+    set_format(t, i->r1, i->arg, v);
+}
+
+void s390_tr_fp_store(S390Trans *t, const S390Insn *i)
+{
+    s390_store(t, s390_addr2(t), get_format(t, i->r1, i->arg), i->arg ? MO_64 : MO_32);
+}
+
+void s390_tr_fp_move(S390Trans *t, const S390Insn *i)
+{
+    if (i->arg == EXTENDED) {
+        if (pairs_ok(t, EXTENDED, i->r1, i->r2)) {
+            IrVal low = fpr(t, i->r2 + 2);
+            set_fpr(t, i->r1, fpr(t, i->r2));
+            set_fpr(t, i->r1 + 2, low);
+        }
+        return;
+    }
+    set_format(t, i->r1, i->arg, get_format(t, i->r2, i->arg));
+}
+
+void s390_tr_fp_zero(S390Trans *t, const S390Insn *i)
+{
+    if (!pairs_ok(t, i->arg, i->r1, 0)) {
+        return;
+    }
+    if (i->arg == EXTENDED) {
+        set_fpr(t, i->r1 + 2, ir_c64(t->b, 0));
+    }
+    set_format(t, i->r1, i->arg ? LONG : SHORT, ir_c64(t->b, 0));
+}
+
+void s390_tr_ldgr(S390Trans *t, const S390Insn *i)
+{
+    set_fpr(t, i->r1, s390_gpr(t, i->r2));
+}
+
+void s390_tr_lgdr(S390Trans *t, const S390Insn *i)
+{
+    s390_set_gpr(t, i->r1, fpr(t, i->r2));
+}
+
+/* v with its sign bit cleared (0), set (1) or inverted (2) */
+static IrVal with_sign(S390Trans *t, IrVal v, unsigned how, unsigned bit)
+{
+    uint64_t sign = 1ull << bit;
+
+    switch (how) {
+    case 0: return ir_andi(t->b, v, ~sign);
+    case 1: return ir_ori(t->b, v, sign);
+    default: return ir_xori(t->b, v, sign);
+    }
+}
+
+void s390_tr_fp_sign(S390Trans *t, const S390Insn *i)
+{
+    set_fpr(t, i->r1, with_sign(t, fpr(t, i->r2), i->arg, 63));
+}
+
+void s390_tr_cpsdr(S390Trans *t, const S390Insn *i)
+{
+    IrBuilder *ib = t->b;
+    IrVal sign = ir_andi(ib, fpr(t, i->r3), 1ull << 63);
+    set_fpr(t, i->r1, ir_or(ib, with_sign(t, fpr(t, i->r2), 0, 63), sign));
+}
+
+/* ---- control ---- */
+void s390_tr_sfpc(S390Trans *t, const S390Insn *i)
+{
+    ir_call(t->b, &hd_s390_fpc_set, s390_gpr(t, i->r1));
+}
+
+void s390_tr_efpc(S390Trans *t, const S390Insn *i)
+{
+    s390_set_gpr32(t, i->r1, ir_get(t->b, SLOT_FPC));
+}
+
+void s390_tr_lfpc(S390Trans *t, const S390Insn *i)
+{
+    ir_call(t->b, &hd_s390_fpc_set, s390_load(t, IR_I64, s390_addr2(t), MO_32, false));
+}
+
+void s390_tr_stfpc(S390Trans *t, const S390Insn *i)
+{
+    s390_store(t, s390_addr2(t), ir_get(t->b, SLOT_FPC), MO_32);
+}
+
+/* SRNM two bits, SRNMB three, SRNMT the decimal rounding mode. */
+void s390_tr_srnm(S390Trans *t, const S390Insn *i)
+{
+    ir_call(t->b, &hd_s390_srnm, s390_addr2(t), ir_c64(t->b, i->arg));
+}
+
+/* ---- arithmetic ---- */
+void s390_tr_bfp2(S390Trans *t, const S390Insn *i)
+{
+    unsigned f = i->arg & 3;
+
+    if (!pairs_ok(t, f, i->r1, i->r2)) {
+        return;
+    }
+    IrVal b = operand(t, f), a = get_format(t, i->r1, f), op = ir_c64(t->b, i->arg);
+    IrVal r = f == EXTENDED ? ir_call(t->b, &hd_s390_bfp2_ext, a, b, op)
+                            : ir_call(t->b, &hd_s390_bfp2, a, b, op);
+    set_format(t, i->r1, f, r);
+    if (i->arg < 8) { /* add and subtract set the code by the result */
+        IrVal cc = f == EXTENDED ? ir_call(t->b, &hd_s390_bfp_sign_cc_ext, r)
+                                 : ir_call(t->b, &hd_s390_bfp_sign_cc, r, ir_c64(t->b, f));
+        s390_cc_from(t, cc);
+    }
+}
+
+void s390_tr_bfp_mulw(S390Trans *t, const S390Insn *i)
+{
+    unsigned f = i->arg;
+
+    if (f == LONG && bad_pair(t, i->r1)) {
+        return;
+    }
+    IrVal b = operand(t, f), a = get_format(t, i->r1, f);
+    if (f == SHORT) {
+        set_fpr(t, i->r1, ir_call(t->b, &hd_s390_bfp_mul_short, a, b));
+    } else {
+        set_extended(t, i->r1, ir_call(t->b, &hd_s390_bfp_mul_long, a, b));
+    }
+}
+
+void s390_tr_bfp_cmp(S390Trans *t, const S390Insn *i)
+{
+    unsigned f = i->arg & 3;
+
+    if (!pairs_ok(t, f, i->r1, i->r2)) {
+        return;
+    }
+    IrVal b = operand(t, f), a = get_format(t, i->r1, f), op = ir_c64(t->b, i->arg);
+    s390_cc_from(t, f == EXTENDED ? ir_call(t->b, &hd_s390_bfp_cmp_ext, a, b, op)
+                                  : ir_call(t->b, &hd_s390_bfp_cmp, a, b, op));
+}
+
+void s390_tr_bfp_sqrt(S390Trans *t, const S390Insn *i)
+{
+    unsigned f = i->arg;
+
+    if (pairs_ok(t, f, i->r1, i->r2)) {
+        IrVal b = operand(t, f);
+        set_format(t, i->r1, f,
+                   f == EXTENDED ? ir_call(t->b, &hd_s390_bfp_sqrt_ext, b)
+                                 : ir_call(t->b, &hd_s390_bfp_sqrt, b, ir_c64(t->b, f)));
+    }
+}
+
+static void sign_cc(S390Trans *t, IrVal v, unsigned f)
+{
+    s390_cc_from(t, f == EXTENDED ? ir_call(t->b, &hd_s390_bfp_sign_cc_ext, v)
+                                  : ir_call(t->b, &hd_s390_bfp_sign_cc, v, ir_c64(t->b, f)));
+}
+
+void s390_tr_bfp_lt(S390Trans *t, const S390Insn *i)
+{
+    unsigned f = i->arg;
+
+    if (pairs_ok(t, f, i->r1, i->r2)) {
+        IrVal v = operand(t, f);
+        v = f == EXTENDED ? ir_call(t->b, &hd_s390_bfp_quiet_ext, v)
+                          : ir_call(t->b, &hd_s390_bfp_quiet, v, ir_c64(t->b, f));
+        set_format(t, i->r1, f, v);
+        sign_cc(t, v, f);
+    }
+}
+
+/* Load positive (0), negative (1), complement (2), in the high bits of arg. */
+void s390_tr_bfp_sign(S390Trans *t, const S390Insn *i)
+{
+    unsigned f = i->arg & 3, how = i->arg >> 2;
+
+    if (!pairs_ok(t, f, i->r1, i->r2)) {
+        return;
+    }
+    if (f == EXTENDED) {
+        IrVal low = fpr(t, i->r2 + 2);
+        set_fpr(t, i->r1, with_sign(t, fpr(t, i->r2), how, 63));
+        set_fpr(t, i->r1 + 2, low);
+        sign_cc(t, get_extended(t, i->r1), f);
+        return;
+    }
+    IrVal v = with_sign(t, operand(t, f), how, f == SHORT ? 31 : 63);
+    set_format(t, i->r1, f, v);
+    sign_cc(t, v, f);
+}
+
+/* ---- conversions: from << 2 | to ---- */
+void s390_tr_bfp_widen(S390Trans *t, const S390Insn *i)
+{
+    unsigned from = i->arg >> 2, to = i->arg & 3;
+
+    if (to == EXTENDED && bad_pair(t, i->r1)) {
+        return;
+    }
+    IrVal v = operand(t, from);
+    if (to == EXTENDED) {
+        set_extended(t, i->r1, ir_call(t->b, &hd_s390_bfp_to_ext, v, ir_c64(t->b, from)));
+    } else {
+        set_fpr(t, i->r1, ir_call(t->b, &hd_s390_bfp_short_to_long, v));
+    }
+}
+
+void s390_tr_bfp_narrow(S390Trans *t, const S390Insn *i)
+{
+    unsigned from = i->arg >> 2, to = i->arg & 3;
+    IrVal m = ir_c64(t->b, i->m3 | i->m4 << 4);
+
+    if (from == EXTENDED) {
+        if (pairs_ok(t, EXTENDED, i->r1, i->r2)) {
+            IrVal v = get_extended(t, i->r2);
+            set_format(t, i->r1, to, ir_call(t->b, &hd_s390_bfp_from_ext, v, ir_c64(t->b, to), m));
+        }
+        return;
+    }
+    set_short(t, i->r1, ir_call(t->b, &hd_s390_bfp_long_to_short, fpr(t, i->r2), m));
+}
+
+void s390_tr_bfp_fi(S390Trans *t, const S390Insn *i)
+{
+    unsigned f = i->arg;
+    IrVal m = ir_c64(t->b, i->m3 | i->m4 << 4);
+
+    if (!pairs_ok(t, f, i->r1, i->r2)) {
+        return;
+    }
+    IrVal v = operand(t, f);
+    set_format(t, i->r1, f,
+               f == EXTENDED ? ir_call(t->b, &hd_s390_bfp_fi_ext, v, m)
+                             : ir_call(t->b, &hd_s390_bfp_fi, v, ir_c64(t->b, f), m));
+}
+
+/* From an integer; bit 2 of arg: unsigned. */
+void s390_tr_bfp_from(S390Trans *t, const S390Insn *i)
+{
+    unsigned f = i->arg & 3;
+    IrVal v = s390_reg(t, i->r2), m = ir_c64(t->b, i->m3 | i->m4 << 4);
+
+    if (!pairs_ok(t, f, i->r1, 0)) {
+        return;
+    }
+    v = i->arg & 4 ? s390_zext64(t, v) : s390_sext64(t, v);
+    IrVal how = ir_c64(t->b, i->arg);
+    set_format(t, i->r1, f,
+               f == EXTENDED ? ir_call(t->b, &hd_s390_bfp_from_int_ext, v, how)
+                             : ir_call(t->b, &hd_s390_bfp_from_int, v, how, m));
+}
+
+/* To an integer; the helper gives the value, then the code. */
+void s390_tr_bfp_to(S390Trans *t, const S390Insn *i)
+{
+    unsigned f = i->arg & 3;
+    uint64_t how = i->arg | (s390_is_w(t) ? 8 : 0) | i->m3 << 8 | i->m4 << 12;
+
+    if (!pairs_ok(t, f, i->r2, 0)) {
+        return;
+    }
+    IrVal v = get_format(t, i->r2, f), h = ir_c64(t->b, how), r, cc;
+    if (f == EXTENDED) {
+        r = ir_call(t->b, &hd_s390_bfp_to_int_ext, v, h);
+        cc = ir_call(t->b, &hd_s390_bfp_to_int_cc_ext, v, h);
+    } else {
+        r = ir_call(t->b, &hd_s390_bfp_to_int, v, h);
+        cc = ir_call(t->b, &hd_s390_bfp_to_int_cc, v, h);
+    }
+    s390_set_reg(t, i->r1, s390_is_w(t) ? ir_trunc32(t->b, r) : r);
+    s390_cc_from(t, cc);
+}
+
+/* r1 := r3 * second +- r1 */
+void s390_tr_bfp_fma(S390Trans *t, const S390Insn *i)
+{
+    unsigned f = i->arg & 3;
+    IrVal b = operand(t, f), c = get_format(t, i->r1, f), a = get_format(t, i->r3, f);
+
+    set_format(t, i->r1, f, ir_call(t->b, &hd_s390_bfp_fma, a, b, c, ir_c64(t->b, i->arg)));
+}
+
+void s390_tr_bfp_tc(S390Trans *t, const S390Insn *i)
+{
+    unsigned f = i->arg;
+
+    if (pairs_ok(t, f, i->r1, 0)) {
+        IrVal v = get_format(t, i->r1, f), mask = s390_addr2(t);
+        s390_cc_from(t, f == EXTENDED ? ir_call(t->b, &hd_s390_bfp_tc_ext, v, mask)
+                                      : ir_call(t->b, &hd_s390_bfp_tc, v, mask, ir_c64(t->b, f)));
+    }
+}
