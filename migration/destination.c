@@ -4,9 +4,9 @@
  * up. Whatever fails is told to the source in words and leaves this process able to take another
  * incoming migration (or ends it, as the user asked).
  *
- * One failure is different: the channel is lost between READY and GO. The source may be dead, and then
- * the copy here is the only one. It is kept, stopped, in state handover-lost, until `cont` runs it or
- * another migrate-incoming replaces it.
+ * From READY on a failure is different: the source may be dead by then, and the copy here the only
+ * one. It is kept, stopped, in state handover-lost (the channel was lost) or failed (a disk or a
+ * device would not run), until `cont` runs it or another migrate-incoming replaces it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -38,6 +38,9 @@ static bool start_guest(void *opaque, GError **error)
     bool run = state == RUN_STATE_RUNNING && host->autostart;
     if (run ? !vm_start(vm, error)
             : !run_state_set(vm, state == RUN_STATE_RUNNING ? RUN_STATE_PAUSED : state, error)) {
+        if (host->disks_release) { /* the source takes them back */
+            host->disks_release(host->opaque, NULL);
+        }
         return false;
     }
     if (host->announce) {
@@ -52,10 +55,11 @@ static bool wait_for_go(Incoming *in, GError **error)
     StreamIn *s = &in->in;
     uint8_t command[5];
     GError *why = NULL;
+    in->copy_is_whole = true;
     if (!return_send(in->channel, s->format, RETURN_READY, NULL, 0, &why) ||
         !stream_in_bytes(s, command, sizeof(command), &why) ||
         !stream_in_end(s, "a command", &why)) {
-        in->copy_is_whole = why->domain == FERRY_IO_ERROR;
+        in->channel_lost = why->domain == FERRY_IO_ERROR;
         g_propagate_prefixed_error(error, why, "the source did not hand the guest over: ");
         return false;
     }
@@ -122,11 +126,12 @@ static bool finish(void *opaque, GError **unused)
     in->end_ns = clock_now_ns(m->vm, CLOCK_KIND_REALTIME);
     yank_unregister(m, YANK_INCOMING);
     if (e->error && in->copy_is_whole) {
-        g_prefix_error(&e->error,
-                       "all of the guest is here, stopped; if it is known to run nowhere else, "
-                       "'cont' runs it: ");
+        if (in->channel_lost) {
+            g_prefix_error(&e->error, "all of the guest is here, stopped; if it is known to run "
+                                      "nowhere else, 'cont' runs it: ");
+        }
         migration_set_error(m, e->error);
-        migration_set_status(m, MIGRATION_HANDOVER_LOST);
+        migration_set_status(m, in->channel_lost ? MIGRATION_HANDOVER_LOST : MIGRATION_FAILED);
     } else if (e->error) {
         migration_set_error(m, e->error);
         migration_set_status(m, MIGRATION_FAILED);
@@ -227,8 +232,8 @@ bool migration_incoming(Vm *vm, MigrationAddress *addr, bool exit_on_error, GErr
                     "'-incoming' was not specified on the command line");
         return false;
     }
-    bool lost = m->in && m->status == MIGRATION_HANDOVER_LOST;
-    if (m->in && m->status != MIGRATION_FAILED && !lost) {
+    bool kept = m->in && m->in->copy_is_whole;
+    if (m->in && m->status != MIGRATION_FAILED && m->status != MIGRATION_HANDOVER_LOST) {
         g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_BUSY,
                     "The incoming migration has already been started");
         return false;
@@ -237,7 +242,7 @@ bool migration_incoming(Vm *vm, MigrationAddress *addr, bool exit_on_error, GErr
         return false;
     }
     incoming_reap(m);
-    if (lost && m->vm->ports.machine_reset) {
+    if (kept && m->vm->ports.machine_reset) {
         m->vm->ports.machine_reset(m->vm->ports.machine_opaque, SHUTDOWN_NONE);
     }
     Incoming *in = g_new0(Incoming, 1);
@@ -264,7 +269,7 @@ bool migration_incoming_cont(Vm *vm, GError **error)
 {
     Migration *m = vm->migration;
     m->host.autostart = true;
-    if (!m->in || m->status != MIGRATION_HANDOVER_LOST) {
+    if (!m->in || !m->in->copy_is_whole || migration_status_active(m->status)) {
         return true;
     }
     if (!start_guest(m->in, error)) {

@@ -14,7 +14,8 @@
  *
  *   none ─▶ setup (listening) ─▶ active ─GO▶ completed
  *     active ─failure▶ failed (machine reset; takes another migrate-incoming)
- *     active, READY said ─channel lost▶ handover-lost ─cont▶ completed, or ─migrate-incoming▶ setup
+ *     active, READY said ─channel lost▶ handover-lost, ─will not run▶ failed, guest kept:
+ *         ─cont▶ completed, or ─migrate-incoming▶ setup
  *
  * Invariants: (1) disks are released only in device or later, and taken back on every way to
  * failed and cancelled. (2) After GO was written the source starts the guest only on SHUT 1.
@@ -110,7 +111,8 @@ typedef struct {
     bool exit_on_error;
     bool return_path;
     bool is_socket;     /* messages can go back */
-    bool copy_is_whole; /* READY was said, and then the channel was lost */
+    bool copy_is_whole; /* READY was said: from now on nothing drops the guest unasked */
+    bool channel_lost;  /* ... and then no GO came */
     int listen_fd;
     MigrationAddress *address; /* owned */
     guint watch;
