@@ -1,36 +1,41 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ACPI tables of the q35 board (ACPI 6.4, chapter 5): FACS, DSDT, FADT, MADT, HPET, MCFG, WAET,
+ * ACPI tables of the PC boards (ACPI 6.4, chapter 5): FACS, DSDT, FADT, MADT, HPET, MCFG, WAET,
  * RSDT, RSDP, with the script that relocates them.
  *
  * Interrupt routing in the DSDT mirrors ich9-lpc.c: with the I/O APIC, PIRQ n is GSI 16+n; with the
- * 8259 it is the line that firmware (or the direct boot) programs, 10 or 11.
+ * 8259, and always on pc, it is the line that firmware (or the direct boot) programs, 10 or 11.
  */
 #include <string.h>
 #include "acpi-tables.h"
 #include "base/util/endian.h"
 #include "hw/acpi/aml.h"
+#include "piix-priv.h"
 #include "q35-priv.h"
 
 /* ---- DSDT ---- */
-static int slot_pirq(int slot, int pin)
+/* The interrupt of a slot's pin: with the I/O APIC, or with the 8259. */
+static unsigned slot_gsi(const AcpiConfig *c, int slot, int pin, bool apic)
 {
-    return slot >= 25 ? pin : 4 + (slot + pin) % 4;
+    int n = c->i440fx ? (slot + pin + 3) % 4 : slot >= 25 ? pin : 4 + (slot + pin) % 4;
+
+    if (c->i440fx && slot == 1 && pin == 0) {
+        return PC_ACPI_SCI_IRQ; /* power management is wired to it */
+    }
+    return apic && !c->i440fx ? 16 + n : n & 2 ? 11 : 10;
 }
 
-static void prt(Aml *a, const char *name, bool apic)
+static void prt(Aml *a, const AcpiConfig *c, const char *name, bool apic)
 {
     aml_name(a, name);
     aml_package(a, 32 * 4);
     for (int slot = 0; slot < 32; slot++) {
         for (int pin = 0; pin < 4; pin++) {
-            int n = slot_pirq(slot, pin);
-
             aml_package(a, 4);
             aml_int(a, (uint32_t)slot << 16 | 0xffff);
             aml_int(a, pin);
             aml_int(a, 0);
-            aml_int(a, apic ? 16 + n : n & 2 ? 11 : 10);
+            aml_int(a, slot_gsi(c, slot, pin, apic));
             aml_close(a);
         }
     }
@@ -83,10 +88,14 @@ static void host_resources(Aml *a, const AcpiConfig *c)
     aml_res_word_io(r, 0x0000, 0x0cf7);
     aml_res_word_io(r, 0x0d00, 0xffff);
     aml_res_dword_memory(r, 0xa0000, 0xbffff, true);
-    if (c->low_ram_top < Q35_ECAM_BASE) {
-        aml_res_dword_memory(r, c->low_ram_top, Q35_ECAM_BASE - 1, false);
+    if (c->i440fx) {
+        aml_res_dword_memory(r, c->low_ram_top, Q35_PCI_HOLE_LIMIT, false);
+    } else {
+        if (c->low_ram_top < Q35_ECAM_BASE) {
+            aml_res_dword_memory(r, c->low_ram_top, Q35_ECAM_BASE - 1, false);
+        }
+        aml_res_dword_memory(r, Q35_PCI_HOLE_BASE, Q35_PCI_HOLE_LIMIT, false);
     }
-    aml_res_dword_memory(r, Q35_PCI_HOLE_BASE, Q35_PCI_HOLE_LIMIT, false);
     if (c->hole64_limit) {
         aml_res_qword_memory(r, c->hole64_base, c->hole64_limit, true);
     }
@@ -121,7 +130,7 @@ static void isa_bridge(Aml *a, const AcpiConfig *c)
     static const uint8_t irqs[4] = { 4, 3, 4, 3 };
 
     aml_device(a, "ISA");
-    aml_name_int(a, "_ADR", 0x001f0000);
+    aml_name_int(a, "_ADR", c->i440fx ? 0x00010000 : 0x001f0000);
     if (c->rtc) {
         isa_device(a, "RTC", "PNP0B00", 0, 0x70, 8, 0, 8);
     }
@@ -142,15 +151,17 @@ static void isa_bridge(Aml *a, const AcpiConfig *c)
 static void pci_root(Aml *a, const AcpiConfig *c)
 {
     aml_device(a, "PCI0");
-    aml_name_eisaid(a, "_HID", "PNP0A08");
-    aml_name_eisaid(a, "_CID", "PNP0A03");
+    aml_name_eisaid(a, "_HID", c->i440fx ? "PNP0A03" : "PNP0A08");
+    if (!c->i440fx) {
+        aml_name_eisaid(a, "_CID", "PNP0A03");
+    }
     aml_name_int(a, "_ADR", 0);
     aml_name_int(a, "_UID", 0);
     aml_name_int(a, "_SEG", 0);
     aml_name_int(a, "_BBN", 0);
     host_resources(a, c);
-    prt(a, "PRTP", false);
-    prt(a, "PRTA", true);
+    prt(a, c, "PRTP", false);
+    prt(a, c, "PRTA", true);
     aml_method(a, "_PRT", 0, false);
     aml_if(a);
     aml_name_string(a, "\\PICF");
@@ -160,7 +171,9 @@ static void pci_root(Aml *a, const AcpiConfig *c)
     aml_return(a);
     aml_name_string(a, "PRTP");
     aml_close(a);
-    osc(a);
+    if (!c->i440fx) {
+        osc(a);
+    }
     isa_bridge(a, c);
     aml_close(a);
 }
@@ -169,13 +182,15 @@ static void other_devices(Aml *a, const AcpiConfig *c)
 {
     AmlResources *r;
 
-    aml_device(a, "DRAC"); /* the configuration window is nobody else's */
-    aml_name_eisaid(a, "_HID", "PNP0C01");
-    r = aml_res_new();
-    aml_res_memory32(r, Q35_ECAM_BASE, Q35_ECAM_SIZE, true);
-    aml_res_memory32(r, ICH9_RCBA, 0x4000, true);
-    aml_name_resources(a, "_CRS", r);
-    aml_close(a);
+    if (!c->i440fx) {
+        aml_device(a, "DRAC"); /* the configuration window is nobody else's */
+        aml_name_eisaid(a, "_HID", "PNP0C01");
+        r = aml_res_new();
+        aml_res_memory32(r, Q35_ECAM_BASE, Q35_ECAM_SIZE, true);
+        aml_res_memory32(r, ICH9_RCBA, 0x4000, true);
+        aml_name_resources(a, "_CRS", r);
+        aml_close(a);
+    }
     if (c->hpet) {
         aml_device(a, "HPET");
         aml_name_eisaid(a, "_HID", "PNP0103");
@@ -291,22 +306,22 @@ static guint fadt(GByteArray *b, GByteArray *linker, const AcpiConfig *c, guint 
     acpi_u8(b, 0); /* profile: unspecified */
     acpi_u16(b, PC_ACPI_SCI_IRQ);
     acpi_u32(b, 0xb2);
-    acpi_u8(b, 0x02);
-    acpi_u8(b, 0x03);
+    acpi_u8(b, c->i440fx ? 0xf1 : 0x02);
+    acpi_u8(b, c->i440fx ? 0xf0 : 0x03);
     acpi_u16(b, 0);
     acpi_u32(b, ICH9_PMBASE); /* PM1a event */
     acpi_u32(b, 0);
     acpi_u32(b, ICH9_PMBASE + 4); /* PM1a control */
     acpi_u32(b, 0);
-    acpi_u32(b, 0);                  /* PM2 */
-    acpi_u32(b, ICH9_PMBASE + 8);    /* timer */
-    acpi_u32(b, ICH9_PMBASE + 0x20); /* GPE0 */
+    acpi_u32(b, 0);                                               /* PM2 */
+    acpi_u32(b, ICH9_PMBASE + 8);                                 /* timer */
+    acpi_u32(b, c->i440fx ? PIIX4_GPE_PORT : ICH9_PMBASE + 0x20); /* GPE0 */
     acpi_u32(b, 0);
     acpi_u8(b, 4);
     acpi_u8(b, 2);
     acpi_u8(b, 0);
     acpi_u8(b, 4);
-    acpi_u8(b, 16);
+    acpi_u8(b, c->i440fx ? 4 : 16);
     acpi_zero(b, 3);
     acpi_u16(b, 0xfff); /* no C2, no C3 */
     acpi_u16(b, 0xfff);
@@ -327,7 +342,7 @@ static guint fadt(GByteArray *b, GByteArray *linker, const AcpiConfig *c, guint 
     acpi_zero(b, 12);
     acpi_zero(b, 12);
     gas(b, 1, 32, ICH9_PMBASE + 8);
-    gas(b, 1, 128, ICH9_PMBASE + 0x20);
+    gas(b, 1, c->i440fx ? 32 : 128, c->i440fx ? PIIX4_GPE_PORT : ICH9_PMBASE + 0x20);
     acpi_zero(b, 12);
     checksum_later(b, linker, at);
     return at;
@@ -435,7 +450,9 @@ void acpi_blobs_build(const AcpiConfig *c, AcpiBlobs *out)
     if (c->hpet) {
         tables[n++] = hpet(b, linker, c);
     }
-    tables[n++] = mcfg(b, linker, c);
+    if (!c->i440fx) {
+        tables[n++] = mcfg(b, linker, c);
+    }
     tables[n++] = waet(b, linker, c);
     rsdt = acpi_table_begin(b, "RSDT", 1, c->oem_id, c->oem_table_id);
     for (guint i = 0; i < n; i++) {

@@ -12,6 +12,8 @@ typedef struct {
     uint64_t low_ram_top, hole64_base, hole64_limit; /* inclusive limit; 0,0: no high window */
     bool hpet, i8042, rtc, serial[4];
     bool no_s3;
+    bool i440fx; /* else q35 */
+    uint64_t hole_base;
     const char *oem_id, *oem_table_id;
 } AcpiConfig;
 

@@ -119,7 +119,7 @@ static void rcrb_update(Ich9Lpc *lpc)
 
 static void pm_update(Ich9Lpc *lpc)
 {
-    ich9_pm_map(&lpc->pm, pci_get8(&lpc->pci, LPC_ACPI_CNTL) & ACPI_CNTL_EN,
+    acpi_pm_map(&lpc->pm, pci_get8(&lpc->pci, LPC_ACPI_CNTL) & ACPI_CNTL_EN,
                 pci_get32(&lpc->pci, LPC_PMBASE) & 0xff80);
 }
 
@@ -129,7 +129,7 @@ static void smi_lock_update(Ich9Lpc *lpc)
     PciDevice *dev = &lpc->pci;
 
     if (pci_get16(dev, LPC_GEN_PMCON_1) & SMI_LOCK) {
-        ich9_pm_lock_smi(&lpc->pm);
+        acpi_pm_lock_smi(&lpc->pm);
         pci_wmask16(dev, LPC_GEN_PMCON_1, (uint16_t)~SMI_LOCK);
     }
 }
@@ -175,12 +175,12 @@ static void apm_write(void *opaque, uint64_t addr, uint64_t value, unsigned size
     }
     lpc->apmc = value;
     if (value == APM_ACPI_ON) {
-        ich9_pm_sci_enable(&lpc->pm, true);
+        acpi_pm_sci_enable(&lpc->pm, true);
     } else if (value == APM_ACPI_OFF) {
-        ich9_pm_sci_enable(&lpc->pm, false);
+        acpi_pm_sci_enable(&lpc->pm, false);
     }
-    if (lpc->raise_smi && lpc->pm.smi_en & SMI_EN_APMC && lpc->pm.smi_en & SMI_EN_GBL) {
-        lpc->raise_smi(lpc->smi_opaque, lpc->smi_negotiated & SMI_F_BROADCAST);
+    if (lpc->pm.raise_smi && lpc->pm.smi_en & SMI_EN_APMC && lpc->pm.smi_en & SMI_EN_GBL) {
+        lpc->pm.raise_smi(lpc->pm.smi_opaque, lpc->smi_negotiated & SMI_F_BROADCAST);
     }
 }
 
@@ -286,7 +286,7 @@ static void lpc_reset(PciDevice *dev, ResetKind kind)
     pci_wmask16(dev, LPC_GEN_PMCON_1, 0xffff);
     pm_update(lpc);
     rcrb_update(lpc);
-    ich9_pm_reset(&lpc->pm);
+    acpi_pm_reset(&lpc->pm);
 }
 
 void ich9_lpc_open_for_direct_boot(Ich9Lpc *lpc)
@@ -316,7 +316,7 @@ static bool lpc_realize(PciDevice *dev, GError **error)
     pci_wmask8(dev, LPC_ACPI_CNTL, 0x87);
     pci_wmask32(dev, LPC_RCBA, ~(uint32_t)(RCRB_SIZE - 1) | 1);
     pci_set16(dev, PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
-    ich9_pm_init(&lpc->pm, &dev->dev, sci_update, lpc);
+    acpi_pm_init(&lpc->pm, &dev->dev, true, 0, sci_update, lpc);
     memory_region_init_io(&lpc->rcrb, vm, &dev->dev.obj, &rcrb_ops, lpc, "lpc-rcrb-mmio",
                           RCRB_SIZE);
     memory_region_set_enabled(&lpc->rcrb, false);
@@ -333,41 +333,22 @@ static void lpc_unrealize(PciDevice *dev)
 {
     Ich9Lpc *lpc = (Ich9Lpc *)dev;
 
-    ich9_pm_clear(&lpc->pm);
+    acpi_pm_clear(&lpc->pm);
     memory_region_clear(&lpc->rcrb);
     memory_region_clear(&lpc->apm_mr);
 }
 
 /* ---- migrated state ---- */
 typedef struct {
-    uint8_t up_down[8];
-} PcihpSlotSaved;
-
-typedef struct {
     PciDeviceSaved d;
     uint8_t apmc, apms;
-    struct Pm {
-        uint16_t pm1_sts, pm1_en, pm1_cnt;
-        int64_t tmr_timer, tmr_overflow;
-        uint8_t gpe_sts[16], gpe_en[16];
-        uint32_t smi_en, smi_sts;
-        uint32_t memhp_selector;
-        uint16_t tco_rld, tco_sts1, tco_sts2, tco_cnt1, tco_cnt2, tco_tmr;
-        uint8_t tco_din, tco_dout, tco_msg1, tco_msg2, tco_wdcnt, tco_sw_irq_gen, tco_timeouts;
-        int64_t tco_timer, tco_expire;
-        uint32_t cpuhp_selector, cpuhp_count;
-        uint8_t cpuhp_command;
-        bool cpuhp_present;
-        uint8_t cpuhp_devs[288 * 10];
-        uint32_t pcihp_select, pcihp_status[512], pcihp_index;
-    } pm;
+    AcpiPmSaved pm;
     uint8_t chip_config[16384];
     uint32_t sci_level;
     uint8_t rst_cnt;
     uint8_t smi_guest_le[8], smi_ok;
     uint64_t smi_negotiated;
 } LpcSaved;
-typedef struct Pm PmSaved;
 
 static bool always(const void *saved)
 {
@@ -375,143 +356,66 @@ static bool always(const void *saved)
 }
 static bool cpuhp_needed(const void *saved)
 {
-    return ((const PmSaved *)saved)->cpuhp_present;
+    return ((const AcpiPmSaved *)saved)->cpuhp_present;
 }
 
-static const Field memhp_fields[] = { F_U32(PmSaved, memhp_selector, .name = "selector"), F_END };
-static const Record memhp_state_record = {
-    .name = "memory hotplug state",
-    .version = 1,
-    .min_version = 1,
-    .size = sizeof(PmSaved),
-    .fields = memhp_fields,
-};
 /* A struct field whose saved form is the enclosing one. */
-#define F_NESTED(name_, rec)                                                         \
-    {                                                                                \
-        .name = (name_), .kind = FIELD_STRUCT, .offset = 0, .size = sizeof(PmSaved), \
-        .record = &(rec)                                                             \
+#define F_NESTED(name_, rec)                                                             \
+    {                                                                                    \
+        .name = (name_), .kind = FIELD_STRUCT, .offset = 0, .size = sizeof(AcpiPmSaved), \
+        .record = &(rec)                                                                 \
     }
 static const Field memhp_sub_fields[] = {
-    F_NESTED("acpi_memory_hotplug", memhp_state_record),
+    F_NESTED("acpi_memory_hotplug", acpi_pm_memhp_record),
     F_END,
 };
 static const Record memhp_record = {
     .name = "ich9_pm/memhp",
     .version = 1,
     .min_version = 1,
-    .size = sizeof(PmSaved),
+    .size = sizeof(AcpiPmSaved),
     .fields = memhp_sub_fields,
     .needed = always,
 };
 
-static const Field tco_fields[] = {
-    F_U16(PmSaved, tco_rld, .name = "tco.rld"),
-    F_U8(PmSaved, tco_din, .name = "tco.din"),
-    F_U8(PmSaved, tco_dout, .name = "tco.dout"),
-    F_U16(PmSaved, tco_sts1, .name = "tco.sts1"),
-    F_U16(PmSaved, tco_sts2, .name = "tco.sts2"),
-    F_U16(PmSaved, tco_cnt1, .name = "tco.cnt1"),
-    F_U16(PmSaved, tco_cnt2, .name = "tco.cnt2"),
-    F_U8(PmSaved, tco_msg1, .name = "tco.msg1"),
-    F_U8(PmSaved, tco_msg2, .name = "tco.msg2"),
-    F_U8(PmSaved, tco_wdcnt, .name = "tco.wdcnt"),
-    F_U16(PmSaved, tco_tmr, .name = "tco.tmr"),
-    F_U8(PmSaved, tco_sw_irq_gen, .name = "sw_irq_gen"),
-    F_TIMER(PmSaved, tco_timer, .name = "tco_timer"),
-    F_I64(PmSaved, tco_expire, .name = "expire_time"),
-    F_U8(PmSaved, tco_timeouts, .name = "timeouts_no"),
-    F_END,
-};
-static const Record tco_state_record = {
-    .name = "tco io device status",
-    .version = 1,
-    .min_version = 1,
-    .size = sizeof(PmSaved),
-    .fields = tco_fields,
-};
-static const Field tco_sub_fields[] = { F_NESTED("tco_regs", tco_state_record), F_END };
+static const Field tco_sub_fields[] = { F_NESTED("tco_regs", acpi_pm_tco_record), F_END };
 static const Record tco_record = {
     .name = "ich9_pm/tco",
     .version = 1,
     .min_version = 1,
-    .size = sizeof(PmSaved),
+    .size = sizeof(AcpiPmSaved),
     .fields = tco_sub_fields,
     .needed = always,
 };
 
-static const Field cpuhp_dev_fields[] = {
-    { .name = "raw", .kind = FIELD_BUFFER, .offset = 0, .size = 10 },
-    F_END,
-};
-static const Record cpuhp_dev_record = {
-    .name = "CPU hotplug device state",
-    .version = 1,
-    .min_version = 1,
-    .size = 10,
-    .fields = cpuhp_dev_fields,
-};
-static const Field cpuhp_fields[] = {
-    F_U32(PmSaved, cpuhp_count, .flags = FIELD_LOCAL),
-    F_U32(PmSaved, cpuhp_selector, .name = "selector"),
-    F_U8(PmSaved, cpuhp_command, .name = "command"),
-    { .name = "devs",
-      .kind = FIELD_STRUCT,
-      .flags = FIELD_VARRAY,
-      .offset = offsetof(PmSaved, cpuhp_devs),
-      .size = 10,
-      .count = 288,
-      .count_offset = offsetof(PmSaved, cpuhp_count),
-      .record = &cpuhp_dev_record },
-    F_END,
-};
-static const Record cpuhp_state_record = {
-    .name = "CPU hotplug state",
-    .version = 1,
-    .min_version = 1,
-    .size = sizeof(PmSaved),
-    .fields = cpuhp_fields,
-};
-static const Field cpuhp_sub_fields[] = { F_NESTED("cpuhp_state", cpuhp_state_record), F_END };
+static const Field cpuhp_sub_fields[] = { F_NESTED("cpuhp_state", acpi_pm_cpuhp_record), F_END };
 static const Record cpuhp_record = {
     .name = "ich9_pm/cpuhp",
     .version = 1,
     .min_version = 1,
-    .size = sizeof(PmSaved),
+    .size = sizeof(AcpiPmSaved),
     .fields = cpuhp_sub_fields,
     .needed = cpuhp_needed,
-    .present_offset = offsetof(PmSaved, cpuhp_present),
+    .present_offset = offsetof(AcpiPmSaved, cpuhp_present),
     .has_present = true,
 };
 
-static const Field pcihp_slot_fields[] = {
-    { .name = "up", .kind = FIELD_U32, .offset = 0, .size = 4 },
-    { .name = "down", .kind = FIELD_U32, .offset = 4, .size = 4 },
-    F_END,
-};
-static const Record pcihp_slot_record = {
-    .name = "acpi_pcihp_pci_status",
-    .version = 1,
-    .min_version = 1,
-    .size = 8,
-    .fields = pcihp_slot_fields,
-};
 static const Field pcihp_fields[] = {
-    F_U32(PmSaved, pcihp_select, .name = "acpi_pci_hotplug.hotplug_select"),
+    F_U32(AcpiPmSaved, pcihp_select, .name = "acpi_pci_hotplug.hotplug_select"),
     { .name = "acpi_pci_hotplug.acpi_pcihp_pci_status",
       .kind = FIELD_STRUCT,
-      .offset = offsetof(PmSaved, pcihp_status),
+      .offset = offsetof(AcpiPmSaved, pcihp_status),
       .size = 8,
       .count = 256,
-      .record = &pcihp_slot_record },
-    F_U32(PmSaved, pcihp_index, .name = "acpi_pci_hotplug.acpi_index"),
+      .record = &acpi_pm_pcihp_slot_record },
+    F_U32(AcpiPmSaved, pcihp_index, .name = "acpi_pci_hotplug.acpi_index"),
     F_END,
 };
 static const Record pcihp_record = {
     .name = "ich9_pm/pcihp",
     .version = 1,
     .min_version = 1,
-    .size = sizeof(PmSaved),
+    .size = sizeof(AcpiPmSaved),
     .fields = pcihp_fields,
     .needed = always,
 };
@@ -520,22 +424,22 @@ static const Record *const pm_subsections[] = {
     &memhp_record, &tco_record, &cpuhp_record, &pcihp_record, NULL,
 };
 static const Field pm_fields[] = {
-    F_U16(PmSaved, pm1_sts, .name = "acpi_regs.pm1.evt.sts"),
-    F_U16(PmSaved, pm1_en, .name = "acpi_regs.pm1.evt.en"),
-    F_U16(PmSaved, pm1_cnt, .name = "acpi_regs.pm1.cnt.cnt"),
-    F_TIMER(PmSaved, tmr_timer, .name = "acpi_regs.tmr.timer"),
-    F_I64(PmSaved, tmr_overflow, .name = "acpi_regs.tmr.overflow_time"),
-    F_ARRAY(FIELD_U8, PmSaved, gpe_sts, .name = "acpi_regs.gpe.sts"),
-    F_ARRAY(FIELD_U8, PmSaved, gpe_en, .name = "acpi_regs.gpe.en"),
-    F_U32(PmSaved, smi_en),
-    F_U32(PmSaved, smi_sts),
+    F_U16(AcpiPmSaved, pm1_sts, .name = "acpi_regs.pm1.evt.sts"),
+    F_U16(AcpiPmSaved, pm1_en, .name = "acpi_regs.pm1.evt.en"),
+    F_U16(AcpiPmSaved, pm1_cnt, .name = "acpi_regs.pm1.cnt.cnt"),
+    F_TIMER(AcpiPmSaved, tmr_timer, .name = "acpi_regs.tmr.timer"),
+    F_I64(AcpiPmSaved, tmr_overflow, .name = "acpi_regs.tmr.overflow_time"),
+    F_ARRAY(FIELD_U8, AcpiPmSaved, gpe_sts, .name = "acpi_regs.gpe.sts"),
+    F_ARRAY(FIELD_U8, AcpiPmSaved, gpe_en, .name = "acpi_regs.gpe.en"),
+    F_U32(AcpiPmSaved, smi_en),
+    F_U32(AcpiPmSaved, smi_sts),
     F_END,
 };
 static const Record pm_record = {
     .name = "ich9_pm",
     .version = 1,
     .min_version = 1,
-    .size = sizeof(PmSaved),
+    .size = sizeof(AcpiPmSaved),
     .fields = pm_fields,
     .subsections = pm_subsections,
 };
@@ -607,84 +511,6 @@ static const Record lpc_record = {
     .subsections = lpc_subsections,
 };
 
-static void tco_save(const uint8_t *r, PmSaved *out)
-{
-    out->tco_rld = ld_le16(r);
-    out->tco_din = r[2];
-    out->tco_dout = r[3];
-    out->tco_sts1 = ld_le16(r + 4);
-    out->tco_sts2 = ld_le16(r + 6);
-    out->tco_cnt1 = ld_le16(r + 8);
-    out->tco_cnt2 = ld_le16(r + 10);
-    out->tco_msg1 = r[12];
-    out->tco_msg2 = r[13];
-    out->tco_wdcnt = r[14];
-    out->tco_sw_irq_gen = r[16];
-    out->tco_tmr = ld_le16(r + 18);
-    out->tco_timer = -1;
-    out->tco_expire = -1;
-}
-
-static void tco_install(uint8_t *r, const PmSaved *in)
-{
-    st_le16(r, in->tco_rld);
-    r[2] = in->tco_din;
-    r[3] = in->tco_dout;
-    st_le16(r + 4, in->tco_sts1);
-    st_le16(r + 6, in->tco_sts2);
-    st_le16(r + 8, in->tco_cnt1);
-    st_le16(r + 10, in->tco_cnt2);
-    r[12] = in->tco_msg1;
-    r[13] = in->tco_msg2;
-    r[14] = in->tco_wdcnt;
-    r[16] = in->tco_sw_irq_gen;
-    st_le16(r + 18, in->tco_tmr);
-}
-
-static void pm_save(Ich9Pm *pm, PmSaved *out)
-{
-    out->pm1_sts = pm->pm1_sts;
-    out->pm1_en = pm->pm1_en;
-    out->pm1_cnt = pm->pm1_cnt;
-    out->tmr_timer = timer_pending(pm->tmr) ? timer_expire_ns(pm->tmr) : -1;
-    out->tmr_overflow = pm->overflow_time;
-    memcpy(out->gpe_sts, pm->gpe_sts, 16);
-    memcpy(out->gpe_en, pm->gpe_en, 16);
-    out->smi_en = pm->smi_en;
-    out->smi_sts = pm->smi_sts;
-    out->memhp_selector = pm->memhp_selector;
-    tco_save(pm->tco, out);
-    out->cpuhp_selector = pm->cpuhp_selector;
-    out->cpuhp_command = pm->cpuhp_command;
-    out->cpuhp_present = pm->cpuhp_present;
-    out->cpuhp_count = pm->cpuhp_count;
-    memcpy(out->cpuhp_devs, pm->cpuhp_devs, sizeof(out->cpuhp_devs));
-    out->pcihp_select = pm->pcihp_select;
-    memcpy(out->pcihp_status, pm->pcihp_status, sizeof(out->pcihp_status));
-    out->pcihp_index = pm->pcihp_index;
-}
-
-static void pm_install(Ich9Pm *pm, const PmSaved *in)
-{
-    pm->pm1_sts = in->pm1_sts;
-    pm->pm1_en = in->pm1_en;
-    pm->pm1_cnt = in->pm1_cnt & ~0x2000;
-    pm->overflow_time = in->tmr_overflow;
-    memcpy(pm->gpe_sts, in->gpe_sts, 16);
-    memcpy(pm->gpe_en, in->gpe_en, 16);
-    pm->smi_en = in->smi_en;
-    pm->smi_sts = in->smi_sts;
-    pm->memhp_selector = in->memhp_selector;
-    tco_install(pm->tco, in);
-    pm->cpuhp_selector = in->cpuhp_selector;
-    pm->cpuhp_command = in->cpuhp_command;
-    pm->cpuhp_present = in->cpuhp_present;
-    memcpy(pm->cpuhp_devs, in->cpuhp_devs, sizeof(in->cpuhp_devs));
-    pm->pcihp_select = in->pcihp_select;
-    memcpy(pm->pcihp_status, in->pcihp_status, sizeof(in->pcihp_status));
-    pm->pcihp_index = in->pcihp_index;
-}
-
 static void lpc_save(void *owner, void *saved)
 {
     Ich9Lpc *lpc = owner;
@@ -693,7 +519,7 @@ static void lpc_save(void *owner, void *saved)
     pci_device_save(&lpc->pci, &out->d);
     out->apmc = lpc->apmc;
     out->apms = lpc->apms;
-    pm_save(&lpc->pm, &out->pm);
+    acpi_pm_save(&lpc->pm, &out->pm);
     memcpy(out->chip_config, lpc->chip_config, sizeof(out->chip_config));
     out->sci_level = lpc->pm.sci_level;
     out->rst_cnt = lpc->rst_cnt;
@@ -706,11 +532,7 @@ static bool lpc_check(void *owner, const void *saved, GError **error)
 {
     const LpcSaved *in = saved;
 
-    /* The timer compares against it in 128 bits; only a sane range may be armed. */
-    if (in->pm.tmr_overflow < 0) {
-        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
-                    "ACPI timer overflow time %" G_GINT64_FORMAT " is negative (limit 0)",
-                    in->pm.tmr_overflow);
+    if (!acpi_pm_check(&in->pm, error)) {
         return false;
     }
     if (!smi_features_possible(owner, in->smi_negotiated)) {
@@ -731,7 +553,7 @@ static void lpc_install(void *owner, const void *saved)
     pci_device_install(&lpc->pci, &in->d);
     lpc->apmc = in->apmc;
     lpc->apms = in->apms;
-    pm_install(&lpc->pm, &in->pm);
+    acpi_pm_install(&lpc->pm, &in->pm);
     memcpy(lpc->chip_config, in->chip_config, sizeof(in->chip_config));
     lpc->rst_cnt = in->rst_cnt & 0x0a;
     memcpy(lpc->smi_guest_le, in->smi_guest_le, 8);
@@ -744,7 +566,7 @@ static void lpc_install(void *owner, const void *saved)
 
 static void lpc_installed(void *owner)
 {
-    ich9_pm_update(&((Ich9Lpc *)owner)->pm);
+    acpi_pm_update(&((Ich9Lpc *)owner)->pm);
 }
 
 static const SectionOps lpc_section_ops = {
@@ -768,9 +590,11 @@ static const PciDeviceOps lpc_ops = {
 };
 
 static const Property lpc_props[] = {
-    PROP(PROP_U8, Ich9Lpc, disable_s3, "disable_s3", "0", .description = "1: no suspend to memory"),
-    PROP(PROP_U8, Ich9Lpc, disable_s4, "disable_s4", "0", .description = "1: no suspend to disk"),
-    PROP(PROP_U8, Ich9Lpc, s4_val, "s4_val", "2", .max = 7, .description = "sleep type of S4"),
+    PROP(PROP_U8, Ich9Lpc, pm.disable_s3, "disable_s3", "0",
+         .description = "1: no suspend to memory"),
+    PROP(PROP_U8, Ich9Lpc, pm.disable_s4, "disable_s4", "0",
+         .description = "1: no suspend to disk"),
+    PROP(PROP_U8, Ich9Lpc, pm.s4_val, "s4_val", "2", .max = 7, .description = "sleep type of S4"),
     PROP(PROP_BOOL, Ich9Lpc, smi_broadcast, "x-smi-broadcast", "on"),
     PROP(PROP_BOOL, Ich9Lpc, smi_cpu_hotplug, "x-smi-cpu-hotplug", "on"),
     PROP(PROP_BOOL, Ich9Lpc, smi_cpu_hotunplug, "x-smi-cpu-hotunplug", "on"),

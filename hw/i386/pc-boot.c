@@ -76,11 +76,13 @@ static void acpi_config(PcMachine *pc, AcpiConfig *c)
         .max_cpus = m->smp.max_cpus,
         .apic_ids = pc->apic_ids,
         .low_ram_top = pc->ram_below_4g,
+        .hole_base = pc->chipset->hole_base,
         .hole64_base = pc_hole64_base(pc),
         .hole64_limit = pc_hole64_limit(pc),
+        .i440fx = !pc->chipset->has_ecam,
         .hpet = pc->hpet,
         .rtc = true,
-        .no_s3 = pc->lpc->disable_s3,
+        .no_s3 = pc->pm->disable_s3,
         .oem_id = pc->oem_id,
         .oem_table_id = pc->oem_table_id,
     };
@@ -265,8 +267,10 @@ static unsigned build_e820(PcMachine *pc, uint64_t tables, E820Entry e[16])
     if (tables < pc->ram_below_4g) {
         e[n++] = (E820Entry){ tables, pc->ram_below_4g - tables, 3 };
     }
-    e[n++] = (E820Entry){ Q35_ECAM_BASE, Q35_ECAM_SIZE, 2 };
-    e[n++] = (E820Entry){ ICH9_RCBA, 0x4000, 2 };
+    if (pc->chipset->has_ecam) {
+        e[n++] = (E820Entry){ Q35_ECAM_BASE, Q35_ECAM_SIZE, 2 };
+        e[n++] = (E820Entry){ ICH9_RCBA, 0x4000, 2 };
+    }
     if (pc->ram_above_4g) {
         e[n++] = (E820Entry){ 4 * GiB, pc->ram_above_4g, 1 };
     }
@@ -314,12 +318,12 @@ static bool prepare_kernel(PcMachine *pc, AcpiBlobs *blobs, GError **error)
 /* Bit 7: there is such a state; the low bits are its sleep type. */
 static bool publish_sleep_states(PcMachine *pc, GError **error)
 {
-    const Ich9Lpc *lpc = pc->lpc;
-    uint8_t states[6] = { 0x80, 0, 0, 1, lpc->s4_val, 0x80 };
+    const AcpiPm *pm = pc->pm;
+    uint8_t states[6] = { 0x80, 0, 0, 1, pm->s4_val, 0x80 };
     g_autoptr(GBytes) bytes = NULL;
 
-    states[3] |= lpc->disable_s3 ? 0 : 0x80;
-    states[4] |= lpc->disable_s4 ? 0 : 0x80;
+    states[3] |= pm->disable_s3 ? 0 : 0x80;
+    states[4] |= pm->disable_s4 ? 0 : 0x80;
     bytes = g_bytes_new(states, sizeof(states));
     return fw_cfg_add_file(pc->fw_cfg, "etc/system-states", bytes, error);
 }
@@ -353,25 +357,28 @@ bool pc_boot_prepare(PcMachine *pc, GError **error)
     }
     acpi_blobs_clear(&blobs);
     return ok && pc_bootorder_build(pc, error) &&
-           ich9_lpc_publish_smi(pc->lpc, pc->fw_cfg, error) && publish_sleep_states(pc, error);
+           (!pc->chipset->publish || pc->chipset->publish(pc, error)) &&
+           publish_sleep_states(pc, error);
 }
 
 /* ---- reset ---- */
 static int irq_line(void *opaque, int input)
 {
-    return ich9_lpc_pirq_to_irq(((PcMachine *)opaque)->lpc, input);
+    PcMachine *pc = opaque;
+
+    return pc->chipset->pirq_to_irq(pc, input);
 }
 
 /* As firmware leaves them: everything write-back but the VGA window and the PCI hole. */
-static void set_mtrrs(X86Cpu *cpu)
+static void set_mtrrs(X86Cpu *cpu, uint64_t hole)
 {
     X86Sys *s = &cpu->sys;
 
     for (int i = 0; i < 11; i++) {
         s->mtrr_fixed[i] = i == 2 ? 0 : 0x0606060606060606ull; /* 2: a0000-bffff */
     }
-    s->mtrr_var[0].base = Q35_PCI_HOLE_BASE;
-    s->mtrr_var[0].mask = 0xffc0000800ull;
+    s->mtrr_var[0].base = hole;
+    s->mtrr_var[0].mask = (0x10000000000ull - (4 * GiB - hole)) | 0x800;
     s->mtrr_deftype = 0xc06;
 }
 
@@ -413,7 +420,7 @@ void pc_boot_reset(PcMachine *pc)
     PciAssignWindows w = {
         .io_base = 0xc000,
         .io_limit = 0xffff,
-        .mem_base = Q35_PCI_HOLE_BASE,
+        .mem_base = pc->chipset->hole_base,
         .mem_limit = Q35_PCI_HOLE_LIMIT,
         .mem64_base = pc_hole64_base(pc),
         .mem64_limit = pc_hole64_limit(pc),
@@ -434,16 +441,15 @@ void pc_boot_reset(PcMachine *pc)
         }
         return;
     }
-    mch_open_for_direct_boot(pc->host->mch);
-    ich9_lpc_open_for_direct_boot(pc->lpc);
-    if (!pci_assign_resources(pc->host->host.bus, &w, &error)) {
+    pc->chipset->open_for_direct_boot(pc);
+    if (!pci_assign_resources(pc->pci_host->bus, &w, &error)) {
         g_warning("%s", error->message); /* the guest runs without that device */
     }
     rom_store_reset(pc->roms);
     for (guint i = 0; i < m->cpus->len; i++) {
         Device *cpu = g_ptr_array_index(m->cpus, i);
 
-        set_mtrrs(x86_cpu_device_cpu(cpu));
+        set_mtrrs(x86_cpu_device_cpu(cpu), pc->chipset->hole_base);
         if (i == 0) {
             set_boot_state(cpu, &pc->boot);
         }

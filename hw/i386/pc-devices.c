@@ -7,7 +7,6 @@
  * I/O APIC input 2, as the interrupt source override in the MADT says.
  */
 #include "hw/char/i8042.h"
-#include "hw/i2c/smbus.h"
 #include "hw/i386/cpu-device.h"
 #include "hw/misc/isa-misc.h"
 #include "hw/timer/hpet.h"
@@ -44,7 +43,7 @@ static Device *new_device(PcMachine *pc, const char *type, GError **error)
 }
 
 /* Realizes and hands the reference to the tree. */
-static bool realize(Device *dev, Bus *bus, const char *name, GError **error)
+bool pc_realize(Device *dev, Bus *bus, const char *name, GError **error)
 {
     bool ok = device_realize(dev, bus, name, error);
 
@@ -56,31 +55,12 @@ static bool simple_isa(PcMachine *pc, const char *type, Device **out, GError **e
 {
     Device *dev = new_device(pc, type, error);
 
-    if (!dev || !realize(dev, &pc->isa->bus, NULL, error)) {
+    if (!dev || !pc_realize(dev, &pc->isa->bus, NULL, error)) {
         return false;
     }
     if (out) {
         *out = dev;
     }
-    return true;
-}
-
-static bool build_host(PcMachine *pc, GError **error)
-{
-    Vm *vm = device_vm(&pc->machine.dev);
-    Device *host = device_new(vm, "q35-pcihost", error);
-
-    if (!host) {
-        return false;
-    }
-    pc->host = (Q35Host *)host;
-    pc->host->ram = pc->machine.ram;
-    pc->host->ram_below_4g = pc->ram_below_4g;
-    pc->host->smram_view = &pc->smram_view;
-    if (!realize(host, bus_root(vm), "/machine/q35", error)) {
-        return false;
-    }
-    pc->pci_mem = &pc->host->pci_mem;
     return true;
 }
 
@@ -103,40 +83,30 @@ static void raise_smi(void *opaque, bool everyone)
     }
 }
 
-static void build_smm(PcMachine *pc)
+void pc_smm_build(PcMachine *pc)
 {
+    pc->pm->cpuhp_count = pc->machine.smp.max_cpus;
     if (pc->smm == ONOFFAUTO_OFF) {
         return;
     }
-    pc->lpc->raise_smi = raise_smi;
-    pc->lpc->smi_opaque = pc;
-    pc->lpc->pm.smm_enabled = true;
+    pc->pm->raise_smi = raise_smi;
+    pc->pm->smi_opaque = pc;
+    pc->pm->smm_enabled = true;
     for (guint i = 0; i < pc->machine.cpus->len; i++) {
         x86_cpu_device_set_smram(g_ptr_array_index(pc->machine.cpus, i), &pc->smram_view);
     }
 }
 
-static bool build_lpc(PcMachine *pc, GError **error)
+void pc_connect_isa(PcMachine *pc, Device *bridge)
 {
     Vm *vm = device_vm(&pc->machine.dev);
-    Device *dev = device_new(vm, "ICH9-LPC", error);
 
-    if (!dev || !object_set_str(&dev->obj, "addr", "1f.0", error) ||
-        !object_set_str(&dev->obj, "multifunction", "on", error) ||
-        !realize(dev, &pc->host->host.bus->bus, NULL, error)) {
-        return false;
-    }
-    pc->lpc = (Ich9Lpc *)dev;
-    build_smm(pc);
-    pc->lpc->pm.cpuhp_count = pc->machine.smp.max_cpus;
     for (int i = 0; i < PC_GSI_COUNT; i++) {
         irq_init(&pc->gsi_pins[i], gsi_set, pc, i);
         pc->gsi[i] = &pc->gsi_pins[i];
     }
-    ich9_lpc_connect(pc->lpc, pc->host->host.bus, pc->gsi);
-    pc->isa = isa_bus_new(vm, dev, &pc->host->pci_mem, memory_io_region(vm), "isa.0");
+    pc->isa = isa_bus_new(vm, bridge, pc->pci_mem, memory_io_region(vm), "isa.0");
     isa_bus_set_irqs(pc->isa, pc->gsi);
-    return true;
 }
 
 static bool build_interrupt_controllers(PcMachine *pc, GError **error)
@@ -153,7 +123,7 @@ static bool build_interrupt_controllers(PcMachine *pc, GError **error)
     if (pc->ioapic) { /* PCI devices that go after it still lower their lines */
         object_ref(&pc->ioapic->obj);
     }
-    if (!pc->ioapic || !realize(pc->ioapic, bus_root(vm), "/machine/q35/ioapic", error)) {
+    if (!pc->ioapic || !pc_realize(pc->ioapic, bus_root(vm), "/machine/q35/ioapic", error)) {
         return false;
     }
     memory_region_add(memory_system_region(vm), PC_IOAPIC_BASE, ioapic_region(pc->ioapic));
@@ -191,7 +161,7 @@ static bool build_rtc(PcMachine *pc, GError **error)
         return false;
     }
     object_set_u64(&pc->rtc->obj, "base_year", 2000); /* a century byte that means what it says */
-    return realize(pc->rtc, &pc->isa->bus, NULL, error);
+    return pc_realize(pc->rtc, &pc->isa->bus, NULL, error);
 }
 
 /* The HPET stands between the PIT, the RTC and their lines. */
@@ -204,7 +174,7 @@ static bool build_hpet(PcMachine *pc, GError **error)
         return false;
     }
     object_set_u64(&pc->hpet_dev->obj, "hpet-intcap", 0xff0104);
-    if (!realize(pc->hpet_dev, bus_root(vm), "/machine/q35/hpet", error)) {
+    if (!pc_realize(pc->hpet_dev, bus_root(vm), "/machine/q35/hpet", error)) {
         return false;
     }
     memory_region_add(memory_system_region(vm), HPET_BASE, hpet_region(pc->hpet_dev));
@@ -230,7 +200,7 @@ static bool build_pit(PcMachine *pc, GError **error)
 
     speaker = new_device(pc, "isa-pcspk", error);
     return speaker && object_set_str(&speaker->obj, "pit", path, error) &&
-           realize(speaker, &pc->isa->bus, NULL, error);
+           pc_realize(speaker, &pc->isa->bus, NULL, error);
 }
 
 /* The keyboard controller and port 0x92 both drive A20; the one that was written last counts. */
@@ -265,32 +235,10 @@ static bool build_vmport(PcMachine *pc, GError **error)
     return pc->vmport == ONOFFAUTO_OFF || vmport_build(pc->isa, pc->i8042, error);
 }
 
-static bool build_smbus(PcMachine *pc, GError **error)
-{
-    Vm *vm = device_vm(&pc->machine.dev);
-    Device *dev = pc->smbus ? device_new(vm, "ICH9-SMB", error) : NULL;
-
-    return !pc->smbus || (dev && object_set_str(&dev->obj, "addr", "1f.3", error) &&
-                          object_set_str(&dev->obj, "multifunction", "on", error) &&
-                          realize(dev, &pc->host->host.bus->bus, NULL, error) &&
-                          smbus_add_eeproms(ich9_smb_bus(dev), error));
-}
-
-/* Disks on function 2 of the LPC's slot. */
-static bool build_sata(PcMachine *pc, GError **error)
-{
-    Device *dev = new_device(pc, "ich9-ahci", error);
-
-    return dev && object_set_str(&dev->obj, "addr", "1f.2", error) &&
-           object_set_str(&dev->obj, "multifunction", "on", error) &&
-           realize(dev, &pc->host->host.bus->bus, NULL, error);
-}
-
 bool pc_devices_build(PcMachine *pc, GError **error)
 {
-    if (!build_host(pc, error) || !build_lpc(pc, error) ||
-        !build_interrupt_controllers(pc, error) || !i8257_pair_new(pc->isa, error) ||
-        !build_rtc(pc, error)) {
+    if (!pc->chipset->build(pc, error) || !build_interrupt_controllers(pc, error) ||
+        !i8257_pair_new(pc->isa, error) || !build_rtc(pc, error)) {
         return false;
     }
     build_cmos(pc);
@@ -301,5 +249,5 @@ bool pc_devices_build(PcMachine *pc, GError **error)
     }
     return (!pc->hpet || build_hpet(pc, error)) && (!pc->pit || build_pit(pc, error)) &&
            (!pc->i8042 || build_keyboard(pc, error)) && build_vmport(pc, error) &&
-           (!pc->sata || build_sata(pc, error)) && build_smbus(pc, error);
+           pc->chipset->build_rest(pc, error);
 }

@@ -7,13 +7,29 @@
 #include "hw/intc/ioapic.h"
 #include "hw/isa/isa.h"
 #include "linux-boot.h"
+#include "piix-priv.h"
 #include "q35-priv.h"
 
 #define PC_MAX_CPUS 288
 
 typedef struct TprOpt TprOpt;
+typedef struct PcMachine PcMachine;
 
+/* What one chipset does differently from the other. */
 typedef struct {
+    uint64_t hole_base; /* PCI memory below 4 GiB when no firmware places it */
+    bool has_ecam;
+    /* Host bridge, then the bridge with pc->isa; sets pci_host, pci_mem and pm. */
+    bool (*build)(PcMachine *pc, GError **error);
+    /* After the ISA devices: functions beside the ISA bridge. */
+    bool (*build_rest)(PcMachine *pc, GError **error);
+    bool (*publish)(PcMachine *pc, GError **error); /* fw_cfg files; may be NULL */
+    void (*open_for_direct_boot)(PcMachine *pc);
+    int (*pirq_to_irq)(PcMachine *pc, int n);
+} PcChipset;
+extern const PcChipset pc_chipset_q35, pc_chipset_i440fx;
+
+struct PcMachine {
     Machine machine; /* first */
     /* properties */
     bool hpet, pit, i8042, smbus, sata;
@@ -28,8 +44,20 @@ typedef struct {
     MemoryRegion *pci_mem;   /* borrowed */
     bool has_high_ram, has_bios, has_option_roms;
     /* parts; borrowed from the tree */
-    Q35Host *host;
-    Ich9Lpc *lpc;
+    const PcChipset *chipset;
+    PciHost *pci_host;
+    AcpiPm *pm;
+    union {
+        struct {
+            Q35Host *host;
+            Ich9Lpc *lpc;
+        };
+        struct {
+            I440fxHost *fx_host;
+            Piix3 *piix3;
+            Piix4Pm *piix4;
+        };
+    };
     IsaBus *isa;
     FwCfg *fw_cfg;
     Device *rtc, *pit_dev, *hpet_dev, *ioapic;
@@ -48,9 +76,32 @@ typedef struct {
     Section *acpi_section;
     bool acpi_patched;
     TprOpt *tpr_opt; /* owned */
-} PcMachine;
+};
 
-bool pc_memory_build(PcMachine *pc, GError **error);
+/* pc-machine.c: what every machine type of this family has. */
+extern const Property pc_machine_props[];
+#define PC_OPS                                                                                     \
+    .boots_kernel = true, .max_cpus = PC_MAX_CPUS, .default_cpus = 1,                              \
+    .default_ram_bytes = 128 * MiB, .default_ram_id = "pc.ram",                                    \
+    .default_cpu_type = "qemu64-x86_64-cpu", .cpu_type_suffix = "-x86_64-cpu", .target = "x86_64", \
+    .serial_driver = "isa-serial", .default_nic = "virtio-net-pci", .has_hotpluggable_cpus = true, \
+    .hotplug_cpu_type = "x86_64-cpu", .done = pc_done, .reset = pc_reset, .nmi = pc_nmi,           \
+    .add_fw_cfg = pc_add_fw_cfg, .describe_irqs = pc_describe_pic,                                 \
+    .describe_cpu_irqs = pc_describe_lapic
+bool pc_done(Machine *m, GError **error);
+void pc_reset(Machine *m, ShutdownCause cause);
+void pc_nmi(Machine *m, int cpu_index, GError **error);
+bool pc_add_fw_cfg(Machine *m, const char *name, GBytes *bytes, GError **error);
+void pc_describe_pic(Machine *m, GString *out);
+void pc_describe_lapic(Machine *m, unsigned cpu_index, GString *out);
+void pc_machine_finalize(Object *obj);
+/* Splits RAM at @low_limit and builds everything on @chipset. */
+bool pc_build(PcMachine *pc, const PcChipset *chipset, uint64_t low_limit, GError **error);
+/* For chipsets (pc-devices.c): interrupt inputs, SMM's memory and SMIs, a device on a bus. */
+void pc_connect_isa(PcMachine *pc, Device *bridge);
+void pc_smm_build(PcMachine *pc);
+bool pc_realize(Device *dev, Bus *bus, const char *name, GError **error);
+bool pc_memory_build(PcMachine *pc, uint64_t low_limit, GError **error);
 bool pc_cpus_build(PcMachine *pc, GError **error);
 bool pc_fw_cfg_build(PcMachine *pc, GError **error);
 bool pc_devices_build(PcMachine *pc, GError **error);

@@ -9,6 +9,7 @@
 #include "hw/core/machine.h"
 #include "hw/misc/fw-cfg.h"
 #include "hw/pci/pci.h"
+#include "acpi-pm.h"
 #include "pam.h"
 #include "smram.h"
 
@@ -22,7 +23,6 @@
 #define PC_HPET_BASE       0xfed00000ull
 #define ICH9_PMBASE        0x600
 #define ICH9_RCBA          0xfed1c000ull
-#define ICH9_PM_IO_SIZE    128
 
 /* ---- MCH: host bridge ---- */
 typedef struct {
@@ -45,62 +45,21 @@ typedef struct {
 /* Opens c0000-fffff as RAM (what firmware leaves behind), turns ECAM on. */
 void mch_open_for_direct_boot(Mch *mch);
 
-/* ---- ICH9 power management block ---- */
-typedef struct {
-    uint16_t pm1_sts, pm1_en, pm1_cnt;
-    Timer *tmr;
-    int64_t overflow_time;
-    uint8_t gpe_sts[16], gpe_en[16]; /* 8 of each are used */
-    uint32_t smi_en, smi_sts, smi_en_wmask;
-    bool smm_enabled;
-    /* state that only migrates */
-    uint32_t memhp_selector, cpuhp_selector;
-    uint8_t cpuhp_command;
-    bool cpuhp_present;
-    uint8_t cpuhp_devs[288][10];
-    uint32_t cpuhp_count;
-    uint32_t pcihp_select, pcihp_index, pcihp_status[256][2];
-    uint8_t tco[32];
-    bool tco_enabled;
-    uint16_t tco_tmr;
-    Vm *vm;
-    Device *owner;
-    MemoryRegion io, evt, cnt, tmr_mr, gpe, smi, tco_mr;
-    void (*sci_update)(void *opaque, int level);
-    void *opaque;
-    Notifier powerdown;
-    bool mapped;
-    uint16_t base;
-    int sci_level;
-} Ich9Pm;
-void ich9_pm_init(Ich9Pm *pm, Device *owner, void (*sci)(void *opaque, int level), void *opaque);
-void ich9_pm_clear(Ich9Pm *pm);
-void ich9_pm_reset(Ich9Pm *pm);
-void ich9_pm_map(Ich9Pm *pm, bool enable, uint16_t base);
-void ich9_pm_sci_enable(Ich9Pm *pm, bool on); /* ACPI enable/disable by APMC */
-void ich9_pm_update(Ich9Pm *pm);
-/* Global SMI enable can no longer be cleared (until reset). */
-void ich9_pm_lock_smi(Ich9Pm *pm);
-
 /* ---- ICH9 LPC ---- */
 typedef struct {
     PciDevice pci; /* first */
-    Ich9Pm pm;
+    AcpiPm pm;
     uint8_t apmc, apms;
-    uint8_t disable_s3, disable_s4, s4_val; /* properties */
     uint8_t rst_cnt;
     uint8_t chip_config[16384];
     MemoryRegion rcrb, apm_mr;
     bool rcrb_mapped;
     Irq *gsi[PC_GSI_COUNT]; /* borrowed; set by the board before reset */
     uint8_t pirq_level;     /* bit n: PIRQ A+n */
-    bool smm_enabled;
     /* What OVMF negotiates through fw_cfg: requested by the guest, agreed (0 until then). */
     uint8_t smi_host_le[8], smi_guest_le[8], smi_ok;
     uint64_t smi_negotiated;
     bool smi_broadcast, smi_cpu_hotplug, smi_cpu_hotunplug; /* properties */
-    void (*raise_smi)(void *opaque, bool everyone);
-    void *smi_opaque;
 } Ich9Lpc;
 /* The fw_cfg files of the negotiation. */
 bool ich9_lpc_publish_smi(Ich9Lpc *lpc, FwCfg *fw_cfg, GError **error);

@@ -66,6 +66,12 @@ def test_all_cpus_come_up():
     assert "Found 4 cpu(s) max supported 4 cpu(s)" in debug, debug[-3000:]
 
 
+def test_services_on_pc():
+    debug = boot_services("-machine", "pc", "-smp", "2", "-device", "virtio-blk-pci,drive=d0")
+    assert "Running on QEMU (i440fx)" in debug and "PIIX3/PIIX4 init: elcr=00 0c" in debug, debug
+    boot_services("-machine", "pc,smm=off", "-device", "virtio-blk-pci,drive=d0")
+
+
 def test_bootindex_and_strict():
     debug = boot_services("-machine", "q35", "-boot", "strict=on", "-device",
                           "virtio-blk-pci,drive=d0,bootindex=7,addr=5")
@@ -100,6 +106,15 @@ def test_kernel_through_firmware():
     assert "Booting from ROM" in debug, debug[-1000:]
 
 
+def test_kernel_on_pc():
+    """Direct, with interrupts through PIIX3's routing."""
+    with tempfile.TemporaryDirectory() as directory:
+        serial, _, done = run(
+            directory, "-machine", "pc", "-m", "512", "-kernel", guest.guest_file("vmlinux-amd64"),
+            "-initrd", guest.guest_file("initrd-amd64.gz"), "-append", "console=ttyS0")
+    assert done.returncode == 0 and "BOOT-OK x86_64" in serial, serial[-2000:]
+
+
 def test_missing_firmware_names_its_package():
     for options, words in ((["-bios", "bios-nowhere.bin"], "install the package seabios"),
                            (["-bios", "/nowhere/x.bin"], "there is no such file")):
@@ -124,9 +139,11 @@ def main():
         ("SeaBIOS boots a disk and its services work", test_banner_and_services),
         ("SeaBIOS works without system management mode", test_services_without_smm),
         ("SeaBIOS starts all CPUs", test_all_cpus_come_up),
+        ("SeaBIOS boots the pc machine, with and without SMM", test_services_on_pc),
         ("bootindex and strict decide what is booted", test_bootindex_and_strict),
         ("two devices cannot have one bootindex", test_duplicate_bootindex),
         ("a kernel starts through SeaBIOS", test_kernel_through_firmware),
+        ("a kernel starts directly on the pc machine", test_kernel_on_pc),
         ("firmware that is missing names its package", test_missing_firmware_names_its_package),
         ("firmware of an odd size is refused", test_bad_firmware_is_refused),
     ])

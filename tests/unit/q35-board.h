@@ -100,8 +100,8 @@ static inline Board *board_new_with(const TypeInfo *extra)
         pins[i] = &b->pins[i];
     }
     ich9_lpc_connect(b->lpc, b->host->host.bus, pins);
-    b->lpc->raise_smi = count_smi;
-    b->lpc->smi_opaque = b;
+    b->lpc->pm.raise_smi = count_smi;
+    b->lpc->pm.smi_opaque = b;
     b->lpc->pm.smm_enabled = true;
     bus_reset(bus_root(b->vm), RESET_COLD);
     return b;

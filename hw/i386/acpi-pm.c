@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ICH9 power management: the ACPI fixed registers (PM1 event, control, timer), GPE0, SMI and TCO
- * registers at PMBASE (Intel ICH9 datasheet, chapter 13.8; ACPI 6.4 chapter 4).
+ * Power management of ICH9 and PIIX4: the ACPI fixed registers (PM1 event, control, timer), GPE0,
+ * on ICH9 also SMI and TCO registers (Intel ICH9 datasheet, chapter 13.8; PIIX4 datasheet, chapter
+ * 7; ACPI 6.4 chapter 4).
  *
  * Invariant: the SCI line is high exactly while SCI_EN is set and an enabled PM1 or GPE0 status
  * bit is. Sleep type 0 in PM1_CNT with SLP_EN is soft off; type 1 suspends.
  */
+#include "base/util/endian.h"
 #include "base/util/log.h"
-#include "q35-priv.h"
+#include "acpi-pm.h"
 
 #define SMI_GBL      0x01 /* global enable */
 #define SMI_EOS      0x02 /* end of SMI */
@@ -22,21 +24,20 @@
 #define CNT_SLP_TYP  0x1c00
 #define CNT_SLP_EN   0x2000
 #define TMR_HZ       3579545
-#define GPE_BYTES    8
 
 /* ---- timer ---- */
-static uint64_t ticks_now(Ich9Pm *pm)
+static uint64_t ticks_now(AcpiPm *pm)
 {
     return (unsigned __int128)clock_now_ns(pm->vm, CLOCK_KIND_VIRTUAL) * TMR_HZ / NS_PER_SEC;
 }
 
 /* The status bit is set each time bit 23 changes. */
-static void tmr_next(Ich9Pm *pm)
+static void tmr_next(AcpiPm *pm)
 {
     pm->overflow_time = (ticks_now(pm) + 0x800000) & ~0x7fffffull;
 }
 
-static uint16_t pm1_status(Ich9Pm *pm)
+static uint16_t pm1_status(AcpiPm *pm)
 {
     if ((int64_t)ticks_now(pm) >= pm->overflow_time) {
         pm->pm1_sts |= PM1_TMR;
@@ -44,7 +45,7 @@ static uint16_t pm1_status(Ich9Pm *pm)
     return pm->pm1_sts;
 }
 
-static void tmr_arm(Ich9Pm *pm)
+static void tmr_arm(AcpiPm *pm)
 {
     if (pm->pm1_en & PM1_TMR && !(pm1_status(pm) & PM1_TMR)) {
         timer_arm(pm->tmr, (unsigned __int128)pm->overflow_time * NS_PER_SEC / TMR_HZ + 1);
@@ -54,11 +55,11 @@ static void tmr_arm(Ich9Pm *pm)
 }
 
 /* ---- interrupt update ---- */
-void ich9_pm_update(Ich9Pm *pm)
+void acpi_pm_update(AcpiPm *pm)
 {
     bool active = pm1_status(pm) & pm->pm1_en & PM1_SCI_MASK;
 
-    for (int i = 0; i < GPE_BYTES; i++) {
+    for (int i = 0; i < (int)pm->gpe_bytes; i++) {
         active |= pm->gpe_sts[i] & pm->gpe_en[i];
     }
     pm->sci_level = active && pm->pm1_cnt & CNT_SCI_EN;
@@ -68,30 +69,30 @@ void ich9_pm_update(Ich9Pm *pm)
 
 static void tmr_fired(void *opaque)
 {
-    ich9_pm_update(opaque);
+    acpi_pm_update(opaque);
 }
 
 static void power_button(Notifier *n, void *data)
 {
-    Ich9Pm *pm = (Ich9Pm *)((char *)n - offsetof(Ich9Pm, powerdown));
+    AcpiPm *pm = (AcpiPm *)((char *)n - offsetof(AcpiPm, powerdown));
 
     if (pm->pm1_en & PM1_PWRBTN || pm->pm1_cnt & CNT_SCI_EN) {
         pm->pm1_sts |= PM1_PWRBTN;
-        ich9_pm_update(pm);
+        acpi_pm_update(pm);
     }
 }
 
 /* ---- registers ---- */
 static uint64_t evt_read(void *opaque, uint64_t addr, unsigned size)
 {
-    Ich9Pm *pm = opaque;
+    AcpiPm *pm = opaque;
 
     return addr == 0 ? pm1_status(pm) : addr == 2 ? pm->pm1_en : 0;
 }
 
 static void evt_write(void *opaque, uint64_t addr, uint64_t value, unsigned size)
 {
-    Ich9Pm *pm = opaque;
+    AcpiPm *pm = opaque;
 
     if (addr == 0) {
         uint16_t status = pm1_status(pm);
@@ -103,17 +104,17 @@ static void evt_write(void *opaque, uint64_t addr, uint64_t value, unsigned size
     } else if (addr == 2) {
         pm->pm1_en = value;
     }
-    ich9_pm_update(pm);
+    acpi_pm_update(pm);
 }
 
 static uint64_t cnt_read(void *opaque, uint64_t addr, unsigned size)
 {
-    return addr == 0 ? ((Ich9Pm *)opaque)->pm1_cnt : 0;
+    return addr == 0 ? ((AcpiPm *)opaque)->pm1_cnt : 0;
 }
 
 static void cnt_write(void *opaque, uint64_t addr, uint64_t value, unsigned size)
 {
-    Ich9Pm *pm = opaque;
+    AcpiPm *pm = opaque;
 
     if (addr != 0) {
         return;
@@ -124,11 +125,11 @@ static void cnt_write(void *opaque, uint64_t addr, uint64_t value, unsigned size
         case 0: vm_shutdown_request(pm->vm, SHUTDOWN_GUEST_SHUTDOWN); break;
         case 1: vm_suspend_request(pm->vm); break;
         default:
-            log_guest_error("ich9: sleep type %u is not implemented\n",
+            log_guest_error("acpi: sleep type %u is not implemented\n",
                             (unsigned)(value & CNT_SLP_TYP) >> 10);
         }
     }
-    ich9_pm_update(pm);
+    acpi_pm_update(pm);
 }
 
 static uint64_t tmr_read(void *opaque, uint64_t addr, unsigned size)
@@ -142,33 +143,33 @@ static void tmr_write(void *opaque, uint64_t addr, uint64_t value, unsigned size
 
 static uint64_t gpe_read(void *opaque, uint64_t addr, unsigned size)
 {
-    Ich9Pm *pm = opaque;
+    AcpiPm *pm = opaque;
 
-    return addr < GPE_BYTES ? pm->gpe_sts[addr] : pm->gpe_en[addr - GPE_BYTES];
+    return addr < pm->gpe_bytes ? pm->gpe_sts[addr] : pm->gpe_en[addr - pm->gpe_bytes];
 }
 
 static void gpe_write(void *opaque, uint64_t addr, uint64_t value, unsigned size)
 {
-    Ich9Pm *pm = opaque;
+    AcpiPm *pm = opaque;
 
-    if (addr < GPE_BYTES) {
+    if (addr < pm->gpe_bytes) {
         pm->gpe_sts[addr] &= ~value;
     } else {
-        pm->gpe_en[addr - GPE_BYTES] = value;
+        pm->gpe_en[addr - pm->gpe_bytes] = value;
     }
-    ich9_pm_update(pm);
+    acpi_pm_update(pm);
 }
 
 static uint64_t smi_read(void *opaque, uint64_t addr, unsigned size)
 {
-    Ich9Pm *pm = opaque;
+    AcpiPm *pm = opaque;
 
     return addr == 0 ? pm->smi_en : pm->smi_sts;
 }
 
 static void smi_write(void *opaque, uint64_t addr, uint64_t value, unsigned size)
 {
-    Ich9Pm *pm = opaque;
+    AcpiPm *pm = opaque;
 
     if (addr == 0) {
         pm->smi_en = (pm->smi_en & ~pm->smi_en_wmask) | (value & pm->smi_en_wmask);
@@ -180,12 +181,12 @@ static void smi_write(void *opaque, uint64_t addr, uint64_t value, unsigned size
 /* The watchdog's registers hold what is written; it does not count. */
 static uint64_t tco_read(void *opaque, uint64_t addr, unsigned size)
 {
-    return ld_le(((Ich9Pm *)opaque)->tco + addr, size);
+    return ld_le(((AcpiPm *)opaque)->tco + addr, size);
 }
 
 static void tco_write(void *opaque, uint64_t addr, uint64_t value, unsigned size)
 {
-    Ich9Pm *pm = opaque;
+    AcpiPm *pm = opaque;
 
     if (addr == 4 || addr == 6) {
         uint16_t sts = ld_le16(pm->tco + addr);
@@ -232,7 +233,7 @@ static const RegionOps tco_ops = {
     .impl = { 1, 2 },
 };
 
-void ich9_pm_map(Ich9Pm *pm, bool enable, uint16_t base)
+void acpi_pm_map(AcpiPm *pm, bool enable, uint16_t base)
 {
     if (pm->mapped == enable && pm->base == base) {
         return;
@@ -245,18 +246,18 @@ void ich9_pm_map(Ich9Pm *pm, bool enable, uint16_t base)
     pm->base = base;
 }
 
-void ich9_pm_sci_enable(Ich9Pm *pm, bool on)
+void acpi_pm_sci_enable(AcpiPm *pm, bool on)
 {
     pm->pm1_cnt = on ? pm->pm1_cnt | CNT_SCI_EN : pm->pm1_cnt & ~CNT_SCI_EN;
-    ich9_pm_update(pm);
+    acpi_pm_update(pm);
 }
 
-void ich9_pm_lock_smi(Ich9Pm *pm)
+void acpi_pm_lock_smi(AcpiPm *pm)
 {
     pm->smi_en_wmask &= ~SMI_GBL;
 }
 
-void ich9_pm_reset(Ich9Pm *pm)
+void acpi_pm_reset(AcpiPm *pm)
 {
     pm->pm1_sts = pm->pm1_en = pm->pm1_cnt = 0;
     memset(pm->gpe_sts, 0, sizeof(pm->gpe_sts));
@@ -270,10 +271,11 @@ void ich9_pm_reset(Ich9Pm *pm)
     st_le16(pm->tco + 18, 0x0004);
     pm->cpuhp_present = false;
     tmr_next(pm);
-    ich9_pm_update(pm);
+    acpi_pm_update(pm);
 }
 
-void ich9_pm_init(Ich9Pm *pm, Device *owner, void (*sci)(void *opaque, int level), void *opaque)
+void acpi_pm_init(AcpiPm *pm, Device *owner, bool ich9, uint16_t gpe_port,
+                  void (*sci)(void *opaque, int level), void *opaque)
 {
     Vm *vm = device_vm(owner);
     Object *obj = &owner->obj;
@@ -281,9 +283,11 @@ void ich9_pm_init(Ich9Pm *pm, Device *owner, void (*sci)(void *opaque, int level
     pm->vm = vm;
     pm->owner = owner;
     pm->sci_update = sci;
+    pm->ich9 = ich9;
+    pm->gpe_bytes = ich9 ? 8 : 2;
     pm->opaque = opaque;
     pm->tmr = timer_new(vm, CLOCK_KIND_VIRTUAL, "acpi-pm-timer", tmr_fired, pm);
-    memory_region_init(&pm->io, vm, obj, "ich9-pm", ICH9_PM_IO_SIZE);
+    memory_region_init(&pm->io, vm, obj, "acpi-pm", ich9 ? ACPI_PM_IO_SIZE : 64);
     memory_region_set_enabled(&pm->io, false);
     memory_region_init_io(&pm->evt, vm, obj, &evt_ops, pm, "acpi-evt", 4);
     memory_region_add(&pm->io, 0x00, &pm->evt);
@@ -291,18 +295,22 @@ void ich9_pm_init(Ich9Pm *pm, Device *owner, void (*sci)(void *opaque, int level
     memory_region_add(&pm->io, 0x04, &pm->cnt);
     memory_region_init_io(&pm->tmr_mr, vm, obj, &tmr_ops, pm, "acpi-tmr", 4);
     memory_region_add(&pm->io, 0x08, &pm->tmr_mr);
-    memory_region_init_io(&pm->gpe, vm, obj, &gpe_ops, pm, "acpi-gpe0", 16);
-    memory_region_add(&pm->io, 0x20, &pm->gpe);
-    memory_region_init_io(&pm->smi, vm, obj, &smi_ops, pm, "acpi-smi", 8);
-    memory_region_add(&pm->io, 0x30, &pm->smi);
-    memory_region_init_io(&pm->tco_mr, vm, obj, &tco_ops, pm, "sm-tco", 32);
-    memory_region_add(&pm->io, 0x60, &pm->tco_mr);
+    memory_region_init_io(&pm->gpe, vm, obj, &gpe_ops, pm, "acpi-gpe0", 2 * pm->gpe_bytes);
+    if (ich9) {
+        memory_region_add(&pm->io, 0x20, &pm->gpe);
+        memory_region_init_io(&pm->smi, vm, obj, &smi_ops, pm, "acpi-smi", 8);
+        memory_region_add(&pm->io, 0x30, &pm->smi);
+        memory_region_init_io(&pm->tco_mr, vm, obj, &tco_ops, pm, "sm-tco", 32);
+        memory_region_add(&pm->io, 0x60, &pm->tco_mr);
+    } else {
+        memory_region_add(memory_io_region(vm), gpe_port, &pm->gpe);
+    }
     memory_region_add(memory_io_region(vm), 0, &pm->io);
     pm->powerdown.fn = power_button;
     notifier_add(&vm->powerdown_list, &pm->powerdown);
 }
 
-void ich9_pm_clear(Ich9Pm *pm)
+void acpi_pm_clear(AcpiPm *pm)
 {
     MemoryRegion *all[] = { &pm->evt, &pm->cnt,    &pm->tmr_mr, &pm->gpe,
                             &pm->smi, &pm->tco_mr, &pm->io };
@@ -310,6 +318,8 @@ void ich9_pm_clear(Ich9Pm *pm)
     notifier_remove(&pm->powerdown);
     g_clear_pointer(&pm->tmr, timer_free);
     for (unsigned i = 0; i < G_N_ELEMENTS(all); i++) {
-        memory_region_clear(all[i]);
+        if (all[i]->vm) {
+            memory_region_clear(all[i]);
+        }
     }
 }

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The migrated state that the power management of both chipsets shares. The hot plug registers
+ * only travel: no event is acted on.
+ */
+#include "base/util/endian.h"
+#include "acpi-pm.h"
+#include <string.h>
+
+static const Field memhp_fields[] = { F_U32(AcpiPmSaved, memhp_selector, .name = "selector"),
+                                      F_END };
+const Record acpi_pm_memhp_record = {
+    .name = "memory hotplug state",
+    .version = 1,
+    .min_version = 1,
+    .size = sizeof(AcpiPmSaved),
+    .fields = memhp_fields,
+};
+static const Field tco_fields[] = {
+    F_U16(AcpiPmSaved, tco_rld, .name = "tco.rld"),
+    F_U8(AcpiPmSaved, tco_din, .name = "tco.din"),
+    F_U8(AcpiPmSaved, tco_dout, .name = "tco.dout"),
+    F_U16(AcpiPmSaved, tco_sts1, .name = "tco.sts1"),
+    F_U16(AcpiPmSaved, tco_sts2, .name = "tco.sts2"),
+    F_U16(AcpiPmSaved, tco_cnt1, .name = "tco.cnt1"),
+    F_U16(AcpiPmSaved, tco_cnt2, .name = "tco.cnt2"),
+    F_U8(AcpiPmSaved, tco_msg1, .name = "tco.msg1"),
+    F_U8(AcpiPmSaved, tco_msg2, .name = "tco.msg2"),
+    F_U8(AcpiPmSaved, tco_wdcnt, .name = "tco.wdcnt"),
+    F_U16(AcpiPmSaved, tco_tmr, .name = "tco.tmr"),
+    F_U8(AcpiPmSaved, tco_sw_irq_gen, .name = "sw_irq_gen"),
+    F_TIMER(AcpiPmSaved, tco_timer, .name = "tco_timer"),
+    F_I64(AcpiPmSaved, tco_expire, .name = "expire_time"),
+    F_U8(AcpiPmSaved, tco_timeouts, .name = "timeouts_no"),
+    F_END,
+};
+const Record acpi_pm_tco_record = {
+    .name = "tco io device status",
+    .version = 1,
+    .min_version = 1,
+    .size = sizeof(AcpiPmSaved),
+    .fields = tco_fields,
+};
+static const Field cpuhp_dev_fields[] = {
+    { .name = "raw", .kind = FIELD_BUFFER, .offset = 0, .size = 10 },
+    F_END,
+};
+static const Record cpuhp_dev_record = {
+    .name = "CPU hotplug device state",
+    .version = 1,
+    .min_version = 1,
+    .size = 10,
+    .fields = cpuhp_dev_fields,
+};
+static const Field cpuhp_fields[] = {
+    F_U32(AcpiPmSaved, cpuhp_count, .flags = FIELD_LOCAL),
+    F_U32(AcpiPmSaved, cpuhp_selector, .name = "selector"),
+    F_U8(AcpiPmSaved, cpuhp_command, .name = "command"),
+    { .name = "devs",
+      .kind = FIELD_STRUCT,
+      .flags = FIELD_VARRAY,
+      .offset = offsetof(AcpiPmSaved, cpuhp_devs),
+      .size = 10,
+      .count = 288,
+      .count_offset = offsetof(AcpiPmSaved, cpuhp_count),
+      .record = &cpuhp_dev_record },
+    F_END,
+};
+const Record acpi_pm_cpuhp_record = {
+    .name = "CPU hotplug state",
+    .version = 1,
+    .min_version = 1,
+    .size = sizeof(AcpiPmSaved),
+    .fields = cpuhp_fields,
+};
+static const Field pcihp_slot_fields[] = {
+    { .name = "up", .kind = FIELD_U32, .offset = 0, .size = 4 },
+    { .name = "down", .kind = FIELD_U32, .offset = 4, .size = 4 },
+    F_END,
+};
+const Record acpi_pm_pcihp_slot_record = {
+    .name = "acpi_pcihp_pci_status",
+    .version = 1,
+    .min_version = 1,
+    .size = 8,
+    .fields = pcihp_slot_fields,
+};
+static void tco_save(const uint8_t *r, AcpiPmSaved *out)
+{
+    out->tco_rld = ld_le16(r);
+    out->tco_din = r[2];
+    out->tco_dout = r[3];
+    out->tco_sts1 = ld_le16(r + 4);
+    out->tco_sts2 = ld_le16(r + 6);
+    out->tco_cnt1 = ld_le16(r + 8);
+    out->tco_cnt2 = ld_le16(r + 10);
+    out->tco_msg1 = r[12];
+    out->tco_msg2 = r[13];
+    out->tco_wdcnt = r[14];
+    out->tco_sw_irq_gen = r[16];
+    out->tco_tmr = ld_le16(r + 18);
+    out->tco_timer = -1;
+    out->tco_expire = -1;
+}
+
+static void tco_install(uint8_t *r, const AcpiPmSaved *in)
+{
+    st_le16(r, in->tco_rld);
+    r[2] = in->tco_din;
+    r[3] = in->tco_dout;
+    st_le16(r + 4, in->tco_sts1);
+    st_le16(r + 6, in->tco_sts2);
+    st_le16(r + 8, in->tco_cnt1);
+    st_le16(r + 10, in->tco_cnt2);
+    r[12] = in->tco_msg1;
+    r[13] = in->tco_msg2;
+    r[14] = in->tco_wdcnt;
+    r[16] = in->tco_sw_irq_gen;
+    st_le16(r + 18, in->tco_tmr);
+}
+
+void acpi_pm_save(AcpiPm *pm, AcpiPmSaved *out)
+{
+    out->pm1_sts = pm->pm1_sts;
+    out->pm1_en = pm->pm1_en;
+    out->pm1_cnt = pm->pm1_cnt;
+    out->tmr_timer = timer_pending(pm->tmr) ? timer_expire_ns(pm->tmr) : -1;
+    out->tmr_overflow = pm->overflow_time;
+    memcpy(out->gpe_sts, pm->gpe_sts, 16);
+    memcpy(out->gpe_en, pm->gpe_en, 16);
+    out->smi_en = pm->smi_en;
+    out->smi_sts = pm->smi_sts;
+    out->memhp_selector = pm->memhp_selector;
+    tco_save(pm->tco, out);
+    out->cpuhp_selector = pm->cpuhp_selector;
+    out->cpuhp_command = pm->cpuhp_command;
+    out->cpuhp_present = pm->cpuhp_present;
+    out->cpuhp_count = pm->cpuhp_count;
+    memcpy(out->cpuhp_devs, pm->cpuhp_devs, sizeof(out->cpuhp_devs));
+    out->pcihp_select = pm->pcihp_select;
+    memcpy(out->pcihp_status, pm->pcihp_status, sizeof(out->pcihp_status));
+    out->pcihp_index = pm->pcihp_index;
+}
+
+bool acpi_pm_check(const AcpiPmSaved *in, GError **error)
+{
+    /* The timer compares against it in 128 bits; only a sane range may be armed. */
+    if (in->tmr_overflow < 0) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
+                    "ACPI timer overflow time %" G_GINT64_FORMAT " is negative (limit 0)",
+                    in->tmr_overflow);
+        return false;
+    }
+    return true;
+}
+
+void acpi_pm_install(AcpiPm *pm, const AcpiPmSaved *in)
+{
+    pm->pm1_sts = in->pm1_sts;
+    pm->pm1_en = in->pm1_en;
+    pm->pm1_cnt = in->pm1_cnt & ~0x2000;
+    pm->overflow_time = in->tmr_overflow;
+    memcpy(pm->gpe_sts, in->gpe_sts, 16);
+    memcpy(pm->gpe_en, in->gpe_en, 16);
+    pm->smi_en = in->smi_en;
+    pm->smi_sts = in->smi_sts;
+    pm->memhp_selector = in->memhp_selector;
+    tco_install(pm->tco, in);
+    pm->cpuhp_selector = in->cpuhp_selector;
+    pm->cpuhp_command = in->cpuhp_command;
+    pm->cpuhp_present = in->cpuhp_present;
+    memcpy(pm->cpuhp_devs, in->cpuhp_devs, sizeof(in->cpuhp_devs));
+    pm->pcihp_select = in->pcihp_select;
+    memcpy(pm->pcihp_status, in->pcihp_status, sizeof(in->pcihp_status));
+    pm->pcihp_index = in->pcihp_index;
+}
