@@ -32,11 +32,12 @@ BRIDGES = ("-device pcie-root-port,id=p,chassis=1,addr=7 -device virtio-rng-pci,
            "-device pci-bridge,id=b,addr=8 -device virtio-rng-pci,bus=b,addr=1 ")
 
 ROWS = {}
-for machine in ("pc-q35-10.0", "pc-q35-ferry-1.0"):
+for machine in ("pc-q35-10.0", "pc-q35-ferry-1.0", "pc-i440fx-10.0", "pc-i440fx-ferry-1.0"):
     ROWS[machine] = (machine, PC)
     ROWS[machine + "-smp"] = (machine, PC + "-smp 3 -cpu max")
     ROWS[machine + "-virtio"] = (machine, PC + VIRTIO.replace("{suffix}", ""))
-    ROWS[machine + "-bridges"] = (machine, PC + BRIDGES)
+    if "q35" in machine:
+        ROWS[machine + "-bridges"] = (machine, PC + BRIDGES)
 
 
 class Ferry:
