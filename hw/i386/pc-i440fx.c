@@ -59,8 +59,14 @@ static bool build(PcMachine *pc, GError **error)
 
 static bool build_rest(PcMachine *pc, GError **error)
 {
-    return add_function(pc, "piix3-ide", "1.1", false, error) &&
-           smbus_add_eeproms(pc->piix4->smb.bus, error);
+    Device *ide = add_function(pc, "piix3-ide", "1.1", false, error);
+
+    if (!ide) {
+        return false;
+    }
+    device_connect_out(ide, NULL, 0, pc->gsi[14]);
+    device_connect_out(ide, "secondary", 0, pc->gsi[15]);
+    return smbus_add_eeproms(pc->piix4->smb.bus, error);
 }
 
 static void open_for_direct_boot(PcMachine *pc)

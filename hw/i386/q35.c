@@ -123,7 +123,7 @@ static const CompatProp since_ferry_1_0[] = {
 static const CompatProp *const no_compat[] = { NULL };
 static const CompatProp *const ferry_0_9_compat[] = { since_ferry_1_0, NULL };
 
-#define Q35_OPS                                                          \
+#define Q35_OPS                                                             \
     PC_OPS, .family = "pc_q35", .ide_units_per_bus = 1, .build = q35_build, \
             .description = "Standard PC (Q35 + ICH9, 2009)"
 
