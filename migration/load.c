@@ -207,8 +207,11 @@ static bool load_description(Incoming *in, GError **error)
     if (!stream_in_u8(s, &type, error)) {
         return false;
     }
-    if (type != STREAM_DESCRIPTION || !stream_in_u32(s, &n, error)) {
+    if (type != STREAM_DESCRIPTION) {
         return load_error(error, "expected the VM description, found 0x%02x", type);
+    }
+    if (!stream_in_u32(s, &n, error)) {
+        return false;
     }
     if (n > STREAM_ITEM_MAX) {
         return load_error(error, "the VM description has %u bytes", n);
