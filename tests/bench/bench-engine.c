@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
+#include "base/util/log.h"
 #include "target/x86/decode.h"
 #include "tests/unit/x86-machine.h"
 
@@ -159,9 +160,11 @@ int main(int argc, char **argv)
 {
     gboolean interpreter = FALSE;
     int milliseconds = 50;
+    g_autofree char *log = NULL;
     const GOptionEntry entries[] = {
         { "interpreter", 'i', 0, G_OPTION_ARG_NONE, &interpreter, "no native code", NULL },
         { "time", 't', 0, G_OPTION_ARG_INT, &milliseconds, "at least so long a run", "MS" },
+        { "log", 'd', 0, G_OPTION_ARG_STRING, &log, "as -d of the emulator", "ITEM[,...]" },
         { 0 },
     };
     g_autoptr(GOptionContext) context = g_option_context_new("[PART OF A NAME]");
@@ -169,7 +172,8 @@ int main(int argc, char **argv)
     ExecConfig config = { .jit = true };
 
     g_option_context_add_main_entries(context, entries, NULL);
-    if (!g_option_context_parse(context, &argc, &argv, &error)) {
+    if (!g_option_context_parse(context, &argc, &argv, &error) ||
+        (log && !log_set(log, &error))) {
         fprintf(stderr, "%s\n", error->message);
         return 1;
     }

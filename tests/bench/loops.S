@@ -19,7 +19,7 @@
         .balign 16
 .endm
 .macro NEXT to
-        dec     %rsi
+        sub     $1, %rsi
         jnz     \to
 .endm
 .macro END
@@ -66,6 +66,13 @@ LOOP integer, carry
         sub     %rsi, %r11
         sbb     %r9, %rax
         NEXT    1b
+END
+
+/* DEC keeps the carry of the time before. */
+LOOP integer, count_down
+1:      add     %rsi, %rax
+        dec     %rsi
+        jnz     1b
 END
 
 LOOP integer, conditions
