@@ -40,6 +40,9 @@ void x87_set_tag_word(X86Cpu *cpu, uint16_t tag);
 uint8_t x87_abridged_tag(const X86Cpu *cpu); /* as FXSAVE: 1 = not empty */
 void x87_set_abridged_tag(X86Cpu *cpu, uint8_t tag);
 void x87_init(X86Cpu *cpu); /* FNINIT */
+/* x87-host.c: the state is in CpuState afterwards; on the vCPU's thread. Whoever reads or changes it from a
+ * helper calls this first, unless the helper declares HELPER_FPENV. */
+void x87_sync(X86Cpu *cpu);
 
 /* ---- helper/mxcsr.c ---- */
 /* Value must be checked (no bits outside X86_MXCSR_MASK). Keeps cpu->mode in step. Helpers that
@@ -75,6 +78,8 @@ HELPER_DECL(x87_env);
 HELPER_DECL(x87_wait);
 HELPER_DECL(x87_fldcw);
 HELPER_DECL(x87_ctl);
+HELPER_DECL(x87_sw);
+HELPER_DECL(x87_sync);
 
 /* First argument of avx_gather. */
 typedef struct X86Gather {
@@ -95,13 +100,20 @@ typedef enum X86ShaOp {
     X86_SHA1RNDS4, /* + function 0..3 */
 } X86ShaOp;
 
+/* X87Word.how */
+enum {
+    X87_OP16 = 1, /* 16-bit operand size (FSAVE, FSTENV formats) */
+    X87_COMI = 2, /* sets EFLAGS */
+    X87_CMOV = 4, /* reads EFLAGS */
+};
+
 /* First argument of the x87 helpers. */
 typedef struct X87Word {
     uint8_t op, modrm; /* op: D8..DF */
     uint8_t mem_bytes; /* 0: register form */
     uint8_t seg;       /* of the memory operand */
     uint8_t mmu;
-    uint8_t op16;  /* 16-bit operand size (FSAVE, FSTENV formats) */
+    uint8_t how;   /* X87_OP16 ... */
     uint16_t high; /* bytes 8 and 9 of a memory source */
 } X87Word;
 

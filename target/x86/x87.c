@@ -3,12 +3,12 @@
  * The x87: images of its words, pending exceptions, and the execution of its instructions on the
  * host's own FPU.
  *
- * x87_op and x87_store put the guest's whole FPU into the host's (FRSTOR), run the same opcode there,
- * and take the state back (FNSAVE). So rounding, stack faults, tags, condition codes, and the
- * responses to masked and unmasked exceptions are the host's, to the last bit. The host never traps:
- * an exception stays pending, and FNSAVE, which does not wait, takes it away. Guest instructions that
- * do wait look at ES first. What the host does not know is kept here: instruction and data pointers,
- * opcode, and the environment formats.
+ * x87_op and x87_store run the same opcode on the host's FPU, by one of the two ways of x87-host.c: live,
+ * where the guest's state stays in the host's FPU from one instruction to the next, or boxed, where an
+ * exception may be pending or unmasked. So rounding, stack faults, tags, condition codes, and the
+ * responses to exceptions are the host's, to the last bit. Guest instructions that wait look at ES
+ * first. What the host does not know is kept here: instruction and data pointers, opcode, and the
+ * environment formats.
  */
 #include <string.h>
 #include "base/core/vm.h"
@@ -108,106 +108,6 @@ static void check_pending(X86Cpu *cpu)
     }
 }
 
-/* ---- the host's FPU ---- */
-/* 32-bit protected mode format of FSAVE. */
-typedef struct FsaveImage {
-    uint16_t cw, r0, sw, r1, tag, r2;
-    uint32_t ip, cs_op, dp, ds;
-    uint8_t st[8][10];
-} FsaveImage;
-G_STATIC_ASSERT(sizeof(FsaveImage) == 108);
-
-typedef struct HostRun {
-    FsaveImage img;
-    uint8_t mem[16]; /* the memory operand */
-    uint64_t flags;
-} HostRun;
-
-#if defined(__x86_64__)
-/* One "opcode; ret" of four bytes each: eight opcodes with the 64 register forms, and with the eight
- * memory forms at [rdi]. */
-__asm__(".pushsection .text, \"ax\", @progbits\n"
-        ".balign 16\n"
-        "x87_reg_forms:\n"
-        ".set op, 0xd8\n"
-        ".rept 8\n"
-        ".set m, 0xc0\n"
-        ".rept 64\n"
-        ".byte op, m, 0xc3, 0x90\n"
-        ".set m, m + 1\n"
-        ".endr\n"
-        ".set op, op + 1\n"
-        ".endr\n"
-        "x87_mem_forms:\n"
-        ".set op, 0xd8\n"
-        ".rept 8\n"
-        ".set m, 0x07\n"
-        ".rept 8\n"
-        ".byte op, m, 0xc3, 0x90\n"
-        ".set m, m + 8\n"
-        ".endr\n"
-        ".set op, op + 1\n"
-        ".endr\n"
-        ".popsection\n");
-extern const uint8_t x87_reg_forms[] __attribute__((visibility("hidden")));
-extern const uint8_t x87_mem_forms[] __attribute__((visibility("hidden")));
-
-const uint8_t *x87_host_form(uint8_t op, uint8_t modrm)
-{
-    unsigned o = op & 7;
-    return modrm >= 0xc0 ? x87_reg_forms + (o * 64 + (modrm & 63)) * 4
-                         : x87_mem_forms + (o * 8 + (modrm >> 3 & 7)) * 4;
-}
-
-static void host_run(HostRun *r, X87Word w)
-{
-    const uint8_t *code = x87_host_form(w.op, w.modrm);
-    uint64_t flags = r->flags | 2;
-    __asm__ volatile("lea -128(%%rsp), %%rsp\n"
-                     "frstor (%[img])\n"
-                     "push %[fl]\n"
-                     "popfq\n"
-                     "call *%[code]\n"
-                     "pushfq\n"
-                     "pop %[fl]\n"
-                     "fnsave (%[img])\n"
-                     "lea 128(%%rsp), %%rsp\n"
-                     : [fl] "+r"(flags)
-                     : [img] "r"(&r->img), [code] "r"(code), "D"(r->mem)
-                     : "memory", "cc", "st", "st(1)", "st(2)", "st(3)", "st(4)", "st(5)", "st(6)",
-                       "st(7)");
-    r->flags = flags & X87_EFLAGS_HOST;
-}
-#else
-#error "the x87 needs an implementation for this host"
-#endif
-
-/* Exception flags are left out of what the host sees: an unmasked one would stop it. None can be
- * pending in the guest except with CR0.NE clear. */
-static void host_fill(const X86Cpu *cpu, HostRun *r)
-{
-    r->img = (FsaveImage){ .cw = cpu->fpcw,
-                           .sw = x87_status_word(cpu) & ~(X87_EXCEPTIONS | X87_ES | X87_B),
-                           .tag = 0 };
-    for (unsigned k = 0; k < 8; k++) {
-        r->img.tag |= (cpu->fp_valid >> k & 1 ? 0 : 3) << (2 * k);
-        memcpy(r->img.st[k], &cpu->st[(cpu->fp_top + k) & 7], 10);
-    }
-}
-
-static void host_take(X86Cpu *cpu, const HostRun *r)
-{
-    unsigned sticky = cpu->fpsw & X87_EXCEPTIONS;
-    if (!(r->img.sw & X87_SF)) {
-        sticky |= cpu->fpsw & X87_SF;
-    }
-    x87_set_status_word(cpu, r->img.sw | sticky);
-    x87_set_tag_word(cpu, r->img.tag);
-    for (unsigned k = 0; k < 8; k++) {
-        memcpy(&cpu->st[(cpu->fp_top + k) & 7], r->img.st[k], 10);
-    }
-}
-
 /* What the FPU remembers of its last instruction. */
 static void record(X86Cpu *cpu, X87Word w, uint64_t rip, uint64_t ea)
 {
@@ -238,18 +138,20 @@ static uint64_t helper_x87_op(CpuState *cs, void *x87, uint64_t word, uint64_t r
 {
     X86Cpu *cpu = x86_cpu(cs);
     X87Word w = word_of(word);
-    HostRun r;
+    uint64_t flags = w.mem_bytes ? 0 : lo;
+    uint8_t mem[16];
     check_pending(cpu);
-    r.flags = w.mem_bytes ? 0 : lo & X87_EFLAGS_HOST;
-    memcpy(r.mem, &lo, 8);
-    memcpy(r.mem + 8, &w.high, 2);
-    if (!x87_light(cpu, w, r.mem, &r.flags)) {
-        host_fill(cpu, &r);
-        host_run(&r, w);
-        host_take(cpu, &r);
+    memcpy(mem, &lo, 8);
+    memcpy(mem + 8, &w.high, 2);
+    if (x87_live(cpu)) {
+        flags = x87_run_live(w, mem, flags);
+    } else {
+        X87Box box;
+        flags = x87_run_boxed(cpu, &box, w, mem, flags);
+        x87_unbox(cpu, &box);
     }
     record(cpu, w, rip, ea);
-    return r.flags;
+    return flags;
 }
 HELPER(x87_op, IR_I64, HELPER_FAULTS, HARG_SLOT_RW, HARG_I64, HARG_I64, HARG_I64, HARG_I64);
 
@@ -266,24 +168,25 @@ static uint64_t helper_x87_store(CpuState *cs, void *x87, uint64_t word, uint64_
 {
     X86Cpu *cpu = x86_cpu(cs);
     X87Word w = word_of(word);
-    HostRun r;
+    uint8_t mem[16];
+    X87Box box;
     check_pending(cpu);
-    /* The short cut changes registers at once: only where the store cannot fault any more. */
+    /* Live registers change at once: only where the store cannot fault any more. */
     void *to = store_target(cs, addr, w);
-    r.flags = 0;
-    if (to && x87_light(cpu, w, r.mem, &r.flags)) {
-        memcpy(to, r.mem, w.mem_bytes);
+    if (to && x87_live(cpu)) {
+        x87_run_live(w, mem, 0);
+        memcpy(to, mem, w.mem_bytes);
         record(cpu, w, rip, ea);
         return 0;
     }
-    host_fill(cpu, &r);
-    host_run(&r, w);
-    if (!(r.img.sw & ~r.img.cw & (X87_IE | X87_DE | X87_ZE | X87_OE | X87_UE))) {
-        cpu_st_bytes(cs, addr, r.mem, w.mem_bytes, w.mmu);
+    x87_sync(cpu);
+    x87_run_boxed(cpu, &box, w, mem, 0);
+    if (!(box.sw & ~box.cw & (X87_IE | X87_DE | X87_ZE | X87_OE | X87_UE))) {
+        cpu_st_bytes(cs, addr, mem, w.mem_bytes, w.mmu);
     } else {
         cpu_probe_access(cs, addr, w.mem_bytes, MMU_ACCESS_WRITE, w.mmu);
     }
-    host_take(cpu, &r);
+    x87_unbox(cpu, &box);
     record(cpu, w, rip, ea);
     return 0;
 }
@@ -297,18 +200,37 @@ static uint64_t helper_x87_wait(CpuState *cs)
 }
 HELPER(x87_wait, IR_VOID, HELPER_STATE, HARG_NONE);
 
-static uint64_t helper_x87_fldcw(CpuState *cs, uint64_t cw)
+static uint64_t helper_x87_fldcw(CpuState *cs, void *x87, uint64_t cw)
 {
     check_pending(x86_cpu(cs));
-    x87_set_control_word(x86_cpu(cs), cw);
+    if (!x87_live_control_word(x86_cpu(cs), cw)) {
+        x87_sync(x86_cpu(cs));
+        x87_set_control_word(x86_cpu(cs), cw);
+    }
     return 0;
 }
-HELPER(x87_fldcw, IR_VOID, HELPER_STATE, HARG_I64);
+HELPER(x87_fldcw, IR_VOID, HELPER_FAULTS, HARG_SLOT_RW, HARG_I64);
+
+/* FNSTSW. */
+static uint64_t helper_x87_sw(CpuState *cs, void *x87)
+{
+    return x87_live_status_word(x86_cpu(cs));
+}
+HELPER(x87_sw, IR_I32, 0, HARG_SLOT_RW);
+
+/* The state into CpuState, for what works on it there. */
+static uint64_t helper_x87_sync(CpuState *cs, void *x87)
+{
+    x87_sync(x86_cpu(cs));
+    return 0;
+}
+HELPER(x87_sync, IR_VOID, 0, HARG_SLOT_RW);
 
 /* FNINIT, or FNCLEX. */
 static uint64_t helper_x87_ctl(CpuState *cs, uint64_t init)
 {
     X86Cpu *cpu = x86_cpu(cs);
+    x87_sync(cpu);
     if (init) {
         x87_init(cpu);
     } else {
@@ -384,16 +306,17 @@ static uint64_t helper_x87_env(CpuState *cs, uint64_t word, uint64_t addr, uint6
     X87Word w = word_of(word);
     uint8_t buf[108];
     bool protected = mode_protected((uint32_t)mode), all = w.op == 0xdd;
+    x87_sync(cpu);
     if ((w.modrm >> 3 & 7) == 4) {
         check_pending(cpu);
         cpu_ld_bytes(cs, addr, buf, w.mem_bytes, w.mmu);
-        unsigned n = env_take(cpu, buf, w.op16, protected);
+        unsigned n = env_take(cpu, buf, (w.how & X87_OP16), protected);
         for (unsigned k = 0; all && k < 8; k++) {
             memcpy(&cpu->st[(cpu->fp_top + k) & 7], buf + n + k * 10, 10);
         }
         return 0;
     }
-    unsigned n = env_put(cpu, buf, w.op16, protected);
+    unsigned n = env_put(cpu, buf, (w.how & X87_OP16), protected);
     for (unsigned k = 0; all && k < 8; k++) {
         memcpy(buf + n + k * 10, &cpu->st[(cpu->fp_top + k) & 7], 10);
     }

@@ -101,6 +101,56 @@ static void test_simd_exception(void)
     g_assert_cmpuint(m->cpu->rip, ==, X86M_CODE + 3);
 }
 
+/* Several x87 instructions in a row, then something that looks at the state another way. */
+static void test_state_in_use(void)
+{
+    static const uint16_t unmask_ze = 0x37b;
+
+    /* FNINIT; FLDZ; FLD1; FDIV ST, ST(1); FNSTSW AX: 1/0 is masked, ZE stays */
+    x86m_reset(m, 64);
+    x86m_run_hex(m, "db e3 d9 ee d9 e8 d8 f1 df e0");
+    g_assert_cmpint(m->vector, ==, -1);
+    g_assert_cmphex(m->cpu->gpr[X86_RAX] & 0xffff, ==, 6 << 11 | X87_ZE);
+    g_assert_cmphex(x87_status_word(m->cpu), ==, 6 << 11 | X87_ZE);
+    g_assert_cmphex(m->cpu->st[6].exp, ==, 0x7fff);
+    g_assert_cmphex(m->cpu->fp_valid, ==, 0xc0);
+
+    /* ... FLDCW that unmasks it; FWAIT: #MF there */
+    x86m_reset(m, 64);
+    m->cpu->cr0 |= CR0_NE;
+    x86_mode_update(m->cpu);
+    m->cpu->gpr[X86_RBX] = X86M_DATA;
+    st_le16(m->mem + X86M_DATA, unmask_ze);
+    x86m_run_hex(m, "db e3 d9 ee d9 e8 d8 f1 d9 2b 9b");
+    g_assert_cmpint(m->vector, ==, EXCP_MF);
+    g_assert_cmpuint(m->cpu->rip, ==, X86M_CODE + 10);
+    g_assert_cmphex(m->cpu->fpsw, ==, X87_ZE | X87_ES | X87_B);
+
+    /* FNINIT; FLD1; MOVQ RAX, MM7: the mantissa; TOP becomes 0 */
+    x86m_reset(m, 64);
+    x86m_run_hex(m, "db e3 d9 e8 48 0f 7e f8");
+    g_assert_cmphex(m->cpu->gpr[X86_RAX], ==, 1ull << 63);
+    g_assert_cmpuint(m->cpu->fp_top, ==, 0);
+    g_assert_cmphex(m->cpu->fp_valid, ==, 0xff);
+
+    /* FNINIT; FLD1; FXSAVE [RBX]; FCHS: the image is of before */
+    x86m_reset(m, 64);
+    m->cpu->gpr[X86_RBX] = X86M_DATA;
+    x86m_run_hex(m, "db e3 d9 e8 0f ae 03 d9 e0");
+    g_assert_cmphex(ld_le16(m->mem + X86M_DATA + 40), ==, 0x3fff);
+    g_assert_cmphex(m->mem[X86M_DATA + 4], ==, 0x80);
+    g_assert_cmphex(m->cpu->st[7].exp, ==, 0xbfff);
+
+    /* FNINIT; FLD1; MOV RAX, [hole]: a fault leaves the state in place */
+    x86m_reset(m, 64);
+    m->cpu->gpr[X86_RBX] = X86M_HOLE;
+    x86m_run_hex(m, "db e3 d9 e8 48 8b 03");
+    g_assert_cmpint(m->vector, ==, EXCP_PF);
+    g_assert_cmphex(m->cpu->st[7].exp, ==, 0x3fff);
+    g_assert_cmphex(m->cpu->fp_valid, ==, 0x80);
+    g_assert_false(m->cpu->fp_live);
+}
+
 /* ---- the x87 environment ---- */
 /* FNINIT; FLD dword [0x100]; FNSTENV [0x200]: pointers of the FLD. */
 static void test_environment(void)
@@ -277,6 +327,8 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     m = x86m_new();
+    g_test_add_func("/target/x86/fp/x87-state-is-the-same-however-it-is-looked-at",
+                    test_state_in_use);
     g_test_add_func("/target/x86/fp/control-bits-decide-who-may-use-the-units", test_gates);
     g_test_add_func("/target/x86/fp/unmasked-simd-exceptions-are-precise", test_simd_exception);
     g_test_add_func("/target/x86/fp/fstenv-has-four-formats", test_environment);

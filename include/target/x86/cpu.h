@@ -127,7 +127,7 @@ typedef struct X86Cpu {
     uint16_t fp_opcode;
     uint16_t fp_cs, fp_ds;
     uint64_t fp_ip, fp_dp;
-    uint16_t fp_host; /* x87-light.c: what the host's status word has raised; not state */
+    bool fp_live; /* what is above is in the host's FPU (x87-host.c); never outside translated code */
 
     /* ---- SSE, AVX ---- */
     uint32_t mxcsr;

@@ -26,6 +26,7 @@ uint32_t x86_fpenv_get(CpuState *cs)
 void x86_fpenv_put(CpuState *cs, uint32_t host_mxcsr)
 {
     x86_cpu(cs)->mxcsr |= host_mxcsr & MXCSR_FLAGS;
+    x87_sync(x86_cpu(cs));
 }
 
 void x86_set_mxcsr(X86Cpu *cpu, uint32_t v)

@@ -8,6 +8,7 @@ void mmx_begin(X86Trans *t)
 {
     IrVal sw = ir_get(t->b, SLOT_FPSW);
     x86_raise_ir_if(t, IR_TSTNZ, sw, ir_c32(t->b, X87_ES), EXCP_MF, 0);
+    ir_call(t->b, &hd_x87_sync, SLOT_X87);
 }
 
 void mmx_end(X86Trans *t)

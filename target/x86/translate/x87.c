@@ -6,6 +6,20 @@
 #include <stddef.h>
 #include "target/x86/translate/simd-priv.h"
 
+static uint8_t how_of(const X86Insn *i)
+{
+    bool reg = i->modrm >= 0xc0;
+    unsigned r = i->modrm >> 3 & 7;
+    uint8_t how = i->opsize == 2 ? X87_OP16 : 0;
+    if (reg && (i->opcode == 0xda || i->opcode == 0xdb) && r < 4) {
+        how |= X87_CMOV;
+    }
+    if (reg && (i->opcode == 0xdb || i->opcode == 0xdf) && (r == 5 || r == 6)) {
+        how |= X87_COMI;
+    }
+    return how;
+}
+
 /* What the helper must know of the instruction. */
 static IrVal word_of(X86Trans *t, unsigned mem_bytes)
 {
@@ -15,7 +29,7 @@ static IrVal word_of(X86Trans *t, unsigned mem_bytes)
                   .mem_bytes = mem_bytes,
                   .seg = i->mem.seg,
                   .mmu = MO_GET_MMU(t->mo),
-                  .op16 = i->opsize == 2 };
+                  .how = how_of(i) };
     uint64_t v;
     memcpy(&v, &w, sizeof v);
     return ir_c64(t->b, v);
@@ -169,15 +183,13 @@ void x86_tr_x87_cw(X86Trans *t, const X86Insn *i)
     } else {
         wait_first(t);
         IrVal v = x86_to64(t, x86_read(t, 0));
-        ir_call(t->b, &hd_x87_fldcw, v);
+        ir_call(t->b, &hd_x87_fldcw, SLOT_X87, v);
     }
 }
 
 void x86_tr_x87_sw(X86Trans *t, const X86Insn *i)
 {
-    IrBuilder *b = t->b;
-    IrVal v = ir_shli(b, ir_get(b, SLOT_FP_TOP), 11);
-    x86_write(t, 0, ir_or(b, ir_get(b, SLOT_FPSW), v));
+    x86_write(t, 0, ir_call(t->b, &hd_x87_sw, SLOT_X87));
 }
 
 /* FLDENV, FNSTENV, FRSTOR, FNSAVE. */
