@@ -172,8 +172,7 @@ int main(int argc, char **argv)
     ExecConfig config = { .jit = true };
 
     g_option_context_add_main_entries(context, entries, NULL);
-    if (!g_option_context_parse(context, &argc, &argv, &error) ||
-        (log && !log_set(log, &error))) {
+    if (!g_option_context_parse(context, &argc, &argv, &error) || (log && !log_set(log, &error))) {
         fprintf(stderr, "%s\n", error->message);
         return 1;
     }

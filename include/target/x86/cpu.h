@@ -127,7 +127,8 @@ typedef struct X86Cpu {
     uint16_t fp_opcode;
     uint16_t fp_cs, fp_ds;
     uint64_t fp_ip, fp_dp;
-    bool fp_live; /* what is above is in the host's FPU (x87-host.c); never outside translated code */
+    bool
+        fp_live; /* what is above is in the host's FPU (x87-host.c); never outside translated code */
 
     /* ---- SSE, AVX ---- */
     uint32_t mxcsr;
