@@ -111,6 +111,7 @@ ExecEngine *engine_new(Vm *vm, const ExecConfig *config)
     g_cond_init(&e->throttle_cond);
     RamDirtyHooks hooks = { .cleaned = ram_cleaned, .code_written = ram_code_written, .opaque = e };
     ram_dirty_set_hooks(vm, &hooks);
+    icount_setup(e);
     return e;
 }
 
@@ -132,6 +133,7 @@ void engine_free(ExecEngine *e)
     }
     RamDirtyHooks none = { 0 };
     engine_throttle(e, 0);
+    icount_clear(e);
     tb_cache_clear(e);
     ram_dirty_set_hooks(e->vm, &none);
     slot_map_free(e->slot_map);

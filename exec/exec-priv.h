@@ -135,6 +135,7 @@ struct Tb {
     Tb *retire_next;
     Tb *all_next, *all_prev; /* FIFO for eviction */
     size_t bytes;
+    uint64_t *insn_pc; /* icount: of each instruction; else NULL */
     /* interpreter */
     BcOp *code;
     uint32_t n_code;
@@ -213,6 +214,7 @@ typedef struct WatchPoint {
 } WatchPoint;
 
 /* Engine exceptions that never reach the target. */
+#define EXCP_BUDGET    0x10011 /* fewer instructions left than the region has: icount.c */
 #define EXCP_RETRY_ONE 0x10010 /* run the current instruction alone (it writes its own region) */
 
 struct CpuPriv {
@@ -230,6 +232,7 @@ struct CpuPriv {
 
     Tb *last_tb; /* exited by an unlinked direct exit ... */
     TbLink *last_link;
+    bool count_out;      /* icount: the slice ends by single instructions */
     unsigned one_insn;   /* run this many regions of a single instruction */
     bool debug_after;    /* a watchpoint was hit by the instruction that runs alone */
     uint8_t debug_cause; /* CpuDebugCause of the next CPU_EXCP_DEBUG */
@@ -296,6 +299,8 @@ struct TransState {
     uint64_t granule[2];
     uint64_t seq[2];
     bool nocache;
+    bool counted;    /* icount */
+    unsigned charge; /* the constant that says how many instructions */
     unsigned n;
     uint64_t pcs[TRANS_MAX_INSNS];
     /* builder's lengths at the current instruction's start */
@@ -316,6 +321,16 @@ typedef struct CodePage {
     uint64_t seq;          /* stores seen while protected */
 } CodePage;
 #define CODE_PAGE_BITS 14
+
+typedef struct Icount {
+    bool on;
+    unsigned shift;
+    GMutex mutex; /* guards what follows */
+    int64_t bias; /* ns at count 0 */
+    int64_t done; /* instructions before the slice */
+    int64_t slice;
+    CpuState *running; /* in its slice; atomic */
+} Icount;
 
 struct ExecEngine {
     Vm *vm;
@@ -349,6 +364,7 @@ struct ExecEngine {
     GCond throttle_cond;
     unsigned throttle_percent;
     GThread *throttle_thread; /* under the VM lock; NULL: nobody is throttled by time */
+    Icount icount;
 
     SlotMap *slot_map; /* of the first target that attached */
     const CpuTargetOps *slot_ops;
@@ -424,6 +440,17 @@ Tb *tb_lookup_key(CpuState *cpu, const TbKey *key, uint32_t cflags, RamAddr *phy
 void cpu_hold_back(CpuState *cpu);
 /* Own thread: it made a page dirty whose DIRTY_RATE bit was clean. */
 void cpu_dirtied_page(CpuState *cpu);
+
+/* ---- icount ---- */
+extern const HelperDesc hd_icount_take; /* instructions of the region that is entered */
+uint64_t helper_icount_take(CpuState *cpu, uint64_t n);
+void icount_setup(ExecEngine *e);
+void icount_clear(ExecEngine *e);
+void icount_begin(CpuState *cpu);
+void icount_end(CpuState *cpu);
+bool icount_idle(CpuState *cpu);
+/* A region is left before its end, pc is stored. */
+void icount_refund(CpuState *cpu);
 
 /* ---- loop ---- */
 void cpu_process_work(CpuState *cpu);

@@ -93,6 +93,9 @@ static G_NORETURN void unwind(CpuState *cpu)
     if (!p->jmp_set) {
         g_error("exception 0x%x outside the vCPU loop", (unsigned)cpu->exception);
     }
+    if (UNLIKELY(cpu->engine->icount.on) && p->tb) {
+        icount_refund(cpu);
+    }
     siglongjmp(p->jmp, 1);
 }
 
@@ -165,6 +168,10 @@ static bool handle_exception(CpuState *cpu)
         g_thread_yield();
         return cpu->engine->config.single_thread;
     case CPU_EXCP_DEBUG: return debug_stop(cpu);
+    case EXCP_BUDGET:
+        cpu->exception = CPU_EXCP_NONE;
+        p->count_out = true;
+        return cpu->icount_budget <= 0;
     case EXCP_RETRY_ONE:
         cpu->exception = CPU_EXCP_NONE;
         p->one_insn = 1;
@@ -265,6 +272,9 @@ static void run_region(CpuState *cpu)
     if (p->one_insn) {
         cflags = TBC_ONE | TBC_NOCACHE;
         p->watch_off = true;
+    }
+    if (p->count_out) {
+        cflags |= TBC_ONE | TBC_NOCACHE;
     }
     if (cpu->singlestep) {
         cflags = TBC_ONE | TBC_STEP | TBC_NOCACHE;

@@ -148,7 +148,13 @@ static void run_guest(CpuState *cpu)
     if (turns) {
         turn_take(cpu);
     }
+    if (cpu->engine->icount.on) {
+        icount_begin(cpu);
+    }
     cpu_exec(cpu);
+    if (cpu->engine->icount.on) {
+        icount_end(cpu);
+    }
     if (turns) {
         turn_give(cpu);
     }
@@ -199,6 +205,9 @@ static void one_turn(CpuState *cpu)
         run_guest(cpu);
     }
     g_mutex_lock(&p->mutex);
+    if (!run && cpu->engine->icount.on && icount_idle(cpu)) {
+        return;
+    }
     while (!run && !p->kicked && !p->work && !p->stop_request && !p->quit) {
         g_cond_wait(&p->cond, &p->mutex);
     }

@@ -231,6 +231,29 @@ static void exit_to(TransCtx *c, uint64_t pc)
     }
 }
 
+/* Counting instructions: is there an exit among the ops from `from` on? */
+static bool has_exit(const IrBuilder *b, unsigned from)
+{
+    for (unsigned v = from; v < ir_count(b); v++) {
+        if (ir_op_info[ir_at(b, v)->op].flags & IRF_X) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The call that charges the region, before its first instruction does anything. The number is put in
+ * when it is known, so no other constant may be found in its place. */
+static void charge_begin(TransState *t)
+{
+    IrBuilder *b = t->ctx.b;
+    IrInsn n = { .op = IR_CONST, .type = IR_I64 };
+
+    g_array_append_val(b->ins_a, n);
+    t->charge = ir_count(b) - 1;
+    ir_call(b, &hd_icount_take, t->charge);
+}
+
 /* One instruction; true when the region goes on. */
 static bool one_insn(TransState *t)
 {
@@ -256,6 +279,9 @@ static bool one_insn(TransState *t)
         return false;
     }
     ir_insn_start(b, c->pc, 0);
+    if (t->counted && t->n == 0) {
+        charge_begin(t);
+    }
     int status = c->cpu->ops->translate_insn(c);
     if (log_enabled(LOG_IN_ASM) && log_in_filter(c->pc)) {
         log_in_asm(t);
@@ -274,7 +300,7 @@ static bool one_insn(TransState *t)
         return true;
     }
     if (status == TRANS_END_DIRECT || t->n >= c->max_insns || t->nocache ||
-        ir_count(b) > IR_SOFT_INSNS) {
+        ir_count(b) > IR_SOFT_INSNS || (t->counted && has_exit(b, t->mark_ins))) {
         exit_to(c, c->pc);
         return false;
     }
@@ -308,6 +334,7 @@ static void begin(CpuState *cpu, TransState *t, const TbKey *key, uint32_t cflag
     t->ctx.priv = t;
     t->mmu = cpu->ops->fetch_mmu_idx(cpu);
     t->active = true;
+    t->counted = cpu->engine->icount.on;
     ir_reset(p->raw, &cpu->ops->slots);
     p->raw->no_fold = cpu->engine->config.no_opt;
 }
@@ -322,6 +349,10 @@ static Tb *build(CpuState *cpu, TransState *t, RamAddr phys, uint32_t cflags)
     tb->phys = phys;
     tb->cflags = cflags;
     tb->n_insns = t->n;
+    if (t->charge) {
+        ir_at(p->raw, t->charge)->imm = t->n;
+        tb->insn_pc = g_memdup2(t->pcs, t->n * sizeof(*t->pcs));
+    }
     if (!t->nocache) {
         tb->n_pages = t->n_pages;
         memcpy(tb->vpage, t->vpage, sizeof(tb->vpage));

@@ -178,6 +178,42 @@ static bool accel_options(System *sys, GError **error)
     return true;
 }
 
+/* -icount [shift=]N[,align=off][,sleep=on|off]. What would make a run differ from the next is refused. */
+static bool icount_options(System *sys, GError **error)
+{
+    static const char *const known[] = { "shift", "align", "sleep", NULL };
+    const CmdLine *cmd = sys->cmd;
+    bool align = false;
+
+    if (!cmd->icount) {
+        return true;
+    }
+    GVariant *parsed = keyval_parse(cmd->icount, "shift", error);
+    if (!parsed) {
+        return false;
+    }
+    g_autoptr(GVariant) props = g_variant_ref_sink(parsed);
+    const char *shift = keyval_str(props, "shift");
+    sys->exec.icount = sys->exec.icount_sleep = true;
+    if (!shift || !strcmp(shift, "auto")) {
+        return config_error(error,
+                            "'shift' must be a number, 0 to 10: adapting it is not supported");
+    }
+    if (!keyval_only(props, known, error) ||
+        !keyval_uint(props, "shift", 10, &sys->exec.icount_shift, error) ||
+        !keyval_bool(props, "align", &align, error) ||
+        !keyval_bool(props, "sleep", &sys->exec.icount_sleep, error)) {
+        return false;
+    }
+    if (align) {
+        return config_error(error, "'align=on' is not supported");
+    }
+    if (sys->accel_qtest) {
+        return config_error(error, "there are no instructions to count under -accel qtest");
+    }
+    return true;
+}
+
 static bool parse_memory(Machine *m, const char *text, GError **error)
 {
     static const char *const known[] = { "size", "slots", "maxmem", NULL };
@@ -439,9 +475,16 @@ bool options_apply_machine(System *sys, GError **error)
         }
         m->max_ram_bytes = m->ram_bytes;
     }
+    if (!icount_options(sys, error)) {
+        g_prefix_error(error, "-icount %s: ", cmd->icount);
+        return false;
+    }
     if (cmd->smp && !parse_smp(m, cmd->smp, error)) {
         g_prefix_error(error, "-smp: ");
         return false;
+    }
+    if (sys->exec.icount && m->smp.max_cpus > 1) {
+        return config_error(error, "-icount: instructions of one CPU only can be counted (-smp 1)");
     }
     if (cmd->boot && !parse_boot(m, cmd->boot, error)) {
         g_prefix_error(error, "-boot: ");

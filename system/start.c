@@ -142,6 +142,9 @@ static void setup_engine(System *sys)
         .jit = sys->exec.jit,
         .max_insns = sys->exec.one_insn ? 1 : 0,
         .cache_bytes = (size_t)sys->exec.tb_mib << 20,
+        .icount = sys->exec.icount,
+        .icount_sleep = sys->exec.icount_sleep,
+        .icount_shift = sys->exec.icount_shift,
     };
     sys->engine = engine_new(vm, &config);
     vm->accel = (struct Accel *)sys->engine;
@@ -156,23 +159,6 @@ static void setup_engine(System *sys)
     if (sys->accel_qtest) {
         clock_virtual_take_manual(vm);
     }
-}
-
-static bool unsupported(const CmdLine *cmd, GError **error)
-{
-    const struct {
-        const char *option, *value, *why;
-    } rows[] = {
-        { "-icount", cmd->icount, "instruction counting does not exist yet" },
-    };
-    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
-        if (rows[i].value) {
-            g_set_error(error, FERRY_SYSTEM_ERROR, FERRY_SYSTEM_ERROR_OPTION, "%s %s: %s",
-                        rows[i].option, rows[i].value, rows[i].why);
-            return true;
-        }
-    }
-    return false;
 }
 
 static void quit_from_mux(void *opaque)
@@ -286,8 +272,7 @@ bool system_build(System *sys, GError **error)
 {
     Vm *vm = sys->vm;
     CmdLine *cmd = sys->cmd;
-    if (unsupported(cmd, error) || !setup_log(cmd, error) || !setup_identity(sys, error) ||
-        !memory_setup(vm, error)) {
+    if (!setup_log(cmd, error) || !setup_identity(sys, error) || !memory_setup(vm, error)) {
         return false;
     }
     *vm_actions(vm) = cmd->actions;

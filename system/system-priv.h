@@ -73,7 +73,9 @@ typedef struct System {
     struct {
         bool one_insn, jit, single_thread;
         unsigned tb_mib; /* 0: the engine's default */
-    } exec;              /* from -accel */
+        bool icount, icount_sleep;
+        unsigned icount_shift;
+    } exec; /* from -accel and -icount */
 } System;
 
 /* types.c: every type of every room. */

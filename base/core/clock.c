@@ -26,6 +26,7 @@ struct Clocks {
     Timer *armed[CLOCK_KIND_COUNT];
     uint32_t sequence; /* odd while the three below change: they are read without the mutex */
     bool virtual_running, virtual_manual;
+    ClockDriver driver;     /* now != NULL: it has the virtual clock */
     int64_t virtual_offset; /* running: virtual = monotonic + offset; stopped: virtual = offset */
     int timer_fd;
     guint source;
@@ -44,6 +45,9 @@ static int64_t now_locked(const Clocks *c, ClockKind kind)
     case CLOCK_KIND_REALTIME: return host_ns(CLOCK_MONOTONIC);
     case CLOCK_KIND_HOST: return host_ns(CLOCK_REALTIME);
     default:
+        if (c->driver.now) {
+            return c->driver.now(c->driver.opaque);
+        }
         return c->virtual_running && !c->virtual_manual
                    ? host_ns(CLOCK_MONOTONIC) + c->virtual_offset
                    : c->virtual_offset;
@@ -61,6 +65,9 @@ int64_t clock_now_ns(Vm *vm, ClockKind kind)
         return now_locked(vm->clocks, kind);
     }
     Clocks *c = vm->clocks;
+    if (c->driver.now) {
+        return c->driver.now(c->driver.opaque);
+    }
     for (;;) {
         uint32_t s = __atomic_load_n(&c->sequence, __ATOMIC_ACQUIRE);
         bool ticks = __atomic_load_n(&c->virtual_running, __ATOMIC_RELAXED) &&
@@ -135,6 +142,8 @@ static void arm_locked(Clocks *c, Timer *t, int64_t expire_ns)
     }
     if ((head == t || c->armed[t->kind] == t) && clock_ticks(c, t->kind)) {
         rearm(c);
+    } else if (c->driver.deadline && t->kind == CLOCK_KIND_VIRTUAL && c->armed[t->kind] == t) {
+        c->driver.deadline(c->driver.opaque);
     }
 }
 
@@ -262,6 +271,11 @@ void clock_virtual_set(Vm *vm, int64_t ns)
 {
     Clocks *c = vm->clocks;
     g_mutex_lock(&c->mutex);
+    if (c->driver.set) {
+        c->driver.set(c->driver.opaque, ns);
+        g_mutex_unlock(&c->mutex);
+        return;
+    }
     bool ticking = c->virtual_running && !c->virtual_manual;
     change_begin(c);
     c->virtual_offset = ns - (ticking ? host_ns(CLOCK_MONOTONIC) : 0);
@@ -280,6 +294,25 @@ void clock_virtual_take_manual(Vm *vm)
     change_end(c);
     rearm(c);
     g_mutex_unlock(&c->mutex);
+}
+
+void clock_virtual_take_driver(Vm *vm, const ClockDriver *driver)
+{
+    Clocks *c = vm->clocks;
+
+    clock_virtual_take_manual(vm);
+    g_mutex_lock(&c->mutex);
+    c->virtual_offset = now_locked(c, CLOCK_KIND_VIRTUAL);
+    c->driver = driver ? *driver : (ClockDriver){ 0 };
+    g_mutex_unlock(&c->mutex);
+}
+
+void clock_virtual_run(Vm *vm)
+{
+    int64_t now = clock_now_ns(vm, CLOCK_KIND_VIRTUAL);
+
+    while (clock_virtual_running(vm) && run_one(vm->clocks, CLOCK_KIND_VIRTUAL, now)) {
+    }
 }
 
 void clock_virtual_advance(Vm *vm, int64_t ns)

@@ -52,6 +52,7 @@ static const LogItem items[] = {
     { LOG_GUEST_ERRORS, "guest_errors", "things that only a faulty guest does" },
     { LOG_PAGE, "page", "host memory layout at the start" },
     { LOG_NOCHAIN, "nochain", "do not link blocks, so that 'exec' and 'cpu' see each one" },
+    { LOG_STATEHASH, "statehash", "with -icount: a hash of the CPU state every 2^18 instructions" },
     { 0, NULL, NULL },
 };
 

@@ -41,6 +41,7 @@ static unsigned hash_of(const TbKey *k, RamAddr phys)
 void tb_free(Tb *tb)
 {
     g_free(tb->code);
+    g_free(tb->insn_pc);
     g_free(tb->snap_of);
     g_free(tb->snaps);
     g_free(tb->snap_entries);

@@ -16,6 +16,9 @@ typedef struct ExecConfig {
     bool no_opt;        /* lowering without optimisation (a test oracle) */
     unsigned max_insns; /* per region, 0 = default; 1 = one-insn-per-tb */
     size_t cache_bytes; /* bound on translations, 0 = default */
+    bool icount;        /* virtual time is 2^icount_shift ns an instruction; one vCPU only */
+    bool icount_sleep;  /* ... and passes in real time while the vCPU is halted */
+    unsigned icount_shift;
 } ExecConfig;
 
 /* Also sets the VM's RAM dirty hooks. memory_setup() must have run. */

@@ -42,6 +42,16 @@ void clock_virtual_take_manual(Vm *vm);
 /* Moves manual virtual time to @ns (never back), running timers due on the way, in order.
    VM lock held, main loop thread. */
 void clock_virtual_advance(Vm *vm, int64_t ns);
+/* Instruction counting: virtual time is what @driver says from now on; NULL: by hand again. */
+typedef struct ClockDriver {
+    int64_t (*now)(void *opaque); /* any thread */
+    void (*set)(void *opaque, int64_t ns);
+    void (*deadline)(void *opaque); /* the first timer is another; must not call back */
+    void *opaque;
+} ClockDriver;
+void clock_virtual_take_driver(Vm *vm, const ClockDriver *driver);
+/* Runs the virtual timers that are due. VM lock held; the driver's thread. */
+void clock_virtual_run(Vm *vm);
 /* Earliest deadline of the clock's timers, TIMER_NEVER if none. */
 int64_t clock_deadline_ns(Vm *vm, ClockKind kind);
 

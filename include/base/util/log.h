@@ -32,6 +32,7 @@ typedef enum LogCategory {
     LOG_PAGE = 1 << 13,
     LOG_NOCHAIN = 1 << 14,
     LOG_TRACE = 1 << 15,
+    LOG_STATEHASH = 1 << 16,
 } LogCategory;
 
 typedef struct LogItem {
