@@ -56,11 +56,14 @@ typedef struct BlockDriver {
     const char *name;
     size_t state_size;
     bool protocol; /* reaches the host itself: has no child */
+    bool format;   /* has metadata: two writers would destroy the image */
     /* Take the driver's own options out of @r (the common ones are gone already) and open. */
     bool (*open)(BlockNode *node, OptionsReader *r, GError **error);
     void (*close)(BlockNode *node);
     /* Start @req; block_request_complete() ends it, from the main loop or any other thread. */
     void (*submit)(BlockNode *node, BlockRequest *req);
+    /* The same, carried out before it returns: any thread, no lock. 0 or -errno. */
+    int (*run)(BlockRequest *req);
     /* Read the size again (after activation, after a resize by someone else). */
     bool (*refresh)(BlockNode *node, GError **error);
     bool (*resize)(BlockNode *node, uint64_t bytes, GError **error);
@@ -85,8 +88,9 @@ struct BlockNode {
     void *state;    /* driver->state_size bytes */
     int refs;
     bool monitor_owned;
-    BlockEdge *file;  /* owned; the child, NULL for a protocol */
-    GPtrArray *users; /* BlockEdge *, borrowed */
+    BlockEdge *file;    /* owned; the child, NULL for a protocol */
+    BlockEdge *backing; /* owned; what shows through where a format has nothing; NULL: none */
+    GPtrArray *users;   /* BlockEdge *, borrowed */
     uint64_t length;
     uint32_t alignment;
     unsigned perm, shared;
@@ -123,6 +127,7 @@ struct Blocks {
     unsigned inflight;
     unsigned next_node;
     int ide_units;
+    unsigned chain_depth; /* while a backing chain is opened */
     bool start_inactive, inactive;
     GThreadPool *pool;
     /* The completion queue: workers append, the main loop or a drain takes. */
@@ -154,6 +159,9 @@ void block_node_set_length(BlockNode *node, uint64_t length);
 void block_node_submit(BlockNode *node, BlockOp op, uint64_t offset, uint64_t bytes,
                        const struct iovec *iov, int niov, unsigned flags, BlockDone done,
                        void *opaque);
+/* For drivers, in a worker thread: a request to a node below, done when it returns. */
+int block_node_run(BlockNode *node, BlockOp op, uint64_t offset, uint64_t bytes,
+                   const struct iovec *iov, int niov, unsigned flags);
 /* Ends a request; any thread. */
 void block_request_complete(BlockRequest *req, int ret);
 /* A BlockDone for those who look at the data only. */
@@ -186,3 +194,4 @@ extern const BlockDriver block_driver_file;
 extern const BlockDriver block_driver_host_device;
 extern const BlockDriver block_driver_raw;
 extern const BlockDriver block_driver_null_co;
+extern const BlockDriver block_driver_qcow2;

@@ -215,9 +215,13 @@ void block_node_info(BlockNode *node, BlockNodeInfo *info)
 {
     static const char *const detect[] = { "off", "on", "unmap" };
     BlockNode *bottom = node;
+    unsigned depth = 0;
 
     while (bottom->file) {
         bottom = bottom->file->node;
+    }
+    for (BlockEdge *e = node->backing; e; e = e->node->backing) {
+        depth++;
     }
     *info = (BlockNodeInfo){
         .node_name = node->name,
@@ -232,5 +236,7 @@ void block_node_info(BlockNode *node, BlockNodeInfo *info)
         .virtual_size = (node->length + 511) & ~511ull,
         .actual_size = bottom->driver->allocated ? bottom->driver->allocated(bottom) : 0,
         .child = node->file ? node->file->node->name : NULL,
+        .backing = node->backing ? node->backing->node->filename : NULL,
+        .backing_depth = depth,
     };
 }

@@ -287,37 +287,44 @@ static bool set_protocol(DriveOptions *o, GError **error)
     return true;
 }
 
-/* Read the first sector of a freshly opened raw node; true when it is no known other format. */
-static bool check_guess(BlockNode *node, GError **error)
+/* What a freshly opened raw node looks like. */
+static const char *guess_format(BlockNode *node)
 {
     uint8_t head[BLOCK_PROBE_BYTES] = { 0 };
     struct iovec iov = { head, MIN(sizeof(head), (node->length + 511) & ~511ull) };
-    bool inactive = node->inactive;
-    const char *format;
-    BlockNode *n;
 
     /* Looking at the image disturbs nobody, even before it is ours. */
-    for (n = node; n; n = n->file ? n->file->node : NULL) {
-        n->inactive = false;
+    if (block_node_run(node, BLOCK_OP_READ, 0, iov.iov_len, &iov, 1, 0)) {
+        return "raw";
     }
-    block_node_submit(node, BLOCK_OP_READ, 0, iov.iov_len, &iov, 1, 0, block_ignore_result, NULL);
-    blocks_wait(node->blocks, &node->inflight);
-    for (n = node; n; n = n->file ? n->file->node : NULL) {
-        n->inactive = inactive;
+    return block_probe(head, iov.iov_len);
+}
+
+/* Takes the reference of @node, which was opened as raw because nobody said what it is. */
+static BlockNode *reopen_as_guessed(BlockNode *node, GVariant *options, GError **error)
+{
+    const char *format = guess_format(node);
+    g_autoptr(GVariant) again = NULL;
+    Blocks *blocks = node->blocks;
+
+    if (!strcmp(format, "raw")) {
+        node->guessed_raw = true;
+        g_message("image format was not specified for '%s' and probing guessed raw; writes to the "
+                  "first sector are restricted; give format=raw to lift that",
+                  node->filename);
+        return node;
     }
-    format = block_probe(head, iov.iov_len);
-    if (strcmp(format, "raw")) {
+    if (!block_driver_find(format)) {
         g_set_error(error, FERRY_BLOCK_ERROR, BLOCK_ERROR_UNSUPPORTED,
                     "image '%s' has the format %s, which is not supported (format=raw uses it "
                     "as it is)",
                     node->filename, format);
-        return false;
+        block_node_unref(node);
+        return NULL;
     }
-    node->guessed_raw = true;
-    g_message("image format was not specified for '%s' and probing guessed raw; writes to the "
-              "first sector are restricted; give format=raw to lift that",
-              node->filename);
-    return true;
+    block_node_unref(node);
+    again = g_variant_ref_sink(options_with(options, "driver", g_variant_new_string(format)));
+    return block_node_open(blocks, again, NULL, error);
 }
 
 static BlockNode *open_image(Blocks *blocks, DriveOptions *o, GError **error)
@@ -332,16 +339,12 @@ static BlockNode *open_image(Blocks *blocks, DriveOptions *o, GError **error)
     g_variant_dict_insert(o->node, "driver", "s", format);
     options = g_variant_ref_sink(g_variant_dict_end(o->node));
     node = block_node_open(blocks, options, NULL, error);
-    if (!node) {
-        if (o->file) {
-            g_prefix_error(error, "could not open '%s': ", o->file);
-        }
-        return NULL;
+    if (node && !o->format && o->file && node->file &&
+        node->file->node->driver != &block_driver_null_co) {
+        node = reopen_as_guessed(node, options, error);
     }
-    if (!o->format && o->file && node->file && node->file->node->driver != &block_driver_null_co &&
-        !check_guess(node, error)) {
-        block_node_unref(node);
-        return NULL;
+    if (!node && o->file) {
+        g_prefix_error(error, "could not open '%s': ", o->file);
     }
     return node;
 }

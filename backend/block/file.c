@@ -272,18 +272,26 @@ static int do_zeroes(BlockRequest *req)
     return ret;
 }
 
-static void file_submit(BlockNode *node, BlockRequest *req)
+static int file_run(BlockRequest *req)
 {
     static int (*const work[])(BlockRequest *) = {
         [BLOCK_OP_READ] = do_read,       [BLOCK_OP_WRITE] = do_write,   [BLOCK_OP_FLUSH] = do_flush,
         [BLOCK_OP_DISCARD] = do_discard, [BLOCK_OP_ZEROES] = do_zeroes,
     };
 
+    if (req->op == BLOCK_OP_DISCARD && !req->node->discard_unmap) {
+        return 0;
+    }
+    return work[req->op](req);
+}
+
+static void file_submit(BlockNode *node, BlockRequest *req)
+{
     if (req->op == BLOCK_OP_DISCARD && !node->discard_unmap) {
-        block_request_complete(req, 0);
+        block_request_complete(req, 0); /* not worth a thread */
         return;
     }
-    blocks_run_in_thread(node->blocks, req, work[req->op]);
+    blocks_run_in_thread(node->blocks, req, file_run);
 }
 
 /* ---- open, size ---- */
@@ -451,7 +459,7 @@ static uint64_t file_allocated(BlockNode *node)
 #define FILE_DRIVER(name_)                                                                     \
     {                                                                                          \
         .name = (name_), .state_size = sizeof(FileState), .protocol = true, .open = file_open, \
-        .close = file_close, .submit = file_submit, .refresh = file_refresh,                   \
+        .close = file_close, .submit = file_submit, .run = file_run, .refresh = file_refresh,  \
         .resize = file_resize, .set_perm = file_set_perm, .allocated = file_allocated,         \
     }
 const BlockDriver block_driver_file = FILE_DRIVER("file");

@@ -10,10 +10,8 @@
 #define DEPTH_MAX     16
 
 static const BlockDriver *const drivers[] = {
-    &block_driver_file,
-    &block_driver_host_device,
-    &block_driver_raw,
-    &block_driver_null_co,
+    &block_driver_file,    &block_driver_host_device, &block_driver_raw,
+    &block_driver_null_co, &block_driver_qcow2,
 };
 
 const BlockDriver *block_driver_find(const char *name)
@@ -57,6 +55,15 @@ static bool refuse_perm(const BlockNode *node, const BlockEdge *user, unsigned p
     return false;
 }
 
+/* What lies behind is read only, and must not change while it shows. */
+static bool set_backing_perm(BlockNode *node, unsigned perm, GError **error)
+{
+    unsigned shared = node->force_share ? PERM_ALL : PERM_ALL & ~(PERM_WRITE | PERM_RESIZE);
+
+    return !node->backing || block_edge_set_perm(node->backing, perm ? PERM_CONSISTENT_READ : 0,
+                                                 perm ? shared : PERM_ALL, error);
+}
+
 /* Recompute the node's totals, take the locks, and tell its child. */
 bool block_node_update_perm(BlockNode *node, GError **error)
 {
@@ -71,8 +78,15 @@ bool block_node_update_perm(BlockNode *node, GError **error)
             shared &= user->shared;
         }
     }
+    if (node->driver->format && perm) { /* its file: all for one writer */
+        perm |= perm & PERM_WRITE ? PERM_RESIZE : 0;
+        shared &= ~(PERM_WRITE | PERM_RESIZE);
+    }
     if (node->force_share) {
         shared = PERM_ALL;
+    }
+    if (!set_backing_perm(node, perm, error)) {
+        return false;
     }
     if (node->driver->set_perm && !node->driver->set_perm(node, perm, shared, error)) {
         return false;
@@ -166,6 +180,9 @@ static void node_free(BlockNode *node)
 {
     if (node->opened && node->driver->close) {
         node->driver->close(node);
+    }
+    if (node->backing) {
+        block_edge_free(node->backing);
     }
     if (node->file) {
         block_edge_free(node->file);

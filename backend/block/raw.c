@@ -69,6 +69,15 @@ static void raw_submit(BlockNode *node, BlockRequest *req)
                       req->niov, req->flags, raw_child_done, req);
 }
 
+static int raw_run(BlockRequest *req)
+{
+    BlockNode *node = req->node;
+    RawState *s = node->state;
+
+    return block_node_run(node->file->node, req->op, req->offset + s->offset, req->bytes, req->iov,
+                          req->niov, req->flags);
+}
+
 static bool raw_resize(BlockNode *node, uint64_t bytes, GError **error)
 {
     RawState *s = node->state;
@@ -93,6 +102,7 @@ const BlockDriver block_driver_raw = {
     .state_size = sizeof(RawState),
     .open = raw_open,
     .submit = raw_submit,
+    .run = raw_run,
     .refresh = raw_refresh,
     .resize = raw_resize,
 };
@@ -115,14 +125,19 @@ static bool null_open(BlockNode *node, OptionsReader *r, GError **error)
     return true;
 }
 
-static void null_submit(BlockNode *node, BlockRequest *req)
+static int null_run(BlockRequest *req)
 {
-    NullState *s = node->state;
+    NullState *s = req->node->state;
 
     if (req->op == BLOCK_OP_READ && s->read_zeroes) {
         iov_fill_zero_from(req->iov, req->niov, 0);
     }
-    block_request_complete(req, 0);
+    return 0;
+}
+
+static void null_submit(BlockNode *node, BlockRequest *req)
+{
+    block_request_complete(req, null_run(req));
 }
 
 const BlockDriver block_driver_null_co = {
@@ -131,4 +146,5 @@ const BlockDriver block_driver_null_co = {
     .protocol = true,
     .open = null_open,
     .submit = null_submit,
+    .run = null_run,
 };

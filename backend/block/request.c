@@ -145,6 +145,22 @@ void block_node_submit(BlockNode *node, BlockOp op, uint64_t offset, uint64_t by
     node->driver->submit(node, req);
 }
 
+int block_node_run(BlockNode *node, BlockOp op, uint64_t offset, uint64_t bytes,
+                   const struct iovec *iov, int niov, unsigned flags)
+{
+    BlockRequest req = {
+        .node = node,
+        .op = op,
+        .offset = offset,
+        .bytes = bytes,
+        .iov = (struct iovec *)iov,
+        .niov = niov,
+        .flags = flags,
+    };
+
+    return node->driver->run(&req);
+}
+
 /* ---- completion ---- */
 
 void block_ignore_result(void *opaque, int ret)

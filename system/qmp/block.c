@@ -13,6 +13,7 @@ static Json *image_info(const BlockNodeInfo *info)
     json_add_uint(image, "virtual-size", info->virtual_size);
     json_add_uint(image, "actual-size", info->actual_size);
     json_add_bool(image, "dirty-flag", false);
+    json_add_str_opt(image, "backing-filename", info->backing);
     return image;
 }
 
@@ -27,7 +28,8 @@ static Json *node_info(BlockNode *node)
     json_add_str(out, "node-name", info.node_name);
     json_add_bool(out, "ro", info.read_only);
     json_add_str(out, "drv", info.driver);
-    json_add_int(out, "backing_file_depth", 0);
+    json_add_str_opt(out, "backing_file", info.backing);
+    json_add_int(out, "backing_file_depth", info.backing_depth);
     json_add_bool(out, "active", info.active);
     json_add_bool(out, "encrypted", false);
     json_add_str(out, "detect_zeroes", info.detect_zeroes);

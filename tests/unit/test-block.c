@@ -235,7 +235,7 @@ static void a_guessed_raw_image_cannot_become_another_format(Fixture *f, gconstp
     drive = add(f, "id=d,format=raw");
     g_assert_cmpint(block_drive_pwrite(drive, 0, sector, 512), ==, 0);
     g_assert_true(blocks_del_drive(f->blocks, "d", NULL));
-    refuse(f, "", "format qcow2, which is not supported");
+    refuse(f, "", "qcow2 image");
 }
 
 static void bad_drive_options_are_named(Fixture *f, gconstpointer data)

@@ -221,6 +221,8 @@ typedef struct BlockNodeInfo {
     uint64_t virtual_size;
     uint64_t actual_size; /* bytes allocated on the host */
     const char *child;    /* node name of "file", or NULL */
+    const char *backing;  /* file name of the backing image, or NULL */
+    unsigned backing_depth;
 } BlockNodeInfo;
 /* Strings are borrowed until the graph changes. */
 void block_node_info(BlockNode *node, BlockNodeInfo *info);
