@@ -162,7 +162,8 @@ static const SectionOps section_ops = { save, check, install, NULL };
 static const SectionDesc section = { .record = &piix_record, .ops = &section_ops };
 
 static const PciDeviceOps piix_ops = {
-    .dev = { PCI_DEVICE_BASE, .category = DEVICE_CATEGORY_STORAGE, .section = &section },
+    .dev = { PCI_DEVICE_BASE, .category = DEVICE_CATEGORY_STORAGE, .user_creatable = true,
+             .section = &section },
     .vendor_id = PCI_VENDOR_INTEL,
     .device_id = 0x7010,
     .class_id = 0x0101,
