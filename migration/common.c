@@ -6,6 +6,13 @@
 #include <string.h>
 #include "migration-priv.h"
 
+char *uuid_text(const uint8_t u[16])
+{
+    return g_strdup_printf("%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+                           u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11],
+                           u[12], u[13], u[14], u[15]);
+}
+
 typedef struct {
     int64_t cpu_ticks_offset;
     int64_t cpu_clock_offset;
@@ -20,22 +27,37 @@ static const Record timer_record = {
                                F_I64(TimerSaved, cpu_clock_offset, .max = INT64_MAX), F_END },
 };
 
-/* The ticks are those of the guest's time stamp counters, which tick with the virtual clock. */
+/* The ticks are the reading of the guest's time stamp counters, where the guest has such. */
 static void timer_save(void *owner, void *saved)
 {
     Migration *m = owner;
     TimerSaved *s = saved;
     s->cpu_clock_offset = clock_virtual_get(m->vm);
-    s->cpu_ticks_offset = s->cpu_clock_offset;
+    s->cpu_ticks_offset =
+        m->host.ticks_get ? m->host.ticks_get(m->host.opaque) : s->cpu_clock_offset;
 }
 
 static void timer_install(void *owner, const void *saved)
 {
     Migration *m = owner;
     clock_virtual_set(m->vm, ((const TimerSaved *)saved)->cpu_clock_offset);
+    m->loaded_ticks = ((const TimerSaved *)saved)->cpu_ticks_offset;
 }
 
-static const SectionOps timer_ops = { .save = timer_save, .install = timer_install };
+/* The CPUs are there now, and say whether they brought a counter of their own. */
+static void timer_installed(void *owner)
+{
+    Migration *m = owner;
+    if (m->host.ticks_set) {
+        m->host.ticks_set(m->host.opaque, m->loaded_ticks);
+    }
+}
+
+static const SectionOps timer_ops = {
+    .save = timer_save,
+    .install = timer_install,
+    .installed = timer_installed,
+};
 static const SectionDesc timer_section = {
     .record = &timer_record,
     .ops = &timer_ops,

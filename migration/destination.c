@@ -32,14 +32,18 @@ static bool start_guest(void *opaque, GError **error)
     if (in->run_state_seen) {
         run_state_parse(in->run_state, &state); /* checked at load */
     }
-    if (host->disks_take && !host->disks_take(host->opaque, error)) {
+    bool run = state == RUN_STATE_RUNNING && host->autostart;
+    /* A guest that stays stopped may leave the disks alone until `cont`, which takes them. */
+    bool take =
+        host->disks_take && (run || !has_cap(in->m->caps, MIGRATION_CAP_LATE_BLOCK_ACTIVATE));
+    if (take && !host->disks_take(host->opaque, error)) {
         return false;
     }
-    bool run = state == RUN_STATE_RUNNING && host->autostart;
     if (run ? !vm_start(vm, error)
             : !run_state_set(vm, state == RUN_STATE_RUNNING ? RUN_STATE_PAUSED : state, error)) {
-        if (host->disks_release) { /* the source takes them back */
-            host->disks_release(host->opaque, NULL);
+        g_autoptr(GError) late = NULL;
+        if (take && host->disks_release && !host->disks_release(host->opaque, &late)) {
+            g_warning("the disks cannot be given back to the source: %s", late->message);
         }
         return false;
     }

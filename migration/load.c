@@ -30,6 +30,59 @@ G_GNUC_PRINTF(2, 3) static bool load_error(GError **error, const char *format, .
     return false;
 }
 
+static bool check_uuid(Incoming *in, GError **error)
+{
+    const Vm *vm = in->m->vm;
+    uint8_t uuid[16];
+    if (!stream_in_bytes(&in->in, uuid, sizeof(uuid), error)) {
+        return false;
+    }
+    if (!vm->uuid_set || !memcmp(uuid, vm->uuid, sizeof(uuid))) {
+        return true;
+    }
+    g_autofree char *theirs = uuid_text(uuid), *ours = uuid_text(vm->uuid);
+    return load_error(error, "UUID received is %s and local is %s", theirs, ours);
+}
+
+/* What the source used that both sides must have: none of it is there in this build. */
+static bool refuse_capabilities(Incoming *in, GError **error)
+{
+    uint32_t n;
+    char name[256];
+    if (!stream_in_u32(&in->in, &n, error)) {
+        return false;
+    }
+    if (n == 0) {
+        return true;
+    }
+    return stream_in_str8(&in->in, name, error) &&
+           load_error(error, "the source uses capability '%s', which is not supported here", name);
+}
+
+/* Of the configuration, each by its exact name. */
+static bool load_configuration_subsection(Incoming *in, GError **error)
+{
+    StreamIn *s = &in->in;
+    uint8_t mark, end = STREAM_RECORD_END;
+    uint32_t version;
+    char name[256];
+    if (!stream_in_u8(s, &mark, error) || !stream_in_str8(s, name, error) ||
+        !stream_in_u32(s, &version, error)) {
+        return false;
+    }
+    bool uuid = !strcmp(name, CONFIGURATION_UUID);
+    if (version != 1 || (!uuid && strcmp(name, "configuration/capabilities"))) {
+        return load_error(error, "subsection '%s' version %u of the configuration is unknown", name,
+                          version);
+    }
+    if (!(uuid ? check_uuid(in, error) : refuse_capabilities(in, error)) ||
+        (s->format >= STREAM_V4 && !stream_in_u8(s, &end, error))) {
+        return false;
+    }
+    return end == STREAM_RECORD_END ||
+           load_error(error, "expected a subsection or the end of '%s', found 0x%02x", name, end);
+}
+
 static bool load_configuration(Incoming *in, GError **error)
 {
     StreamIn *s = &in->in;
@@ -54,6 +107,14 @@ static bool load_configuration(Incoming *in, GError **error)
     }
     if (strcmp(name, ours)) {
         return load_error(error, "machine type received is '%s' and local is '%s'", name, ours);
+    }
+    if (!stream_in_need(s, 1, error)) {
+        return false;
+    }
+    while (*stream_in_data(s) == STREAM_SUBSECTION) {
+        if (!load_configuration_subsection(in, error) || !stream_in_need(s, 1, error)) {
+            return false;
+        }
     }
     if (s->format >= STREAM_V4 &&
         (!stream_in_u8(s, &end, error) ||
@@ -83,7 +144,9 @@ static bool load_command(Incoming *in, bool *go, GError **error)
     switch (type) {
     case COMMAND_OPEN_RETURN_PATH:
         in->return_path = channel_features(in->channel) & CHANNEL_CAN_WRITE;
-        return true;
+        /* No device here asks for a delay: the switchover may come at once. */
+        return !in->return_path || !has_cap(in->m->caps, MIGRATION_CAP_SWITCHOVER_ACK) ||
+               return_send(in->channel, s->format, RETURN_SWITCHOVER_ACK, NULL, 0, error);
     case COMMAND_PING:
         if (!in->return_path || n != 4) {
             return load_error(error, "PING of %u bytes %s a return path", n,
@@ -139,7 +202,7 @@ static bool load_device(Incoming *in, const char *idstr, uint32_t instance, uint
     ops->save(section->owner, mine);
     vm_unlock(vm);
     int64_t start = clock_now_ns(vm, CLOCK_KIND_REALTIME);
-    uint64_t before = in->in.bytes;
+    uint64_t before = in->in.consumed;
     bool ok = stream_in_record(&in->in, record, version, l->saved, mine, error);
     record_clear(record, mine);
     if (ok && ops->check) {
@@ -153,7 +216,7 @@ static bool load_device(Incoming *in, const char *idstr, uint32_t instance, uint
     }
     vm_lock(vm);
     migration_note_device(in->m, section, clock_now_ns(vm, CLOCK_KIND_REALTIME) - start,
-                          in->in.bytes - before);
+                          in->in.consumed - before);
     vm_unlock(vm);
     return true;
 }

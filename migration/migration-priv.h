@@ -45,6 +45,14 @@ typedef enum {
     COMMAND_GO = 0x40, /* version 4 */
 } CommandType;
 
+#define CONFIGURATION_UUID "configuration/uuid"
+
+/* When a step of the switchover was done. */
+typedef struct {
+    const char *step;
+    int64_t ns;
+} SwitchoverMark;
+
 typedef struct {
     char *idstr;
     uint32_t instance;
@@ -97,6 +105,7 @@ typedef struct {
     bool eof_sent;     /* version 3: from here on the destination may run */
     bool will_not_converge;
     unsigned rounds;
+    bool switchover_acked;
     Converge converge;
     MigrationStatus result;
     GError *error; /* with a result other than completed; owned */
@@ -137,10 +146,13 @@ struct Migration {
     /* What yank breaks: references of its own, so that it needs no VM lock. */
     GMutex yank_mutex;
     Channel *yank_channels[2]; /* outgoing, incoming; yank_mutex */
-    int yank_connect;   /* eventfd that ends connecting; -1: no session connects. yank_mutex */
-    bool yankable[2];   /* a session is there; yank_mutex */
-    char *error_desc;   /* of the last failure; VM lock */
-    GArray *devices;    /* DeviceStat; VM lock */
+    int yank_connect; /* eventfd that ends connecting; -1: no session connects. yank_mutex */
+    bool yankable[2]; /* a session is there; yank_mutex */
+    char *error_desc; /* of the last failure; VM lock */
+    GArray *devices;  /* DeviceStat; VM lock */
+    SwitchoverMark marks[8];
+    unsigned n_marks; /* VM lock */
+    int64_t loaded_ticks;
     MigrationInfo last; /* figures of the last outgoing one, kept after its end */
     Section *globalstate, *timer;
 };
@@ -183,6 +195,7 @@ void converge_end(Outgoing *o);
 /* common.c: the sections of the VM itself ("timer", "globalstate"). */
 void common_sections_register(Migration *m);
 void common_sections_unregister(Migration *m);
+char *uuid_text(const uint8_t u[16]); /* the caller frees it */
 
 /* address.c. Connecting ends when @cancel_fd becomes readable. */
 Channel *migration_open_out(MigrationAddress *addr, int cancel_fd, GError **error);
@@ -207,7 +220,9 @@ typedef struct {
 bool return_receive(Channel *c, StreamFormat format, ReturnMessage *msg, GError **error);
 
 /* save.c: the parts of the stream that are not RAM. VM lock held, VM stopped (devices). */
-bool save_configuration(StreamOut *out, const char *machine_name, GError **error);
+/* @uuid NULL: does not travel. */
+bool save_configuration(StreamOut *out, const char *machine_name, const uint8_t *uuid,
+                        GError **error);
 bool save_command(StreamOut *out, CommandType type, const void *data, uint16_t n, GError **error);
 bool save_section_header(StreamOut *out, uint8_t type, const char *idstr, uint32_t instance,
                          uint32_t section_id, uint32_t version, GError **error);

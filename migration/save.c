@@ -4,11 +4,24 @@
 #include "base/util/endian.h"
 #include "migration-priv.h"
 
-bool save_configuration(StreamOut *out, const char *machine_name, GError **error)
+/* A subsection of the configuration: the VM's identity, for capability validate-uuid. */
+static bool save_uuid(StreamOut *out, const uint8_t uuid[16], GError **error)
+{
+    const char *name = CONFIGURATION_UUID;
+    return stream_out_u8(out, STREAM_SUBSECTION, error) &&
+           stream_out_u8(out, (uint8_t)strlen(name), error) &&
+           stream_out_bytes(out, name, strlen(name), error) && stream_out_u32(out, 1, error) &&
+           stream_out_bytes(out, uuid, 16, error) &&
+           (out->format < STREAM_V4 || stream_out_u8(out, STREAM_RECORD_END, error));
+}
+
+bool save_configuration(StreamOut *out, const char *machine_name, const uint8_t *uuid,
+                        GError **error)
 {
     return stream_out_u8(out, STREAM_CONFIGURATION, error) &&
            stream_out_u32(out, (uint32_t)strlen(machine_name), error) &&
            stream_out_bytes(out, machine_name, strlen(machine_name), error) &&
+           (!uuid || save_uuid(out, uuid, error)) &&
            (out->format < STREAM_V4 || stream_out_u8(out, STREAM_RECORD_END, error)) &&
            stream_out_end(out, false, error);
 }

@@ -375,6 +375,7 @@ static Outgoing *outgoing_new(Migration *m, MigrationAddress *addr)
     g_clear_pointer(&m->error_desc, g_free);
     g_array_set_size(m->devices, 0);
     m->out = o;
+    m->n_marks = 0;
     m->incoming_is_last = false;
     m->status = MIGRATION_NONE;
     migration_set_status(m, MIGRATION_SETUP);
@@ -463,6 +464,15 @@ void migration_devices_foreach(Vm *vm,
     for (guint i = 0; i < devices->len; i++) {
         DeviceStat *d = &g_array_index(devices, DeviceStat, i);
         fn(d->idstr, d->instance, d->ns, d->bytes, opaque);
+    }
+}
+
+void migration_switchover_foreach(Vm *vm, void (*fn)(const char *step, int64_t ns, void *opaque),
+                                  void *opaque)
+{
+    Migration *m = vm->migration;
+    for (unsigned i = 0; i < m->n_marks; i++) {
+        fn(m->marks[i].step, m->marks[i].ns, opaque);
     }
 }
 

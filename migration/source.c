@@ -33,6 +33,17 @@ static void set_status(Outgoing *o, MigrationStatus status)
     vm_unlock(o->m->vm);
 }
 
+/* A step of the switchover is done. */
+static void mark(Outgoing *o, const char *step)
+{
+    Migration *m = o->m;
+    vm_lock(m->vm);
+    if (m->n_marks < G_N_ELEMENTS(m->marks)) {
+        m->marks[m->n_marks++] = (SwitchoverMark){ step, now_ns(o) - o->stop_ns };
+    }
+    vm_unlock(m->vm);
+}
+
 /* ---- what the destination says meanwhile ---- */
 
 static bool peer_failed(const char *text, GError **error)
@@ -52,6 +63,7 @@ static bool hear(Outgoing *o, uint16_t *type, char **text, GError **error)
         return *text ? (g_clear_error(error), peer_failed(*text, error)) : false;
     }
     *type = msg.type;
+    o->switchover_acked = o->switchover_acked || msg.type == RETURN_SWITCHOVER_ACK;
     if (msg.type == RETURN_PONG) {
         o->last_pong = ld_be32(msg.data);
     }
@@ -65,12 +77,12 @@ static bool hear(Outgoing *o, uint16_t *type, char **text, GError **error)
     return true;
 }
 
-/* Messages that have come already; never waits for the first byte. */
-static bool listen_briefly(Outgoing *o, GError **error)
+/* Messages that have come already, or come within @wait_ms. */
+static bool listen_briefly(Outgoing *o, int wait_ms, GError **error)
 {
     g_autofree char *text = NULL;
     struct pollfd p = { .fd = channel_read_fd(o->channel), .events = POLLIN };
-    while (o->return_path && p.fd >= 0 && poll(&p, 1, 0) > 0) {
+    while (o->return_path && p.fd >= 0 && poll(&p, 1, wait_ms) > 0) {
         uint16_t type;
         do {
             if (!hear(o, &type, &text, error)) {
@@ -80,6 +92,7 @@ static bool listen_briefly(Outgoing *o, GError **error)
         if (type == RETURN_SHUT || type == RETURN_READY) {
             return peer_failed("answered before the end of the state", error);
         }
+        wait_ms = 0;
     }
     return true;
 }
@@ -121,6 +134,19 @@ static bool adopt_channel(Outgoing *o, Channel *channel, GError **error)
     return !cancelled || cancelled_error(error);
 }
 
+/* Tells how often the dirty bits were looked at, as dirty-sync-count does. */
+static void report_pass(Outgoing *o)
+{
+    RamSaveStats stats;
+    ram_save_stats(o->ram, &stats);
+    if (has_cap(o->caps, MIGRATION_CAP_EVENTS)) {
+        GVariantDict d;
+        g_variant_dict_init(&d, NULL);
+        g_variant_dict_insert(&d, "pass", "i", (int)stats.sync_count);
+        vm_event(o->m->vm, "MIGRATION_PASS", g_variant_dict_end(&d));
+    }
+}
+
 /* Connects where that was not done yet, and starts to watch RAM. */
 static bool open_session(Outgoing *o, GError **error)
 {
@@ -135,10 +161,27 @@ static bool open_session(Outgoing *o, GError **error)
        they always do, whatever the capability says: only so is it known that the destination took
        the guest. */
     o->return_path = channel_is_socket(o->channel);
+    if (has_cap(o->caps, MIGRATION_CAP_SWITCHOVER_ACK) && !o->return_path) {
+        g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_CONFIG,
+                    "capability 'switchover-ack' needs a destination that can answer, and %s has "
+                    "none",
+                    channel_name(o->channel));
+        return false;
+    }
     vm_lock(o->m->vm);
     o->ram = ram_save_new(o->m->vm, &o->params, has_cap(o->caps, MIGRATION_CAP_XBZRLE), error);
     vm_unlock(o->m->vm);
+    if (o->ram) {
+        report_pass(o);
+    }
     return o->ram != NULL;
+}
+
+/* The UUID that the destination shall compare with its own; NULL: none. */
+static const uint8_t *identity(const Outgoing *o)
+{
+    const Vm *vm = o->m->vm;
+    return has_cap(o->caps, MIGRATION_CAP_VALIDATE_UUID) && vm->uuid_set ? vm->uuid : NULL;
 }
 
 static bool begin(Outgoing *o, GError **error)
@@ -146,7 +189,7 @@ static bool begin(Outgoing *o, GError **error)
     uint8_t cookie[4];
     st_be32(cookie, PING_AT_START);
     return stream_out_header(&o->out, error) &&
-           save_configuration(&o->out, o->m->host.machine_name, error) &&
+           save_configuration(&o->out, o->m->host.machine_name, identity(o), error) &&
            (!o->return_path || (save_command(&o->out, COMMAND_OPEN_RETURN_PATH, NULL, 0, error) &&
                                 save_command(&o->out, COMMAND_PING, cookie, 4, error))) &&
            save_section_header(&o->out, STREAM_SECTION_START, RAM_SECTION_ID_STR, 0, RAM_SECTION_ID,
@@ -202,6 +245,7 @@ static uint64_t switchover_budget(const Outgoing *o)
 static void sync_ram(Outgoing *o)
 {
     uint64_t fresh = ram_save_sync(o->ram);
+    report_pass(o);
     converge_synced(o, fresh, now_ns(o));
 }
 
@@ -215,12 +259,6 @@ static void report_round(Outgoing *o)
     o->will_not_converge =
         o->rounds >= HOPELESS_ROUNDS ||
         (double)stats.dirty_rate * GUEST_PAGE_SIZE > o->bytes_per_ns * NS_PER_SEC * 1.05;
-    if (has_cap(o->caps, MIGRATION_CAP_EVENTS)) {
-        GVariantDict d;
-        g_variant_dict_init(&d, NULL);
-        g_variant_dict_insert(&d, "pass", "i", (int)o->rounds);
-        vm_event(o->m->vm, "MIGRATION_PASS", g_variant_dict_end(&d));
-    }
 }
 
 /*
@@ -234,6 +272,11 @@ static bool still_shrinking(Outgoing *o, uint64_t *last)
         (double)pending > o->bytes_per_ns * (double)(5 * NS_PER_MS) && pending < *last / 2;
     *last = pending;
     return worth_it;
+}
+
+static bool switchover_allowed(const Outgoing *o)
+{
+    return !has_cap(o->caps, MIGRATION_CAP_SWITCHOVER_ACK) || o->switchover_acked;
 }
 
 /* Rounds until what is left fits into the downtime limit. */
@@ -256,7 +299,7 @@ static bool precopy(Outgoing *o, GError **error)
         }
         throttle(o, start, o->out.bytes - before);
         measure(o, o->out.bytes - before, now_ns(o) - start);
-        if (!listen_briefly(o, error)) {
+        if (!listen_briefly(o, 0, error)) {
             return false;
         }
         if (!done && converge_wants_sync(o, now_ns(o))) {
@@ -266,7 +309,12 @@ static bool precopy(Outgoing *o, GError **error)
             sync_ram(o);
             report_round(o);
             if (ram_save_pending(o->ram) <= switchover_budget(o) && !still_shrinking(o, &last)) {
-                return true;
+                if (switchover_allowed(o)) {
+                    return true;
+                }
+                if (!listen_briefly(o, 10, error)) {
+                    return false;
+                }
             }
         }
     }
@@ -286,6 +334,7 @@ static bool stop_guest(void *opaque, GError **error)
     o->stop_ns = now_ns(o);
     o->stop_bytes = o->out.bytes;
     o->stopped = vm_stop(vm, RUN_STATE_FINISH_MIGRATE, error);
+    mark(o, "stopped");
     return o->stopped;
 }
 
@@ -294,6 +343,7 @@ static bool release_disks(void *opaque, GError **error)
     Outgoing *o = opaque;
     MigrationHost *host = &o->m->host;
     o->disks_released = !host->disks_release || host->disks_release(host->opaque, error);
+    mark(o, "disks-released");
     return o->disks_released;
 }
 
@@ -315,13 +365,16 @@ static bool send_devices(void *opaque, GError **error)
 {
     Outgoing *o = opaque;
     g_autoptr(GString) description = g_string_new(NULL);
+    static const char uuid[] = ",\"subsections\":[{\"vmsd_name\":\"" CONFIGURATION_UUID
+                               "\",\"version\":1,\"fields\":[{\"name\":\"uuid\","
+                               "\"type\":\"buffer\",\"size\":16}]}]";
     g_string_append_printf(description,
                            "{\"configuration\":{\"vmsd_name\":\"configuration\","
                            "\"version\":1,\"fields\":[{\"name\":\"len\","
                            "\"type\":\"uint32\",\"size\":4},{\"name\":\"name\","
-                           "\"type\":\"buffer\",\"size\":%zu}]},\"page_size\":4096,"
+                           "\"type\":\"buffer\",\"size\":%zu}]%s},\"page_size\":4096,"
                            "\"devices\":[",
-                           strlen(o->m->host.machine_name));
+                           strlen(o->m->host.machine_name), identity(o) ? uuid : "");
     if (!save_devices(o->m, &o->out, description, error)) {
         return false;
     }
@@ -380,9 +433,11 @@ static bool final_state(Outgoing *o, GError **error)
         return false;
     }
     g_assert(done);
+    mark(o, "ram-sent");
     if (!migration_call_main(o->m->vm, send_devices, o, error)) {
         return false;
     }
+    mark(o, "devices-sent");
     bool ask = o->out.format < STREAM_V4 && o->return_path;
     return (!ask || ask_if_taken(o, error)) && send_end(o, error);
 }
@@ -406,7 +461,11 @@ static bool await(Outgoing *o, ReturnType wanted, GError **error)
 /* Version 4 with a return path: READY, give up the disks, GO, and the answer. */
 static bool hand_over(Outgoing *o, GError **error)
 {
-    if (!await(o, RETURN_READY, error) || !migration_call_main(o->m->vm, release_disks, o, error)) {
+    if (!await(o, RETURN_READY, error)) {
+        return false;
+    }
+    mark(o, "destination-ready");
+    if (!migration_call_main(o->m->vm, release_disks, o, error)) {
         return false;
     }
     vm_lock(o->m->vm);
@@ -492,6 +551,9 @@ static bool finish(void *opaque, GError **unused)
     Outgoing *o = opaque;
     Migration *m = o->m;
     o->end_ns = now_ns(o);
+    if (o->stop_ns) {
+        mark(o, o->error ? "broken-off" : "destination-runs");
+    }
     if (!o->error) {
         o->result = MIGRATION_COMPLETED;
         run_state_set(m->vm, RUN_STATE_POSTMIGRATE, NULL);

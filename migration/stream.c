@@ -132,6 +132,7 @@ void stream_in_clear(StreamIn *s)
 void stream_in_consume(StreamIn *s, size_t n)
 {
     g_assert(n <= stream_in_available(s));
+    s->consumed += n;
     s->pos += n;
     if (s->pos == s->buf->len) {
         g_byte_array_set_size(s->buf, 0);

@@ -50,7 +50,8 @@ typedef struct {
     uint64_t sequence;
     bool last_frame; /* version 4: the item's last frame is in buf */
     int frame_timeout_ms;
-    uint64_t bytes;
+    uint64_t bytes;    /* taken from the channel */
+    uint64_t consumed; /* parsed */
 } StreamIn;
 
 void stream_in_init(StreamIn *s, Channel *channel);

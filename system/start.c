@@ -26,6 +26,7 @@
 #include "migration/vmstate/registry.h"
 #include "monitor/json.h"
 #include "monitor/monitor.h"
+#include "target/x86/x86.h"
 #include "system/keyval.h"
 #include "system/qtest.h"
 #include "system-priv.h"
@@ -194,13 +195,34 @@ static void announce(void *opaque, const MigrationParams *params)
     nets_announce(vm_nets(opaque), &rounds);
 }
 
+/* The first vCPU's counter: they all read alike, or the guest knows that they do not. */
+static int64_t ticks_get(void *opaque)
+{
+    Vm *vm = opaque;
+    CpuState *cpu = vm->accel ? engine_cpu((ExecEngine *)vm->accel, 0) : NULL;
+    return cpu ? (int64_t)x86_tsc_now(x86_cpu(cpu)) : clock_virtual_get(vm);
+}
+
+/* Streams of other programs leave the counter out of the CPUs' sections. */
+static void ticks_set(void *opaque, int64_t ticks)
+{
+    Vm *vm = opaque;
+    ExecEngine *e = (ExecEngine *)vm->accel;
+    for (unsigned i = 0; e && i < engine_cpu_count(e); i++) {
+        x86_tsc_load(x86_cpu(engine_cpu(e, i)), (uint64_t)ticks);
+    }
+}
+
 static void setup_migration(System *sys)
 {
+    bool x86 = !strcmp(sys->cmd->target, "x86_64");
     Machine *m = vm_machine(sys->vm);
     MigrationHost host = {
         .disks_release = disks_release,
         .disks_take = disks_take,
         .announce = announce,
+        .ticks_get = x86 ? ticks_get : NULL,
+        .ticks_set = x86 ? ticks_set : NULL,
         .machine_name = machine_ops(m)->machine_name,
         .stream_version = machine_ops(m)->stream_version,
         .suppress_vmdesc = m->suppress_vmdesc,

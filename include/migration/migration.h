@@ -51,6 +51,9 @@ typedef struct {
     bool (*disks_take)(void *opaque, GError **error);
     /* Send gratuitous frames from the new place. */
     void (*announce)(void *opaque, const MigrationParams *params);
+    /* The guest's time stamp counters: their reading; and set those that came without one. */
+    int64_t (*ticks_get)(void *opaque);
+    void (*ticks_set)(void *opaque, int64_t ticks);
     const char *machine_name; /* "pc-q35-ferry-1.0", as the configuration section carries it */
     unsigned stream_version;  /* 3 or 4 */
     bool suppress_vmdesc;
@@ -161,6 +164,9 @@ typedef struct {
 } MigrationInfo;
 void migration_info(Vm *vm, MigrationInfo *info);
 void migration_info_clear(MigrationInfo *info);
+/* The steps of the switchover, as far as it came: ns since the guest was stopped. */
+void migration_switchover_foreach(Vm *vm, void (*fn)(const char *step, int64_t ns, void *opaque),
+                                  void *opaque);
 /* One row a section: seconds and bytes of the last save or load. */
 void migration_devices_foreach(Vm *vm,
                                void (*fn)(const char *idstr, uint32_t instance, int64_t ns,

@@ -303,6 +303,14 @@ static void add_device(const char *idstr, uint32_t instance, int64_t ns, uint64_
     json_object_array_add(opaque, row);
 }
 
+static void add_step(const char *step, int64_t ns, void *opaque)
+{
+    Json *row = json_object_new_object();
+    json_add_str(row, "step", step);
+    json_add_int(row, "microseconds", ns / 1000);
+    json_object_array_add(opaque, row);
+}
+
 static void add_time(Json *out, const char *name, int64_t ms)
 {
     if (ms >= 0) {
@@ -379,6 +387,11 @@ Json *qmp_query_migrate(QmpCall *call, Json *args, GError **error)
     }
     migration_devices_foreach(call->vm, add_device, devices);
     add_list(out, "devices", devices);
+    if (!info.incoming) {
+        Json *steps = json_object_new_array();
+        migration_switchover_foreach(call->vm, add_step, steps);
+        add_list(out, "switchover", steps);
+    }
     Json *address = listening_address(call->vm);
     if (address) {
         Json *list = json_object_new_array();

@@ -551,6 +551,16 @@ static void cpu_install(void *owner, const void *saved)
     x86_paging_changed(cpu);
 }
 
+void x86_tsc_load(X86Cpu *cpu, uint64_t v)
+{
+    uint64_t adjust = cpu->sys.tsc_adjust;
+
+    if (!cpu->sys.loaded_tsc) {
+        x86_tsc_write(cpu, v);
+        cpu->sys.tsc_adjust = adjust;
+    }
+}
+
 /* RAM, the clock and the APIC are there now. */
 static void cpu_installed(void *owner)
 {

@@ -360,6 +360,185 @@ static void test_xbzrle(const void *machine)
     close_pair(&p);
 }
 
+/* ---- what both sides agree on ---- */
+
+static void test_switchover_ack(const void *machine)
+{
+    Pair p = { 0 };
+
+    open_equal(&p, machine);
+    assert_error(p.src,
+                 "{\"execute\": \"migrate-set-capabilities\", \"arguments\": {\"capabilities\": "
+                 "[{\"capability\": \"switchover-ack\", \"state\": true}]}}",
+                 "requires capability 'return-path'");
+    set_cap(p.src, "return-path");
+    set_cap(p.src, "switchover-ack");
+    let_it_converge(p.src);
+    g_autofree char *file = g_strdup_printf("file:%s/stream", p.dir);
+    migrate(p.src, file);
+    wait_status(p.src, "failed");
+    assert_cause(p.src, "switchover-ack");
+    /* A destination that does not acknowledge keeps the guest at the source. */
+    g_free(connect_unix(&p));
+    wait_sent(p.src, 1 << 20);
+    while (ram_number(p.src, "dirty-sync-count") < 4) {
+        g_usleep(10000);
+    }
+    wait_status(p.src, "active");
+    OK(p.src, "{\"execute\": \"migrate_cancel\"}");
+    wait_status(p.src, "cancelled");
+    wait_status(p.dst, "failed");
+    set_cap(p.dst, "return-path");
+    set_cap(p.dst, "switchover-ack");
+    g_free(connect_unix(&p));
+    wait_status(p.src, "completed");
+    check_moved(&p, "dst");
+    close_pair(&p);
+}
+
+#define UUID_1 " -uuid 11111111-1111-1111-1111-111111111111"
+#define UUID_2 " -uuid 22222222-2222-2222-2222-222222222222"
+
+static void with_uuids(const char *machine, const char *src, const char *dst, bool good)
+{
+    Pair p = { 0 };
+    g_autofree char *src_args = g_strconcat("-m 128", src, NULL);
+    g_autofree char *dst_args = g_strconcat("-incoming defer -m 128", dst, NULL);
+
+    open_pair(&p, machine, src_args, machine, dst_args);
+    set_cap(p.src, "validate-uuid");
+    let_it_converge(p.src);
+    g_free(connect_unix(&p));
+    if (good) {
+        wait_status(p.src, "completed");
+        check_moved(&p, "dst");
+    } else {
+        wait_status(p.src, "failed");
+        wait_status(p.dst, "failed");
+        assert_cause(p.dst, "UUID received is 11111111-1111-1111-1111-111111111111 and local is "
+                            "22222222-2222-2222-2222-222222222222");
+        assert_alive(p.src);
+    }
+    close_pair(&p);
+}
+
+static void test_uuid(const void *machine)
+{
+    with_uuids(machine, UUID_1, UUID_1, true);
+}
+
+static void test_uuid_error(const void *machine)
+{
+    with_uuids(machine, UUID_1, UUID_2, false);
+}
+
+static void test_uuid_src_not_set(void)
+{
+    with_uuids(V4, "", UUID_2, true);
+}
+
+static void test_uuid_dst_not_set(void)
+{
+    with_uuids(V4, UUID_1, "", true);
+}
+
+/* ---- what can be watched ---- */
+
+static void expect_status_event(QTest *q, const char *wanted)
+{
+    json_object *event = qtest_event(q, "MIGRATION"), *data;
+
+    g_assert_true(json_object_object_get_ex(event, "data", &data));
+    g_assert_cmpstr(member(data, "status"), ==, wanted);
+    json_object_put(event);
+}
+
+static void test_events(const void *machine)
+{
+    static const char *const src[] = { "setup", "active", "device" };
+    Pair p = { 0 };
+
+    open_equal(&p, machine);
+    set_cap(p.dst, "events");
+    let_it_converge(p.src);
+    g_free(connect_unix(&p));
+    wait_status(p.src, "completed");
+    for (size_t i = 0; i < G_N_ELEMENTS(src); i++) {
+        expect_status_event(p.src, src[i]);
+    }
+    if (g_str_equal(machine, V4)) {
+        expect_status_event(p.src, "handover");
+    }
+    expect_status_event(p.src, "completed");
+    for (int64_t pass = 1; pass <= 2; pass++) {
+        json_object *event = qtest_event(p.src, "MIGRATION_PASS"), *data;
+
+        g_assert_true(json_object_object_get_ex(event, "data", &data));
+        g_assert_cmpint(g_ascii_strtoll(member(data, "pass"), NULL, 10), ==, pass);
+        json_object_put(event);
+    }
+    expect_status_event(p.dst, "setup");
+    expect_status_event(p.dst, "active");
+    check_moved(&p, "dst");
+    expect_status_event(p.dst, "completed");
+    close_pair(&p);
+}
+
+/* Each device's bytes are the same there as here, and none is free. */
+static void assert_device_figures(QTest *src, QTest *dst)
+{
+    json_object *a = query(src), *b = query(dst), *sent, *loaded;
+
+    g_assert_true(json_object_object_get_ex(a, "devices", &sent));
+    g_assert_true(json_object_object_get_ex(b, "devices", &loaded));
+    g_assert_cmpuint(json_object_array_length(sent), >, 5);
+    g_assert_cmpuint(json_object_array_length(sent), ==, json_object_array_length(loaded));
+    for (size_t i = 0; i < json_object_array_length(sent); i++) {
+        json_object *s = json_object_array_get_idx(sent, i);
+        json_object *l = json_object_array_get_idx(loaded, i);
+
+        g_assert_cmpstr(member(s, "name"), ==, member(l, "name"));
+        g_assert_cmpstr(member(s, "bytes"), ==, member(l, "bytes"));
+        g_assert_cmpint(g_ascii_strtoll(member(l, "bytes"), NULL, 10), >, 0);
+    }
+    json_object_put(a);
+    json_object_put(b);
+}
+
+static void test_figures(const void *machine)
+{
+    static const char *const steps_v4[] = { "stopped",        "ram-sent",
+                                            "devices-sent",   "destination-ready",
+                                            "disks-released", "destination-runs" };
+    static const char *const steps_v3[] = { "stopped", "disks-released", "ram-sent", "devices-sent",
+                                            "destination-runs" };
+    bool v4 = g_str_equal(machine, V4);
+    size_t n = v4 ? G_N_ELEMENTS(steps_v4) : G_N_ELEMENTS(steps_v3);
+    Pair p = { 0 };
+    int64_t last = 0;
+
+    open_equal(&p, machine);
+    let_it_converge(p.src);
+    g_free(connect_unix(&p));
+    wait_status(p.src, "completed");
+    wait_status(p.dst, "completed");
+    assert_device_figures(p.src, p.dst);
+    json_object *info = query(p.src), *list;
+    g_assert_true(json_object_object_get_ex(info, "switchover", &list));
+    g_assert_cmpuint(json_object_array_length(list), ==, n);
+    for (size_t i = 0; i < n; i++) {
+        json_object *row = json_object_array_get_idx(list, i);
+        int64_t us = g_ascii_strtoll(member(row, "microseconds"), NULL, 10);
+
+        g_assert_cmpstr(member(row, "step"), ==, v4 ? steps_v4[i] : steps_v3[i]);
+        g_assert_cmpint(us, >=, last);
+        last = us;
+    }
+    json_object_put(info);
+    check_moved(&p, "dst");
+    close_pair(&p);
+}
+
 static bool measured(QTest *q)
 {
     json_object *info = qtest_qmp_ok(q, "{\"execute\": \"query-dirty-rate\"}");
@@ -418,6 +597,13 @@ int main(int argc, char **argv)
     add_both("auto_converge", test_auto_converge);
     g_test_add_func("/x86_64/migration/auto_converge/ends", test_throttle_ends);
     add_both("precopy/unix/xbzrle", test_xbzrle);
+    add_both("precopy/tcp/plain/switchover-ack", test_switchover_ack);
+    add_both("validate_uuid", test_uuid);
+    add_both("validate_uuid_error", test_uuid_error);
+    g_test_add_func("/x86_64/migration/validate_uuid_src_not_set", test_uuid_src_not_set);
+    g_test_add_func("/x86_64/migration/validate_uuid_dst_not_set", test_uuid_dst_not_set);
+    add_both("events", test_events);
+    add_both("figures", test_figures);
     add_both("dirty_limit", test_dirty_limit);
     g_test_add_func("/x86_64/migration/vcpu_dirty_limit", test_vcpu_dirty_limit);
     g_test_add_func("/x86_64/migration/dirty_rate", test_dirty_rate);

@@ -28,6 +28,8 @@ uint64_t x86_tsc_now(const X86Cpu *cpu);
 int64_t x86_tsc_to_ns(const X86Cpu *cpu, uint64_t tsc);
 /* As WRMSR does: for loading a stream whose TSC travels with the clock. */
 void x86_tsc_write(X86Cpu *cpu, uint64_t v);
+/* After a load: what the TSC reads, where the CPU's own section did not bring it. */
+void x86_tsc_load(X86Cpu *cpu, uint64_t v);
 
 /* Sections "cpu_common" and "cpu"; the owner is the X86Cpu. */
 extern const SectionDesc x86_section_common, x86_section_cpu;
