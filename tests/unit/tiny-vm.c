@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* See tiny-vm.h. The device is a struct of State; its saved form is a copy with memory of its own. */
 #include "tiny-vm.h"
 #include <string.h>
 #include "base/memory/space.h"
