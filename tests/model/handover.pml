@@ -1,153 +1,193 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The handover of version 4 (MIG-WIRE-041 to 043), for spin: two processes, a channel that may break
- * between any two steps and lose what is in it, either process dying at any step, and an operator who
- * cancels, looks, and acts as docs/migration.md says. Proven: never two run the guest; and as long
- * as a process with a whole copy lives, one does in the end.
+ * The handover of version 4 (docs/spec/migration-stream.md, "Return path and handover"), with a channel that may
+ * break at any message, one process that may die at any step, a device or disk that fails at the
+ * destination, and an operator. test-handover.py runs it, and with each of the faults below
+ * (-D) it must find an error, so that the claims are known to bite.
  *
- * State names are those of query-migrate with an s_ before; tests/model/test-model.py compares them with the program's.
+ *   never two   at most one copy of the guest runs, at every step
+ *   never none  a source that lives holds the guest, unless the destination ran it; a destination that was ready and
+ *               outlives its source holds it
+ *   the end     when nothing moves any more, the guest runs somewhere, or `cont` would run it, or it died with the only
+ *               process that ever had it
+ *
+ * States are those that query-migrate shows (include/migration/migration.h); with m_ before the name; the test
+ * compares them. The operator
+ * does what docs/migration.md allows: `cont` in handover-lost only where the other side is known not to run.
  */
-mtype:message = { STATE, READY, ERROR_SHUT, GO, SHUT }
-mtype:status = { s_active, s_device, s_handover, s_handover_lost, s_completed, s_failed, s_cancelling, s_cancelled }
 
-chan to_dst = [2] of { mtype:message };
-chan to_src = [2] of { mtype:message };
+mtype:status = { m_active, m_device, m_handover, m_handover_lost, m_completed, m_failed, m_cancelled };
+mtype:message = { STATE, READY, GO, SHUT0, SHUT1 };
 
-mtype:status src = s_active, dst = s_active;
+chan forward = [2] of { mtype:message };
+chan back = [2] of { mtype:message };
+
+mtype:status src = m_active;
+mtype:status dst = m_active;
 bool src_alive = true, dst_alive = true;
 bool src_runs = true, dst_runs = false;
-bool dst_whole = false; /* it could run: everything is loaded, checked and installed */
-bool cut = false;
-bool cancel_asked = false, go_sent = false;
-bool crash_took_it = false; /* the source died while it had the only whole copy */
-bool quiet = false; /* nothing breaks any more: now the operator looks */
+bool src_whole = true, dst_whole = false; /* all of the guest is in that process, and may still be run there */
+bool was_ready = false, dst_ran = false;
+bool cut = false; /* nothing is sent any more; what was under way may be lost */
 
-#define LOST(c)     (cut && empty(c))
+#define CHECK assert(!(src_runs && dst_runs)); assert(!src_alive || src_whole || dst_ran); \
+              assert(src_alive || !dst_alive || !was_ready || dst_whole)
 
-inline send(c, m)
+inline resume(how)
+{
+    src_runs = true;
+    src = how;
+    CHECK;
+}
+
+/* Up to READY: the source may always resume. */
+inline precopy()
 {
     if
-    :: cut /* an error, or it vanishes */
-    :: !cut -> c!m
-    fi
+    :: src_runs = false; src = m_device; /* the guest stops for its last state */
+    :: atomic { cut = true; src = m_cancelled; } goto source_out;
+    fi;
+    if
+    :: atomic { !cut -> forward!STATE; }
+    :: atomic { cut -> resume(m_failed); } goto source_out;
+    fi;
+    if
+    :: atomic { back?READY; }
+    :: atomic { back?SHUT1 -> resume(m_failed); } goto source_out;
+    :: atomic { cut && empty(back) -> resume(m_failed); } goto source_out;
+    :: atomic { cut = true; resume(m_cancelled); } goto source_out; /* migrate_cancel, or a deadline */
+    fi;
 }
 
-/* Before GO, or told that the other side gave up: the guest goes on here. */
-inline source_resumes(why)
-{
-    atomic {
-        src = why;
-        src_runs = true;
-    }
-}
-
-active proctype Source()
+proctype Source()
 {
     {
-        /* rounds */
+        precopy();
+        src = m_handover; /* the disks are given up */
         if
-        :: cancel_asked -> src = s_cancelling; cut = true; source_resumes(s_cancelled); goto end
-        :: LOST(to_src) -> source_resumes(s_failed); goto end
-        :: true
-        fi;
-        atomic { src = s_device; src_runs = false };
-        send(to_dst, STATE);
-        if
-        :: to_src?READY
-        :: to_src?ERROR_SHUT -> source_resumes(s_failed); goto end
-        :: LOST(to_src) -> source_resumes(s_failed); goto end
-        :: cancel_asked -> src = s_cancelling; cut = true; source_resumes(s_cancelled); goto end
+        :: atomic { !cut -> forward!GO; }
+        :: cut;
         fi;
         if
-        :: atomic { cancel_asked -> src = s_cancelling; cut = true }; source_resumes(s_cancelled); goto end
-        :: atomic { !cancel_asked -> go_sent = true; src = s_handover } /* before its first byte */
+        :: atomic { back?SHUT0 -> src = m_completed; src_whole = false; CHECK; }
+        :: atomic { back?SHUT1 -> resume(m_failed); }
+#ifdef FAULT_RESUMES_AFTER_GO
+        :: atomic { cut && empty(back) -> resume(m_failed); }
+#else
+        :: atomic { cut && empty(back) -> src = m_handover_lost; CHECK; }
+#endif
         fi;
-        send(to_dst, GO);
-        if
-        :: to_src?SHUT -> src = s_completed
-        :: to_src?ERROR_SHUT -> source_resumes(s_failed)
-        :: LOST(to_src) -> src = s_handover_lost
-        fi;
-end:    cut = true /* the channel is closed; what was sent still arrives */
+source_out:
+        skip;
     } unless { !src_alive };
 }
 
-active proctype Destination()
+/* ERROR and SHUT 1, if they can still be sent. */
+inline give_up()
+{
+    atomic {
+        dst = m_failed;
+#ifdef FAULT_DROPS_COPY
+        dst_whole = false;
+#endif
+        if
+        :: !cut -> back!SHUT1;
+        :: cut;
+        fi;
+        CHECK;
+    }
+}
+
+proctype Destination()
 {
     {
         if
-        :: to_dst?STATE
-        :: LOST(to_dst) -> dst = s_failed; goto end
+        :: atomic { forward?STATE; }
+        :: atomic { cut && empty(forward) -> dst = m_failed; } goto destination_out;
         fi;
         if
-        :: dst_whole = true
-        :: dst = s_failed; send(to_src, ERROR_SHUT); goto end /* it does not load */
-        fi;
-        send(to_src, READY);
-        if
-        :: to_dst?GO
-        :: LOST(to_dst) -> dst = s_handover_lost; goto end
+        :: give_up(); goto destination_out; /* does not load */
+        :: atomic { dst_whole = true; was_ready = true; }
         fi;
         if
-        :: atomic { dst_runs = true; dst = s_completed }; send(to_src, SHUT)
-        :: dst = s_failed; send(to_src, ERROR_SHUT) /* no disk, no start; the copy is kept */
+        :: atomic { !cut -> back!READY; }
+        :: atomic { cut -> dst = m_handover_lost; CHECK; } goto destination_out;
         fi;
-end:    cut = true /* the channel is closed; what was sent still arrives */
+#ifndef FAULT_NO_GO
+        if
+        :: atomic { forward?GO; }
+#ifdef FAULT_DROPS_COPY
+        :: atomic { cut && empty(forward) -> dst = m_failed; dst_whole = false; CHECK; } goto destination_out;
+#else
+        :: atomic { cut && empty(forward) -> dst = m_handover_lost; CHECK; } goto destination_out;
+#endif
+        fi;
+#endif
+        if
+        :: give_up(); goto destination_out; /* a disk or a m_device that will not run */
+        :: atomic { dst_runs = true; dst_ran = true; CHECK; }
+        fi;
+        if
+        :: atomic { !cut -> back!SHUT0; dst = m_completed; }
+        :: atomic { cut -> dst = m_completed; }
+        fi;
+destination_out:
+        skip;
     } unless { !dst_alive };
 }
 
-inline lose(c)
+/* A cut loses any number of the messages that are under way. */
+proctype Network()
 {
-    do
-    :: nempty(c) -> c?_
-    :: true -> break
-    od
+    if
+    :: cut = true;
+       do
+       :: atomic { nempty(forward) -> forward?_; }
+       :: atomic { nempty(back) -> back?_; }
+       :: break;
+       od;
+    :: skip;
+    fi;
 }
 
-active proctype World()
+/* kill -9, or the power of a host: what it had under way may arrive or not, the other side sees a cut. */
+proctype Reaper()
+{
+    if
+    :: atomic { src_alive = false; src_runs = false; cut = true; CHECK; }
+    :: atomic { dst_alive = false; dst_runs = false; cut = true; CHECK; }
+    :: skip;
+    fi;
+}
+
+#define SRC_MAY_CONT (src_alive && src == m_handover_lost && src_whole && \
+                      (!dst_alive || dst == m_failed || dst == m_handover_lost))
+#define DST_MAY_CONT (dst_alive && dst_whole && (dst == m_handover_lost || dst == m_failed) && !src_alive)
+
+proctype Operator()
 {
     do
-    :: atomic { !cut -> cut = true; lose(to_dst); lose(to_src) }
-    :: atomic {
-            src_alive && dst_alive ->
-            src_alive = false; src_runs = false; cut = true; crash_took_it = !dst_whole
-        }
-    :: atomic { src_alive && dst_alive -> dst_alive = false; dst_runs = false; cut = true }
-    :: true -> break
+    :: atomic { SRC_MAY_CONT -> src = m_completed; src_runs = true; CHECK; }
+    :: atomic { DST_MAY_CONT -> dst = m_completed; dst_runs = true; dst_ran = true; CHECK; }
+#ifdef FAULT_RASH_OPERATOR
+    :: atomic { src_alive && src == m_handover_lost -> src = m_completed; src_runs = true; CHECK; }
+#endif
+    :: timeout -> break;
     od;
-    quiet = true
+    assert(src_runs || dst_runs ||
+           (!src_alive && !was_ready) ||   /* it died with its source before there was a second copy */
+           (!dst_alive && dst_ran) ||      /* it died where it ran */
+           (src == m_cancelled) || !src_alive);
+    assert(!dst_alive || src_alive || !was_ready || dst_runs);
 }
 
-/* Has the side come to its end, or died? Only then there is something to look at. */
-#define SRC_DONE (!src_alive || src == s_completed || src == s_failed || src == s_cancelled || \
-                  src == s_handover_lost)
-#define DST_DONE (!dst_alive || dst == s_completed || dst == s_failed || dst == s_handover_lost)
-
-active proctype Operator()
+init
 {
-    if
-    :: atomic { !go_sent && src_alive -> cancel_asked = true } /* refused behind GO */
-    :: true
-    fi;
-    quiet && SRC_DONE && DST_DONE;
-    if
-    :: atomic { src_alive && !src_runs && (!dst_alive || dst == s_failed) -> src_runs = true }
-    :: atomic { dst_alive && !dst_runs && dst_whole && !src_alive -> dst_runs = true }
-    /* Both wait: quit one, cont the other. */
-    :: atomic { src_alive && dst_alive && src == s_handover_lost && dst == s_handover_lost ->
-            if
-            :: dst_alive = false; src_runs = true
-            :: src_alive = false; dst_runs = true
-            fi
-        }
-    :: else
-    fi;
-    assert(crash_took_it || src_runs || dst_runs)
-}
-
-/* Never two. */
-active proctype Monitor()
-{
-end_watch:
-    atomic { src_runs && dst_runs -> assert(false) }
+    atomic {
+        run Source();
+        run Destination();
+        run Network();
+        run Reaper();
+        run Operator();
+    }
 }
