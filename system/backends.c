@@ -165,6 +165,7 @@ bool options_apply_drives(System *sys, GError **error)
 {
     CmdLine *cmd = sys->cmd;
     unsigned per_bus = machine_ops(vm_machine(sys->vm))->ide_units_per_bus;
+    blocks_set_snapshot(sys->vm->blocks, cmd->snapshot);
     blocks_set_ide_units(sys->vm->blocks, per_bus ? (int)per_bus : 2);
     for (guint i = 0; i < cmd->blockdevs->len; i++) {
         Arg *arg = g_ptr_array_index(cmd->blockdevs, i);

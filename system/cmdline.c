@@ -201,6 +201,8 @@ static const Option options[] = {
     { "hdc", OPT_CALL, .call = opt_hdc, .args = "FILE", .help = "third hard disk" },
     { "hdd", OPT_CALL, .call = opt_hdd, .args = "FILE", .help = "fourth hard disk" },
     { "cdrom", OPT_CALL, .call = opt_cdrom, .args = "FILE", .help = "CD-ROM image" },
+    { "snapshot", OPT_FLAG, FIELD(snapshot),
+      .help = "disks keep what is written in temporary files" },
     { "blockdev", OPT_LIST, FIELD(blockdevs), .args = "driver=D,node-name=N... or JSON",
       .help = "a block node" },
     { "netdev", OPT_LIST, FIELD(netdevs), .args = "user,id=ID[,prop=value...] or JSON",

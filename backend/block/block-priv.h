@@ -127,6 +127,7 @@ struct Blocks {
     unsigned inflight;
     unsigned next_node;
     int ide_units;
+    bool snapshot;        /* what -drive means without snapshot= */
     unsigned chain_depth; /* while a backing chain is opened */
     bool start_inactive, inactive;
     GThreadPool *pool;
@@ -195,3 +196,5 @@ extern const BlockDriver block_driver_host_device;
 extern const BlockDriver block_driver_raw;
 extern const BlockDriver block_driver_null_co;
 extern const BlockDriver block_driver_qcow2;
+/* Makes an empty image of @bytes for the guest in a new file. */
+bool qcow2_create(int fd, uint64_t bytes, GError **error);

@@ -5,7 +5,9 @@
  */
 #include "block-priv.h"
 
+#include <glib/gstdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *const if_names[] = { "default", "none", "ide",    "scsi", "floppy", "pflash",
                                         "mtd",     "sd",   "virtio", "xen",  NULL };
@@ -32,6 +34,7 @@ typedef struct {
     int cache; /* index in cache_modes; -1: not given */
     BlockOnError rerror, werror;
     OnOffAuto writeback;
+    bool snapshot;
     GVariantDict *node; /* what the node gets */
 } DriveOptions;
 
@@ -60,9 +63,6 @@ static void refuse_unsupported(OptionsReader *r)
     const char *key;
     GVariant *value;
 
-    if (options_reader_bool(r, "snapshot", false)) {
-        options_reader_fail(r, "snapshot", "is not supported by this build");
-    }
     if (options_reader_bool(r, "copy-on-read", false)) {
         options_reader_fail(r, "copy-on-read", "is not supported by this build");
     }
@@ -227,7 +227,8 @@ static void read_rest(OptionsReader *r, DriveOptions *o)
     }
     ro = options_reader_bool(r, "readonly", o->info.cdrom);
     ro = options_reader_bool(r, "read-only", ro);
-    g_variant_dict_insert(o->node, "read-only", "b", (gboolean)ro);
+    o->snapshot = o->snapshot && !ro;
+    g_variant_dict_insert(o->node, "read-only", "b", (gboolean)(ro || o->snapshot));
     if (!options_reader_has(r, "auto-read-only")) {
         g_variant_dict_insert(o->node, "auto-read-only", "b", (gboolean)TRUE);
     }
@@ -349,6 +350,36 @@ static BlockNode *open_image(Blocks *blocks, DriveOptions *o, GError **error)
     return node;
 }
 
+/* ---- snapshot=on ---- */
+
+/* A temporary image over @base, whose reference it takes; the file has no name once it is open. */
+static BlockNode *temporary_over(BlockNode *base, GError **error)
+{
+    g_autofree char *path = NULL;
+    g_autoptr(GVariant) options = NULL;
+    BlockNode *node = NULL;
+    int fd = g_file_open_tmp("ferry-snapshot-XXXXXX", &path, error);
+
+    if (fd >= 0 && qcow2_create(fd, (base->length + 511) & ~511ull, error)) {
+        options = g_variant_ref_sink(g_variant_new_parsed(
+            "{'driver': <'qcow2'>, 'backing': <%s>, 'discard': <'unmap'>, 'cache': <{'no-flush': "
+            "<true>}>, 'file': <{'driver': <'file'>, 'filename': <%s>}>}",
+            base->name, path));
+        node = block_node_open(base->blocks, options, NULL, error);
+    }
+    if (fd >= 0) {
+        close(fd);
+        unlink(path);
+    }
+    block_node_unref(base);
+    return node;
+}
+
+void blocks_set_snapshot(Blocks *blocks, bool on)
+{
+    blocks->snapshot = on;
+}
+
 static bool check_id(Blocks *blocks, DriveOptions *o, GError **error)
 {
     if (!o->id) {
@@ -400,6 +431,7 @@ BlockDrive *blocks_add_drive(Blocks *blocks, const char *text, BlockInterface de
     options_reader_init(&r, dict, NULL);
     read_place(blocks, &r, &o, default_if);
     refuse_unsupported(&r);
+    o.snapshot = options_reader_bool(&r, "snapshot", blocks->snapshot);
     read_cache_group(&r, &o);
     read_rest(&r, &o);
     if (r.error) {
@@ -417,6 +449,9 @@ BlockDrive *blocks_add_drive(Blocks *blocks, const char *text, BlockInterface de
         return drive;
     }
     node = open_image(blocks, &o, error);
+    if (node && o.snapshot) {
+        node = temporary_over(node, error);
+    }
     if (node) {
         drive->root = block_edge_new(node, NULL, drive, 0, PERM_ALL, error);
         drive->read_only = node->read_only;

@@ -238,13 +238,37 @@ static void a_guessed_raw_image_cannot_become_another_format(Fixture *f, gconstp
     refuse(f, "", "qcow2 image");
 }
 
+static void a_snapshot_drive_leaves_the_image_alone(Fixture *f, gconstpointer data)
+{
+    BlockDrive *d = add(f, "format=raw,id=d,snapshot=on");
+    uint8_t out[5000], in[5000];
+    g_autofree char *content = NULL;
+    gsize len;
+
+    memset(out, 0x5a, sizeof(out));
+    g_assert_nonnull(block_drive_attach(f->blocks, "d", &plain_attach, NULL));
+    g_assert_cmpuint(block_drive_length(d), ==, 1 << 20);
+    g_assert_cmpint(block_drive_pwrite(d, 70000, out, sizeof(out)), ==, 0);
+    g_assert_cmpint(block_drive_pread(d, 70000, in, sizeof(in)), ==, 0);
+    g_assert_cmpmem(in, sizeof(in), out, sizeof(out));
+    g_assert_true(blocks_flush_all(f->blocks, NULL));
+    g_assert_true(g_file_get_contents(f->path, &content, &len, NULL));
+    g_assert_true(len == 1 << 20 && iov_is_zero(&(struct iovec){ content, len }, 1));
+    /* the image itself is free for other readers, not for a writer */
+    Blocks *other = blocks_new(f->vm, NULL);
+    g_autofree char *text = g_strdup_printf("file=%s,if=none,format=raw,id=o", f->path);
+    g_assert_nonnull(blocks_add_drive(other, text, BLOCK_IF_IDE, NULL));
+    g_assert_null(block_drive_attach(other, "o", &plain_attach, NULL));
+    blocks_free(other);
+}
+
 static void bad_drive_options_are_named(Fixture *f, gconstpointer data)
 {
     refuse(f, ",format=nope", "unknown driver 'nope'");
     refuse(f, ",format=raw,wibble=1", "'wibble' is unexpected");
     refuse(f, ",format=raw,cache=sometimes", "'sometimes'");
     refuse(f, ",format=raw,aio=io_uring", "io_uring");
-    refuse(f, ",format=raw,snapshot=on", "snapshot");
+    refuse(f, ",format=raw,snapshot=perhaps", "snapshot");
     refuse(f, ",format=raw,bps=1000", "throttling");
     refuse(f, ",format=raw,rerror=enospc", "rerror");
     refuse(f, ",format=raw,offset=1", "multiples of 512");
@@ -377,6 +401,7 @@ int main(int argc, char **argv)
       an_incoming_set_takes_locks_only_when_activated, NULL);
     T("a-guessed-raw-image-cannot-become-another-format",
       a_guessed_raw_image_cannot_become_another_format, NULL);
+    T("a-snapshot-drive-leaves-the-image-alone", a_snapshot_drive_leaves_the_image_alone, NULL);
     T("bad-drive-options-are-named", bad_drive_options_are_named, NULL);
     T("drives-get-the-usual-ids-and-places", drives_get_the_usual_ids_and_places, NULL);
     T("nodes-are-added-stacked-and-deleted", nodes_are_added_stacked_and_deleted, NULL);

@@ -99,6 +99,8 @@ bool blocks_del_node(Blocks *blocks, const char *node_name, GError **error);
 bool blocks_del_drive(Blocks *blocks, const char *id, GError **error);
 /* How many units an IDE bus of the machine has (2 unless told), for the place that index= means. */
 void blocks_set_ide_units(Blocks *blocks, int per_bus);
+/* -snapshot: drives made from now on keep what is written in a temporary image. */
+void blocks_set_snapshot(Blocks *blocks, bool on);
 BlockDrive *blocks_find_drive(Blocks *blocks, const char *id);
 BlockNode *blocks_find_node(Blocks *blocks, const char *node_name);
 /* In order of creation. */
