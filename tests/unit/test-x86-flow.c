@@ -188,6 +188,77 @@ static void test_privileged_instructions_need_privilege(void)
     }
 }
 
+static void test_swapgs_changes_where_gs_leads(void)
+{
+    x86m_reset(m, 64);
+    m->cpu->seg[X86_GS].base = X86M_DATA;
+    m->cpu->kernel_gs_base = X86M_DATA + 0x100;
+    m->mem[X86M_DATA] = 1;
+    m->mem[X86M_DATA + 0x100] = 2;
+    x86m_run_hex(m, "65 8a 04 25 00 00 00 00 0f 01 f8 65 8a 0c 25 00 00 00 00");
+    g_assert_cmpint(m->vector, ==, -1);
+    g_assert_cmphex(m->cpu->gpr[X86_RAX], ==, 1);
+    g_assert_cmphex(m->cpu->gpr[X86_RCX], ==, 2);
+    g_assert_cmphex(m->cpu->seg[X86_GS].base, ==, X86M_DATA + 0x100);
+    g_assert_cmphex(m->cpu->kernel_gs_base, ==, X86M_DATA);
+}
+
+/* A jump does not store flags that the code it leads to overwrites; when that code changes to read them,
+ * they are there. */
+static void test_flags_live_again_after_a_change_of_the_target(void)
+{
+    /* cmp eax, 5; jne +0x50; (hlt) ... at 0x55: add ecx, 1; hlt */
+    uint8_t code[0x60] = { 0x83, 0xf8, 0x05, 0x75, 0x50, 0xf4, [0x55] = 0x83, 0xc1, 0x01, 0xf4 };
+    static const uint8_t reads[] = { 0x0f, 0x92, 0xc1, 0xf4 }; /* setb cl; hlt */
+
+    x86m_reset(m, 64);
+    for (unsigned round = 0; round < 3; round++) {
+        m->cpu->gpr[X86_RAX] = round == 1 ? 4 : 6;
+        m->cpu->gpr[X86_RCX] = 0x40;
+        if (round == 0) {
+            x86m_run(m, code, sizeof code);
+            g_assert_cmphex(m->cpu->gpr[X86_RCX], ==, 0x41);
+            memcpy(code + 0x55, reads, sizeof reads);
+            address_space_write(address_space_memory(m->vm), X86M_CODE + 0x55, MEM_ATTRS_NONE,
+                                reads, sizeof reads);
+        } else {
+            m->cpu->rip = X86M_CODE;
+            x86m_resume(m);
+            g_assert_cmphex(m->cpu->gpr[X86_RCX], ==, round == 1);
+        }
+    }
+}
+
+/* The mode that STAC makes holds for what follows in its region, and ends with it. */
+static void test_stac_lets_through_up_to_clac(void)
+{
+    static const char *const code[] = {
+        "0f 01 cb 8a 06 0f 01 ca 88 c1",             /* stac; mov al, [rsi]; clac; mov cl, al */
+        "0f 01 cb 8a 06 0f 01 ca 8a 0e",             /* ...; mov cl, [rsi] */
+        "0f 01 cb 85 c0 74 00 8a 06 0f 01 ca 8a 0e", /* with a branch between */
+    };
+
+    for (unsigned k = 0; k < G_N_ELEMENTS(code); k++) {
+        x86m_reset(m, 64);
+        /* the data lie in user pages, the code does not */
+        uint64_t *pd = (uint64_t *)(m->mem + 0x102000), was = pd[2];
+        pd[2] |= 4;
+        ((uint64_t *)(m->mem + 0x100000))[0] |= 4;
+        ((uint64_t *)(m->mem + 0x101000))[0] |= 4;
+        m->mem[0x400000] = 0x77;
+        m->cpu->cr4 |= 1u << 21; /* SMAP */
+        x86_mode_update(m->cpu);
+        x86_paging_changed(m->cpu);
+        m->cpu->gpr[X86_RSI] = 0x400000;
+        x86m_run_hex(m, code[k]);
+        g_assert_cmpint(m->vector, ==, k == 0 ? -1 : EXCP_PF);
+        g_assert_cmphex(m->cpu->gpr[X86_RAX], ==, 0x77);
+        g_assert_cmphex(m->cpu->mode & MODE_NOSMAP, ==, 0);
+        g_assert_cmphex(m->cpu->eflags & X86_AC, ==, 0);
+        pd[2] = was;
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -206,6 +277,10 @@ int main(int argc, char **argv)
       test_sixty_four_bit_code_uses_only_fs_and_gs_bases);
     T("an-empty-port-reads-ones", test_an_empty_port_reads_ones);
     T("privileged-instructions-need-privilege", test_privileged_instructions_need_privilege);
+    T("swapgs-changes-where-gs-leads", test_swapgs_changes_where_gs_leads);
+    T("flags-live-again-after-a-change-of-the-target",
+      test_flags_live_again_after_a_change_of_the_target);
+    T("stac-lets-through-up-to-clac", test_stac_lets_through_up_to_clac);
     int r = g_test_run();
     x86m_free(m);
     return r;
