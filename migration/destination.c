@@ -80,7 +80,13 @@ static bool take_over(Incoming *in, GError **error)
 {
     Vm *vm = in->m->vm;
     uint8_t ok[4] = { 0 };
-    if (!load_stream(in, error) || !migration_call_main(vm, install, in, error)) {
+    if (!load_stream(in, error)) {
+        return false;
+    }
+    if (in->preflight) {
+        return true;
+    }
+    if (!migration_call_main(vm, install, in, error)) {
         return false;
     }
     if (in->in.format >= STREAM_V4 && in->return_path && !wait_for_go(in, error)) {
@@ -122,13 +128,41 @@ typedef struct {
     GError *error; /* NULL: success; owned */
 } Ending;
 
+static gboolean on_connection(gint fd, GIOCondition condition, gpointer data);
+
+static void listen_again(Incoming *in)
+{
+    yank_register(in->m, YANK_INCOMING, NULL, -1);
+    migration_set_status(in->m, MIGRATION_SETUP);
+    in->watch = g_unix_fd_add(in->listen_fd, G_IO_IN, on_connection, in);
+}
+
+/* The guest comes: nobody else may. */
+void incoming_stop_listening(Incoming *in)
+{
+    vm_lock(in->m->vm);
+    if (in->listen_fd >= 0) {
+        close(in->listen_fd);
+        in->listen_fd = -1;
+    }
+    vm_unlock(in->m->vm);
+}
+
 static bool finish(void *opaque, GError **unused)
 {
     Ending *e = opaque;
     Incoming *in = e->in;
     Migration *m = in->m;
     in->end_ns = clock_now_ns(m->vm, CLOCK_KIND_REALTIME);
+    if (in->preflight && in->listen_fd >= 0) {
+        listen_again(in); /* fit or not, nothing was moved */
+        return true;
+    }
     yank_unregister(m, YANK_INCOMING);
+    if (in->preflight && !e->error) {
+        g_set_error(&e->error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_CONFIG,
+                    "the channel served a preflight, which passed, and cannot be used again");
+    }
     if (e->error && in->copy_is_whole) {
         if (in->channel_lost) {
             g_prefix_error(&e->error, "all of the guest is here, stopped; if it is known to run "
@@ -179,6 +213,21 @@ static void begin(Incoming *in, Channel *channel)
     in->thread = g_thread_new("mig/dst/main", destination_thread, in);
 }
 
+/* The thread of a preflight before, and what it read. */
+static void forget_attempt(Incoming *in)
+{
+    if (!in->thread) {
+        return;
+    }
+    unsigned depth = vm_lock_drop_all(in->m->vm);
+    g_thread_join(g_steal_pointer(&in->thread));
+    vm_lock_retake(in->m->vm, depth);
+    stream_in_clear(&in->in);
+    g_clear_pointer(&in->channel, channel_unref);
+    in->ram = ram_load_new(in->m->vm);
+    in->preflight = in->return_path = false;
+}
+
 static gboolean on_connection(gint fd, GIOCondition condition, gpointer data)
 {
     Incoming *in = data;
@@ -190,9 +239,8 @@ static gboolean on_connection(gint fd, GIOCondition condition, gpointer data)
         return G_SOURCE_CONTINUE;
     }
     socket_address_tune(in->address->socket, peer);
-    close(in->listen_fd);
-    in->listen_fd = -1;
     in->watch = 0;
+    forget_attempt(in);
     begin(in, channel_new_fd(peer, "incoming migration"));
     return G_SOURCE_REMOVE;
 }

@@ -252,6 +252,7 @@ static bool load_section(Incoming *in, uint8_t type, RamSection *ram, GError **e
     if (strcmp(idstr, RAM_SECTION_ID_STR) || instance || ram->known) {
         return load_error(error, "section '%s' instance %u cannot come in parts", idstr, instance);
     }
+    incoming_stop_listening(in);
     *ram = (RamSection){ true, id };
     if (!ram_load_body(in->ram, s, version, error) || !load_footer(in, id, idstr, error)) {
         return false;
@@ -331,6 +332,14 @@ bool load_stream(Incoming *in, GError **error)
             ok = load_command(in, &go, error);
             if (ok && go) {
                 return load_error(error, "GO comes before the end of the state");
+            }
+            break;
+        case STREAM_MANIFEST:
+            ok = in->in.format >= STREAM_V4 && !ram.known
+                     ? load_manifest(in, error)
+                     : load_error(error, "a manifest comes where none may be");
+            if (ok && in->preflight) {
+                return true;
             }
             break;
         case STREAM_EOF:

@@ -2,7 +2,7 @@
 /*
  * The session's state, shared by the files of this room.
  *
- * Source states (transition -> function):
+ * Source states (transition -> function; a preflight ends in preflight-passed instead of active):
  *
  *   none ─start▶ setup ─▶ active ⇄ (rounds) ─▶ [pre-switchover ─continue▶] device ─GO▶ handover
  *     setup, active, pre-switchover, device ─cancel▶ cancelling ─▶ cancelled   (guest runs on)
@@ -33,8 +33,9 @@ typedef enum {
     RETURN_SHUT = 1, /* u32: 0 all is well */
     RETURN_PONG = 2, /* u32 cookie */
     RETURN_SWITCHOVER_ACK = 7,
-    RETURN_ERROR = 0x40, /* version 4: text */
-    RETURN_READY = 0x41, /* version 4: loaded, checked, waiting for GO */
+    RETURN_ERROR = 0x40,       /* version 4: text */
+    RETURN_READY = 0x41,       /* version 4: loaded, checked, waiting for GO */
+    RETURN_MANIFEST_OK = 0x42, /* version 4: what was announced fits */
 } ReturnType;
 
 /* Commands in the stream. */
@@ -106,6 +107,7 @@ typedef struct {
     bool will_not_converge;
     unsigned rounds;
     bool switchover_acked;
+    bool preflight; /* nothing but the manifest */
     Converge converge;
     MigrationStatus result;
     GError *error; /* with a result other than completed; owned */
@@ -120,6 +122,7 @@ typedef struct {
     bool exit_on_error;
     bool return_path;
     bool is_socket;     /* messages can go back */
+    bool preflight;     /* the source wanted nothing but an answer to its manifest */
     bool copy_is_whole; /* READY was said: from now on nothing drops the guest unasked */
     bool channel_lost;  /* ... and then no GO came */
     int listen_fd;
@@ -202,6 +205,9 @@ Channel *migration_open_out(MigrationAddress *addr, int cancel_fd, GError **erro
 /* Listens (*listen_fd >= 0) or opens at once (*channel). */
 bool migration_open_in(MigrationAddress *addr, int *listen_fd, Channel **channel, GError **error);
 
+/* destination.c: from the first RAM on, no other source may connect. */
+void incoming_stop_listening(Incoming *in);
+
 /* yank.c: what can be broken now. @channel NULL: still listening or connecting. */
 typedef enum {
     YANK_OUTGOING,
@@ -228,6 +234,11 @@ bool save_section_header(StreamOut *out, uint8_t type, const char *idstr, uint32
                          uint32_t section_id, uint32_t version, GError **error);
 bool save_section_footer(StreamOut *out, uint32_t section_id, GError **error);
 bool save_devices(Migration *m, StreamOut *out, GString *description, GError **error);
+
+/* manifest.c: version 4, before RAM. */
+bool save_manifest(Migration *m, StreamOut *out, bool only, GError **error);
+/* Answers when all fits; else the error lists what does not. */
+bool load_manifest(Incoming *in, GError **error);
 
 /* load.c: decodes every section, then installs. */
 typedef struct {

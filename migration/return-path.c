@@ -28,6 +28,7 @@ static bool length_ok(const ReturnMessage *msg)
     case RETURN_SHUT:
     case RETURN_PONG: return msg->len == 4;
     case RETURN_SWITCHOVER_ACK:
+    case RETURN_MANIFEST_OK:
     case RETURN_READY: return msg->len == 0;
     case RETURN_ERROR: return msg->len > 0 && msg->len <= 4096;
     default: return false;

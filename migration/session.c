@@ -18,6 +18,7 @@ static const char *const status_names[MIGRATION_STATUS_COUNT] = {
     [MIGRATION_PRE_SWITCHOVER] = "pre-switchover",
     [MIGRATION_DEVICE] = "device",
     [MIGRATION_HANDOVER] = "handover",
+    [MIGRATION_PREFLIGHT_PASSED] = "preflight-passed",
     [MIGRATION_HANDOVER_LOST] = "handover-lost",
     [MIGRATION_COMPLETED] = "completed",
     [MIGRATION_FAILED] = "failed",
@@ -393,7 +394,7 @@ static void fail_at_once(Migration *m, const GError *why)
     migration_set_status(m, MIGRATION_FAILED);
 }
 
-bool migration_start(Vm *vm, MigrationAddress *addr, GError **error)
+static bool start(Vm *vm, MigrationAddress *addr, bool preflight, GError **error)
 {
     g_autoptr(MigrationAddress) owned = addr;
     Migration *m = vm->migration;
@@ -401,7 +402,14 @@ bool migration_start(Vm *vm, MigrationAddress *addr, GError **error)
     if (!may_start(m, error)) {
         return false;
     }
+    if (preflight && m->host.stream_version < STREAM_V4) {
+        g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_CONFIG,
+                    "machine type '%s' has no preflight: version %u of the stream cannot ask",
+                    m->host.machine_name, m->host.stream_version);
+        return false;
+    }
     Outgoing *o = outgoing_new(m, g_steal_pointer(&owned));
+    o->preflight = preflight;
     if (addr->kind != MIGRATION_ADDRESS_SOCKET) {
         o->channel = migration_open_out(addr, -1, &why);
         if (!o->channel) {
@@ -413,6 +421,22 @@ bool migration_start(Vm *vm, MigrationAddress *addr, GError **error)
     yank_register(m, YANK_OUTGOING, o->channel, o->cancel_fd);
     o->thread = g_thread_new("mig/src/main", source_thread, o);
     return true;
+}
+
+bool migration_start(Vm *vm, MigrationAddress *addr, GError **error)
+{
+    return start(vm, addr, false, error);
+}
+
+bool migration_preflight(Vm *vm, MigrationAddress *addr, GError **error)
+{
+    if (addr->kind != MIGRATION_ADDRESS_SOCKET && addr->kind != MIGRATION_ADDRESS_FD) {
+        migration_address_free(addr);
+        g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_CONFIG,
+                    "a preflight needs a destination that can answer: unix:, tcp: or fd:");
+        return false;
+    }
+    return start(vm, addr, true, error);
 }
 
 bool migration_cancel(Vm *vm, GError **error)

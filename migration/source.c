@@ -97,6 +97,22 @@ static bool listen_briefly(Outgoing *o, int wait_ms, GError **error)
     return true;
 }
 
+/* Waits for @wanted; PONGs and acknowledgements pass. */
+static bool await(Outgoing *o, ReturnType wanted, GError **error)
+{
+    g_autofree char *text = NULL;
+    uint16_t type;
+    do {
+        if (!hear(o, &type, &text, error)) {
+            return false;
+        }
+        if (type == RETURN_SHUT && wanted != RETURN_SHUT) {
+            return peer_failed("ended before it was ready", error);
+        }
+    } while (type != wanted);
+    return true;
+}
+
 /* A write failed: the destination may have said why before it went. */
 static void ask_for_the_cause(Outgoing *o, GError **error)
 {
@@ -184,6 +200,22 @@ static const uint8_t *identity(const Outgoing *o)
     return has_cap(o->caps, MIGRATION_CAP_VALIDATE_UUID) && vm->uuid_set ? vm->uuid : NULL;
 }
 
+/* Version 4: says what will come, and hears whether it fits. */
+static bool announce_state(Outgoing *o, GError **error)
+{
+    if (o->out.format < STREAM_V4) {
+        return true;
+    }
+    if (o->preflight && !o->return_path) {
+        g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_CONFIG,
+                    "a preflight needs a destination that can answer, and %s has none",
+                    channel_name(o->channel));
+        return false;
+    }
+    return save_manifest(o->m, &o->out, o->preflight, error) &&
+           (!o->return_path || await(o, RETURN_MANIFEST_OK, error));
+}
+
 static bool begin(Outgoing *o, GError **error)
 {
     uint8_t cookie[4];
@@ -192,7 +224,12 @@ static bool begin(Outgoing *o, GError **error)
            save_configuration(&o->out, o->m->host.machine_name, identity(o), error) &&
            (!o->return_path || (save_command(&o->out, COMMAND_OPEN_RETURN_PATH, NULL, 0, error) &&
                                 save_command(&o->out, COMMAND_PING, cookie, 4, error))) &&
-           save_section_header(&o->out, STREAM_SECTION_START, RAM_SECTION_ID_STR, 0, RAM_SECTION_ID,
+           announce_state(o, error);
+}
+
+static bool begin_ram(Outgoing *o, GError **error)
+{
+    return save_section_header(&o->out, STREAM_SECTION_START, RAM_SECTION_ID_STR, 0, RAM_SECTION_ID,
                                RAM_SECTION_VERSION, error) &&
            ram_save_setup(o->ram, &o->out, error) &&
            save_section_footer(&o->out, RAM_SECTION_ID, error);
@@ -442,22 +479,6 @@ static bool final_state(Outgoing *o, GError **error)
     return (!ask || ask_if_taken(o, error)) && send_end(o, error);
 }
 
-/* Waits for @wanted; PONGs and acknowledgements pass. */
-static bool await(Outgoing *o, ReturnType wanted, GError **error)
-{
-    g_autofree char *text = NULL;
-    uint16_t type;
-    do {
-        if (!hear(o, &type, &text, error)) {
-            return false;
-        }
-        if (type == RETURN_SHUT && wanted != RETURN_SHUT) {
-            return peer_failed("ended before it was ready", error);
-        }
-    } while (type != wanted);
-    return true;
-}
-
 /* Version 4 with a return path: READY, give up the disks, GO, and the answer. */
 static bool hand_over(Outgoing *o, GError **error)
 {
@@ -485,6 +506,12 @@ static bool run(Outgoing *o, GError **error)
 {
     bool v4 = o->m->host.stream_version >= STREAM_V4;
     if (!open_session(o, error) || !begin(o, error)) {
+        return false;
+    }
+    if (o->preflight) {
+        return true;
+    }
+    if (!begin_ram(o, error)) {
         return false;
     }
     o->setup_ns = now_ns(o);
@@ -554,7 +581,9 @@ static bool finish(void *opaque, GError **unused)
     if (o->stop_ns) {
         mark(o, o->error ? "broken-off" : "destination-runs");
     }
-    if (!o->error) {
+    if (!o->error && o->preflight) {
+        o->result = MIGRATION_PREFLIGHT_PASSED;
+    } else if (!o->error) {
         o->result = MIGRATION_COMPLETED;
         run_state_set(m->vm, RUN_STATE_POSTMIGRATE, NULL);
     } else if (!destination_is_out(o)) {

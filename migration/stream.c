@@ -219,6 +219,16 @@ bool stream_in_need(StreamIn *s, size_t n, GError **error)
     return true;
 }
 
+bool stream_in_whole_item(StreamIn *s, GError **error)
+{
+    while (s->format >= STREAM_V4 && !s->last_frame) {
+        if (!stream_in_need(s, stream_in_available(s) + 1, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool stream_in_bytes(StreamIn *s, void *out, size_t n, GError **error)
 {
     if (!stream_in_need(s, n, error)) {

@@ -68,6 +68,8 @@ static inline size_t stream_in_available(const StreamIn *s)
 {
     return s->buf->len - s->pos;
 }
+/* Version 4: all frames of the current item are in the buffer (64 MiB at most). */
+bool stream_in_whole_item(StreamIn *s, GError **error);
 void stream_in_consume(StreamIn *s, size_t n);
 bool stream_in_u8(StreamIn *s, uint8_t *v, GError **error);
 bool stream_in_u32(StreamIn *s, uint32_t *v, GError **error);

@@ -213,6 +213,13 @@ static void ticks_set(void *opaque, int64_t ticks)
     }
 }
 
+static char **cpu_features(void *opaque)
+{
+    Vm *vm = opaque;
+    CpuState *cpu = vm->accel ? engine_cpu((ExecEngine *)vm->accel, 0) : NULL;
+    return cpu ? x86_feature_names(x86_cpu(cpu)->sys.cfg->words) : NULL;
+}
+
 static void setup_migration(System *sys)
 {
     bool x86 = !strcmp(sys->cmd->target, "x86_64");
@@ -221,6 +228,7 @@ static void setup_migration(System *sys)
         .disks_release = disks_release,
         .disks_take = disks_take,
         .announce = announce,
+        .cpu_features = x86 ? cpu_features : NULL,
         .ticks_get = x86 ? ticks_get : NULL,
         .ticks_set = x86 ? ticks_set : NULL,
         .machine_name = machine_ops(m)->machine_name,

@@ -34,7 +34,8 @@ typedef enum {
     MIGRATION_ACTIVE,
     MIGRATION_PRE_SWITCHOVER,
     MIGRATION_DEVICE,
-    MIGRATION_HANDOVER,      /* Ferry: GO was sent, the answer is due */
+    MIGRATION_HANDOVER,         /* Ferry: GO was sent, the answer is due */
+    MIGRATION_PREFLIGHT_PASSED, /* Ferry: the manifest fits, nothing was moved */
     MIGRATION_HANDOVER_LOST, /* Ferry: no word about who runs the guest; only `cont` runs it here */
     MIGRATION_COMPLETED,
     MIGRATION_FAILED,
@@ -51,6 +52,8 @@ typedef struct {
     bool (*disks_take)(void *opaque, GError **error);
     /* Send gratuitous frames from the new place. */
     void (*announce)(void *opaque, const MigrationParams *params);
+    /* Names of the features that the guest's CPUs have (g_strfreev); NULL: none are known. */
+    char **(*cpu_features)(void *opaque);
     /* The guest's time stamp counters: their reading; and set those that came without one. */
     int64_t (*ticks_get)(void *opaque);
     void (*ticks_set)(void *opaque, int64_t ticks);
@@ -85,6 +88,9 @@ bool migration_params_set(Vm *vm, const MigrationParams *params, GError **error)
  * A file or command that cannot be opened is an error here (and the state is failed).
  */
 bool migration_start(Vm *vm, MigrationAddress *addr, GError **error);
+/* As above, but only asks the destination whether what would come fits: ends in state
+   preflight-passed or failed (with all that does not fit), and moves nothing. */
+bool migration_preflight(Vm *vm, MigrationAddress *addr, GError **error);
 bool migration_cancel(Vm *vm, GError **error);
 /* Breaks the channel, as a network failure would (migrate-pause without postcopy is an error). */
 bool migration_continue(Vm *vm, MigrationStatus expected, GError **error);

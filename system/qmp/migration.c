@@ -208,6 +208,15 @@ Json *qmp_migrate(QmpCall *call, Json *args, GError **error)
     return NULL;
 }
 
+Json *qmp_migrate_preflight(QmpCall *call, Json *args, GError **error)
+{
+    MigrationAddress *addr = where(call, args, error);
+    if (addr) {
+        migration_preflight(call->vm, addr, error);
+    }
+    return NULL;
+}
+
 Json *qmp_migrate_incoming(QmpCall *call, Json *args, GError **error)
 {
     MigrationAddress *addr = where(call, args, error);

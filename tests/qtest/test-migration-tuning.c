@@ -442,6 +442,77 @@ static void test_uuid_dst_not_set(void)
     with_uuids(V4, UUID_1, "", true);
 }
 
+/* ---- preflight ---- */
+
+static void preflight(Pair *p, const char *wanted)
+{
+    OK(p->src, "{\"execute\": \"migrate-preflight\", \"arguments\": {\"uri\": \"unix:%s/mig\"}}",
+       p->dir);
+    wait_status(p->src, wanted);
+    assert_alive(p->src);
+    wait_status(p->dst, "setup");
+}
+
+/* EVIDENCE: MIG-WIRE-050, MIG-WIRE-051 */
+static void test_preflight(void)
+{
+    Pair p = { 0 };
+
+    open_equal(&p, V4);
+    g_autofree char *uri = g_strdup_printf("unix:%s/mig", p.dir);
+    g_autofree char *file = g_strdup_printf("\"file:%s/x\"", p.dir);
+    incoming(p.dst, uri);
+    preflight(&p, "preflight-passed");
+    preflight(&p, "preflight-passed");
+    g_autofree char *command =
+        g_strdup_printf("{\"execute\": \"migrate-preflight\", \"arguments\": {\"uri\": %s}}", file);
+    assert_error(p.src, command, "can answer");
+    /* The same destination takes the guest then. */
+    let_it_converge(p.src);
+    migrate(p.src, uri);
+    wait_status(p.src, "completed");
+    check_moved(&p, "dst");
+    close_pair(&p);
+}
+
+/* Every problem is told, not the first one only, and the destination goes on waiting. */
+/* EVIDENCE: MIG-WIRE-051 */
+static void test_preflight_problems(void)
+{
+    Pair p = { 0 };
+
+    open_pair(&p, V4, "-m 128 -cpu qemu64,+avx2,+avx,+xsave -device virtio-rng-pci", V4,
+              "-incoming defer -m 160 -cpu qemu64,-sse3");
+    g_autofree char *uri = g_strdup_printf("unix:%s/mig", p.dir);
+    incoming(p.dst, uri);
+    for (int i = 0; i < 2; i++) {
+        preflight(&p, "failed");
+        assert_cause(p.src, "RAM block 'pc.ram'");
+        assert_cause(p.src, "virtio-rng");
+        assert_cause(p.src, "CPU feature 'avx2' of the guest is missing here");
+        assert_cause(p.src, "problems before the start");
+    }
+    /* The move itself is refused for the same, before any RAM. */
+    migrate(p.src, uri);
+    wait_status(p.src, "failed");
+    wait_status(p.dst, "failed");
+    assert_cause(p.src, "CPU feature 'avx2'");
+    assert_cause(p.dst, "CPU feature 'avx2'");
+    assert_alive(p.src);
+    close_pair(&p);
+}
+
+static void test_preflight_version_3(void)
+{
+    Pair p = { 0 };
+
+    open_pair(&p, V3, "-m 128", V3, "");
+    assert_error(p.src,
+                 "{\"execute\": \"migrate-preflight\", \"arguments\": {\"uri\": \"unix:/x\"}}",
+                 "has no preflight");
+    close_pair(&p);
+}
+
 /* ---- what can be watched ---- */
 
 static void expect_status_event(QTest *q, const char *wanted)
@@ -602,6 +673,9 @@ int main(int argc, char **argv)
     add_both("validate_uuid_error", test_uuid_error);
     g_test_add_func("/x86_64/migration/validate_uuid_src_not_set", test_uuid_src_not_set);
     g_test_add_func("/x86_64/migration/validate_uuid_dst_not_set", test_uuid_dst_not_set);
+    g_test_add_func("/x86_64/migration/preflight/passed", test_preflight);
+    g_test_add_func("/x86_64/migration/preflight/problems", test_preflight_problems);
+    g_test_add_func("/x86_64/migration/version-3/preflight", test_preflight_version_3);
     add_both("events", test_events);
     add_both("figures", test_figures);
     add_both("dirty_limit", test_dirty_limit);

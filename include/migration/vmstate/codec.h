@@ -34,6 +34,7 @@ enum {
     STREAM_SECTION_FULL = 0x04,
     STREAM_SUBSECTION = 0x05,
     STREAM_RECORD_END = 0x06,  /* after a record (version 4) */
+    STREAM_MANIFEST = 0x09,    /* version 4: what will be sent */
     STREAM_DESCRIPTION = 0x06, /* at the top level, after EOF */
     STREAM_CONFIGURATION = 0x07,
     STREAM_COMMAND = 0x08,
