@@ -134,6 +134,14 @@ static void do_machine_reset(void *opaque, ShutdownCause cause)
     machine_reset(opaque, cause);
 }
 
+static void do_inject_nmi(void *opaque)
+{
+    Machine *m = vm_machine(opaque);
+    if (machine_ops(m)->nmi) {
+        machine_ops(m)->nmi(m, 0, NULL);
+    }
+}
+
 static void setup_engine(System *sys)
 {
     Vm *vm = sys->vm;
@@ -157,6 +165,7 @@ static void setup_engine(System *sys)
     vm->ports.cpu_dirty_stats = cpu_dirty_stats;
     vm->ports.machine_opaque = vm;
     vm->ports.machine_reset = do_machine_reset;
+    vm->ports.inject_nmi = do_inject_nmi;
     if (sys->accel_qtest) {
         clock_virtual_take_manual(vm);
     }

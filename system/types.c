@@ -21,6 +21,7 @@
 #include "hw/isa/isa.h"
 #include "hw/misc/fw-cfg.h"
 #include "hw/misc/isa-misc.h"
+#include "hw/misc/pvpanic.h"
 #include "hw/misc/virtio-misc.h"
 #include "hw/net/virtio-net.h"
 #include "hw/pci/pci.h"
@@ -30,6 +31,7 @@
 #include "hw/timer/mc146818rtc.h"
 #include "hw/virtio/virtio-pci.h"
 #include "hw/virtio/virtio.h"
+#include "hw/watchdog/i6300esb.h"
 #include "system-priv.h"
 
 static const TypeInfo accel_types[] = {
@@ -58,6 +60,8 @@ TypeRegistry *system_types_new(void)
         { isa_debug_types, &isa_debug_types_n },
         { virtio_serial_types, &virtio_serial_types_count },
         { vga_types, &vga_types_count },
+        { pvpanic_types, &pvpanic_types_n },
+        { i6300esb_types, &i6300esb_types_n },
         { hw_core_device_types, &hw_core_device_types_n },
         { hw_core_bus_types, &hw_core_bus_types_n },
         { hw_core_machine_types, &hw_core_machine_types_n },

@@ -289,7 +289,7 @@ static void disabled_wait(S390Board *b, S390Cpu *cpu)
         any |= c->run_state == S390_CPU_OPERATING;
     }
     if (!any) {
-        vm_shutdown_request(b->vm, SHUTDOWN_GUEST_PANIC);
+        vm_guest_panicked(b->vm, NULL);
     }
     vm_unlock(b->vm);
 }

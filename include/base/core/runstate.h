@@ -83,6 +83,11 @@ void vm_powerdown_request(Vm *vm); /* the ACPI power button */
 void vm_suspend_request(Vm *vm);
 void vm_wakeup_request(Vm *vm);
 void vm_stop_request(Vm *vm, RunState reason);
+/* The guest said so, or a watchdog ran out: an event, and what VmActions has for it. @info: a{sv} that
+   the event carries, or NULL (floating is consumed). Any thread. */
+void vm_guest_panicked(Vm *vm, GVariant *info);
+void vm_guest_crashloaded(Vm *vm);
+void vm_watchdog_expired(Vm *vm);
 
 /* What to do when the guest reboots, powers off, panics (-action, set-action, -no-reboot, ...). */
 typedef enum {

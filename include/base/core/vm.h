@@ -34,6 +34,8 @@ typedef struct {
     bool (*cpu_dirty_stats)(void *opaque, unsigned cpu, VmCpuDirty *out);
     /* Reset of the whole machine. */
     void (*machine_reset)(void *opaque, ShutdownCause cause);
+    /* The NMI button; machine_opaque. */
+    void (*inject_nmi)(void *opaque);
     /* Tell the network where the guest is now. */
     void (*announce_self)(void *opaque);
     void *cpu_opaque, *machine_opaque, *announce_opaque;
