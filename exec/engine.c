@@ -138,6 +138,7 @@ void engine_free(ExecEngine *e)
     ram_dirty_set_hooks(e->vm, &none);
     slot_map_free(e->slot_map);
     perf_out_free(e->perf);
+    host_code_free(e->host);
     g_mutex_clear(&e->excl_mutex);
     g_cond_clear(&e->excl_cond);
     g_mutex_clear(&e->throttle_mutex);
@@ -171,6 +172,9 @@ void engine_stats(const ExecEngine *e, ExecStats *out)
 {
     *out = e->stats;
     out->tb_bytes = e->tb_bytes;
+    if (e->host) {
+        host_code_stats(e->host, out);
+    }
 }
 
 void engine_set_debug_stop(ExecEngine *e, void (*fn)(CpuState *cpu, void *opaque), void *opaque)
@@ -193,6 +197,23 @@ void cpu_attach_listeners(CpuState *cpu)
             cl->l.changed = topology_changed;
             address_space_listener_add(cl->as, &cl->l);
         }
+    }
+}
+
+/* No memory that can be executed, or an old host: the interpreter does it all. */
+static void start_backend(ExecEngine *e)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!e->config.jit) {
+        return;
+    }
+    if (host_available()) {
+        e->host = host_code_new(e->cache_max, e->slot_ops, e->slot_map, &error);
+    }
+    if (!e->host) {
+        g_warning("guest code is interpreted: %s",
+                  error ? error->message : "the host has no AVX2, BMI2 and FMA");
     }
 }
 
@@ -222,6 +243,7 @@ void cpu_init(CpuState *cpu, ExecEngine *engine, const CpuTargetOps *ops, Addres
     if (!engine->slot_map) {
         engine->slot_map = slot_map_new(&ops->slots);
         engine->slot_ops = ops;
+        start_backend(engine);
     }
     g_assert(engine->slot_ops == ops);
     while (slot < engine->n_cpus && engine->cpu_list[slot]) {
@@ -273,6 +295,7 @@ void cpu_clear(CpuState *cpu)
         tb_free(p->once);
     }
     tlb_free(p);
+    host_gen_free(p->gen);
     ir_builder_free(p->raw);
     ir_builder_free(p->low);
     g_free(p->trans);

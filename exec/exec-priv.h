@@ -16,6 +16,7 @@
 #include "exec/opt/opt.h"
 #include "exec/interp/bytecode.h"
 #include "exec/perf.h"
+#include "exec/host-x86_64/host.h"
 
 /* ---- software TLB ----
  * One direct mapped table an address space and mmu index. A tag is the page address when the access
@@ -106,6 +107,10 @@ typedef struct TbLink {
     uint64_t pc;
     uint16_t jump; /* jc_index() of dst */
     bool cross;    /* never cleared again; both are set before dst */
+    /* of native code: the 32-bit field of the jump, where it is written and where it runs, and where it
+     * leads while there is no dst */
+    uint8_t *field;
+    uint64_t field_run, stub_run;
 } TbLink;
 
 enum {
@@ -136,6 +141,10 @@ struct Tb {
     Tb *all_next, *all_prev; /* FIFO for eviction */
     size_t bytes;
     uint64_t *insn_pc; /* icount: of each instruction; else NULL */
+    /* native code; host NULL: interpreted, then native leaves to the loop */
+    HostTb *host;
+    const void *native;
+    uint32_t mode; /* host_mode() of the key */
     /* interpreter */
     BcOp *code;
     uint32_t n_code;
@@ -149,10 +158,13 @@ struct Tb {
 
 #define JC_BITS 12
 #define JC_SIZE (1u << JC_BITS)
+/* 64 places a page, consecutive from a multiple of 64 on. Native code computes the same. */
+#define JC_FOLD 6
+#define JC_PICK 0x3f03fu /* which bits of the folded address make the index */
 static inline unsigned jc_index(uint64_t vaddr)
 {
-    uint64_t page = vaddr >> GUEST_PAGE_BITS;
-    return ((page ^ page >> 6 ^ page >> 12) & 63) << 6 | ((vaddr ^ vaddr >> 6) & 63);
+    uint32_t h = (uint32_t)vaddr ^ (uint32_t)vaddr >> JC_FOLD;
+    return (h >> GUEST_PAGE_BITS & 63) << 6 | (h & 63);
 }
 
 typedef struct TransState TransState;
@@ -227,6 +239,8 @@ struct CpuPriv {
     bool jmp_set;
     bool fp_live; /* host MXCSR holds the guest environment */
     uint32_t host_mxcsr;
+    HostFrame *hframe; /* while native code runs */
+    HostGen *gen;             /* NULL: not yet, or no backend */
     uint64_t *frame_mem;
     size_t frame_units;
 
@@ -336,6 +350,7 @@ struct ExecEngine {
     Vm *vm;
     ExecConfig config;
     PerfOut *perf;   /* NULL: nobody profiles */
+    HostCode *host; /* NULL: everything is interpreted */
     GPtrArray *cpus; /* borrowed CpuState *, under the VM lock; slots stay */
     CpuState *cpu_list[256];
     unsigned n_cpus; /* atomic */

@@ -63,6 +63,11 @@ static void apply_snapshot(CpuState *cpu)
 {
     CpuPriv *p = priv_of(cpu);
     const Tb *tb = p->tb;
+
+    if (tb->host) {
+        host_apply_snapshot(cpu);
+        return;
+    }
     uint32_t s = tb->snap_of[p->ip - tb->code];
 
     if (!s) {
@@ -292,7 +297,11 @@ static void run_region(CpuState *cpu)
     }
     p->tb = tb;
     cpu_fpenv_load(cpu);
-    interp_run(cpu, tb);
+    if (tb->host) {
+        host_run(cpu, tb);
+    } else {
+        interp_run(cpu, tb);
+    }
     cpu_fpenv_save(cpu);
     p->watch_off = false;
     if (cpu->insn_count != before) {
@@ -338,6 +347,7 @@ static void landed(CpuState *cpu)
     }
     cpu_fpenv_save(cpu);
     p->tb = NULL;
+    p->hframe = NULL;
     p->last_link = NULL;
     p->watch_off = false;
     translate_abort(p);

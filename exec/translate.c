@@ -339,6 +339,26 @@ static void begin(CpuState *cpu, TransState *t, const TbKey *key, uint32_t cflag
     p->raw->no_fold = cpu->engine->config.no_opt;
 }
 
+/* Native code, or bytecode for what runs once or does not fit. */
+static bool compile(CpuState *cpu, Tb *tb)
+{
+    CpuPriv *p = priv_of(cpu);
+    ExecEngine *e = cpu->engine;
+
+    if (e->host) {
+        tb->mode = host_mode(e->host, &tb->key);
+        tb->native = host_no_code(e->host);
+        if (!p->gen) {
+            p->gen = host_gen_new(cpu);
+        }
+        bool once = p->trans->nocache || tb->cflags || log_enabled(LOG_EXEC);
+        if (!once && host_compile(p->gen, tb, p->low)) {
+            return true;
+        }
+    }
+    return interp_compile(tb, p->low);
+}
+
 static Tb *build(CpuState *cpu, TransState *t, RamAddr phys, uint32_t cflags)
 {
     CpuPriv *p = priv_of(cpu);
@@ -365,7 +385,7 @@ static Tb *build(CpuState *cpu, TransState *t, RamAddr phys, uint32_t cflags)
         opt_dead(p->low);
     }
     log_ir(p->low, LOG_OP_OPT, &tb->key);
-    if (p->raw->overflow || p->low->overflow || !interp_compile(tb, p->low)) {
+    if (p->raw->overflow || p->low->overflow || !compile(cpu, tb)) {
         tb_free(tb);
         return NULL;
     }

@@ -21,38 +21,34 @@
 
 /* ---- host registers ---- */
 #define HR_CPU     RBP /* CpuState */
-#define HR_TLB     R15 /* CpuPriv.tlb */
 #define HR_FRAME   RSP /* HostFrame */
 #define HR_SCRATCH R11 /* never allocated; emitters may use it within one op */
 #define HV_SCRATCH 15  /* same, vector */
 #define HR_NONE    0xff
 
-#define HR_BIT(r) (1u << (r))
-#define HR_POOL   (0xffffu & ~(HR_BIT(RSP) | HR_BIT(HR_CPU) | HR_BIT(HR_TLB) | HR_BIT(HR_SCRATCH)))
-#define HR_CALLER_SAVED                                                                 \
-    (HR_BIT(RAX) | HR_BIT(RCX) | HR_BIT(RDX) | HR_BIT(RSI) | HR_BIT(RDI) | HR_BIT(R8) | \
-     HR_BIT(R9) | HR_BIT(R10) | HR_BIT(R11))
-#define HV_POOL 0x7fffu
+#define HR_BIT(r)       (1u << (r))
+#define HR_POOL         (0xffffu & ~(HR_BIT(RSP) | HR_BIT(HR_CPU) | HR_BIT(HR_SCRATCH)))
+#define HR_CALLER_SAVED (HR_BIT(RAX) | HR_BIT(RCX) | HR_BIT(RDX) | HR_BIT(RSI) | HR_BIT(RDI) | \
+                         HR_BIT(R8) | HR_BIT(R9) | HR_BIT(R10) | HR_BIT(R11))
+#define HV_POOL         0x7fffu
 
 /* ---- the native frame, at RSP while translated code runs; 64-byte aligned ---- */
-typedef struct HostFrame {
-    uint64_t arg[4]; /* of slow paths */
+struct HostFrame {
+    uint64_t arg[4];  /* of slow paths */
     uint64_t result;
-    uint64_t ra; /* return address of the last call that may look at the state */
+    uint64_t ra;      /* return address of the last call that may look at the state */
     uint64_t old_rsp;
     uint64_t unused;
-    IrVec varg[3]; /* vector operands and results of slow paths */
+    IrVec varg[3];    /* vector operands and results of slow paths */
 #define HOST_CELL_BYTES 8192
     uint8_t cells[HOST_CELL_BYTES];
     uint64_t reg[16]; /* saved by slow paths for snapshots */
     IrVec vreg[16];
-} HostFrame;
+};
 
 #define FRAME_OFF(f) ((int32_t)offsetof(HostFrame, f))
 
 /* ---- emitters of one IR op ---- */
-typedef struct HostGen HostGen;
-
 /*
  * What an emitter gets. Operands are in registers of the class of their type (general: AsmReg,
  * vector: 0..15) and stay good after the op unless this is their last use; an emitter changes
@@ -76,10 +72,10 @@ typedef struct HostArgs {
 typedef bool (*HostEmitFn)(HostGen *g, const IrInsn *i, const HostArgs *x);
 
 enum {
-    HOP_EARLY = 1 << 0, /* d is written before the last read of an operand */
-    HOP_IMM_B = 1 << 1, /* a constant second operand may stay one */
-    HOP_CLEAN = 1 << 2, /* an i32 result is zero-extended in its register */
-    HOP_TIE_A = 1 << 3, /* hint: d = a's register makes shorter code */
+    HOP_EARLY = 1 << 0,  /* d is written before the last read of an operand */
+    HOP_IMM_B = 1 << 1,  /* a constant second operand may stay one */
+    HOP_CLEAN = 1 << 2,  /* an i32 result is zero-extended in its register */
+    HOP_TIE_A = 1 << 3,  /* hint: d = a's register makes shorter code */
     HOP_TIE_B = 1 << 4,
     HOP_TIE_C = 1 << 5,
 };
@@ -100,5 +96,268 @@ IrType hg_type(const HostGen *g, IrVal v);
 /* A constant of 4, 8, 16 or 32 bytes in the region's literal pool: a memory operand, aligned to its
  * size. Equal ones are shared. */
 AsmRm hg_literal(HostGen *g, const void *data, unsigned size);
+
+/* ---- pinned guest registers ---- */
+#define HOST_PINS_MAX 9
+typedef struct HostPin {
+    IrSlot slot;
+    uint8_t reg;
+    uint32_t offset; /* in CpuState */
+} HostPin;
+
+typedef struct HostPins {
+    unsigned n;
+    HostPin pin[HOST_PINS_MAX];
+    uint8_t of_reg[16]; /* pin + 1, 0 none */
+    uint8_t *of_slot;   /* pin + 1, by slot */
+} HostPins;
+
+/* ---- what a real fault needs: where the guest state is, by return address ---- */
+typedef enum HostLocKind {
+    LOC_NONE,
+    LOC_REG,
+    LOC_VREG,
+    LOC_CELL,  /* off in HostFrame */
+    LOC_STATE, /* off in CpuState */
+    LOC_CONST,
+    LOC_POOL,  /* vector constant k of the region */
+    LOC_FRAME_ADDR, /* the address itself */
+    LOC_STATE_ADDR,
+} HostLocKind;
+
+typedef struct HostLoc {
+    uint8_t kind, reg;
+    int32_t off;
+    uint64_t k;
+} HostLoc;
+
+typedef struct HostSiteEntry {
+    uint32_t offset; /* in CpuState */
+    uint8_t size, kind;
+    uint16_t index; /* register, cell offset, constant number */
+} HostSiteEntry;
+
+typedef struct HostSite {
+    uint32_t ra; /* from the region's entry */
+    uint32_t first;
+    uint16_t count;
+    uint16_t pins; /* homes that are in their registers only */
+    uint32_t aux;
+    uint64_t pc;
+} HostSite;
+
+/* The native half of a Tb. */
+struct HostTb {
+    HostCode *owner;
+    unsigned chunk;
+    const uint8_t *code; /* where it runs */
+    uint32_t size;
+    uint32_t n_sites;
+    HostSite *sites;
+    HostSiteEntry *entries;
+    uint64_t *consts;
+};
+
+/* ---- code memory ---- */
+#define HOST_CHUNK_BYTES (256u << 10)
+#define HOST_REGION_MAX  (48u << 10) /* a region that needs more is not compiled */
+
+typedef struct HostChunk {
+    unsigned live; /* regions in it, + 1 while a vCPU fills it. Atomic */
+    unsigned next_free;
+} HostChunk;
+
+typedef enum HostSlow {
+    SLOW_LOAD,
+    SLOW_STORE,
+    SLOW_LOAD_VEC,
+    SLOW_STORE_VEC,
+    SLOW_ATOMIC,
+    SLOW_CMPXCHG,
+    SLOW_CMPXCHG16,
+    SLOW_PROBE,
+    SLOW_RAISE,
+    SLOW_COUNT
+} HostSlow;
+
+struct HostCode {
+    GMutex lock; /* free list */
+    int fd;
+    uint8_t *rw, *rx;
+    size_t size;
+    unsigned n_chunks, first_free, n_unused; /* unused: never given out */
+    HostChunk *chunk;
+    HostPins pins;
+    uint32_t pc_offset;
+    /* common code, run addresses */
+    uint64_t enter, leave, leave_link, leave_pc;
+    uint64_t slow[SLOW_COUNT][2]; /* HostSlow, with vector registers saved */
+    GArray *modes; /* HostMode, under lock */
+    uint64_t bytes;      /* live. Atomic */
+    uint64_t regions;
+};
+
+
+/* ---- the generator ---- */
+typedef struct HgVal { /* by root value */
+    uint32_t last; /* position of the last use, 0 none */
+    uint32_t next; /* of the next use that wants a register, UINT32_MAX none */
+    uint16_t cell; /* offset in HostFrame, 0 none yet */
+    uint8_t reg;
+    bool vec;
+    bool stored;
+    uint8_t hint; /* register wished for */
+} HgVal;
+
+typedef struct HgXfer { /* one move of a parallel move */
+    HostLoc from;
+    uint8_t reg;  /* to this general register, or HR_NONE: to CpuState at off */
+    uint8_t size;
+    int32_t off;
+} HgXfer;
+
+typedef enum HgStubKind {
+    STUB_SLOW,
+    STUB_EXIT,  /* a side exit */
+    STUB_RAISE,
+    STUB_LINK,  /* a direct exit that is not linked */
+    STUB_MISS,  /* jump cache miss: pc in HR_SCRATCH */
+    STUB_ENTRY, /* exit_request */
+} HgStubKind;
+
+typedef struct HgStub {
+    HgStubKind kind;
+    AsmLabel entry, back;
+    IrVal insn;
+    uint32_t site; /* number + 1, 0 none */
+    uint32_t xfer, n_xfer;
+    uint32_t link; /* number */
+    uint8_t a[3];  /* operand registers of a slow path */
+    uint8_t d;
+    int32_t disp;
+    bool vecs;
+} HgStub;
+
+struct HostGen {
+    AsmBuf as;
+    HostCode *code;
+    const HostPins *pins;
+    CpuState *cpu;
+    Tb *tb;
+    IrBuilder *b;
+    unsigned n; /* values */
+    IrVal pos;  /* instruction being generated */
+    uint32_t mode; /* interned flags and base of the region */
+
+    /* analysis */
+    unsigned cap;
+    IrVal *root;
+    HgVal *val;
+    uint32_t *nu;         /* by instruction * 4 + operand: the use after */
+    uint16_t *dead_after; /* pins whose home nobody needs any more, after the instruction */
+    uint8_t *clean;       /* i32 zero-extended */
+    uint8_t *imm;         /* operand mask: constants that stay in the instruction */
+    uint8_t *fold;        /* address operand is base + displacement */
+    uint32_t pin_next[HOST_PINS_MAX];
+
+    /* registers */
+    IrVal in[2][16];      /* value in a register, 0 none; general, vector */
+    uint16_t lock[2];     /* not to be touched by this instruction's allocations */
+    uint16_t home_reg;    /* pins whose register holds their home */
+    uint16_t home_mem;    /* pins whose place in CpuState is up to date */
+    uint32_t next_cell;
+    uint16_t free_cell[2][256];
+    unsigned n_free_cell[2];
+    uint16_t var_cell[IR_MAX_VARS];
+
+    AsmLabel *label; /* by IR label */
+    uint8_t *label_used;
+    AsmLabel head, body;
+    GArray *stubs;   /* HgStub */
+    GArray *xfers;   /* HgXfer */
+    GArray *sites, *entries, *consts;
+    GArray *literals; /* HgLiteral */
+    GByteArray *lit_data;
+    unsigned n_links;
+    uint32_t chunk_no;
+    uint32_t chunk_used; /* of the vCPU's current chunk; chunk_no ~0: none */
+    bool failed;
+    bool stop;     /* nothing falls through here */
+    bool in_cells; /* sites prefer cells to registers: the callee will not save these */
+};
+
+typedef struct HgLiteral {
+    AsmLabel label;
+    uint32_t at;
+    uint16_t size;
+} HgLiteral;
+
+static inline bool hg_is_vec(const HostGen *g, IrVal v)
+{
+    return ir_type(g->b, v) >= IR_V128;
+}
+/* The constant, if v is one. */
+static inline bool hg_const(const HostGen *g, IrVal v, uint64_t *k)
+{
+    return ir_const_value(g->b, g->root[v], k);
+}
+
+/* analyse.c */
+void hg_analyse(HostGen *g);
+unsigned hg_pin_of(const HostGen *g, IrSlot s); /* + 1, 0: not pinned */
+bool hg_imm_fits(IrType t, uint64_t k, int32_t *out);
+
+/* alloc.c. Registers are numbers; `vec` says the class. */
+unsigned hg_use(HostGen *g, IrVal v);              /* into a register; locked till the next op */
+void hg_use_in(HostGen *g, IrVal v, unsigned reg); /* copy in this very register, which is taken */
+AsmRm hg_use_rm(HostGen *g, IrVal v);              /* register or frame cell */
+void hg_release(HostGen *g);                       /* operands that die here give up registers */
+unsigned hg_def(HostGen *g, IrVal v, uint16_t wish); /* a register for the result */
+unsigned hg_def_in(HostGen *g, IrVal v, unsigned reg); /* the result is in this taken register */
+unsigned hg_temp(HostGen *g, bool vec);
+void hg_take(HostGen *g, unsigned reg);            /* empty this general register and lock it */
+void hg_save(HostGen *g, IrVal root);              /* its cell is good afterwards */
+int32_t hg_cell(HostGen *g, IrVal root);           /* offset of its cell, made if needed */
+void hg_drop(HostGen *g, IrVal root);
+void hg_flush_homes(HostGen *g, uint16_t pins);    /* CpuState up to date for them */
+void hg_home_needed(HostGen *g, unsigned pin);     /* home into its register */
+void hg_barrier(HostGen *g, bool forget);          /* canonical state at labels and branches */
+void hg_reset(HostGen *g);                         /* the state after a label */
+HostLoc hg_where(HostGen *g, IrVal v);
+void hg_set_home(HostGen *g, unsigned pin, IrVal v); /* PUT of a pinned slot */
+IrVal hg_operand_root(const HostGen *g, const IrInsn *i, IrVal v, unsigned k);
+
+/* move.c */
+void hg_load_loc(HostGen *g, unsigned reg, HostLoc from); /* general, 64 bits */
+void hg_load_vec(HostGen *g, unsigned reg, IrType t, HostLoc from);
+void hg_parallel(HostGen *g, const HgXfer *x, unsigned n);
+void hg_do_xfers(HostGen *g, uint32_t first, unsigned n);
+uint32_t hg_site(HostGen *g, uint32_t snap); /* record where the state is; number + 1 */
+void hg_site_here(HostGen *g, uint32_t site); /* the return address: writes the marker */
+unsigned hg_plan_exit(HostGen *g, uint32_t snap, const HgXfer *extra, uint32_t *first);
+AsmRm hg_state(int32_t off);
+AsmRm hg_frame(int32_t off);
+void hg_call_c(HostGen *g, const void *fn);
+
+/* emitters; true: done */
+bool emit_int(HostGen *g, const IrInsn *i, IrVal v);
+bool emit_mem(HostGen *g, const IrInsn *i, IrVal v);
+bool emit_control(HostGen *g, const IrInsn *i, IrVal v);
+void emit_vec(HostGen *g, const IrInsn *i, IrVal v);
+void emit_call(HostGen *g, const IrInsn *i, IrVal v);
+void emit_call_fn(HostGen *g, const IrInsn *i, IrVal v, const void *fn);
+AsmCc emit_compare(HostGen *g, const IrInsn *i, IrVal v);
+void emit_slow_stub(HostGen *g, HgStub *s);
+void emit_stub(HostGen *g, HgStub *s);
+HgStub *hg_stub(HostGen *g, HgStubKind kind);
+void emit_entry(HostGen *g);
+
+/* common.c */
+void host_common_code(HostCode *c);
+
+/* code.c */
+/* Room for a region in the vCPU's chunk; false: none left. */
+bool host_room(HostGen *g);
+void host_chunk_put(HostCode *c, unsigned chunk);
 
 #endif

@@ -249,7 +249,7 @@ void interp_run(CpuState *cpu, Tb *tb)
     const BcOp *code, *ip;
 
 enter:
-    if (UNLIKELY(__atomic_load_n(&cpu->exit_request, __ATOMIC_RELAXED))) {
+    if (UNLIKELY(__atomic_load_n(&cpu->exit_request, __ATOMIC_RELAXED) || tb->host)) {
         cpu_set_pc(cpu, tb->key.pc);
         p->tb = NULL;
         return;

@@ -51,6 +51,11 @@ void slot_map_free(SlotMap *m)
     }
 }
 
+bool slot_map_overlaps(const SlotMap *m, IrSlot s)
+{
+    return m->first[s] != m->first[s + 1];
+}
+
 typedef struct Lower {
     const IrBuilder *src;
     IrBuilder *dst;

@@ -11,6 +11,7 @@
 typedef struct SlotMap SlotMap;
 SlotMap *slot_map_new(const IrSlotTable *slots);
 void slot_map_free(SlotMap *m);
+bool slot_map_overlaps(const SlotMap *m, IrSlot s); /* any other slot */
 
 /*
  * Copy src to dst, turning puts into snapshots: the new region's PUTs are real stores to

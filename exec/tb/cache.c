@@ -48,6 +48,7 @@ void tb_free(Tb *tb)
     g_free(tb->calls);
     g_aligned_free(tb->pool);
     g_free(tb->link);
+    host_tb_free(tb->host);
     g_free(tb);
 }
 
@@ -154,6 +155,9 @@ static void link_remove(TbLink *l)
         l->next_in->prev_in = l->prev_in;
     }
     __atomic_store_n(&l->dst, NULL, __ATOMIC_RELEASE);
+    if (l->field) {
+        host_link(l, NULL);
+    }
 }
 
 void tb_link(ExecEngine *e, TbLink *l, Tb *dst, bool cross)
@@ -169,6 +173,9 @@ void tb_link(ExecEngine *e, TbLink *l, Tb *dst, bool cross)
         l->jump = jc_index(dst->key.vaddr);
         l->cross |= cross;
         __atomic_store_n(&l->dst, dst, __ATOMIC_RELEASE);
+        if (l->field) {
+            host_link(l, dst);
+        }
     }
     unlock(e);
 }
@@ -353,7 +360,7 @@ Tb *tb_insert(ExecEngine *e, Tb *tb, const uint64_t seq[2])
 
 bool tb_self_hit(CpuPriv *p, RamAddr addr, uint64_t len)
 {
-    const Tb *tb = p->tb;
+    const Tb *tb = p->hframe ? host_current(p->cpu) : p->tb;
     RamAddr page = addr & GUEST_PAGE_MASK;
 
     if (!tb || (tb->cflags & TBC_ONE) || !len) {

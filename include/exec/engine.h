@@ -56,6 +56,7 @@ void engine_flush_tlbs(ExecEngine *e);
 typedef struct ExecStats {
     uint64_t translations, invalidations, tb_flushes, tlb_flushes;
     uint64_t tb_bytes;
+    uint64_t native_bytes, native_regions; /* by the host backend, now */
 } ExecStats;
 void engine_stats(const ExecEngine *e, ExecStats *out);
 

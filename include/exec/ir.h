@@ -141,6 +141,7 @@ typedef struct IrSlotDesc {
     uint8_t type;     /* IrType of the value */
     uint8_t size;     /* bytes in memory; less than the type: zero-extended, truncated */
     uint8_t group;    /* bits of ir_dead_at_exit() */
+    uint8_t pin;      /* wish to stay in a host register (i64, overlaps none): 1 first, 0 no wish */
 } IrSlotDesc;
 
 /* Two slots either are the same range, disjoint, or overlap in full or part; all is allowed, an

@@ -7,8 +7,31 @@
 
 /* ---- IR: run a hand-made region on the toy CPU ---- */
 
-static void run_ir(ToyCpu *t, IrBuilder *raw, bool optimise)
+typedef enum RunMode {
+    RUN_PLAIN,
+    RUN_OPTIMISED,
+    RUN_NATIVE = 2, /* with either */
+} RunMode;
+
+static const ExecConfig native_config = { .jit = true };
+
+static void compile_ir(CpuState *cpu, Tb *tb, bool native)
 {
+    CpuPriv *p = cpu->priv;
+
+    if (!native) {
+        g_assert_true(interp_compile(tb, p->low));
+        return;
+    }
+    if (!p->gen) {
+        p->gen = host_gen_new(cpu);
+    }
+    g_assert_true(host_compile(p->gen, tb, p->low));
+}
+
+static void run_ir(ToyCpu *t, IrBuilder *raw, RunMode mode)
+{
+    bool optimise = mode & RUN_OPTIMISED, native = mode & RUN_NATIVE;
     CpuState *cpu = &t->parent;
     CpuPriv *p = cpu->priv;
     Tb *tb = g_new0(Tb, 1);
@@ -27,19 +50,25 @@ static void run_ir(ToyCpu *t, IrBuilder *raw, bool optimise)
         ir_print(p->low, s);
         g_error("%s\n%s", error->message, s->str);
     }
-    g_assert_true(interp_compile(tb, p->low));
     tb->n_insns = 1;
     tb->cflags = TBC_ONE;
+    compile_ir(cpu, tb, native && cpu->engine->host);
     if (sigsetjmp(p->jmp, 0) == 0) {
         p->jmp_set = true;
         p->tb = tb;
         cpu_fpenv_load(cpu);
         cpu->exit_request = 0;
-        interp_run(cpu, tb);
+        if (tb->host) {
+            host_run(cpu, tb);
+        } else {
+            interp_run(cpu, tb);
+        }
     }
     cpu_fpenv_save(cpu);
     p->jmp_set = false;
     p->tb = NULL;
+    p->hframe = NULL;
+    p->last_link = NULL;
     tb_free(tb);
 }
 
@@ -49,7 +78,7 @@ static void finish_region(IrBuilder *b)
 }
 
 static uint64_t eval_in_engine(ToyCpu *t, IrOp op, IrType ty, unsigned sub, uint64_t x, uint64_t y,
-                               uint64_t imm)
+                               uint64_t imm, RunMode mode)
 {
     IrBuilder *b = ir_builder_new(&toy_ops.slots);
     bool q = ty == IR_I64;
@@ -70,13 +99,13 @@ static uint64_t eval_in_engine(ToyCpu *t, IrOp op, IrType ty, unsigned sub, uint
     finish_region(b);
     t->r[1] = x;
     t->r[2] = y;
-    run_ir(t, b, false);
+    run_ir(t, b, mode);
     ir_builder_free(b);
     return t->r[3];
 }
 
-/* The interpreter's integer ops against the folder's evaluation. */
-static void test_integer_ops(void)
+/* The integer ops against the folder's evaluation. */
+static void check_integer_ops(RunMode mode)
 {
     static const uint64_t samples[] = { 0,
                                         1,
@@ -94,7 +123,7 @@ static void test_integer_ops(void)
                                         31,
                                         33,
                                         63 };
-    Machine *m = machine_new(NULL);
+    Machine *m = machine_new(&native_config);
     ToyCpu *t = m->cpu[0];
 
     for (unsigned op = IR_ADD; op <= IR_SETCOND; op++) {
@@ -110,7 +139,7 @@ static void test_integer_ops(void)
             uint64_t imm = ir_op_info[op].immkind == IRI_bits ? pos | len << 8 : 0;
             unsigned sub = op == IR_SETCOND ? k % IR_COND_COUNT : 0;
             g_assert_true(ir_eval(op, ty, sub, x & mask, y & mask, imm, &want));
-            uint64_t got = eval_in_engine(t, op, ty, sub, x, y, imm);
+            uint64_t got = eval_in_engine(t, op, ty, sub, x, y, imm, mode);
             if (got != want) {
                 g_error("%s.%s %lx %lx imm %lx: %lx, expected %lx", ir_op_info[op].name,
                         ir_type_name[ty], x, y, imm, got, want);
@@ -120,9 +149,15 @@ static void test_integer_ops(void)
     machine_free(m);
 }
 
+static void test_integer_ops(void)
+{
+    check_integer_ops(RUN_PLAIN);
+    check_integer_ops(RUN_NATIVE);
+}
+
 static void test_vector_ops(void)
 {
-    Machine *m = machine_new(NULL);
+    Machine *m = machine_new(&native_config);
     ToyCpu *t = m->cpu[0];
     IrBuilder *b = ir_builder_new(&toy_ops.slots);
     IrVec one = { .d = { 1, 2, 3, 4, 5, 6, 7, 8 } };
@@ -142,7 +177,7 @@ static void test_vector_ops(void)
     ir_put(b, S_R(3), ir_vgetlane(b, IR_I64, V64, ir_get(b, S_V0), 0));
     ir_put(b, S_R(4), ir_vgetlane(b, IR_I64, V64, ir_get(b, S_V0), 2));
     finish_region(b);
-    for (unsigned opt = 0; opt < 2; opt++) {
+    for (unsigned opt = 0; opt < 4; opt++) {
         t->v[0] = one;
         t->v[1] = two;
         run_ir(t, b, opt);
@@ -365,9 +400,38 @@ static void outcome(Outcome *o, const ToyCpu *t, const Machine *m)
     memcpy(o->mem, m->mem + 0x8000, sizeof(o->mem));
 }
 
+static void check_against(const Outcome *o1, Outcome *o2, ToyCpu *t, Machine *m, IrBuilder *b,
+                          unsigned seed, RunMode mode)
+{
+    state_random(t, m, seed);
+    run_ir(t, b, mode);
+    outcome(o2, t, m);
+    if (memcmp(o1, o2, sizeof(*o1))) {
+        g_autoptr(GString) s = g_string_new(NULL);
+        ir_print(b, s);
+        g_string_append(s, "lowered:\n");
+        ir_print(t->parent.priv->low, s);
+        for (unsigned k = 0; k < 16; k++) {
+            if (o1->r[k] != o2->r[k]) {
+                g_string_append_printf(s, "r%u %lx, not %lx\n", k, o2->r[k], o1->r[k]);
+            }
+        }
+        for (unsigned k = 0; k < 8; k++) {
+            if (o1->v[k / 4].q[k % 4] != o2->v[k / 4].q[k % 4]) {
+                g_string_append_printf(s, "v%u.%u %lx, not %lx\n", k / 4, k % 4,
+                                       o2->v[k / 4].q[k % 4], o1->v[k / 4].q[k % 4]);
+            }
+        }
+        g_string_append_printf(s, "seen %lx %lx, %lx %lx\n", o1->seen_pc, o1->seen_r1, o2->seen_pc,
+                               o2->seen_r1);
+        g_error("seed %u mode %d differs (pc %lx %lx excp %d %d)\n%s", seed, mode, o1->pc, o2->pc,
+                o1->excp, o2->excp, s->str);
+    }
+}
+
 static void test_random_programs(void)
 {
-    Machine *m = machine_new(NULL);
+    Machine *m = machine_new(&native_config);
     ToyCpu *t = m->cpu[0];
     IrBuilder *b = ir_builder_new(&toy_ops.slots), *again = ir_builder_new(&toy_ops.slots);
     static const HelperDesc *const helpers[] = { &hd_toy_sync, &hd_toy_halt, NULL };
@@ -385,17 +449,9 @@ static void test_random_programs(void)
         state_random(t, m, seed);
         run_ir(t, b, false);
         outcome(o1, t, m);
-        state_random(t, m, seed);
-        run_ir(t, b, true);
-        outcome(o2, t, m);
-        if (memcmp(o1, o2, sizeof(*o1))) {
-            g_autoptr(GString) s = g_string_new(NULL);
-            ir_print(b, s);
-            g_string_append(s, "optimised:\n");
-            ir_print(t->parent.priv->low, s);
-            g_error("seed %u differs (pc %lx %lx excp %d %d)\n%s", seed, o1->pc, o2->pc, o1->excp,
-                    o2->excp, s->str);
-        }
+        check_against(o1, o2, t, m, b, seed, RUN_NATIVE);
+        check_against(o1, o2, t, m, b, seed, RUN_NATIVE | RUN_OPTIMISED);
+        check_against(o1, o2, t, m, b, seed, RUN_OPTIMISED);
         faults += o1->excp != CPU_EXCP_NONE;
         /* text round trip: print, parse, print again */
         g_autoptr(GString) s1 = g_string_new(NULL), s2 = g_string_new(NULL),
@@ -453,7 +509,7 @@ int main(int argc, char **argv)
     g_test_add_func("/exec/ir/integer-ops-match-the-folder", test_integer_ops);
     g_test_add_func("/exec/ir/vector-ops-and-overlapping-slots", test_vector_ops);
     g_test_add_func("/exec/ir/fp-ops", test_fp_ops);
-    g_test_add_func("/exec/ir/random-programs-optimised-equal-plain", test_random_programs);
+    g_test_add_func("/exec/ir/random-programs-give-the-same-interpreted-and-native", test_random_programs);
     g_test_add_func("/exec/ir/the-parser-rejects-nonsense", test_parser_rejects);
     return g_test_run();
 }

@@ -612,7 +612,8 @@ static void test_icount(void)
 int main(int argc, char **argv)
 {
     static const ExecConfig plain = { 0 }, no_opt = { .no_opt = true },
-                            single = { .single_thread = true };
+                            single = { .single_thread = true }, jit = { .jit = true },
+                            jit_no_opt = { .jit = true, .no_opt = true };
     static const struct {
         const char *name;
         void (*fn)(gconstpointer);
@@ -646,6 +647,10 @@ int main(int argc, char **argv)
         g_autofree char *a = g_strdup_printf("/exec/optimised/%s", both[i].name);
         g_autofree char *b = g_strdup_printf("/exec/plain/%s", both[i].name);
         g_autofree char *c = g_strdup_printf("/exec/single/%s", both[i].name);
+        g_autofree char *d = g_strdup_printf("/exec/native/%s", both[i].name);
+        g_autofree char *n = g_strdup_printf("/exec/native-plain/%s", both[i].name);
+        g_test_add_data_func(d, &jit, both[i].fn);
+        g_test_add_data_func(n, &jit_no_opt, both[i].fn);
         g_test_add_data_func(a, &plain, both[i].fn);
         g_test_add_data_func(b, &no_opt, both[i].fn);
         g_test_add_data_func(c, &single, both[i].fn);

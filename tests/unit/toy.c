@@ -184,7 +184,8 @@ void toy_tables(void)
 
     for (unsigned i = 0; i < 16; i++) {
         g_snprintf(names[i], sizeof(names[i]), "r%u", i);
-        toy_slots[i] = (IrSlotDesc){ names[i], offsetof(ToyCpu, r) + 8 * i, IR_I64, 8 };
+        /* r1..r9 are wanted in host registers, r1 first */
+        toy_slots[i] = (IrSlotDesc){ names[i], offsetof(ToyCpu, r) + 8 * i, IR_I64, 8, i % 10 };
     }
     toy_slots[S_V0] = (IrSlotDesc){ "v0", offsetof(ToyCpu, v), IR_V256, 32 };
     toy_slots[S_V1] = (IrSlotDesc){ "v1", offsetof(ToyCpu, v) + 32, IR_V256, 32 };

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The passes before emission: which values are only aliases, which constants and address sums stay
+ * inside their users, where each value is used next and last, and from where on nobody needs the
+ * old content of a pinned slot. All linear in the length of the region.
+ */
+#include <string.h>
+#include "host-priv.h"
+
+enum {
+    LABEL_SEEN = 1,
+    LABEL_DEAD = 2, /* nothing comes here */
+};
+
+bool hg_imm_fits(IrType t, uint64_t k, int32_t *out)
+{
+    *out = (int32_t)k;
+    return t == IR_I32 || (int64_t)k == (int32_t)k;
+}
+
+unsigned hg_pin_of(const HostGen *g, IrSlot s)
+{
+    return g->pins->n ? g->pins->of_slot[s] : 0;
+}
+
+/* Ops that take a constant second operand as it is. */
+static bool takes_const(const IrInsn *i, unsigned k)
+{
+    switch (i->op) {
+    case IR_ADD:
+    case IR_SUB:
+    case IR_MUL:
+    case IR_AND:
+    case IR_OR:
+    case IR_XOR:
+    case IR_ANDN:
+    case IR_SHL:
+    case IR_SHR:
+    case IR_SAR:
+    case IR_ROTL:
+    case IR_ROTR:
+    case IR_SETCOND:
+    case IR_MOVCOND:
+    case IR_BRCOND:
+    case IR_EXIT_DIRECT_IF:
+    case IR_RAISE_IF:
+    case IR_STORE: return k == 1;
+    default: return i->op >= IR_VAND && k == 1 && (host_vec_rows[i->op].flags & HOP_IMM_B);
+    }
+}
+
+static bool is_noreturn(const IrBuilder *b, const IrInsn *i)
+{
+    return g_array_index(b->calls, IrCall, i->imm).helper->flags & HELPER_NORETURN;
+}
+
+static bool is_address_op(unsigned op)
+{
+    return op == IR_LOAD || op == IR_STORE || op == IR_ATOMIC || op == IR_CMPXCHG;
+}
+
+/* An i32 result whose register has zeros above. */
+static bool gives_clean(const HostGen *g, const IrInsn *i)
+{
+    switch (i->op) {
+    case IR_TRUNC32: return false;
+    case IR_MOV: return g->clean[i->arg[0]];
+    default: return i->op < IR_VAND || (host_vec_rows[i->op].flags & HOP_CLEAN);
+    }
+}
+
+static void find_roots(HostGen *g)
+{
+    for (IrVal v = 1; v < g->n; v++) {
+        const IrInsn *i = ir_at(g->b, v);
+        g->root[v] = v;
+        g->clean[v] = i->type == IR_I32 && gives_clean(g, i);
+        g->val[v].vec = i->type >= IR_V128;
+        if (i->op == IR_TRUNC32 || i->op == IR_MOV ||
+            (i->op == IR_ZEXT32 && g->clean[i->arg[0]])) {
+            g->root[v] = g->root[i->arg[0]];
+        }
+    }
+}
+
+/* Which labels a branch leads to that is reached itself. A label that only a later branch reaches is not
+ * for us: its values would be nowhere yet. */
+static void find_labels(HostGen *g)
+{
+    bool reached = true;
+
+    memset(g->label_used, 0, IR_MAX_LABELS + 1);
+    for (IrVal v = 1; v < g->n; v++) {
+        const IrInsn *i = ir_at(g->b, v);
+        unsigned flags = ir_op_info[i->op].flags;
+        if (i->op == IR_LABEL) {
+            reached |= g->label_used[i->imm];
+            g->label_used[i->imm] |= reached ? LABEL_SEEN : LABEL_DEAD;
+        } else if (reached && (i->op == IR_BR || i->op == IR_BRCOND)) {
+            g->failed |= g->label_used[i->imm] & LABEL_DEAD;
+            g->label_used[i->imm] |= LABEL_SEEN;
+        }
+        reached &= !(flags & IRF_T) && !(i->op == IR_CALL && is_noreturn(g->b, i));
+    }
+}
+
+/* Count uses, and those that are addresses: a sum used as nothing else is folded into them all. */
+static void find_folds(HostGen *g)
+{
+    const IrBuilder *b = g->b;
+    uint32_t *uses = g->nu; /* borrowed until find_uses */
+    uint32_t *addr = g->nu + g->n;
+    uint64_t k;
+    int32_t d;
+
+    memset(g->nu, 0, 2 * (size_t)g->n * sizeof(uint32_t));
+    for (IrVal v = 1; v < g->n; v++) {
+        const IrInsn *i = ir_at(b, v);
+        for (unsigned a = 0; a < ir_nargs(i); a++) {
+            uses[i->arg[a]]++;
+            addr[i->arg[a]] += a == 0 && is_address_op(i->op);
+        }
+        if (i->op == IR_CALL) {
+            const IrCall *c = &g_array_index(b->calls, IrCall, i->imm);
+            for (unsigned a = 0; a < 6 && c->helper->args[a] != HARG_NONE; a++) {
+                uses[c->helper->args[a] < HARG_SLOT_R ? c->args[a] : 0]++;
+            }
+        }
+    }
+    for (unsigned e = 0; e < b->snap_entries->len; e++) {
+        uses[g_array_index(b->snap_entries, IrSnapEntry, e).val]++;
+    }
+    for (IrVal v = 1; v < g->n; v++) {
+        const IrInsn *i = ir_at(b, v);
+        g->fold[v] = 0;
+        if (is_address_op(i->op)) {
+            const IrInsn *ad = ir_at(b, i->arg[0]);
+            g->fold[v] = ad->op == IR_ADD && uses[i->arg[0]] == addr[i->arg[0]] &&
+                         ir_const_value(b, ad->arg[1], &k) && hg_imm_fits(IR_I64, k, &d) &&
+                         !ir_const_value(b, ad->arg[0], &k);
+        }
+    }
+}
+
+/* The value that operand k is read from. */
+IrVal hg_operand_root(const HostGen *g, const IrInsn *i, IrVal v, unsigned k)
+{
+    IrVal x = i->arg[k];
+
+    if (k == 0 && g->fold[v]) {
+        x = ir_at(g->b, x)->arg[0];
+    }
+    return g->root[x];
+}
+
+static void note_last(HostGen *g, IrVal x, IrVal at)
+{
+    HgVal *s = &g->val[g->root[x]];
+
+    s->last = MAX(s->last, at);
+}
+
+static void use_snap(HostGen *g, const IrInsn *i, IrVal v)
+{
+    const IrSnap *s = &g_array_index(g->b->snaps, IrSnap, i->snap);
+
+    for (unsigned e = 0; e < s->count; e++) {
+        note_last(g, g_array_index(g->b->snap_entries, IrSnapEntry, s->first + e).val, v);
+    }
+}
+
+static uint16_t pins_in_snap(const HostGen *g, uint32_t snap)
+{
+    const IrSnap *s = &g_array_index(g->b->snaps, IrSnap, snap);
+    uint16_t m = 0;
+
+    for (unsigned e = 0; e < s->count; e++) {
+        unsigned p = hg_pin_of(g, g_array_index(g->b->snap_entries, IrSnapEntry, s->first + e).slot);
+        m |= p ? 1u << (p - 1) : 0;
+    }
+    return m;
+}
+
+/* Pins whose home must be as it is before the instruction, given those needed after it. */
+static uint16_t needed_before(HostGen *g, const IrInsn *i, uint16_t needed)
+{
+    const uint16_t all = (1u << g->pins->n) - 1;
+    unsigned flags = ir_op_info[i->op].flags, p;
+
+    switch (i->op) {
+    case IR_LABEL:
+    case IR_BR:
+    case IR_BRCOND: return all;
+    case IR_GET: p = hg_pin_of(g, i->imm); return p ? needed | 1u << (p - 1) : needed;
+    case IR_PUT: p = hg_pin_of(g, i->imm); return p ? needed & ~(1u << (p - 1)) : needed;
+    case IR_CALL: {
+        const IrCall *c = &g_array_index(g->b->calls, IrCall, i->imm);
+        for (unsigned a = 0; a < 6 && c->helper->args[a] != HARG_NONE; a++) {
+            if (c->helper->args[a] >= HARG_SLOT_R) {
+                return all;
+            }
+        }
+        if (c->helper->flags & (HELPER_READS | HELPER_WRITES)) {
+            return all;
+        }
+        if (c->helper->flags & HELPER_NORETURN) {
+            needed = 0;
+        }
+        break;
+    }
+    default:
+        if (flags & IRF_T) {
+            needed = 0;
+        }
+        break;
+    }
+    if (i->snap) {
+        needed |= all & ~pins_in_snap(g, i->snap);
+    }
+    return needed;
+}
+
+static void hint_snap(HostGen *g, const IrInsn *i)
+{
+    const IrSnap *s = &g_array_index(g->b->snaps, IrSnap, i->snap);
+
+    for (unsigned e = 0; e < s->count; e++) {
+        const IrSnapEntry *se = &g_array_index(g->b->snap_entries, IrSnapEntry, s->first + e);
+        unsigned p = hg_pin_of(g, se->slot);
+        if (p) {
+            g->val[g->root[se->val]].hint = g->pins->pin[p - 1].reg;
+        }
+    }
+}
+
+static void find_uses_of(HostGen *g, const IrInsn *i, IrVal v)
+{
+    uint64_t k;
+
+    for (unsigned a = ir_nargs(i); a-- > 0;) {
+        IrVal r = hg_operand_root(g, i, v, a);
+        if (takes_const(i, a) && ir_const_value(g->b, r, &k)) {
+            g->imm[v] |= 1u << a;
+            continue;
+        }
+        note_last(g, r, v);
+        if (i->op != IR_PUT && i->op != IR_VARSET && !(ir_op_info[i->op].flags & IRF_T)) {
+            g->nu[v * 4 + a] = g->val[r].next;
+            g->val[r].next = v;
+        }
+    }
+    if (i->op == IR_CALL) {
+        const IrCall *c = &g_array_index(g->b->calls, IrCall, i->imm);
+        for (unsigned a = 0; a < 6 && c->helper->args[a] != HARG_NONE; a++) {
+            if (c->helper->args[a] < HARG_SLOT_R) {
+                note_last(g, c->args[a], v);
+            }
+        }
+    }
+    unsigned p = i->op == IR_GET || i->op == IR_PUT ? hg_pin_of(g, i->imm) : 0;
+    if (p && i->op == IR_GET) {
+        g->nu[v * 4] = g->pin_next[p - 1];
+        g->pin_next[p - 1] = v;
+    } else if (p) {
+        g->val[g->root[i->arg[0]]].hint = g->pins->pin[p - 1].reg;
+    }
+    if (i->snap) {
+        use_snap(g, i, v);
+        if (ir_op_info[i->op].flags & IRF_X) {
+            hint_snap(g, i);
+        }
+    }
+}
+
+/* A value from before a loop that is used in it lasts until the jump back. */
+static void extend_over_loops(HostGen *g)
+{
+    g_autofree uint32_t *at = NULL;
+
+    if (!g->b->n_labels) {
+        return;
+    }
+    at = g_new0(uint32_t, g->b->n_labels + 1);
+    for (IrVal v = 1; v < g->n; v++) {
+        const IrInsn *i = ir_at(g->b, v);
+        if (i->op == IR_LABEL) {
+            at[i->imm] = v;
+        } else if ((i->op == IR_BR || i->op == IR_BRCOND) && at[i->imm]) {
+            for (IrVal u = 1; u < at[i->imm]; u++) {
+                if (g->val[u].last > at[i->imm] && g->val[u].last < v) {
+                    g->val[u].last = v;
+                }
+            }
+        }
+    }
+}
+
+void hg_analyse(HostGen *g)
+{
+    uint16_t needed = 0;
+
+    memset(g->val, 0, g->n * sizeof(HgVal));
+    memset(g->imm, 0, g->n);
+    for (IrVal v = 0; v < g->n; v++) {
+        g->val[v].next = UINT32_MAX;
+        g->val[v].reg = g->val[v].hint = HR_NONE;
+    }
+    for (unsigned p = 0; p < HOST_PINS_MAX; p++) {
+        g->pin_next[p] = UINT32_MAX;
+    }
+    find_labels(g);
+    find_roots(g);
+    find_folds(g);
+    for (IrVal v = g->n; v-- > 1;) {
+        const IrInsn *i = ir_at(g->b, v);
+        g->dead_after[v] = ~needed;
+        if (i->op == IR_NOP || g->root[v] != v) {
+            continue;
+        }
+        bool result = i->type != IR_VOID && ir_op_info[i->op].result[0] != '-';
+        unsigned flags = ir_op_info[i->op].flags;
+        if (result && !g->val[v].last && (flags & (IRF_P | IRF_R)) && !(flags & (IRF_F | IRF_H))) {
+            continue; /* folded into its users: never emitted, uses nothing */
+        }
+        needed = needed_before(g, i, needed);
+        find_uses_of(g, i, v);
+    }
+    extend_over_loops(g);
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Code memory: one memfd mapped twice, writable and executable, never both at one address. It is cut
+ * into chunks; each vCPU fills one of its own, so that emission takes no lock. A chunk is free again
+ * when all regions in it have been freed (which epochs govern: exec/tb); eviction is first in,
+ * first out, so old chunks empty as a whole.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "host-priv.h"
+
+#define NO_CHUNK (~0u)
+
+typedef struct HostMode {
+    uint32_t flags;
+    uint64_t base;
+} HostMode;
+#define MODES_MAX 1024
+
+bool host_available(void)
+{
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
+           __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma") &&
+           __builtin_cpu_supports("popcnt") && __builtin_cpu_supports("lzcnt") &&
+           __builtin_cpu_supports("movbe") && __builtin_cpu_supports("f16c");
+}
+
+/* ---- pins ---- */
+
+/* Host registers for pins, best first: those that C keeps, then such that no instruction needs. */
+static const uint8_t pin_regs[HOST_PINS_MAX] = { RBX, R12, R13, R14, R15, RSI, RDI, R8, R9 };
+
+static bool pinnable(const IrSlotDesc *d, IrSlot s, const SlotMap *overlaps)
+{
+    return d->pin && d->type == IR_I64 && d->size == 8 && !slot_map_overlaps(overlaps, s);
+}
+
+static void choose_pins(HostPins *p, const IrSlotTable *t, const SlotMap *overlaps)
+{
+    p->of_slot = g_malloc0(t->count);
+    for (unsigned rank = 1; rank < 255 && p->n < HOST_PINS_MAX; rank++) {
+        for (unsigned s = 0; s < t->count && p->n < HOST_PINS_MAX; s++) {
+            if (t->slots[s].pin == rank && pinnable(&t->slots[s], s, overlaps)) {
+                uint8_t reg = pin_regs[p->n];
+                p->pin[p->n] =
+                    (HostPin){ .slot = s, .reg = reg, .offset = t->slots[s].offset };
+                p->of_slot[s] = p->of_reg[reg] = ++p->n;
+            }
+        }
+    }
+}
+
+/* ---- memory ---- */
+
+/* Executable view: near our own code if it can be had, so that calls are short. */
+static uint8_t *map_near(int fd, size_t size)
+{
+    uintptr_t text = (uintptr_t)&host_available & ~(uintptr_t)0xfffff;
+
+    for (unsigned k = 1; k < 48; k++) {
+        uintptr_t at = text - size - ((uintptr_t)k << 25);
+        if (at > text) {
+            break;
+        }
+        void *p = mmap((void *)at, size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED_NOREPLACE, fd,
+                       0);
+        if (p == (void *)at) {
+            return p;
+        }
+        if (p != MAP_FAILED) {
+            munmap(p, size);
+        }
+    }
+    void *p = mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+static bool map_code(HostCode *c, GError **error)
+{
+    c->fd = memfd_create("ferry-code", MFD_CLOEXEC);
+    if (c->fd >= 0 && ftruncate(c->fd, c->size) == 0) {
+        void *rw = mmap(NULL, c->size, PROT_READ | PROT_WRITE, MAP_SHARED, c->fd, 0);
+        c->rw = rw == MAP_FAILED ? NULL : rw;
+        c->rx = map_near(c->fd, c->size);
+    }
+    if (c->rw && c->rx) {
+        return true;
+    }
+    g_set_error(error, FERRY_EXEC_ERROR, FERRY_EXEC_ERROR_CONFIG,
+                "no executable memory of %zu bytes: %s", c->size, g_strerror(errno));
+    return false;
+}
+
+HostCode *host_code_new(size_t bytes, const CpuTargetOps *ops, const SlotMap *overlaps,
+                        GError **error)
+{
+    HostCode *c = g_new0(HostCode, 1);
+
+    /* Some slack: chunks that are nearly empty. */
+    c->size = (bytes + bytes / 4 + 16 * (size_t)HOST_CHUNK_BYTES) & ~(size_t)(HOST_CHUNK_BYTES - 1);
+    c->size = MIN(c->size, (size_t)1 << 30); /* all within reach of a 32-bit jump */
+    c->n_chunks = c->size / HOST_CHUNK_BYTES;
+    c->n_unused = 1; /* 0 is the common code's */
+    c->first_free = NO_CHUNK;
+    c->fd = -1;
+    c->pc_offset = ops->pc_offset;
+    g_mutex_init(&c->lock);
+    c->chunk = g_new0(HostChunk, c->n_chunks);
+    c->modes = g_array_new(FALSE, FALSE, sizeof(HostMode));
+    choose_pins(&c->pins, &ops->slots, overlaps);
+    if (!map_code(c, error)) {
+        host_code_free(c);
+        return NULL;
+    }
+    host_common_code(c);
+    return c;
+}
+
+void host_code_free(HostCode *c)
+{
+    if (!c) {
+        return;
+    }
+    if (c->rw) {
+        munmap(c->rw, c->size);
+    }
+    if (c->rx) {
+        munmap(c->rx, c->size);
+    }
+    if (c->fd >= 0) {
+        close(c->fd);
+    }
+    g_free(c->pins.of_slot);
+    g_array_free(c->modes, TRUE);
+    g_free(c->chunk);
+    g_mutex_clear(&c->lock);
+    g_free(c);
+}
+
+void host_code_stats(const HostCode *c, ExecStats *s)
+{
+    s->native_bytes = __atomic_load_n(&c->bytes, __ATOMIC_RELAXED);
+    s->native_regions = __atomic_load_n(&c->regions, __ATOMIC_RELAXED);
+}
+
+/* ---- chunks ---- */
+
+static unsigned chunk_get(HostCode *c)
+{
+    unsigned n = NO_CHUNK;
+
+    g_mutex_lock(&c->lock);
+    if (c->first_free != NO_CHUNK) {
+        n = c->first_free;
+        c->first_free = c->chunk[n].next_free;
+    } else if (c->n_unused < c->n_chunks) {
+        n = c->n_unused++;
+    }
+    g_mutex_unlock(&c->lock);
+    if (n != NO_CHUNK) {
+        __atomic_store_n(&c->chunk[n].live, 1, __ATOMIC_RELAXED);
+    }
+    return n;
+}
+
+void host_chunk_put(HostCode *c, unsigned n)
+{
+    if (__atomic_sub_fetch(&c->chunk[n].live, 1, __ATOMIC_ACQ_REL) == 0) {
+        g_mutex_lock(&c->lock);
+        c->chunk[n].next_free = c->first_free;
+        c->first_free = n;
+        g_mutex_unlock(&c->lock);
+    }
+}
+
+bool host_room(HostGen *g)
+{
+    if (g->chunk_no != NO_CHUNK && HOST_CHUNK_BYTES - g->chunk_used >= HOST_REGION_MAX) {
+        return true;
+    }
+    if (g->chunk_no != NO_CHUNK) {
+        host_chunk_put(g->code, g->chunk_no);
+    }
+    g->chunk_no = chunk_get(g->code);
+    g->chunk_used = 0;
+    return g->chunk_no != NO_CHUNK;
+}
+
+/* A number for what a region's exits share with their targets; 0: none left. */
+uint32_t host_mode(HostCode *c, const TbKey *key)
+{
+    HostMode m = { .flags = key->flags, .base = key->vaddr - key->pc };
+    uint32_t n = 0;
+
+    g_mutex_lock(&c->lock);
+    for (unsigned k = 0; k < c->modes->len && !n; k++) {
+        const HostMode *o = &g_array_index(c->modes, HostMode, k);
+        n = o->flags == m.flags && o->base == m.base ? k + 1 : 0;
+    }
+    if (!n && c->modes->len < MODES_MAX) {
+        g_array_append_val(c->modes, m);
+        n = c->modes->len;
+    }
+    g_mutex_unlock(&c->lock);
+    return n;
+}
+
+const void *host_no_code(const HostCode *c)
+{
+    return (const void *)(uintptr_t)c->leave_pc;
+}

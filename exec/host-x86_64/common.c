@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Code that all regions share: the way in, the ways out, and the slow paths of memory accesses.
+ *
+ *   enter(cpu, code, &priv->hframe)   makes the frame, loads the pins' homes, jumps
+ *   leave          homes back to CpuState (pc is stored already); returns NULL
+ *   leave_link     the same with a TbLink in HR_SCRATCH: stores its pc, returns it
+ *   leave_pc       the same with a pc in HR_SCRATCH; returns NULL
+ *   slow[k][v]     arguments in HostFrame; saves all registers there, calls, restores those that C may
+ *                  change; v: vector registers too
+ */
+#include "host-priv.h"
+
+static const uint8_t saved[] = { RBP, RBX, R12, R13, R14, R15 };
+
+static AsmRm state(int32_t off)
+{
+    return asm_mem(HR_CPU, off);
+}
+
+static void call_far(AsmBuf *a, const void *fn)
+{
+    if (asm_reachable(a, (uintptr_t)fn)) {
+        asm_call_abs(a, (uintptr_t)fn);
+    } else {
+        asm_mov_imm(a, RAX, (uintptr_t)fn);
+        asm_call_rm(a, asm_reg(RAX));
+    }
+}
+
+static void make_enter(HostCode *c, AsmBuf *a)
+{
+    c->enter = asm_here(a);
+    for (unsigned k = 0; k < G_N_ELEMENTS(saved); k++) {
+        asm_push(a, saved[k]);
+    }
+    asm_mov_rr(a, 8, RAX, RSP);
+    asm_alu_ri(a, ALU_SUB, 8, RSP, sizeof(HostFrame));
+    asm_alu_ri(a, ALU_AND, 8, RSP, -64);
+    asm_store(a, 8, asm_mem(RSP, FRAME_OFF(old_rsp)), RAX);
+    asm_store_imm(a, 8, asm_mem(RSP, FRAME_OFF(ra)), 0);
+    asm_store(a, 8, asm_mem(RDX, 0), RSP);
+    asm_mov_rr(a, 8, HR_CPU, RDI);
+    asm_mov_rr(a, 8, HR_SCRATCH, RSI);
+    for (unsigned p = 0; p < c->pins.n; p++) {
+        asm_mov(a, 8, c->pins.pin[p].reg, state(c->pins.pin[p].offset));
+    }
+    asm_jmp_rm(a, asm_reg(HR_SCRATCH));
+}
+
+static void store_homes(HostCode *c, AsmBuf *a)
+{
+    for (unsigned p = 0; p < c->pins.n; p++) {
+        asm_store(a, 8, state(c->pins.pin[p].offset), c->pins.pin[p].reg);
+    }
+}
+
+static void make_leave(HostCode *c, AsmBuf *a)
+{
+    AsmLabel out = asm_label(a);
+
+    c->leave_link = asm_here(a);
+    store_homes(c, a);
+    asm_mov(a, 8, RAX, asm_mem(HR_SCRATCH, offsetof(TbLink, pc)));
+    asm_store(a, 8, state(c->pc_offset), RAX);
+    asm_mov_rr(a, 8, RAX, HR_SCRATCH);
+    asm_jmp(a, out);
+    asm_align(a, 16);
+    c->leave_pc = asm_here(a);
+    asm_store(a, 8, state(c->pc_offset), HR_SCRATCH);
+    c->leave = asm_here(a);
+    store_homes(c, a);
+    asm_alu_rr(a, ALU_XOR, 4, RAX, RAX);
+    asm_bind(a, out);
+    asm_mov(a, 8, RSP, asm_mem(RSP, FRAME_OFF(old_rsp)));
+    for (unsigned k = G_N_ELEMENTS(saved); k-- > 0;) {
+        asm_pop(a, saved[k]);
+    }
+    asm_vzeroupper(a);
+    asm_ret(a);
+}
+
+/* ---- slow paths ---- */
+
+/* What is passed in each argument register after cpu: */
+typedef enum SlowArg {
+    SA_NONE,
+    SA_ARG0, /* HostFrame.arg[n] */
+    SA_ARG1,
+    SA_ARG2,
+    SA_ARG3,
+    SA_VEC0, /* address of varg[n] */
+    SA_VEC1,
+    SA_VEC2,
+} SlowArg;
+
+typedef struct SlowRow {
+    const void *fn;
+    uint8_t arg[5];
+} SlowRow;
+
+static const SlowRow slow_rows[SLOW_COUNT] = {
+    [SLOW_LOAD] = { mem_load_slow, { SA_ARG0, SA_ARG2 } },
+    [SLOW_STORE] = { mem_store_slow, { SA_ARG0, SA_ARG1, SA_ARG2 } },
+    [SLOW_LOAD_VEC] = { mem_load_vec, { SA_ARG0, SA_VEC0, SA_ARG2 } },
+    [SLOW_STORE_VEC] = { mem_store_vec, { SA_ARG0, SA_VEC0, SA_ARG2 } },
+    [SLOW_ATOMIC] = { mem_atomic, { SA_ARG3, SA_ARG0, SA_ARG1, SA_ARG2 } },
+    [SLOW_CMPXCHG] = { mem_cmpxchg, { SA_ARG0, SA_ARG1, SA_ARG3, SA_ARG2 } },
+    [SLOW_CMPXCHG16] = { mem_cmpxchg16, { SA_ARG0, SA_VEC0, SA_VEC1, SA_VEC2, SA_ARG2 } },
+    [SLOW_PROBE] = { mem_probe, { SA_ARG0, SA_ARG1, SA_ARG3, SA_ARG2 } },
+    [SLOW_RAISE] = { cpu_raise, { SA_ARG0, SA_ARG1 } },
+};
+
+/* The frame as seen below one return address. */
+static AsmRm frame_below(int32_t off)
+{
+    return asm_mem(RSP, off + 8);
+}
+
+static void save_registers(AsmBuf *a, bool vecs)
+{
+    for (unsigned r = 0; r < 16; r++) {
+        if (HR_POOL & 1u << r) {
+            asm_store(a, 8, frame_below(FRAME_OFF(reg) + 8 * r), r);
+        }
+        if (vecs && (HV_POOL & 1u << r)) {
+            asm_v2_store(a, I_VMOVDQU_ST, true, frame_below(FRAME_OFF(vreg) + 32 * r), r, 0);
+        }
+    }
+}
+
+static void restore_registers(AsmBuf *a, bool vecs)
+{
+    for (unsigned r = 0; r < 16; r++) {
+        if (HR_POOL & HR_CALLER_SAVED & 1u << r) {
+            asm_mov(a, 8, r, frame_below(FRAME_OFF(reg) + 8 * r));
+        }
+        if (vecs && (HV_POOL & 1u << r)) {
+            asm_v2(a, I_VMOVDQU, true, r, frame_below(FRAME_OFF(vreg) + 32 * r), 0);
+        }
+    }
+}
+
+static void make_slow(HostCode *c, AsmBuf *a, unsigned kind, bool vecs)
+{
+    static const uint8_t reg[5] = { RSI, RDX, RCX, R8, R9 };
+    const SlowRow *row = &slow_rows[kind];
+
+    asm_align(a, 16);
+    c->slow[kind][vecs] = asm_here(a);
+    save_registers(a, vecs);
+    asm_mov(a, 8, RAX, asm_mem(RSP, 0));
+    asm_store(a, 8, frame_below(FRAME_OFF(ra)), RAX);
+    asm_mov_rr(a, 8, RDI, HR_CPU);
+    for (unsigned k = 0; k < 5 && row->arg[k]; k++) {
+        if (row->arg[k] >= SA_VEC0) {
+            asm_lea(a, 8, reg[k], frame_below(FRAME_OFF(varg) + 32 * (row->arg[k] - SA_VEC0)));
+        } else {
+            asm_mov(a, 8, reg[k], frame_below(FRAME_OFF(arg) + 8 * (row->arg[k] - SA_ARG0)));
+        }
+    }
+    asm_alu_ri(a, ALU_SUB, 8, RSP, 8);
+    if (vecs) {
+        asm_vzeroupper(a);
+    }
+    call_far(a, row->fn);
+    asm_alu_ri(a, ALU_ADD, 8, RSP, 8);
+    asm_store(a, 8, frame_below(FRAME_OFF(result)), RAX);
+    restore_registers(a, vecs);
+    asm_ret(a);
+}
+
+void host_common_code(HostCode *c)
+{
+    AsmBuf a;
+
+    asm_init(&a);
+    asm_begin(&a, c->rw, HOST_CHUNK_BYTES, (uintptr_t)c->rx);
+    make_enter(c, &a);
+    make_leave(c, &a);
+    for (unsigned k = 0; k < SLOW_COUNT; k++) {
+        make_slow(c, &a, k, false);
+        make_slow(c, &a, k, true);
+    }
+    bool ok = asm_finish(&a);
+    g_assert(ok);
+    asm_clear(&a);
+}

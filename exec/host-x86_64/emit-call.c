@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Calls of helpers, and the frame around an emitter of the vector tables.
+ *
+ * Before a call everything that the callee may change or look at is in memory: live values of
+ * caller-saved registers in their cells, for a helper that may fault all values of its snapshot and
+ * all homes of pins. Afterwards the caller-saved registers are empty.
+ */
+#include "host-priv.h"
+
+static const uint8_t arg_reg[6] = { RDI, RSI, RDX, RCX, R8, R9 };
+
+/* Its cell holds it, constants too. */
+static void to_cell(HostGen *g, IrVal v)
+{
+    IrVal r = g->root[v];
+    HgVal *x = &g->val[r];
+
+    if (x->stored) {
+        return;
+    }
+    unsigned reg = hg_use(g, v);
+    int32_t off = hg_cell(g, r);
+    if (x->vec) {
+        asm_v2_store(&g->as, I_VMOVDQU_ST, ir_type(g->b, r) == IR_V256, hg_frame(off), reg, 0);
+    } else {
+        asm_store(&g->as, 8, hg_frame(off), reg);
+    }
+    x->stored = true;
+}
+
+static void save_live(HostGen *g)
+{
+    for (unsigned c = 0; c < 2; c++) {
+        uint16_t regs = c ? 0xffff : HR_CALLER_SAVED;
+        for (unsigned r = 0; r < 16; r++) {
+            IrVal v = regs & 1u << r ? g->in[c][r] : 0;
+            if (v && g->val[v].last > g->pos) {
+                hg_save(g, v);
+            }
+        }
+    }
+    for (unsigned p = 0; p < g->pins->n; p++) {
+        if (HR_CALLER_SAVED & 1u << g->pins->pin[p].reg) {
+            hg_flush_homes(g, 1u << p);
+        }
+    }
+}
+
+/* The callee has used them. */
+static void lose_caller_saved(HostGen *g)
+{
+    for (unsigned c = 0; c < 2; c++) {
+        uint16_t regs = c ? 0xffff : HR_CALLER_SAVED;
+        for (unsigned r = 0; r < 16; r++) {
+            IrVal v = regs & 1u << r ? g->in[c][r] : 0;
+            if (v) {
+                g->in[c][r] = 0;
+                g->val[v].reg = HR_NONE;
+            }
+        }
+    }
+    for (unsigned p = 0; p < g->pins->n; p++) {
+        if (HR_CALLER_SAVED & 1u << g->pins->pin[p].reg) {
+            g->home_reg &= ~(1u << p);
+        }
+    }
+    g->lock[0] = g->lock[1] = 0;
+}
+
+static void save_snap(HostGen *g, uint32_t snap)
+{
+    const IrSnap *s = &g_array_index(g->b->snaps, IrSnap, snap);
+
+    for (unsigned e = 0; e < s->count; e++) {
+        IrVal r = g->root[g_array_index(g->b->snap_entries, IrSnapEntry, s->first + e).val];
+        if (g->val[r].reg != HR_NONE) {
+            hg_save(g, r);
+        }
+    }
+}
+
+/* ---- arguments ---- */
+
+static HgXfer int_arg(HostGen *g, IrVal v, unsigned n)
+{
+    return (HgXfer){ .from = hg_where(g, v), .reg = arg_reg[n], .size = 8 };
+}
+
+static unsigned helper_args(HostGen *g, const IrCall *c, HgXfer *x, unsigned first)
+{
+    unsigned n = 0;
+
+    for (unsigned k = 0; k < 6 && c->helper->args[k] != HARG_NONE; k++) {
+        unsigned at = first + k;
+        switch (c->helper->args[k]) {
+        case HARG_I32:
+        case HARG_I64: x[n] = int_arg(g, c->args[k], at); break;
+        case HARG_V128:
+        case HARG_V256:
+            x[n] = (HgXfer){ .from = { .kind = LOC_FRAME_ADDR,
+                                       .off = hg_cell(g, g->root[c->args[k]]) } };
+            break;
+        default:
+            x[n] = (HgXfer){ .from = { .kind = LOC_STATE_ADDR,
+                                       .off = g->b->slots->slots[c->args[k]].offset } };
+            break;
+        }
+        x[n].reg = arg_reg[at];
+        n++;
+    }
+    return n;
+}
+
+/* i32 arguments are passed zero-extended. */
+static void clean_args(HostGen *g, const IrCall *c, unsigned first)
+{
+    for (unsigned k = 0; k < 6 && c->helper->args[k] != HARG_NONE; k++) {
+        uint64_t v;
+        if (c->helper->args[k] == HARG_I32 && !g->clean[c->args[k]] &&
+            !hg_const(g, c->args[k], &v)) {
+            asm_mov_rr(&g->as, 4, arg_reg[first + k], arg_reg[first + k]);
+        }
+    }
+}
+
+/* Slots by pointer: homes in CpuState before; what is written is only there afterwards. */
+static uint16_t slot_args(HostGen *g, const IrCall *c)
+{
+    uint16_t written = 0;
+
+    for (unsigned k = 0; k < 6 && c->helper->args[k] != HARG_NONE; k++) {
+        unsigned p = c->helper->args[k] >= HARG_SLOT_R ? hg_pin_of(g, c->args[k]) : 0;
+        if (p) {
+            hg_flush_homes(g, 1u << (p - 1));
+            written |= c->helper->args[k] == HARG_SLOT_R ? 0 : 1u << (p - 1);
+        }
+    }
+    return written;
+}
+
+static void take_result(HostGen *g, const IrInsn *i, IrVal v)
+{
+    if (i->type == IR_VOID || !g->val[v].last) {
+        return;
+    }
+    unsigned d = hg_def(g, v, 1u << RAX);
+    if (i->type == IR_I32 || d != RAX) {
+        asm_mov_rr(&g->as, i->type == IR_I32 ? 4 : 8, d, RAX);
+    }
+}
+
+static void call_fpenv(HostGen *g, const void *fn)
+{
+    asm_mov_rr(&g->as, 8, RDI, HR_CPU);
+    hg_call_c(g, fn);
+}
+
+static void place_args(HostGen *g, const IrCall *c, bool vec_ret, IrVal v)
+{
+    HgXfer x[8];
+    unsigned n = 0;
+
+    x[n++] = (HgXfer){ .from = { .kind = LOC_REG, .reg = HR_CPU }, .reg = RDI, .size = 8 };
+    if (vec_ret) {
+        x[n++] = (HgXfer){ .from = { .kind = LOC_FRAME_ADDR, .off = hg_cell(g, v) }, .reg = RSI };
+    }
+    n += helper_args(g, c, x + n, n);
+    hg_parallel(g, x, n);
+    clean_args(g, c, vec_ret ? 2 : 1);
+}
+
+void emit_call(HostGen *g, const IrInsn *i, IrVal v)
+{
+    IrCall c = g_array_index(g->b->calls, IrCall, i->imm);
+    unsigned flags = c.helper->flags;
+    const uint16_t all = (1u << g->pins->n) - 1;
+    bool faults = flags & (HELPER_FAULTS | HELPER_NORETURN), vec_ret = i->type >= IR_V128;
+    uint32_t site = 0;
+
+    for (unsigned k = 0; k < 6 && c.helper->args[k] != HARG_NONE; k++) {
+        if (c.helper->args[k] == HARG_V128 || c.helper->args[k] == HARG_V256) {
+            to_cell(g, c.args[k]);
+        }
+    }
+    uint16_t written = slot_args(g, &c);
+    if (faults || (flags & (HELPER_READS | HELPER_WRITES))) {
+        hg_flush_homes(g, all);
+    }
+    if (faults && i->snap) {
+        save_snap(g, i->snap);
+    }
+    save_live(g);
+    if (flags & HELPER_FPENV) {
+        /* a call before the call: operands must be in memory or survive */
+        for (unsigned r = 0; r < 16; r++) {
+            if (g->in[0][r]) {
+                hg_save(g, g->in[0][r]);
+            }
+        }
+        lose_caller_saved(g);
+        call_fpenv(g, cpu_fpenv_save);
+    }
+    place_args(g, &c, vec_ret, v);
+    if (faults) {
+        AsmLabel ra = asm_label(&g->as);
+        g->in_cells = true;
+        site = i->snap ? hg_site(g, i->snap) : 0;
+        g->in_cells = false;
+        asm_lea(&g->as, 8, RAX, asm_at_label(ra));
+        asm_store(&g->as, 8, hg_frame(FRAME_OFF(ra)), RAX);
+        hg_call_c(g, c.helper->fn);
+        asm_bind(&g->as, ra);
+        hg_site_here(g, site);
+    } else {
+        hg_call_c(g, c.helper->fn);
+    }
+    lose_caller_saved(g);
+    if (flags & HELPER_FPENV) {
+        asm_store(&g->as, 8, hg_frame(FRAME_OFF(result)), RAX);
+        call_fpenv(g, cpu_fpenv_load);
+        asm_mov(&g->as, 8, RAX, hg_frame(FRAME_OFF(result)));
+    }
+    if (flags & HELPER_WRITES) {
+        written = all;
+    }
+    g->home_reg &= ~written;
+    g->home_mem |= written;
+    hg_release(g);
+    if (flags & HELPER_NORETURN) {
+        g->stop = true;
+    } else if (vec_ret) {
+        g->val[v].stored = true;
+    } else {
+        take_result(g, i, v);
+    }
+}
+
+/* fn(a, b), pure, on integers: what the host has no short code for. */
+void emit_call_fn(HostGen *g, const IrInsn *i, IrVal v, const void *fn)
+{
+    HgXfer x[2];
+    unsigned n = ir_nargs(i);
+
+    save_live(g);
+    for (unsigned k = 0; k < n; k++) {
+        x[k] = int_arg(g, i->arg[k], k);
+    }
+    hg_parallel(g, x, n);
+    hg_call_c(g, fn);
+    lose_caller_saved(g);
+    hg_release(g);
+    take_result(g, i, v);
+}
+
+/* ---- vector ops ---- */
+
+void emit_vec(HostGen *g, const IrInsn *i, IrVal v)
+{
+    const HostRow *row = &host_vec_rows[i->op];
+    HostArgs x = { .d = HR_NONE };
+    bool result = i->type != IR_VOID;
+    uint16_t wish = 0;
+
+    for (unsigned k = 0; k < ir_nargs(i); k++) {
+        if (g->imm[v] & 1u << k) {
+            x.imm_b = true;
+            hg_const(g, i->arg[k], &x.imm);
+            x.a[k] = HR_NONE;
+            continue;
+        }
+        x.a[k] = hg_use(g, i->arg[k]);
+        if (hg_is_vec(g, i->arg[k]) == (i->type >= IR_V128) &&
+            ((row->flags & HOP_TIE_A << k) || k == 0)) {
+            wish |= 1u << x.a[k];
+        }
+    }
+    for (unsigned k = 0; k < row->vt; k++) {
+        x.vt[k] = hg_temp(g, true);
+    }
+    for (unsigned k = 0; k < row->it; k++) {
+        x.it[k] = hg_temp(g, false);
+    }
+    if (!(row->flags & HOP_EARLY)) {
+        hg_release(g);
+    }
+    if (result) {
+        x.d = hg_def(g, v, wish);
+    }
+    if (!row->emit || !row->emit(g, i, &x)) {
+        g->failed = true; /* no such shape: the region stays interpreted */
+    }
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Guest memory: the inline look into the software TLB, and slow paths.
+ *
+ * w := va; t := row(va); w ^= t.tag; if w > 4096 - size: stub; w := t.addend; access base + disp + w.
+ * The stub's common code (common.c) saves every register where a snapshot can find it, calls,
+ * and restores them. So neither t nor w may be a register that the op's snapshot names, and operands
+ * are unharmed when the stub is entered.
+ */
+#include "host-priv.h"
+
+#define VIEW(mo, field) \
+    (offsetof(CpuState, tlb) + MO_GET_MMU(mo) * sizeof(CpuTlbView) + offsetof(CpuTlbView, field))
+
+static bool any_vec_live(const HostGen *g)
+{
+    for (unsigned r = 0; r < 16; r++) {
+        if (g->in[1][r]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The address operand: a register and a displacement. */
+static unsigned address(HostGen *g, const IrInsn *i, IrVal v, int32_t *disp)
+{
+    uint64_t k = 0;
+
+    if (g->fold[v]) {
+        ir_const_value(g->b, ir_at(g->b, i->arg[0])->arg[1], &k);
+    }
+    *disp = (int32_t)k;
+    return hg_use(g, hg_operand_root(g, i, v, 0));
+}
+
+/* After this HR_SCRATCH is the row, and w what to add to the address. */
+static void tlb_check(HostGen *g, const HgStub *s, unsigned w, IrMemOp mo, MmuAccess access)
+{
+    AsmBuf *as = &g->as;
+    unsigned size = MO_BYTES(mo);
+
+    if (s->disp) {
+        asm_lea(as, 8, w, asm_mem(s->a[0], s->disp));
+    } else {
+        asm_mov_rr(as, 8, w, s->a[0]);
+    }
+    asm_vrri(as, I_RORX, true, HR_SCRATCH, w, CPU_TLB_VIEW_SHIFT);
+    asm_alu(as, ALU_AND, 8, HR_SCRATCH, hg_state(VIEW(mo, mask)));
+    asm_alu(as, ALU_ADD, 8, HR_SCRATCH, hg_state(VIEW(mo, table)));
+    if ((mo & MO_ALIGN) && size > 1) {
+        asm_test_imm(as, 1, asm_reg(w), size - 1);
+        asm_jcc(as, CC_NE, s->entry);
+    }
+    asm_alu(as, ALU_XOR, 8, w, asm_mem(HR_SCRATCH, offsetof(TlbEntry, tag) + 8 * access));
+    asm_alu_ri(as, ALU_CMP, 8, w, GUEST_PAGE_SIZE - size);
+    asm_jcc(as, CC_A, s->entry);
+    asm_mov(as, 8, w, asm_mem(HR_SCRATCH, offsetof(TlbEntry, addend)));
+}
+
+static void load_extend(HostGen *g, unsigned d, AsmRm m, IrMemOp mo, IrType t)
+{
+    AsmBuf *as = &g->as;
+    unsigned size = MO_BYTES(mo), to = t == IR_I64 ? 8 : 4;
+
+    if ((mo & MO_BE) && size > 1) {
+        asm_movbe_load(as, size, d, m);
+        m = asm_reg(d);
+        if (size >= 4 && !(mo & MO_SIGN)) {
+            return; /* movbe of 32 bits clears the rest */
+        }
+    }
+    if ((mo & MO_SIGN) && size < to) {
+        asm_movsx(as, to, size, d, m);
+    } else if (size < 4) {
+        asm_movzx(as, size, d, m);
+    } else if (m.kind != ASM_RM_REG) {
+        asm_mov(as, MIN(size, to), d, m);
+    }
+}
+
+static bool inline_vec(IrMemOp mo)
+{
+    return !(mo & (MO_BE | MO_ALIGN));
+}
+
+static void emit_load(HostGen *g, const IrInsn *i, IrVal v)
+{
+    IrMemOp mo = i->imm;
+    bool vec = i->type >= IR_V128;
+    HgStub s = { .kind = STUB_SLOW, .insn = v, .entry = asm_label(&g->as), .back = asm_label(&g->as) };
+
+    s.a[0] = address(g, i, v, &s.disp);
+    unsigned w = hg_temp(g, false); /* before the site: not one of its registers */
+    s.site = hg_site(g, i->snap);
+    s.vecs = any_vec_live(g);
+    hg_release(g);
+    if (!vec) {
+        g->lock[0] &= ~(1u << w);
+    }
+    s.d = hg_def(g, v, vec ? 0 : 1u << w);
+    if (vec && !inline_vec(mo)) {
+        asm_jmp(&g->as, s.entry);
+    } else {
+        tlb_check(g, &s, w, mo, MMU_ACCESS_READ);
+        AsmRm m = asm_mem_index(s.a[0], w, 0, s.disp);
+        if (vec) {
+            asm_v2(&g->as, I_VMOVDQU, i->type == IR_V256, s.d, m, 0);
+        } else {
+            load_extend(g, s.d, m, mo, i->type);
+        }
+    }
+    asm_bind(&g->as, s.back);
+    g_array_append_val(g->stubs, s);
+}
+
+static void store_value(HostGen *g, const IrInsn *i, IrVal v, const HgStub *s, unsigned w)
+{
+    IrMemOp mo = i->imm;
+    unsigned size = MO_BYTES(mo);
+    AsmRm m = asm_mem_index(s->a[0], w, 0, s->disp);
+    uint64_t k;
+
+    if (i->type >= IR_V128) {
+        asm_v2_store(&g->as, I_VMOVDQU_ST, i->type == IR_V256, m, s->a[1], 0);
+    } else if (g->imm[v] & 2) {
+        hg_const(g, i->arg[1], &k);
+        asm_store_imm(&g->as, size, m, (int32_t)k);
+    } else if ((mo & MO_BE) && size > 1) {
+        asm_movbe_store(&g->as, size, m, s->a[1]);
+    } else {
+        asm_store(&g->as, size, m, s->a[1]);
+    }
+}
+
+static void emit_store(HostGen *g, const IrInsn *i, IrVal v)
+{
+    IrMemOp mo = i->imm;
+    bool vec = i->type >= IR_V128;
+    uint64_t k;
+    int32_t imm;
+    HgStub s = { .kind = STUB_SLOW, .insn = v, .entry = asm_label(&g->as), .back = asm_label(&g->as) };
+
+    if (g->imm[v] & 2) {
+        hg_const(g, i->arg[1], &k);
+        if ((mo & MO_BE) || (MO_BYTES(mo) == 8 && !hg_imm_fits(IR_I64, k, &imm))) {
+            g->imm[v] &= ~2;
+        }
+    }
+    s.a[0] = address(g, i, v, &s.disp);
+    s.a[1] = g->imm[v] & 2 ? HR_NONE : hg_use(g, i->arg[1]);
+    unsigned w = hg_temp(g, false);
+    s.site = hg_site(g, i->snap);
+    s.vecs = any_vec_live(g);
+    if (vec && !inline_vec(mo)) {
+        asm_jmp(&g->as, s.entry);
+    } else {
+        tlb_check(g, &s, w, mo, MMU_ACCESS_WRITE);
+        store_value(g, i, v, &s, w);
+    }
+    asm_bind(&g->as, s.back);
+    g_array_append_val(g->stubs, s);
+}
+
+/* ---- slow paths ---- */
+
+static void call_slow(HostGen *g, const HgStub *s, HostSlow kind)
+{
+    asm_call_abs(&g->as, g->code->slow[kind][s->vecs]);
+    hg_site_here(g, s->site);
+}
+
+static void frame_arg(HostGen *g, unsigned n, unsigned reg)
+{
+    asm_store(&g->as, 8, hg_frame(FRAME_OFF(arg) + 8 * n), reg);
+}
+
+static void frame_arg_imm(HostGen *g, unsigned n, int32_t v)
+{
+    asm_store_imm(&g->as, 8, hg_frame(FRAME_OFF(arg) + 8 * n), v);
+}
+
+static void frame_vec(HostGen *g, unsigned n, unsigned reg, bool wide)
+{
+    asm_v2_store(&g->as, I_VMOVDQU_ST, wide, hg_frame(FRAME_OFF(varg) + 32 * n), reg, 0);
+}
+
+static void slow_load(HostGen *g, const HgStub *s, const IrInsn *i)
+{
+    IrMemOp mo = i->imm;
+
+    if (i->type >= IR_V128) {
+        frame_arg_imm(g, 2, mo);
+        call_slow(g, s, SLOW_LOAD_VEC);
+        asm_v2(&g->as, I_VMOVDQU, i->type == IR_V256, s->d, hg_frame(FRAME_OFF(varg)), 0);
+        return;
+    }
+    frame_arg_imm(g, 2, mo & ~MO_SIGN);
+    call_slow(g, s, SLOW_LOAD);
+    load_extend(g, s->d, hg_frame(FRAME_OFF(result)), mo & ~MO_BE, i->type);
+}
+
+static void slow_store(HostGen *g, const HgStub *s, const IrInsn *i)
+{
+    uint64_t k;
+
+    frame_arg_imm(g, 2, (int32_t)i->imm);
+    if (i->type >= IR_V128) {
+        frame_vec(g, 0, s->a[1], i->type == IR_V256);
+    } else if (s->a[1] != HR_NONE) {
+        frame_arg(g, 1, s->a[1]);
+    } else {
+        hg_const(g, i->arg[1], &k);
+        frame_arg_imm(g, 1, (int32_t)k);
+    }
+    call_slow(g, s, i->type >= IR_V128 ? SLOW_STORE_VEC : SLOW_STORE);
+}
+
+void emit_slow_stub(HostGen *g, HgStub *s)
+{
+    const IrInsn *i = ir_at(g->b, s->insn);
+
+    asm_bind(&g->as, s->entry);
+    if (s->disp) {
+        asm_lea(&g->as, 8, HR_SCRATCH, asm_mem(s->a[0], s->disp));
+    }
+    frame_arg(g, 0, s->disp ? HR_SCRATCH : s->a[0]);
+    if (i->op == IR_LOAD) {
+        slow_load(g, s, i);
+    } else {
+        slow_store(g, s, i);
+    }
+    asm_jmp(&g->as, s->back);
+}
+
+/* ---- always by a call ---- */
+
+static void emit_atomic(HostGen *g, const IrInsn *i, IrVal v)
+{
+    IrMemOp mo = i->imm;
+    HgStub s = { .insn = v };
+    HostSlow kind = i->op == IR_ATOMIC ? SLOW_ATOMIC : SLOW_CMPXCHG;
+
+    s.a[0] = address(g, i, v, &s.disp);
+    s.a[1] = hg_use(g, i->arg[1]);
+    s.a[2] = i->op == IR_CMPXCHG ? hg_use(g, i->arg[2]) : HR_NONE;
+    s.site = hg_site(g, i->snap);
+    s.vecs = any_vec_live(g);
+    if (s.disp) {
+        asm_lea(&g->as, 8, HR_SCRATCH, asm_mem(s.a[0], s.disp));
+    }
+    frame_arg(g, 0, s.disp ? HR_SCRATCH : s.a[0]);
+    frame_arg_imm(g, 2, mo);
+    if (i->type == IR_V128) {
+        kind = SLOW_CMPXCHG16;
+        frame_vec(g, 0, s.a[1], false);
+        frame_vec(g, 1, s.a[2], false);
+    } else {
+        frame_arg(g, 1, s.a[1]);
+        if (i->op == IR_CMPXCHG) {
+            frame_arg(g, 3, s.a[2]);
+        } else {
+            frame_arg_imm(g, 3, i->sub);
+        }
+    }
+    call_slow(g, &s, kind);
+    hg_release(g);
+    unsigned d = hg_def(g, v, 0);
+    if (i->type == IR_V128) {
+        asm_v2(&g->as, I_VMOVDQU, false, d, hg_frame(FRAME_OFF(varg) + 64), 0);
+    } else {
+        load_extend(g, d, hg_frame(FRAME_OFF(result)), mo & ~MO_BE, i->type);
+    }
+}
+
+static void emit_probe(HostGen *g, const IrInsn *i, IrVal v)
+{
+    HgStub s = { .insn = v };
+
+    s.a[0] = hg_use(g, i->arg[0]);
+    s.site = hg_site(g, i->snap);
+    s.vecs = any_vec_live(g);
+    frame_arg(g, 0, s.a[0]);
+    frame_arg_imm(g, 1, MO_BYTES(i->imm));
+    frame_arg_imm(g, 2, MO_GET_MMU(i->imm));
+    frame_arg_imm(g, 3, i->sub);
+    call_slow(g, &s, SLOW_PROBE);
+}
+
+bool emit_mem(HostGen *g, const IrInsn *i, IrVal v)
+{
+    switch (i->op) {
+    case IR_LOAD: emit_load(g, i, v); return true;
+    case IR_STORE: emit_store(g, i, v); return true;
+    case IR_ATOMIC:
+    case IR_CMPXCHG: emit_atomic(g, i, v); return true;
+    case IR_PROBE: emit_probe(g, i, v); return true;
+    case IR_FENCE:
+        if (i->sub & IR_FENCE_STORE) {
+            asm_plain(&g->as, ASM_MFENCE);
+        }
+        return true;
+    default: return false;
+    }
+}

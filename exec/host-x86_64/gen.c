@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The native code of one region: passes in order, then running it.
+ *
+ *   head: Tb *, padding   (host_current finds it from any return address)
+ *   entry, the region's ops, stubs in order of need, literals
+ */
+#include <inttypes.h>
+#include <string.h>
+#include "base/util/log.h"
+#include "host-priv.h"
+
+#define HEAD_BYTES 16
+
+HostGen *host_gen_new(CpuState *cpu)
+{
+    HostGen *g = g_new0(HostGen, 1);
+
+    g->cpu = cpu;
+    g->code = cpu->engine->host;
+    g->pins = &g->code->pins;
+    g->chunk_no = ~0u;
+    asm_init(&g->as);
+    g->stubs = g_array_new(FALSE, FALSE, sizeof(HgStub));
+    g->xfers = g_array_new(FALSE, FALSE, sizeof(HgXfer));
+    g->sites = g_array_new(FALSE, FALSE, sizeof(HostSite));
+    g->entries = g_array_new(FALSE, FALSE, sizeof(HostSiteEntry));
+    g->consts = g_array_new(FALSE, FALSE, sizeof(uint64_t));
+    g->literals = g_array_new(FALSE, FALSE, sizeof(HgLiteral));
+    g->lit_data = g_byte_array_new();
+    g->label = g_new0(AsmLabel, IR_MAX_LABELS + 1);
+    g->label_used = g_malloc0(IR_MAX_LABELS + 1);
+    return g;
+}
+
+static void free_arrays(HostGen *g)
+{
+    g_free(g->root);
+    g_free(g->val);
+    g_free(g->nu);
+    g_free(g->dead_after);
+    g_free(g->clean);
+    g_free(g->imm);
+    g_free(g->fold);
+}
+
+void host_gen_free(HostGen *g)
+{
+    if (!g) {
+        return;
+    }
+    if (g->chunk_no != ~0u) {
+        host_chunk_put(g->code, g->chunk_no);
+    }
+    free_arrays(g);
+    asm_clear(&g->as);
+    g_array_free(g->stubs, TRUE);
+    g_array_free(g->xfers, TRUE);
+    g_array_free(g->sites, TRUE);
+    g_array_free(g->entries, TRUE);
+    g_array_free(g->consts, TRUE);
+    g_array_free(g->literals, TRUE);
+    g_byte_array_free(g->lit_data, TRUE);
+    g_free(g->label);
+    g_free(g->label_used);
+    g_free(g);
+}
+
+static void make_arrays(HostGen *g)
+{
+    if (g->n <= g->cap) {
+        return;
+    }
+    free_arrays(g);
+    g->cap = g->n * 2;
+    g->root = g_new0(IrVal, g->cap);
+    g->val = g_new0(HgVal, g->cap);
+    g->nu = g_new0(uint32_t, g->cap * 4);
+    g->dead_after = g_new0(uint16_t, g->cap);
+    g->clean = g_malloc0(g->cap);
+    g->imm = g_malloc0(g->cap);
+    g->fold = g_malloc0(g->cap);
+}
+
+static unsigned count_links(const IrBuilder *b)
+{
+    unsigned n = 0;
+
+    for (IrVal v = 1; v < ir_count(b); v++) {
+        unsigned op = ir_at(b, v)->op;
+        n += op == IR_EXIT_DIRECT || op == IR_EXIT_DIRECT_IF;
+    }
+    return n;
+}
+
+static void begin(HostGen *g, Tb *tb, IrBuilder *b)
+{
+    uint32_t at = g->chunk_no * HOST_CHUNK_BYTES + g->chunk_used;
+
+    g->tb = tb;
+    g->b = b;
+    g->n = ir_count(b);
+    make_arrays(g);
+    memset(g->in, 0, sizeof(g->in));
+    g->home_reg = (1u << g->pins->n) - 1;
+    g->home_mem = 0;
+    g->lock[0] = g->lock[1] = 0;
+    g->next_cell = FRAME_OFF(cells);
+    g->n_free_cell[0] = g->n_free_cell[1] = 0;
+    g->n_links = 0;
+    g->failed = g->stop = g->in_cells = false;
+    g_array_set_size(g->stubs, 0);
+    g_array_set_size(g->xfers, 0);
+    g_array_set_size(g->sites, 0);
+    g_array_set_size(g->entries, 0);
+    g_array_set_size(g->consts, 0);
+    g_array_set_size(g->literals, 0);
+    g_byte_array_set_size(g->lit_data, 0);
+    asm_begin(&g->as, g->code->rw + at, HOST_REGION_MAX, (uintptr_t)g->code->rx + at);
+    for (unsigned k = 0; k <= b->n_labels && k <= IR_MAX_LABELS; k++) {
+        g->label[k] = asm_label(&g->as);
+    }
+    for (unsigned k = 0; k < b->n_vars; k++) {
+        g->var_cell[k] = g->next_cell;
+        g->next_cell += 32;
+    }
+}
+
+static void advance_uses(HostGen *g, const IrInsn *i, IrVal v)
+{
+    if (i->op == IR_PUT || i->op == IR_VARSET || (ir_op_info[i->op].flags & IRF_T)) {
+        return;
+    }
+    for (unsigned a = 0; a < ir_nargs(i); a++) {
+        if (!(g->imm[v] & 1u << a)) {
+            g->val[hg_operand_root(g, i, v, a)].next = g->nu[v * 4 + a];
+        }
+    }
+}
+
+static void one_insn(HostGen *g, IrVal v)
+{
+    const IrInsn *i = ir_at(g->b, v);
+    unsigned flags = ir_op_info[i->op].flags;
+    bool result = i->type != IR_VOID && ir_op_info[i->op].result[0] != '-';
+
+    if (i->op == IR_NOP || g->root[v] != v || (g->stop && i->op != IR_LABEL) ||
+        (result && !g->val[v].last && (flags & (IRF_P | IRF_R)) && !(flags & (IRF_F | IRF_H)))) {
+        return;
+    }
+    g->pos = v;
+    g->lock[0] = g->lock[1] = 0;
+    advance_uses(g, i, v);
+    if (i->op == IR_CALL) {
+        emit_call(g, i, v);
+    } else if (i->op >= IR_VAND) {
+        emit_vec(g, i, v);
+    } else if (!emit_control(g, i, v) && !emit_mem(g, i, v) && !emit_int(g, i, v)) {
+        g_assert_not_reached();
+    }
+    hg_release(g);
+}
+
+static void put_literals(HostGen *g)
+{
+    for (unsigned size = 32; size >= 4; size /= 2) {
+        for (unsigned k = 0; k < g->literals->len; k++) {
+            const HgLiteral *l = &g_array_index(g->literals, HgLiteral, k);
+            if (l->size == size) {
+                asm_align(&g->as, size);
+                asm_bind(&g->as, l->label);
+                asm_data(&g->as, g->lit_data->data + l->at, size);
+            }
+        }
+    }
+}
+
+static void generate(HostGen *g)
+{
+    static const uint8_t pad[HEAD_BYTES - sizeof(Tb *)];
+
+    asm_data(&g->as, &g->tb, sizeof(Tb *));
+    asm_data(&g->as, pad, sizeof(pad));
+    emit_entry(g);
+    for (IrVal v = 1; v < g->n && !g->failed && !g->as.overflow; v++) {
+        one_insn(g, v);
+    }
+    for (unsigned k = 0; k < g->stubs->len && !g->failed && !g->as.overflow; k++) {
+        HgStub s = g_array_index(g->stubs, HgStub, k);
+        emit_stub(g, &s);
+    }
+    put_literals(g);
+}
+
+static void log_code(const HostGen *g)
+{
+    g_autoptr(GString) s = g_string_new(NULL);
+    size_t n = asm_size(&g->as);
+
+    for (size_t k = HEAD_BYTES; k < n; k++) {
+        g_string_append_printf(s, "%02x%s", g->as.start[k], k % 32 == 15 ? "\n" : "");
+    }
+    log_printf(LOG_OUT_ASM, "out_asm pc 0x%" PRIx64 " flags 0x%x at 0x%" PRIx64 " size %zu\n%s\n",
+               g->tb->key.pc, g->tb->key.flags, g->as.run_at + HEAD_BYTES, n - HEAD_BYTES, s->str);
+}
+
+static void finish(HostGen *g)
+{
+    HostTb *h = g_new0(HostTb, 1);
+    Tb *tb = g->tb;
+
+    h->owner = g->code;
+    h->chunk = g->chunk_no;
+    h->code = (const uint8_t *)g->as.run_at;
+    h->size = asm_size(&g->as);
+    h->n_sites = g->sites->len;
+    h->sites = g_memdup2(g->sites->data, g->sites->len * sizeof(HostSite));
+    h->entries = g_memdup2(g->entries->data, g->entries->len * sizeof(HostSiteEntry));
+    h->consts = g_memdup2(g->consts->data, g->consts->len * sizeof(uint64_t));
+    tb->host = h;
+    tb->native = h->code + HEAD_BYTES;
+    tb->n_links = g->n_links;
+    tb->bytes = sizeof(Tb) + sizeof(HostTb) + h->size + g->sites->len * sizeof(HostSite) +
+                g->entries->len * sizeof(HostSiteEntry) + g->n_links * sizeof(TbLink);
+    g->chunk_used = (g->chunk_used + h->size + 31) & ~31u;
+    __atomic_add_fetch(&g->code->chunk[g->chunk_no].live, 1, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&g->code->bytes, h->size, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&g->code->regions, 1, __ATOMIC_RELAXED);
+}
+
+bool host_compile(HostGen *g, Tb *tb, IrBuilder *b)
+{
+    if (!host_room(g)) {
+        return false;
+    }
+    g->mode = tb->mode ? tb->mode : UINT32_MAX; /* which no region has */
+    begin(g, tb, b);
+    tb->link = g_new0(TbLink, count_links(b) + 1);
+    if (b->pool->len && !tb->pool) {
+        tb->pool = g_aligned_alloc(b->pool->len, sizeof(IrVec), 32);
+        memcpy(tb->pool, b->pool->data, b->pool->len * sizeof(IrVec));
+    }
+    hg_analyse(g);
+    generate(g);
+    if (g->failed || !asm_finish(&g->as)) {
+        g_clear_pointer(&tb->link, g_free);
+        g_aligned_free(g_steal_pointer(&tb->pool));
+        return false;
+    }
+    if (log_enabled(LOG_OUT_ASM) && log_in_filter(tb->key.pc)) {
+        log_code(g);
+    }
+    finish(g);
+    return true;
+}
+
+void host_tb_free(HostTb *h)
+{
+    if (!h) {
+        return;
+    }
+    __atomic_sub_fetch(&h->owner->bytes, h->size, __ATOMIC_RELAXED);
+    __atomic_sub_fetch(&h->owner->regions, 1, __ATOMIC_RELAXED);
+    host_chunk_put(h->owner, h->chunk);
+    g_free(h->sites);
+    g_free(h->entries);
+    g_free(h->consts);
+    g_free(h);
+}
+
+/* ---- running ---- */
+
+typedef TbLink *(*EnterFn)(CpuState *cpu, const void *code, HostFrame **frame);
+
+void host_run(CpuState *cpu, Tb *tb)
+{
+    CpuPriv *p = priv_of(cpu);
+    EnterFn enter = (EnterFn)(uintptr_t)cpu->engine->host->enter;
+
+    p->last_link = enter(cpu, tb->native, &p->hframe);
+    p->last_tb = p->last_link ? p->last_link->src : NULL;
+    p->hframe = NULL;
+    p->tb = NULL;
+}
+
+void host_link(TbLink *l, const Tb *dst)
+{
+    uint64_t to = dst && dst->host ? (uintptr_t)dst->native : l->stub_run;
+    int32_t rel = (int32_t)(to - (l->field_run + 4));
+
+    if (l->field) {
+        __atomic_store_n((int32_t *)l->field, rel, __ATOMIC_RELEASE);
+    }
+}
+
+Tb *host_current(CpuState *cpu)
+{
+    CpuPriv *p = priv_of(cpu);
+    const uint8_t *ra = (const uint8_t *)(uintptr_t)p->hframe->ra;
+    int32_t back;
+
+    if (!ra) {
+        return p->tb;
+    }
+    memcpy(&back, ra + 3, 4); /* hg_site_here */
+    return *(Tb *const *)(ra + back);
+}
+
+static void apply_entry(CpuState *cpu, const Tb *tb, const HostSiteEntry *e)
+{
+    const HostFrame *f = cpu->priv->hframe;
+    const void *from;
+
+    switch (e->kind) {
+    case LOC_REG: from = &f->reg[e->index]; break;
+    case LOC_VREG: from = &f->vreg[e->index]; break;
+    case LOC_CELL: from = (const uint8_t *)f + e->index; break;
+    case LOC_CONST: from = &tb->host->consts[e->index]; break;
+    default: from = &tb->pool[e->index]; break;
+    }
+    memcpy((char *)cpu + e->offset, from, e->size);
+}
+
+void host_apply_snapshot(CpuState *cpu)
+{
+    const HostFrame *f = cpu->priv->hframe;
+    const Tb *tb = host_current(cpu);
+    const HostPins *pins = &cpu->engine->host->pins;
+    const HostTb *h = tb->host;
+    const HostSite *s = NULL;
+
+    for (unsigned k = 0; k < h->n_sites && f->ra; k++) {
+        if (h->sites[k].ra == f->ra - (uintptr_t)h->code) {
+            s = &h->sites[k];
+        }
+    }
+    if (!s) {
+        return;
+    }
+    for (unsigned p = 0; p < pins->n; p++) {
+        if (s->pins & 1u << p) {
+            memcpy((char *)cpu + pins->pin[p].offset, &f->reg[pins->pin[p].reg], 8);
+        }
+    }
+    for (unsigned k = 0; k < s->count; k++) {
+        apply_entry(cpu, tb, &h->entries[s->first + k]);
+    }
+    cpu_set_pc(cpu, s->pc);
+    if (cpu->ops->restore_state) {
+        cpu->ops->restore_state(cpu, s->pc, s->aux);
+    }
+}

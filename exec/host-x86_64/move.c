@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Moving values to where they must be: parallel moves at exits and calls, and the records that
+ * tell a fault where the guest state is.
+ */
+#include <string.h>
+#include "host-priv.h"
+
+AsmRm hg_state(int32_t off)
+{
+    return asm_mem(HR_CPU, off);
+}
+
+AsmRm hg_frame(int32_t off)
+{
+    return asm_mem(HR_FRAME, off);
+}
+
+AsmBuf *hg_asm(HostGen *g)
+{
+    return &g->as;
+}
+
+IrType hg_type(const HostGen *g, IrVal v)
+{
+    return ir_type(g->b, v);
+}
+
+/* ---- literals ---- */
+
+AsmRm hg_literal(HostGen *g, const void *data, unsigned size)
+{
+    for (unsigned k = 0; k < g->literals->len; k++) {
+        const HgLiteral *l = &g_array_index(g->literals, HgLiteral, k);
+        if (l->size == size && !memcmp(g->lit_data->data + l->at, data, size)) {
+            return asm_at_label(l->label);
+        }
+    }
+    HgLiteral l = { .label = asm_label(&g->as), .at = g->lit_data->len, .size = size };
+    g_byte_array_append(g->lit_data, data, size);
+    g_array_append_val(g->literals, l);
+    return asm_at_label(l.label);
+}
+
+void hg_call_c(HostGen *g, const void *fn)
+{
+    uint64_t addr = (uintptr_t)fn;
+
+    if (asm_reachable(&g->as, addr)) {
+        asm_call_abs(&g->as, addr);
+    } else {
+        asm_call_rm(&g->as, hg_literal(g, &addr, 8));
+    }
+}
+
+/* ---- single moves ---- */
+
+void hg_load_loc(HostGen *g, unsigned reg, HostLoc from)
+{
+    switch (from.kind) {
+    case LOC_REG:
+        if (from.reg != reg) {
+            asm_mov_rr(&g->as, 8, reg, from.reg);
+        }
+        break;
+    case LOC_CELL: asm_mov(&g->as, 8, reg, hg_frame(from.off)); break;
+    case LOC_STATE: asm_mov(&g->as, 8, reg, hg_state(from.off)); break;
+    case LOC_CONST: asm_mov_imm(&g->as, reg, from.k); break;
+    case LOC_FRAME_ADDR: asm_lea(&g->as, 8, reg, hg_frame(from.off)); break;
+    case LOC_STATE_ADDR: asm_lea(&g->as, 8, reg, hg_state(from.off)); break;
+    default: g_assert_not_reached();
+    }
+}
+
+void hg_load_vec(HostGen *g, unsigned reg, IrType t, HostLoc from)
+{
+    bool wide = t == IR_V256;
+
+    switch (from.kind) {
+    case LOC_VREG:
+        if (from.reg != reg) {
+            asm_vrr(&g->as, I_VMOVDQA, wide, reg, from.reg);
+        }
+        break;
+    case LOC_CELL: asm_v2(&g->as, I_VMOVDQU, wide, reg, hg_frame(from.off), 0); break;
+    case LOC_STATE: asm_v2(&g->as, I_VMOVDQU, wide, reg, hg_state(from.off), 0); break;
+    case LOC_POOL: {
+        static const uint64_t zero[4];
+        const void *p = &g_array_index(g->b->pool, IrVec, from.k);
+        if (!memcmp(p, zero, wide ? 32 : 16)) {
+            asm_vrrr(&g->as, I_VPXOR, false, reg, reg, reg); /* clears all 256 bits */
+        } else {
+            asm_v2(&g->as, I_VMOVDQU, wide, reg, hg_literal(g, p, wide ? 32 : 16), 0);
+        }
+        break;
+    }
+    default: g_assert_not_reached();
+    }
+}
+
+/* To CpuState; may use the scratch registers. */
+static void store_state(HostGen *g, const HgXfer *x)
+{
+    AsmRm to = hg_state(x->off);
+    int32_t imm;
+
+    if (x->size > 8) {
+        unsigned r = HV_SCRATCH;
+        IrType t = x->size == 32 ? IR_V256 : IR_V128;
+        if (x->from.kind == LOC_VREG) {
+            r = x->from.reg;
+        } else {
+            hg_load_vec(g, r, t, x->from);
+        }
+        asm_v2_store(&g->as, I_VMOVDQU_ST, x->size == 32, to, r, 0);
+    } else if (x->from.kind == LOC_REG) {
+        asm_store(&g->as, x->size, to, x->from.reg);
+    } else if (x->from.kind == LOC_CONST &&
+               (x->size < 8 || hg_imm_fits(IR_I64, x->from.k, &imm))) {
+        asm_store_imm(&g->as, x->size, to, (int32_t)x->from.k);
+    } else {
+        hg_load_loc(g, HR_SCRATCH, x->from);
+        asm_store(&g->as, x->size, to, HR_SCRATCH);
+    }
+}
+
+/* ---- parallel moves ---- */
+
+/* Register to register, each destination once; swaps where they go in a circle. */
+static void move_registers(HostGen *g, uint8_t from[16])
+{
+    for (;;) {
+        uint16_t read = 0;
+        int pending = -1;
+        for (unsigned d = 0; d < 16; d++) {
+            if (from[d] != HR_NONE && from[d] != d) {
+                read |= 1u << from[d];
+                pending = d;
+            }
+        }
+        if (pending < 0) {
+            return;
+        }
+        bool moved = false;
+        for (unsigned d = 0; d < 16; d++) {
+            if (from[d] != HR_NONE && from[d] != d && !(read & 1u << d)) {
+                asm_mov_rr(&g->as, 8, d, from[d]);
+                from[d] = HR_NONE;
+                moved = true;
+            }
+        }
+        if (!moved) { /* all pending are in circles */
+            unsigned d = pending, s = from[d];
+            asm_xchg(&g->as, 8, asm_reg(d), s);
+            from[d] = HR_NONE; /* d is done; who wanted d's old content finds it in s */
+            for (unsigned k = 0; k < 16; k++) {
+                if (from[k] == d) {
+                    from[k] = s;
+                } else if (from[k] == s) {
+                    from[k] = d;
+                }
+            }
+        }
+    }
+}
+
+/* Stores to CpuState in order, then registers all at once, then what registers get from memory. */
+void hg_parallel(HostGen *g, const HgXfer *x, unsigned n)
+{
+    uint8_t from[16];
+
+    memset(from, HR_NONE, sizeof(from));
+    for (unsigned k = 0; k < n; k++) {
+        if (x[k].reg == HR_NONE) {
+            store_state(g, &x[k]);
+        } else if (x[k].from.kind == LOC_REG) {
+            from[x[k].reg] = x[k].from.reg;
+        }
+    }
+    move_registers(g, from);
+    for (unsigned k = 0; k < n; k++) {
+        if (x[k].reg != HR_NONE && x[k].from.kind != LOC_REG) {
+            hg_load_loc(g, x[k].reg, x[k].from);
+        }
+    }
+}
+
+void hg_do_xfers(HostGen *g, uint32_t first, unsigned n)
+{
+    hg_parallel(g, &g_array_index(g->xfers, HgXfer, first), n);
+}
+
+/* What an exit with this snapshot has to move; number of moves, from *first on. */
+unsigned hg_plan_exit(HostGen *g, uint32_t snap, const HgXfer *extra, uint32_t *first)
+{
+    const IrSnap *s = &g_array_index(g->b->snaps, IrSnap, snap);
+    uint16_t done = 0;
+
+    *first = g->xfers->len;
+    for (unsigned e = 0; e < s->count; e++) {
+        const IrSnapEntry *se = &g_array_index(g->b->snap_entries, IrSnapEntry, s->first + e);
+        const IrSlotDesc *d = &g->b->slots->slots[se->slot];
+        unsigned p = hg_pin_of(g, se->slot);
+        HgXfer x = { .from = hg_where(g, se->val), .reg = HR_NONE, .off = d->offset, .size = d->size };
+        if (p) {
+            x.reg = g->pins->pin[p - 1].reg;
+            done |= 1u << (p - 1);
+            if (x.from.kind == LOC_REG && x.from.reg == x.reg) {
+                continue;
+            }
+        }
+        g_array_append_val(g->xfers, x);
+    }
+    for (unsigned p = 0; p < g->pins->n; p++) {
+        const HostPin *hp = &g->pins->pin[p];
+        if (!((done | g->home_reg) & 1u << p)) {
+            HgXfer x = { .from = { .kind = LOC_STATE, .off = hp->offset }, .reg = hp->reg, .size = 8 };
+            g_array_append_val(g->xfers, x);
+        }
+    }
+    if (extra) {
+        g_array_append_val(g->xfers, *extra);
+    }
+    return g->xfers->len - *first;
+}
+
+/* ---- sites ---- */
+
+static uint16_t const_number(HostGen *g, uint64_t k)
+{
+    for (unsigned n = 0; n < g->consts->len; n++) {
+        if (g_array_index(g->consts, uint64_t, n) == k) {
+            return n;
+        }
+    }
+    g_array_append_val(g->consts, k);
+    return g->consts->len - 1;
+}
+
+static HostSiteEntry site_entry(HostGen *g, const IrSnapEntry *se)
+{
+    const IrSlotDesc *d = &g->b->slots->slots[se->slot];
+    const HgVal *x = &g->val[g->root[se->val]];
+    HostLoc at = g->in_cells && x->stored ? (HostLoc){ .kind = LOC_CELL, .off = x->cell }
+                                          : hg_where(g, se->val);
+    HostSiteEntry e = { .offset = d->offset, .size = d->size, .kind = at.kind };
+
+    switch (at.kind) {
+    case LOC_REG:
+    case LOC_VREG: e.index = at.reg; break;
+    case LOC_CELL: e.index = at.off; break;
+    case LOC_CONST: e.index = const_number(g, at.k); break;
+    default: e.index = at.k; break;
+    }
+    return e;
+}
+
+uint32_t hg_site(HostGen *g, uint32_t snap)
+{
+    const IrSnap *s = &g_array_index(g->b->snaps, IrSnap, snap);
+    HostSite site = { .first = g->entries->len,
+                      .count = s->count,
+                      .pins = g->home_reg & ~g->home_mem,
+                      .aux = s->aux,
+                      .pc = s->pc };
+
+    for (unsigned k = 0; k < s->count; k++) {
+        HostSiteEntry e =
+            site_entry(g, &g_array_index(g->b->snap_entries, IrSnapEntry, s->first + k));
+        g_array_append_val(g->entries, e);
+    }
+    /* often the same as before: share the entries */
+    if (g->sites->len) {
+        const HostSite *o = &g_array_index(g->sites, HostSite, g->sites->len - 1);
+        HostSiteEntry *all = (HostSiteEntry *)g->entries->data;
+        if (o->count == site.count &&
+            !memcmp(all + o->first, all + site.first, site.count * sizeof(*all))) {
+            site.first = o->first;
+            g_array_set_size(g->entries, g->entries->len - site.count);
+        }
+    }
+    g_array_append_val(g->sites, site);
+    return g->sites->len;
+}
+
+/* Right behind a call: a no-operation whose displacement leads to the region's head, where its Tb
+ * is (host_current). */
+void hg_site_here(HostGen *g, uint32_t site)
+{
+    static const uint8_t nop7[3] = { 0x0f, 0x1f, 0x80 };
+    int32_t back = -(int32_t)asm_size(&g->as);
+
+    if (site) {
+        g_array_index(g->sites, HostSite, site - 1).ra = asm_size(&g->as);
+    }
+    asm_data(&g->as, nop7, 3);
+    asm_data(&g->as, &back, 4);
+}
