@@ -469,13 +469,21 @@ void hg_barrier(HostGen *g, bool forget)
 
 HostLoc hg_where(HostGen *g, IrVal v)
 {
-    IrVal r = g->root[v];
-    const HgVal *x = &g->val[r];
-    const IrInsn *i = ir_at(g->b, r);
+    const HgVal *x = &g->val[g->root[v]];
 
     if (x->reg != HR_NONE) {
         return (HostLoc){ .kind = x->vec ? LOC_VREG : LOC_REG, .reg = x->reg };
     }
+    return hg_where_memory(g, v);
+}
+
+/* Constant or cell. */
+HostLoc hg_where_memory(HostGen *g, IrVal v)
+{
+    IrVal r = g->root[v];
+    const HgVal *x = &g->val[r];
+    const IrInsn *i = ir_at(g->b, r);
+
     if (i->op == IR_CONST) {
         return (HostLoc){ .kind = LOC_CONST, .k = i->imm & ir_type_mask(i->type) };
     }

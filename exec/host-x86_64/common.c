@@ -4,7 +4,8 @@
  *
  *   enter(cpu, code, &priv->hframe)   makes the frame, loads the pins' homes, jumps
  *   leave          homes back to CpuState (pc is stored already); returns NULL
- *   leave_link     the same with a TbLink in HR_SCRATCH: stores its pc, returns it
+ *   leave_link     with a TbLink in HR_SCRATCH: goes where it leads if the jump cache says that this is
+ *                  still mapped; else the same, stores the link's pc, returns the link
  *   leave_pc       the same with a pc in HR_SCRATCH; returns NULL
  *   slow[k][v]     arguments in HostFrame; saves all registers there, calls, restores those that C may
  *                  change; v: vector registers too
@@ -57,9 +58,19 @@ static void store_homes(HostCode *c, AsmBuf *a)
 
 static void make_leave(HostCode *c, AsmBuf *a)
 {
-    AsmLabel out = asm_label(a);
+    AsmLabel out = asm_label(a), unlinked = asm_label(a);
 
     c->leave_link = asm_here(a);
+    asm_mov(a, 8, RAX, asm_mem(HR_SCRATCH, offsetof(TbLink, dst)));
+    asm_test(a, 8, asm_reg(RAX), RAX);
+    asm_jcc(a, CC_E, unlinked);
+    asm_movzx(a, 2, RCX, asm_mem(HR_SCRATCH, offsetof(TbLink, jump)));
+    asm_mov(a, 8, RDX, state(offsetof(CpuState, jump_cache)));
+    asm_alu_store(a, ALU_CMP, 8, asm_mem_index(RDX, RCX, 3, 0), RAX);
+    asm_jcc(a, CC_NE, unlinked);
+    asm_mov(a, 8, HR_SCRATCH, asm_mem(HR_SCRATCH, offsetof(TbLink, pc)));
+    asm_jmp_rm(a, asm_mem(RAX, offsetof(Tb, native)));
+    asm_bind(a, unlinked);
     store_homes(c, a);
     asm_mov(a, 8, RAX, asm_mem(HR_SCRATCH, offsetof(TbLink, pc)));
     asm_store(a, 8, state(c->pc_offset), RAX);

@@ -2,9 +2,9 @@
 /*
  * Slots and variables, labels and branches, exits.
  *
- * A direct exit within the page is a jump whose 32-bit field is redirected when the two regions are
- * linked (host_link); unlinked it leads to a stub that leaves. All others look into the jump cache
- * at the site. Every region begins with the poll of exit_request and the count of instructions.
+ * A direct exit is a jump whose 32-bit field is redirected when the two regions are linked (host_link).
+ * Else, and where the link crosses pages, it leads to a stub: common code leaves, or follows the
+ * link after a look into the jump cache. Indirect exits look there at the site. Every region begins with the poll of exit_request and the count of instructions.
  */
 #include "host-priv.h"
 
@@ -121,14 +121,6 @@ static void emit_branch(HostGen *g, const IrInsn *i, IrVal v)
 
 /* ---- direct exits ---- */
 
-static bool may_link(const HostGen *g, uint64_t pc)
-{
-    const TbKey *k = &g->tb->key;
-
-    return g->tb->n_pages == 1 && !g->tb->cflags && !((pc ^ k->pc) & GUEST_PAGE_MASK) &&
-           !((k->pc ^ k->vaddr) & ~GUEST_PAGE_MASK);
-}
-
 static unsigned new_link(HostGen *g, uint64_t pc)
 {
     TbLink *l = &g->tb->link[g->n_links];
@@ -166,7 +158,7 @@ static void jump_cache(HostGen *g)
     uint64_t base = k->vaddr - k->pc, mask = g->cpu->priv->trans->ctx.vaddr_mask;
     int32_t off;
 
-    if (g->tb->cflags || !hg_imm_fits(IR_I64, base, &off) ||
+    if (g->tb->cflags || g->cpu->priv->trans->ctx.other_flags || !hg_imm_fits(IR_I64, base, &off) ||
         (mask != ~(uint64_t)0 && mask != 0xffffffffu)) {
         asm_jmp(as, miss->entry);
         return;
@@ -193,23 +185,13 @@ static void jump_cache(HostGen *g)
     asm_jmp_rm(as, asm_mem(RAX, offsetof(Tb, native)));
 }
 
-static void go_direct(HostGen *g, uint64_t pc)
-{
-    if (may_link(g, pc)) {
-        link_jump(g, -1, pc);
-    } else {
-        asm_mov_imm(&g->as, HR_SCRATCH, pc);
-        jump_cache(g);
-    }
-}
-
 static void emit_exit_direct(HostGen *g, const IrInsn *i)
 {
     uint32_t first;
     unsigned n = hg_plan_exit(g, i->snap, NULL, &first);
 
     hg_do_xfers(g, first, n);
-    go_direct(g, i->imm);
+    link_jump(g, -1, i->imm);
     g->stop = true;
 }
 
@@ -219,7 +201,7 @@ static void emit_exit_if(HostGen *g, const IrInsn *i, IrVal v)
     AsmCc cc = emit_compare(g, i, v);
     unsigned n = hg_plan_exit(g, i->snap, NULL, &first);
 
-    if (!n && may_link(g, i->imm)) {
+    if (!n) {
         link_jump(g, cc, i->imm);
         return;
     }
@@ -287,7 +269,7 @@ void emit_stub(HostGen *g, HgStub *p)
     switch (s.kind) {
     case STUB_EXIT:
         hg_do_xfers(g, s.xfer, s.n_xfer);
-        go_direct(g, i->imm);
+        link_jump(g, -1, i->imm);
         break;
     case STUB_RAISE: raise_here(g, i, s.site); break;
     case STUB_LINK: {

@@ -79,6 +79,25 @@ static void load_extend(HostGen *g, unsigned d, AsmRm m, IrMemOp mo, IrType t)
     }
 }
 
+/* 4 and 8 bytes leave zeros above. */
+static void load_vec(HostGen *g, unsigned d, AsmRm m, IrMemOp mo)
+{
+    switch (MO_BYTES(mo)) {
+    case 4: asm_v2(&g->as, I_VMOVSS_LD, false, d, m, 0); break;
+    case 8: asm_v2(&g->as, I_VMOVSD_LD, false, d, m, 0); break;
+    default: asm_v2(&g->as, I_VMOVDQU, MO_BYTES(mo) == 32, d, m, 0); break;
+    }
+}
+
+static void store_vec(HostGen *g, AsmRm m, unsigned s, IrMemOp mo)
+{
+    switch (MO_BYTES(mo)) {
+    case 4: asm_v2_store(&g->as, I_VMOVSS_ST, false, m, s, 0); break;
+    case 8: asm_v2_store(&g->as, I_VMOVSD_ST, false, m, s, 0); break;
+    default: asm_v2_store(&g->as, I_VMOVDQU_ST, MO_BYTES(mo) == 32, m, s, 0); break;
+    }
+}
+
 static bool inline_vec(IrMemOp mo)
 {
     return !(mo & (MO_BE | MO_ALIGN));
@@ -105,7 +124,7 @@ static void emit_load(HostGen *g, const IrInsn *i, IrVal v)
         tlb_check(g, &s, w, mo, MMU_ACCESS_READ);
         AsmRm m = asm_mem_index(s.a[0], w, 0, s.disp);
         if (vec) {
-            asm_v2(&g->as, I_VMOVDQU, i->type == IR_V256, s.d, m, 0);
+            load_vec(g, s.d, m, mo);
         } else {
             load_extend(g, s.d, m, mo, i->type);
         }
@@ -122,7 +141,7 @@ static void store_value(HostGen *g, const IrInsn *i, IrVal v, const HgStub *s, u
     uint64_t k;
 
     if (i->type >= IR_V128) {
-        asm_v2_store(&g->as, I_VMOVDQU_ST, i->type == IR_V256, m, s->a[1], 0);
+        store_vec(g, m, s->a[1], mo);
     } else if (g->imm[v] & 2) {
         hg_const(g, i->arg[1], &k);
         asm_store_imm(&g->as, size, m, (int32_t)k);
@@ -192,7 +211,7 @@ static void slow_load(HostGen *g, const HgStub *s, const IrInsn *i)
     if (i->type >= IR_V128) {
         frame_arg_imm(g, 2, mo);
         call_slow(g, s, SLOW_LOAD_VEC);
-        asm_v2(&g->as, I_VMOVDQU, i->type == IR_V256, s->d, hg_frame(FRAME_OFF(varg)), 0);
+        load_vec(g, s->d, hg_frame(FRAME_OFF(varg)), mo);
         return;
     }
     frame_arg_imm(g, 2, mo & ~MO_SIGN);

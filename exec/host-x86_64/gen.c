@@ -251,6 +251,10 @@ bool host_compile(HostGen *g, Tb *tb, IrBuilder *b)
         log_code(g);
     }
     finish(g);
+    if (g->cpu->engine->perf) {
+        g_autofree char *name = g_strdup_printf("guest_0x%" PRIx64, tb->key.pc);
+        perf_out_add(g->cpu->engine->perf, name, g->as.run_at, g->as.start, tb->host->size);
+    }
     return true;
 }
 

@@ -324,6 +324,7 @@ void hg_home_needed(HostGen *g, unsigned pin);     /* home into its register */
 void hg_barrier(HostGen *g, bool forget);          /* canonical state at labels and branches */
 void hg_reset(HostGen *g);                         /* the state after a label */
 HostLoc hg_where(HostGen *g, IrVal v);
+HostLoc hg_where_memory(HostGen *g, IrVal v);
 void hg_set_home(HostGen *g, unsigned pin, IrVal v); /* PUT of a pinned slot */
 IrVal hg_operand_root(const HostGen *g, const IrInsn *i, IrVal v, unsigned k);
 

@@ -240,9 +240,7 @@ static uint16_t const_number(HostGen *g, uint64_t k)
 static HostSiteEntry site_entry(HostGen *g, const IrSnapEntry *se)
 {
     const IrSlotDesc *d = &g->b->slots->slots[se->slot];
-    const HgVal *x = &g->val[g->root[se->val]];
-    HostLoc at = g->in_cells && x->stored ? (HostLoc){ .kind = LOC_CELL, .off = x->cell }
-                                          : hg_where(g, se->val);
+    HostLoc at = g->in_cells ? hg_where_memory(g, se->val) : hg_where(g, se->val);
     HostSiteEntry e = { .offset = d->offset, .size = d->size, .kind = at.kind };
 
     switch (at.kind) {

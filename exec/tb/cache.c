@@ -173,7 +173,7 @@ void tb_link(ExecEngine *e, TbLink *l, Tb *dst, bool cross)
         l->jump = jc_index(dst->key.vaddr);
         l->cross |= cross;
         __atomic_store_n(&l->dst, dst, __ATOMIC_RELEASE);
-        if (l->field) {
+        if (l->field && !l->cross) {
             host_link(l, dst);
         }
     }

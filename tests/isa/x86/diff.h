@@ -62,7 +62,7 @@ Case *native_alloc(unsigned n);
 unsigned native_run(Case *cases, unsigned n);
 
 /* guest.c */
-void guest_init(const X86GateSet *gates);
+void guest_init(const X86GateSet *gates, bool jit); /* jit: native code, else interpreted */
 void guest_run(const Case *c, Image *out, const uint8_t **mem);
 void guest_exit(void);
 

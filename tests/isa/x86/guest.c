@@ -76,7 +76,7 @@ static void stop(CpuState *cs)
     cs->halted = 1;
 }
 
-void guest_init(const X86GateSet *gates)
+void guest_init(const X86GateSet *gates, bool jit)
 {
     TypeRegistry *reg = type_registry_new();
     type_registry_seal(reg);
@@ -92,7 +92,7 @@ void guest_init(const X86GateSet *gates)
     memory_region_add(&m.root, 0, &m.ram);
     m.as = address_space_new(m.vm, &m.root, "cpu");
     m.host = memory_region_ram_ptr(&m.ram);
-    ExecConfig config = { .no_threads = true, .max_insns = 1 };
+    ExecConfig config = { .no_threads = true, .max_insns = 1, .jit = jit };
     m.engine = engine_new(m.vm, &config);
     m.ops = x86_target_ops;
     m.ops.mmu_translate = flat_translate;

@@ -26,7 +26,7 @@ static struct {
     uint32_t seed;
     int line;
     const char *only;
-    bool verbose;
+    bool verbose, jit;
     X86GateSet host, all;
     GHashTable *flags;   /* mnemonic -> undefined EFLAGS bits */
     GHashTable *differs; /* "mnemonic what" */
@@ -391,6 +391,8 @@ int main(int argc, char **argv)
             t.line = atoi(v), k++;
         } else if (!strcmp(argv[k], "--only")) {
             t.only = v, k++;
+        } else if (!strcmp(argv[k], "--native")) {
+            t.jit = true;
         } else if (!strcmp(argv[k], "--verbose")) {
             t.verbose = true;
         }
@@ -400,7 +402,7 @@ int main(int argc, char **argv)
     read_known(known ? known : "tests/isa/x86/known.txt");
     gen_init();
     host_gates();
-    guest_init(&t.host);
+    guest_init(&t.host, t.jit);
     t.cases = native_alloc(BATCH);
     printf("TAP version 13\n");
     if (!host_runs(64)) {
