@@ -201,6 +201,37 @@ static void pass_on(OptionsReader *r, DriveOptions *o)
     }
 }
 
+static bool is_host_device(const char *path)
+{
+    return g_str_has_prefix(path, "/dev/") && !g_str_has_prefix(path, "/dev/fdset/") &&
+           !g_str_has_prefix(path, "/dev/shm/");
+}
+
+/* file.filename= without file.driver= is a file on the host. */
+static GVariant *with_protocol(GVariant *file)
+{
+    const char *path = NULL;
+
+    if (g_variant_lookup(file, "driver", "&s", NULL) ||
+        !g_variant_lookup(file, "filename", "&s", &path)) {
+        return file;
+    }
+    return options_with(file, "driver",
+                        g_variant_new_string(is_host_device(path) ? "host_device" : "file"));
+}
+
+/* "file=X,file.locking=off": X is the group's file name. NULL: @text is well as it is. */
+static char *file_into_group(const char *text)
+{
+    const char *at = g_str_has_prefix(text, "file=") ? text : strstr(text, ",file=");
+
+    if (!at || (!strstr(text, ",file.") && !g_str_has_prefix(text, "file."))) {
+        return NULL;
+    }
+    at += *at == ',';
+    return g_strdup_printf("%.*sfile.filename=%s", (int)(at - text), text, at + strlen("file="));
+}
+
 static void read_rest(OptionsReader *r, DriveOptions *o)
 {
     g_autoptr(GVariant) file = options_reader_value(r, "file");
@@ -210,7 +241,7 @@ static void read_rest(OptionsReader *r, DriveOptions *o)
     if (file && g_variant_is_of_type(file, G_VARIANT_TYPE_STRING)) {
         o->file = g_variant_dup_string(file, NULL);
     } else if (file) {
-        g_variant_dict_insert_value(o->node, "file", file);
+        g_variant_dict_insert_value(o->node, "file", with_protocol(file));
     }
     if (aio) {
         g_variant_dict_insert(o->node, "aio", "s", aio);
@@ -271,12 +302,7 @@ static bool set_protocol(DriveOptions *o, GError **error)
             g_variant_dict_clear(&below);
             return false;
         }
-        g_variant_dict_insert(&below, "driver", "s",
-                              g_str_has_prefix(path, "/dev/") &&
-                                      !g_str_has_prefix(path, "/dev/fdset/") &&
-                                      !g_str_has_prefix(path, "/dev/shm/")
-                                  ? "host_device"
-                                  : "file");
+        g_variant_dict_insert(&below, "driver", "s", is_host_device(path) ? "host_device" : "file");
         g_variant_dict_insert(&below, "filename", "s", path);
         aio = g_variant_dict_lookup_value(o->node, "aio", NULL);
         if (aio) {
@@ -340,8 +366,7 @@ static BlockNode *open_image(Blocks *blocks, DriveOptions *o, GError **error)
     g_variant_dict_insert(o->node, "driver", "s", format);
     options = g_variant_ref_sink(g_variant_dict_end(o->node));
     node = block_node_open(blocks, options, NULL, error);
-    if (node && !o->format && o->file && node->file &&
-        node->file->node->driver != &block_driver_null_co) {
+    if (node && !o->format && node->file && node->file->node->driver != &block_driver_null_co) {
         node = reopen_as_guessed(node, options, error);
     }
     if (!node && o->file) {
@@ -417,7 +442,9 @@ static BlockDrive *drive_new(Blocks *blocks, DriveOptions *o)
 BlockDrive *blocks_add_drive(Blocks *blocks, const char *text, BlockInterface default_if,
                              GError **error)
 {
-    GVariant *dict = options_parse(text, NULL, error); /* floating: the reader takes it */
+    g_autofree char *grouped = file_into_group(text);
+    /* floating: the reader takes it */
+    GVariant *dict = options_parse(grouped ? grouped : text, NULL, error);
     g_auto(DriveOptions) o = { 0 };
     g_auto(OptionsReader) r = { 0 };
     BlockDrive *drive;

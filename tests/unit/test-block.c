@@ -238,6 +238,20 @@ static void a_guessed_raw_image_cannot_become_another_format(Fixture *f, gconstp
     refuse(f, "", "qcow2 image");
 }
 
+static void a_file_and_options_of_its_protocol_go_together(Fixture *f, gconstpointer data)
+{
+    BlockDrive *mine = add(f, "format=raw,id=d,file.locking=off");
+    Blocks *other = blocks_new(f->vm, NULL);
+    g_autofree char *text = g_strdup_printf("file=%s,if=none,format=raw,id=o", f->path);
+
+    g_assert_cmpuint(block_drive_length(mine), ==, 1 << 20);
+    g_assert_nonnull(block_drive_attach(f->blocks, "d", &plain_attach, NULL));
+    g_assert_nonnull(blocks_add_drive(other, text, BLOCK_IF_IDE, NULL));
+    g_assert_nonnull(block_drive_attach(other, "o", &plain_attach, NULL)); /* no lock in its way */
+    blocks_free(other);
+    refuse(f, ",format=raw,file.wibble=1", "wibble");
+}
+
 static void a_snapshot_drive_leaves_the_image_alone(Fixture *f, gconstpointer data)
 {
     BlockDrive *d = add(f, "format=raw,id=d,snapshot=on");
@@ -401,6 +415,8 @@ int main(int argc, char **argv)
       an_incoming_set_takes_locks_only_when_activated, NULL);
     T("a-guessed-raw-image-cannot-become-another-format",
       a_guessed_raw_image_cannot_become_another_format, NULL);
+    T("a-file-and-options-of-its-protocol-go-together",
+      a_file_and_options_of_its_protocol_go_together, NULL);
     T("a-snapshot-drive-leaves-the-image-alone", a_snapshot_drive_leaves_the_image_alone, NULL);
     T("bad-drive-options-are-named", bad_drive_options_are_named, NULL);
     T("drives-get-the-usual-ids-and-places", drives_get_the_usual_ids_and_places, NULL);
