@@ -37,7 +37,8 @@ typedef struct {
     char *boot, *name, *uuid, *rtc, *incoming, *pidfile, *sandbox;
     char *log_items, *log_file, *log_filter, *qtest, *qtest_log, *display, *vga, *icount, *gdb;
     char *dump_vmstate;
-    bool nographic, nodefaults, snapshot, no_user_config, stopped, no_reboot, no_shutdown, daemonize;
+    bool nographic, nodefaults, snapshot, no_user_config, stopped, no_reboot, no_shutdown,
+        daemonize;
     bool perfmap, jitdump;
     bool msg_timestamp, debug_threads, once_gdb;
     VmActions actions;
