@@ -169,6 +169,7 @@ void hmp_info_migrate(HmpCall *call)
     row(call, info, "expected-downtime", "expected downtime", " ms");
     row(call, info, "downtime", "downtime", " ms");
     row(call, info, "setup-time", "setup", " ms");
+    row(call, info, "cpu-throttle-percentage", "cpu throttle percentage", "");
     if (json_has(info, "ram")) {
         ram_rows(call, json_member(info, "ram"));
     }
