@@ -240,7 +240,7 @@ struct CpuPriv {
     bool fp_live; /* host MXCSR holds the guest environment */
     uint32_t host_mxcsr;
     HostFrame *hframe; /* while native code runs */
-    HostGen *gen;             /* NULL: not yet, or no backend */
+    HostGen *gen;      /* NULL: not yet, or no backend */
     uint64_t *frame_mem;
     size_t frame_units;
 
@@ -350,7 +350,7 @@ struct ExecEngine {
     Vm *vm;
     ExecConfig config;
     PerfOut *perf;   /* NULL: nobody profiles */
-    HostCode *host; /* NULL: everything is interpreted */
+    HostCode *host;  /* NULL: everything is interpreted */
     GPtrArray *cpus; /* borrowed CpuState *, under the VM lock; slots stay */
     CpuState *cpu_list[256];
     unsigned n_cpus; /* atomic */
