@@ -149,6 +149,7 @@ static bool accel_options(System *sys, GError **error)
 {
     const char *last = NULL;
     bool chosen = false;
+    sys->exec.jit = true;
     for (guint i = 0; i < sys->cmd->accels->len && !chosen; i++) {
         Arg *arg = g_ptr_array_index(sys->cmd->accels, i);
         GVariant *parsed = keyval_parse(arg->text, "accel", error);

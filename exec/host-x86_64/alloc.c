@@ -15,9 +15,9 @@
 #include <string.h>
 #include "host-priv.h"
 
-#define REG_ALLOC_ORDER                                                              \
-    {                                                                                \
-        RAX, RCX, RDX, R10, RSI, RDI, R8, R9, RBX, R12, R13, R14, R15                \
+#define REG_ALLOC_ORDER                                               \
+    {                                                                 \
+        RAX, RCX, RDX, R10, RSI, RDI, R8, R9, RBX, R12, R13, R14, R15 \
     }
 static const uint8_t order[] = REG_ALLOC_ORDER;
 
@@ -324,7 +324,8 @@ void hg_release(HostGen *g)
     if (i->snap) {
         const IrSnap *s = &g_array_index(g->b->snaps, IrSnap, i->snap);
         for (unsigned e = 0; e < s->count; e++) {
-            release_one(g, g->root[g_array_index(g->b->snap_entries, IrSnapEntry, s->first + e).val]);
+            release_one(g,
+                        g->root[g_array_index(g->b->snap_entries, IrSnapEntry, s->first + e).val]);
         }
     }
 }

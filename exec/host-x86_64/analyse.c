@@ -76,8 +76,7 @@ static void find_roots(HostGen *g)
         g->root[v] = v;
         g->clean[v] = i->type == IR_I32 && gives_clean(g, i);
         g->val[v].vec = i->type >= IR_V128;
-        if (i->op == IR_TRUNC32 || i->op == IR_MOV ||
-            (i->op == IR_ZEXT32 && g->clean[i->arg[0]])) {
+        if (i->op == IR_TRUNC32 || i->op == IR_MOV || (i->op == IR_ZEXT32 && g->clean[i->arg[0]])) {
             g->root[v] = g->root[i->arg[0]];
         }
     }
@@ -175,7 +174,8 @@ static uint16_t pins_in_snap(const HostGen *g, uint32_t snap)
     uint16_t m = 0;
 
     for (unsigned e = 0; e < s->count; e++) {
-        unsigned p = hg_pin_of(g, g_array_index(g->b->snap_entries, IrSnapEntry, s->first + e).slot);
+        unsigned p =
+            hg_pin_of(g, g_array_index(g->b->snap_entries, IrSnapEntry, s->first + e).slot);
         m |= p ? 1u << (p - 1) : 0;
     }
     return m;

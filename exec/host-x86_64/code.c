@@ -45,8 +45,7 @@ static void choose_pins(HostPins *p, const IrSlotTable *t, const SlotMap *overla
         for (unsigned s = 0; s < t->count && p->n < HOST_PINS_MAX; s++) {
             if (t->slots[s].pin == rank && pinnable(&t->slots[s], s, overlaps)) {
                 uint8_t reg = pin_regs[p->n];
-                p->pin[p->n] =
-                    (HostPin){ .slot = s, .reg = reg, .offset = t->slots[s].offset };
+                p->pin[p->n] = (HostPin){ .slot = s, .reg = reg, .offset = t->slots[s].offset };
                 p->of_slot[s] = p->of_reg[reg] = ++p->n;
             }
         }
@@ -65,8 +64,8 @@ static uint8_t *map_near(int fd, size_t size)
         if (at > text) {
             break;
         }
-        void *p = mmap((void *)at, size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED_NOREPLACE, fd,
-                       0);
+        void *p =
+            mmap((void *)at, size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED_NOREPLACE, fd, 0);
         if (p == (void *)at) {
             return p;
         }

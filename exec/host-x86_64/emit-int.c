@@ -391,9 +391,9 @@ static void emit_deposit(HostGen *g, const IrInsn *i, IrVal v)
 /* ---- conditions ---- */
 
 static const uint8_t cc_of[IR_COND_COUNT] = {
-    [IR_EQ] = CC_E,   [IR_NE] = CC_NE,   [IR_LT] = CC_L,   [IR_GE] = CC_GE,
-    [IR_LE] = CC_LE,  [IR_GT] = CC_G,    [IR_LTU] = CC_B,  [IR_GEU] = CC_AE,
-    [IR_LEU] = CC_BE, [IR_GTU] = CC_A,   [IR_TSTZ] = CC_E, [IR_TSTNZ] = CC_NE,
+    [IR_EQ] = CC_E,   [IR_NE] = CC_NE, [IR_LT] = CC_L,   [IR_GE] = CC_GE,
+    [IR_LE] = CC_LE,  [IR_GT] = CC_G,  [IR_LTU] = CC_B,  [IR_GEU] = CC_AE,
+    [IR_LEU] = CC_BE, [IR_GTU] = CC_A, [IR_TSTZ] = CC_E, [IR_TSTNZ] = CC_NE,
 };
 
 /* Compare operands 0 and 1 of i as its sub says; the host condition that is true then. */
@@ -479,12 +479,12 @@ static void emit_movcond(HostGen *g, const IrInsn *i, IrVal v)
 
 /* ---- odd ones by a call ---- */
 
-#define EVAL_FN(op, suffix, type)                                                     \
-    static uint64_t eval_##op##suffix(uint64_t a, uint64_t b)                         \
-    {                                                                                 \
-        uint64_t r = 0;                                                               \
-        ir_eval(IR_##op, type, 0, a & ir_type_mask(type), b & ir_type_mask(type), 0, &r); \
-        return r;                                                                     \
+#define EVAL_FN(op, suffix, type)                                                       \
+    static uint64_t eval_##op##suffix(uint64_t a, uint64_t b)                           \
+    {                                                                                   \
+        uint64_t r = 0;                                                                 \
+        ir_eval(IR_##op, type, 0, a &ir_type_mask(type), b &ir_type_mask(type), 0, &r); \
+        return r;                                                                       \
     }
 #define EVAL_BOTH(op) EVAL_FN(op, 32, IR_I32) EVAL_FN(op, 64, IR_I64)
 EVAL_BOTH(DIVU)

@@ -107,7 +107,9 @@ static void emit_load(HostGen *g, const IrInsn *i, IrVal v)
 {
     IrMemOp mo = i->imm;
     bool vec = i->type >= IR_V128;
-    HgStub s = { .kind = STUB_SLOW, .insn = v, .entry = asm_label(&g->as), .back = asm_label(&g->as) };
+    HgStub s = {
+        .kind = STUB_SLOW, .insn = v, .entry = asm_label(&g->as), .back = asm_label(&g->as)
+    };
 
     s.a[0] = address(g, i, v, &s.disp);
     unsigned w = hg_temp(g, false); /* before the site: not one of its registers */
@@ -158,7 +160,9 @@ static void emit_store(HostGen *g, const IrInsn *i, IrVal v)
     bool vec = i->type >= IR_V128;
     uint64_t k;
     int32_t imm;
-    HgStub s = { .kind = STUB_SLOW, .insn = v, .entry = asm_label(&g->as), .back = asm_label(&g->as) };
+    HgStub s = {
+        .kind = STUB_SLOW, .insn = v, .entry = asm_label(&g->as), .back = asm_label(&g->as)
+    };
 
     if (g->imm[v] & 2) {
         hg_const(g, i->arg[1], &k);

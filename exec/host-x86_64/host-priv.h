@@ -26,20 +26,21 @@
 #define HV_SCRATCH 15  /* same, vector */
 #define HR_NONE    0xff
 
-#define HR_BIT(r)       (1u << (r))
-#define HR_POOL         (0xffffu & ~(HR_BIT(RSP) | HR_BIT(HR_CPU) | HR_BIT(HR_SCRATCH)))
-#define HR_CALLER_SAVED (HR_BIT(RAX) | HR_BIT(RCX) | HR_BIT(RDX) | HR_BIT(RSI) | HR_BIT(RDI) | \
-                         HR_BIT(R8) | HR_BIT(R9) | HR_BIT(R10) | HR_BIT(R11))
-#define HV_POOL         0x7fffu
+#define HR_BIT(r) (1u << (r))
+#define HR_POOL   (0xffffu & ~(HR_BIT(RSP) | HR_BIT(HR_CPU) | HR_BIT(HR_SCRATCH)))
+#define HR_CALLER_SAVED                                                                 \
+    (HR_BIT(RAX) | HR_BIT(RCX) | HR_BIT(RDX) | HR_BIT(RSI) | HR_BIT(RDI) | HR_BIT(R8) | \
+     HR_BIT(R9) | HR_BIT(R10) | HR_BIT(R11))
+#define HV_POOL 0x7fffu
 
 /* ---- the native frame, at RSP while translated code runs; 64-byte aligned ---- */
 struct HostFrame {
-    uint64_t arg[4];  /* of slow paths */
+    uint64_t arg[4]; /* of slow paths */
     uint64_t result;
-    uint64_t ra;      /* return address of the last call that may look at the state */
+    uint64_t ra; /* return address of the last call that may look at the state */
     uint64_t old_rsp;
     uint64_t unused;
-    IrVec varg[3];    /* vector operands and results of slow paths */
+    IrVec varg[3]; /* vector operands and results of slow paths */
 #define HOST_CELL_BYTES 8192
     uint8_t cells[HOST_CELL_BYTES];
     uint64_t reg[16]; /* saved by slow paths for snapshots */
@@ -72,10 +73,10 @@ typedef struct HostArgs {
 typedef bool (*HostEmitFn)(HostGen *g, const IrInsn *i, const HostArgs *x);
 
 enum {
-    HOP_EARLY = 1 << 0,  /* d is written before the last read of an operand */
-    HOP_IMM_B = 1 << 1,  /* a constant second operand may stay one */
-    HOP_CLEAN = 1 << 2,  /* an i32 result is zero-extended in its register */
-    HOP_TIE_A = 1 << 3,  /* hint: d = a's register makes shorter code */
+    HOP_EARLY = 1 << 0, /* d is written before the last read of an operand */
+    HOP_IMM_B = 1 << 1, /* a constant second operand may stay one */
+    HOP_CLEAN = 1 << 2, /* an i32 result is zero-extended in its register */
+    HOP_TIE_A = 1 << 3, /* hint: d = a's register makes shorter code */
     HOP_TIE_B = 1 << 4,
     HOP_TIE_C = 1 << 5,
 };
@@ -120,7 +121,7 @@ typedef enum HostLocKind {
     LOC_CELL,  /* off in HostFrame */
     LOC_STATE, /* off in CpuState */
     LOC_CONST,
-    LOC_POOL,  /* vector constant k of the region */
+    LOC_POOL,       /* vector constant k of the region */
     LOC_FRAME_ADDR, /* the address itself */
     LOC_STATE_ADDR,
 } HostLocKind;
@@ -192,17 +193,16 @@ struct HostCode {
     /* common code, run addresses */
     uint64_t enter, leave, leave_link, leave_pc;
     uint64_t slow[SLOW_COUNT][2]; /* HostSlow, with vector registers saved */
-    GArray *modes; /* HostMode, under lock */
-    uint64_t bytes;      /* live. Atomic */
+    GArray *modes;                /* HostMode, under lock */
+    uint64_t bytes;               /* live. Atomic */
     uint64_t regions;
 };
 
-
 /* ---- the generator ---- */
 typedef struct HgVal { /* by root value */
-    uint32_t last; /* position of the last use, 0 none */
-    uint32_t next; /* of the next use that wants a register, UINT32_MAX none */
-    uint16_t cell; /* offset in HostFrame, 0 none yet */
+    uint32_t last;     /* position of the last use, 0 none */
+    uint32_t next;     /* of the next use that wants a register, UINT32_MAX none */
+    uint16_t cell;     /* offset in HostFrame, 0 none yet */
     uint8_t reg;
     bool vec;
     bool stored;
@@ -211,14 +211,14 @@ typedef struct HgVal { /* by root value */
 
 typedef struct HgXfer { /* one move of a parallel move */
     HostLoc from;
-    uint8_t reg;  /* to this general register, or HR_NONE: to CpuState at off */
+    uint8_t reg; /* to this general register, or HR_NONE: to CpuState at off */
     uint8_t size;
     int32_t off;
 } HgXfer;
 
 typedef enum HgStubKind {
     STUB_SLOW,
-    STUB_EXIT,  /* a side exit */
+    STUB_EXIT, /* a side exit */
     STUB_RAISE,
     STUB_LINK,  /* a direct exit that is not linked */
     STUB_MISS,  /* jump cache miss: pc in HR_SCRATCH */
@@ -245,8 +245,8 @@ struct HostGen {
     CpuState *cpu;
     Tb *tb;
     IrBuilder *b;
-    unsigned n; /* values */
-    IrVal pos;  /* instruction being generated */
+    unsigned n;    /* values */
+    IrVal pos;     /* instruction being generated */
     uint32_t mode; /* interned flags and base of the region */
 
     /* analysis */
@@ -261,10 +261,10 @@ struct HostGen {
     uint32_t pin_next[HOST_PINS_MAX];
 
     /* registers */
-    IrVal in[2][16];      /* value in a register, 0 none; general, vector */
-    uint16_t lock[2];     /* not to be touched by this instruction's allocations */
-    uint16_t home_reg;    /* pins whose register holds their home */
-    uint16_t home_mem;    /* pins whose place in CpuState is up to date */
+    IrVal in[2][16];   /* value in a register, 0 none; general, vector */
+    uint16_t lock[2];  /* not to be touched by this instruction's allocations */
+    uint16_t home_reg; /* pins whose register holds their home */
+    uint16_t home_mem; /* pins whose place in CpuState is up to date */
     uint32_t next_cell;
     uint16_t free_cell[2][256];
     unsigned n_free_cell[2];
@@ -273,8 +273,8 @@ struct HostGen {
     AsmLabel *label; /* by IR label */
     uint8_t *label_used;
     AsmLabel head, body;
-    GArray *stubs;   /* HgStub */
-    GArray *xfers;   /* HgXfer */
+    GArray *stubs; /* HgStub */
+    GArray *xfers; /* HgXfer */
     GArray *sites, *entries, *consts;
     GArray *literals; /* HgLiteral */
     GByteArray *lit_data;
@@ -312,17 +312,17 @@ unsigned hg_use(HostGen *g, IrVal v);              /* into a register; locked ti
 void hg_use_in(HostGen *g, IrVal v, unsigned reg); /* copy in this very register, which is taken */
 AsmRm hg_use_rm(HostGen *g, IrVal v);              /* register or frame cell */
 void hg_release(HostGen *g);                       /* operands that die here give up registers */
-unsigned hg_def(HostGen *g, IrVal v, uint16_t wish); /* a register for the result */
+unsigned hg_def(HostGen *g, IrVal v, uint16_t wish);   /* a register for the result */
 unsigned hg_def_in(HostGen *g, IrVal v, unsigned reg); /* the result is in this taken register */
 unsigned hg_temp(HostGen *g, bool vec);
-void hg_take(HostGen *g, unsigned reg);            /* empty this general register and lock it */
-void hg_save(HostGen *g, IrVal root);              /* its cell is good afterwards */
-int32_t hg_cell(HostGen *g, IrVal root);           /* offset of its cell, made if needed */
+void hg_take(HostGen *g, unsigned reg);  /* empty this general register and lock it */
+void hg_save(HostGen *g, IrVal root);    /* its cell is good afterwards */
+int32_t hg_cell(HostGen *g, IrVal root); /* offset of its cell, made if needed */
 void hg_drop(HostGen *g, IrVal root);
-void hg_flush_homes(HostGen *g, uint16_t pins);    /* CpuState up to date for them */
-void hg_home_needed(HostGen *g, unsigned pin);     /* home into its register */
-void hg_barrier(HostGen *g, bool forget);          /* canonical state at labels and branches */
-void hg_reset(HostGen *g);                         /* the state after a label */
+void hg_flush_homes(HostGen *g, uint16_t pins); /* CpuState up to date for them */
+void hg_home_needed(HostGen *g, unsigned pin);  /* home into its register */
+void hg_barrier(HostGen *g, bool forget);       /* canonical state at labels and branches */
+void hg_reset(HostGen *g);                      /* the state after a label */
 HostLoc hg_where(HostGen *g, IrVal v);
 HostLoc hg_where_memory(HostGen *g, IrVal v);
 void hg_set_home(HostGen *g, unsigned pin, IrVal v); /* PUT of a pinned slot */
@@ -333,7 +333,7 @@ void hg_load_loc(HostGen *g, unsigned reg, HostLoc from); /* general, 64 bits */
 void hg_load_vec(HostGen *g, unsigned reg, IrType t, HostLoc from);
 void hg_parallel(HostGen *g, const HgXfer *x, unsigned n);
 void hg_do_xfers(HostGen *g, uint32_t first, unsigned n);
-uint32_t hg_site(HostGen *g, uint32_t snap); /* record where the state is; number + 1 */
+uint32_t hg_site(HostGen *g, uint32_t snap);  /* record where the state is; number + 1 */
 void hg_site_here(HostGen *g, uint32_t site); /* the return address: writes the marker */
 unsigned hg_plan_exit(HostGen *g, uint32_t snap, const HgXfer *extra, uint32_t *first);
 AsmRm hg_state(int32_t off);

@@ -115,8 +115,7 @@ static void store_state(HostGen *g, const HgXfer *x)
         asm_v2_store(&g->as, I_VMOVDQU_ST, x->size == 32, to, r, 0);
     } else if (x->from.kind == LOC_REG) {
         asm_store(&g->as, x->size, to, x->from.reg);
-    } else if (x->from.kind == LOC_CONST &&
-               (x->size < 8 || hg_imm_fits(IR_I64, x->from.k, &imm))) {
+    } else if (x->from.kind == LOC_CONST && (x->size < 8 || hg_imm_fits(IR_I64, x->from.k, &imm))) {
         asm_store_imm(&g->as, x->size, to, (int32_t)x->from.k);
     } else {
         hg_load_loc(g, HR_SCRATCH, x->from);
@@ -201,7 +200,9 @@ unsigned hg_plan_exit(HostGen *g, uint32_t snap, const HgXfer *extra, uint32_t *
         const IrSnapEntry *se = &g_array_index(g->b->snap_entries, IrSnapEntry, s->first + e);
         const IrSlotDesc *d = &g->b->slots->slots[se->slot];
         unsigned p = hg_pin_of(g, se->slot);
-        HgXfer x = { .from = hg_where(g, se->val), .reg = HR_NONE, .off = d->offset, .size = d->size };
+        HgXfer x = {
+            .from = hg_where(g, se->val), .reg = HR_NONE, .off = d->offset, .size = d->size
+        };
         if (p) {
             x.reg = g->pins->pin[p - 1].reg;
             done |= 1u << (p - 1);
@@ -214,7 +215,9 @@ unsigned hg_plan_exit(HostGen *g, uint32_t snap, const HgXfer *extra, uint32_t *
     for (unsigned p = 0; p < g->pins->n; p++) {
         const HostPin *hp = &g->pins->pin[p];
         if (!((done | g->home_reg) & 1u << p)) {
-            HgXfer x = { .from = { .kind = LOC_STATE, .off = hp->offset }, .reg = hp->reg, .size = 8 };
+            HgXfer x = { .from = { .kind = LOC_STATE, .off = hp->offset },
+                         .reg = hp->reg,
+                         .size = 8 };
             g_array_append_val(g->xfers, x);
         }
     }

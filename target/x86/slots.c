@@ -15,12 +15,14 @@
                .size = sz,                        \
                .group = X86_GROUP_CC }
 /* The order in which host registers are given to them. */
-#define GPR(n, nm)                                                                        \
-    [SLOT_GPR + (n)] = { .name = nm,                                                      \
-                         .offset = offsetof(X86Cpu, gpr[n]),                              \
-                         .type = IR_I64,                                                  \
-                         .size = 8,                                                       \
-                         .pin = (n) == 4 ? 1 : (n) < 4 ? 2 + (n) : 1 + (n) }
+#define GPR(n, nm)                                           \
+    [SLOT_GPR + (n)] = { .name = nm,                         \
+                         .offset = offsetof(X86Cpu, gpr[n]), \
+                         .type = IR_I64,                     \
+                         .size = 8,                          \
+                         .pin = (n) == 4  ? 1                \
+                                : (n) < 4 ? 2 + (n)          \
+                                          : 1 + (n) }
 #define BASE(n, nm) S(SLOT_SEG_BASE + (n), nm "_base", seg[n].base, IR_I64, 8)
 #define SEL(n, nm)  S(SLOT_SEG_SEL + (n), nm, seg[n].sel, IR_I32, 2)
 #define MM(n)       S(SLOT_MM + (n), "mm" #n, st[n].mmx, IR_I64, 8)

@@ -509,7 +509,8 @@ int main(int argc, char **argv)
     g_test_add_func("/exec/ir/integer-ops-match-the-folder", test_integer_ops);
     g_test_add_func("/exec/ir/vector-ops-and-overlapping-slots", test_vector_ops);
     g_test_add_func("/exec/ir/fp-ops", test_fp_ops);
-    g_test_add_func("/exec/ir/random-programs-give-the-same-interpreted-and-native", test_random_programs);
+    g_test_add_func("/exec/ir/random-programs-give-the-same-interpreted-and-native",
+                    test_random_programs);
     g_test_add_func("/exec/ir/the-parser-rejects-nonsense", test_parser_rejects);
     return g_test_run();
 }
