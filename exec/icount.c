@@ -201,7 +201,8 @@ HELPER(icount_take, IR_VOID, HELPER_FAULTS, HARG_I64);
 
 void icount_refund(CpuState *cpu)
 {
-    const Tb *tb = priv_of(cpu)->tb;
+    CpuPriv *p = priv_of(cpu);
+    const Tb *tb = p->hframe ? host_current(cpu) : p->tb;
     uint64_t pc = cpu_get_pc(cpu);
 
     for (unsigned i = 0; tb->insn_pc && i < tb->n_insns; i++) {
