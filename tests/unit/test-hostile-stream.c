@@ -210,7 +210,7 @@ static void test_rules(void)
     g_autoptr(GBytes) v4 = tiny_save(src, STREAM_V4);
     g_autoptr(GPtrArray) items = tiny_open(v4);
 #define EXPECT(which, bytes, words) expect(dst, items, which, bytes, sizeof(bytes) - 1, words)
-    EXPECT(2, "\x09", "unknown section type 0x09");
+    EXPECT(2, "\x0c", "unknown section type 0x0c");
     EXPECT(2, "\xff\x00\x0b\x00\x00", "unknown section type 0xff");
     EXPECT(2, "\x07\x00\x00\x00\x01x\x06", "unknown section type 0x07"); /* only the first item */
     EXPECT(0, "", "does not start with a configuration");
