@@ -268,6 +268,8 @@ static const Option options[] = {
       .help = "count instructions for time" },
     { "fw_cfg", OPT_LIST, FIELD(fw_cfgs), .args = "[name=]NAME,file=F or string=S",
       .help = "an fw_cfg file" },
+    { "acpitable", OPT_LIST, FIELD(acpi_tables), .args = "[sig=S][,rev=N]...,data=F|file=F",
+      .help = "an ACPI table of one's own" },
     { "audiodev", OPT_CALL, .call = opt_audiodev, .args = "none,id=ID", .help = "no sound" },
     { "overcommit", OPT_CALL, .call = opt_overcommit, .args = "mem-lock=off",
       .help = "nothing is overcommitted" },

@@ -542,8 +542,26 @@ static bool apply_fw_cfg(Machine *m, const char *text, GError **error)
     return bytes && machine_ops(m)->add_fw_cfg(m, name, bytes, error);
 }
 
+static bool apply_acpi_table(Machine *m, const char *text, GError **error)
+{
+    GVariant *parsed = keyval_parse(text, NULL, error);
+    g_autoptr(GVariant) props = parsed ? g_variant_ref_sink(parsed) : NULL;
+
+    if (props && !machine_ops(m)->add_acpi_table) {
+        return config_error(error, "this machine has no ACPI tables");
+    }
+    return props && machine_ops(m)->add_acpi_table(m, props, error);
+}
+
 bool options_apply_fw_cfgs(System *sys, GError **error)
 {
+    for (guint i = 0; i < sys->cmd->acpi_tables->len; i++) {
+        Arg *arg = g_ptr_array_index(sys->cmd->acpi_tables, i);
+        if (!apply_acpi_table(vm_machine(sys->vm), arg->text, error)) {
+            g_prefix_error(error, "-acpitable %s: ", arg->text);
+            return false;
+        }
+    }
     for (guint i = 0; i < sys->cmd->fw_cfgs->len; i++) {
         Arg *arg = g_ptr_array_index(sys->cmd->fw_cfgs, i);
         if (!apply_fw_cfg(vm_machine(sys->vm), arg->text, error)) {

@@ -31,7 +31,7 @@ typedef struct {
     GPtrArray *objects, *devices, *globals, *drives, *blockdevs, *netdevs, *nics, *chardevs;
     GPtrArray *monitors; /* -mon, -qmp, -qmp-pretty, -monitor */
     GPtrArray *vncs;
-    GPtrArray *serials, *fds, *machine_props, *accels, *traces, *fw_cfgs, *data_dirs;
+    GPtrArray *serials, *fds, *machine_props, *accels, *traces, *fw_cfgs, *data_dirs, *acpi_tables;
     char *machine, *cpu, *memory, *smp;
     char *kernel, *initrd, *append, *dtb, *bios;
     char *boot, *name, *uuid, *rtc, *incoming, *pidfile, *sandbox;

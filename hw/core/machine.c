@@ -57,6 +57,7 @@ static void machine_finalize(Object *obj)
     g_free(m->cpu_type);
     g_free(m->boot_order);
     g_free(m->boot_once);
+    g_clear_pointer(&m->acpi_tables, g_ptr_array_unref);
     g_free(m->boot_splash);
     g_clear_pointer(&m->cpu_props, g_variant_unref);
     if (m->ram) {

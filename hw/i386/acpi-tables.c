@@ -148,6 +148,28 @@ static void isa_bridge(Aml *a, const AcpiConfig *c)
     aml_close(a);
 }
 
+/* Every function that is plugged in, below the bridge it is behind; the ISA bridge has its own. */
+static void pci_nodes(Aml *a, const AcpiConfig *c, PciBus *bus)
+{
+    int isa = c->i440fx ? PCI_DEVFN(1, 0) : PCI_DEVFN(31, 0);
+
+    for (int devfn = 0; devfn < PCI_DEVFN_MAX; devfn++) {
+        PciDevice *dev = bus->devices[devfn];
+        char name[5];
+
+        if (!dev || (bus == c->root && (devfn == 0 || devfn == isa))) {
+            continue;
+        }
+        g_snprintf(name, sizeof(name), "S%03X", devfn);
+        aml_device(a, name);
+        aml_name_int(a, "_ADR", (uint32_t)PCI_SLOT(devfn) << 16 | PCI_FUNC(devfn));
+        if (pci_bridge_bus(dev)) {
+            pci_nodes(a, c, pci_bridge_bus(dev));
+        }
+        aml_close(a);
+    }
+}
+
 static void pci_root(Aml *a, const AcpiConfig *c)
 {
     aml_device(a, "PCI0");
@@ -175,6 +197,9 @@ static void pci_root(Aml *a, const AcpiConfig *c)
         osc(a);
     }
     isa_bridge(a, c);
+    if (c->root) {
+        pci_nodes(a, c, c->root);
+    }
     aml_close(a);
 }
 
@@ -434,10 +459,41 @@ static guint waet(GByteArray *b, GByteArray *linker, const AcpiConfig *c)
     return at;
 }
 
+/*
+ * The list of all tables, and the user's behind it: firmware that took the size of the file before
+ * the tables were built again loses the end of the user's rather than the list.
+ */
+static guint rsdt(GByteArray *b, GByteArray *linker, const AcpiConfig *c, const guint *tables,
+                  guint n)
+{
+    guint extra = c->user_tables ? c->user_tables->len : 0;
+    guint at = acpi_table_begin(b, "RSDT", 1, c->oem_id, c->oem_table_id), list = b->len, end;
+
+    acpi_zero(b, 4 * (n + extra));
+    end = b->len;
+    for (guint i = 0; i < n + extra; i++) {
+        guint target = i < n ? tables[i] : 0;
+
+        if (i >= n) {
+            GBytes *table = g_ptr_array_index(c->user_tables, i - n);
+
+            acpi_zero(b, -b->len & 7);
+            target = b->len;
+            g_byte_array_append(b, g_bytes_get_data(table, NULL), g_bytes_get_size(table));
+        }
+        st_le32(b->data + list + 4 * i, target);
+        acpi_loader_add_pointer(linker, ACPI_TABLES_FILE, ACPI_TABLES_FILE, list + 4 * i, 4);
+    }
+    st_le32(b->data + at + 4, end - at);
+    b->data[at + 9] = acpi_checksum(b->data + at, end - at);
+    acpi_loader_add_checksum(linker, ACPI_TABLES_FILE, at + 9, at, end - at);
+    return at;
+}
+
 void acpi_blobs_build(const AcpiConfig *c, AcpiBlobs *out)
 {
     GByteArray *b = g_byte_array_new(), *linker = g_byte_array_new(), *rsdp = g_byte_array_new();
-    guint tables[8], n = 0, rsdt, facs_at, dsdt_at;
+    guint tables[8], n = 0, rsdt_at, facs_at, dsdt_at;
 
     acpi_loader_allocate(linker, ACPI_RSDP_FILE, 16, true);
     acpi_loader_allocate(linker, ACPI_TABLES_FILE, 64, false);
@@ -454,18 +510,14 @@ void acpi_blobs_build(const AcpiConfig *c, AcpiBlobs *out)
         tables[n++] = mcfg(b, linker, c);
     }
     tables[n++] = waet(b, linker, c);
-    rsdt = acpi_table_begin(b, "RSDT", 1, c->oem_id, c->oem_table_id);
-    for (guint i = 0; i < n; i++) {
-        pointer32(b, linker, tables[i]);
-    }
-    checksum_later(b, linker, rsdt);
+    rsdt_at = rsdt(b, linker, c, tables, n);
 
     g_byte_array_append(rsdp, (const void *)"RSD PTR ", 8);
     acpi_u8(rsdp, 0);
     g_byte_array_append(rsdp, (const void *)c->oem_id, 6);
     acpi_u8(rsdp, 0);
     acpi_loader_add_pointer(linker, ACPI_RSDP_FILE, ACPI_TABLES_FILE, rsdp->len, 4);
-    acpi_u32(rsdp, rsdt);
+    acpi_u32(rsdp, rsdt_at);
     acpi_loader_add_checksum(linker, ACPI_RSDP_FILE, 8, 0, 20);
     *out = (AcpiBlobs){ b, rsdp, linker };
 }

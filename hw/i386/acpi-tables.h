@@ -4,6 +4,7 @@
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "hw/pci/pci.h"
 
 typedef struct {
     unsigned cpus; /* present */
@@ -14,6 +15,8 @@ typedef struct {
     bool no_s3;
     bool i440fx; /* else q35 */
     uint64_t hole_base;
+    GPtrArray *user_tables; /* GBytes, borrowed; NULL: none */
+    PciBus *root;           /* borrowed: what is plugged in now; NULL: not described */
     const char *oem_id, *oem_table_id;
 } AcpiConfig;
 

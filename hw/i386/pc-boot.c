@@ -80,6 +80,8 @@ static void acpi_config(PcMachine *pc, AcpiConfig *c)
         .hole64_base = pc_hole64_base(pc),
         .hole64_limit = pc_hole64_limit(pc),
         .i440fx = !pc->chipset->has_ecam,
+        .user_tables = m->acpi_tables,
+        .root = pc->pci_host->bus,
         .hpet = pc->hpet,
         .rtc = true,
         .no_s3 = pc->pm->disable_s3,

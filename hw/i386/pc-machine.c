@@ -7,6 +7,7 @@
  */
 #include "hw/i386/cpu-device.h"
 #include "hw/i386/pc.h"
+#include "acpi-user.h"
 #include "pc-priv.h"
 
 uint64_t pc_hole64_base(const PcMachine *pc)
@@ -122,6 +123,25 @@ void pc_describe_pic(Machine *m, GString *out)
         i8259_describe(pc->pic_pair.slave, out);
         i8259_describe(pc->pic_pair.master, out);
     }
+}
+
+bool pc_add_acpi_table(Machine *m, GVariant *values, GError **error)
+{
+    GBytes *table;
+
+    if (((PcMachine *)m)->acpi == ONOFFAUTO_OFF) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG, "the machine has acpi=off");
+        return false;
+    }
+    table = acpi_user_table(values, error);
+    if (!table) {
+        return false;
+    }
+    if (!m->acpi_tables) {
+        m->acpi_tables = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+    }
+    g_ptr_array_add(m->acpi_tables, table);
+    return true;
 }
 
 bool pc_add_fw_cfg(Machine *m, const char *name, GBytes *bytes, GError **error)

@@ -86,12 +86,13 @@ extern const Property pc_machine_props[];
     .default_cpu_type = "qemu64-x86_64-cpu", .cpu_type_suffix = "-x86_64-cpu", .target = "x86_64", \
     .serial_driver = "isa-serial", .default_nic = "virtio-net-pci", .has_hotpluggable_cpus = true, \
     .hotplug_cpu_type = "x86_64-cpu", .done = pc_done, .reset = pc_reset, .nmi = pc_nmi,           \
-    .add_fw_cfg = pc_add_fw_cfg, .describe_irqs = pc_describe_pic,                                 \
-    .describe_cpu_irqs = pc_describe_lapic
+    .add_fw_cfg = pc_add_fw_cfg, .add_acpi_table = pc_add_acpi_table,                              \
+    .describe_irqs = pc_describe_pic, .describe_cpu_irqs = pc_describe_lapic
 bool pc_done(Machine *m, GError **error);
 void pc_reset(Machine *m, ShutdownCause cause);
 void pc_nmi(Machine *m, int cpu_index, GError **error);
 bool pc_add_fw_cfg(Machine *m, const char *name, GBytes *bytes, GError **error);
+bool pc_add_acpi_table(Machine *m, GVariant *values, GError **error);
 void pc_describe_pic(Machine *m, GString *out);
 void pc_describe_lapic(Machine *m, unsigned cpu_index, GString *out);
 void pc_machine_finalize(Object *obj);

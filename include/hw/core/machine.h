@@ -55,6 +55,8 @@ typedef struct {
     /* Text for "info lapic" of a CPU and "info pic"; NULL: the board has none. */
     void (*describe_cpu_irqs)(Machine *m, unsigned cpu_index, GString *out);
     void (*describe_irqs)(Machine *m, GString *out);
+    /* An ACPI table of the user's (-acpitable, its values as a{sv}); NULL: the board has no ACPI. */
+    bool (*add_acpi_table)(Machine *m, GVariant *values, GError **error);
     /* A file for the guest's firmware (-fw_cfg), between build and done; NULL: the board has none. */
     bool (*add_fw_cfg)(Machine *m, const char *name, GBytes *bytes, GError **error);
     /* x86: the string for query-hotpluggable-cpus props; may be NULL */
@@ -77,6 +79,7 @@ struct Machine {
     bool firmware_optional; /* no CPU runs: the usual firmware may be missing */
     char *cpu_type;         /* full type name */
     GVariant *cpu_props;    /* a{ss} in order: features from -cpu MODEL,... ; NULL: none */
+    GPtrArray *acpi_tables; /* GBytes, complete tables; NULL: none */
     char *boot_order, *boot_once;
     bool boot_menu, boot_strict;
     char *boot_splash;

@@ -1,0 +1,224 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""test-acpi.py BUILDDIR: ACPI tables as the guest gets them: iasl accepts each without a warning, the
+user's tables are among them, and tables that grow while memory is on its way stop the move (TAP)."""
+import json
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+import guest
+
+BUILD = sys.argv[1] if len(sys.argv) > 1 else os.path.join(guest.TOP, "build")
+FERRY = os.path.join(BUILD, "ferry-system-x86_64")
+STEP = 128 << 10  # the tables' block grows in these
+
+
+class Qtest:
+    """A machine without CPUs whose fw_cfg files are read by DMA."""
+
+    def __init__(self, *options):
+        self.process = subprocess.Popen(
+            [FERRY, "-accel", "qtest", "-qtest", "stdio", "-display", "none", "-nodefaults", *options],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def command(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        while True:
+            reply = self.process.stdout.readline()
+            assert reply and not reply.startswith("FAIL"), (line, reply)
+            if reply.startswith("OK"):
+                return reply.split()[1:]
+
+    def read_item(self, key, size):
+        block = struct.pack(">IIQ", key << 16 | 0x0a, size, 0x100000)
+        self.command(f"write 0x8000 16 0x{block.hex()}")
+        self.command("outl 0x514 0")
+        self.command("outl 0x518 0x00800000")
+        data = b""
+        for at in range(0, size, 0x4000):
+            length = min(0x4000, size - at)
+            data += bytes.fromhex(self.command(f"read 0x{0x100000 + at:x} {length}")[0][2:])
+        return data
+
+    def file(self, name):
+        count = struct.unpack(">I", self.read_item(0x19, 4))[0]
+        entries = self.read_item(0x19, 4 + 64 * count)
+        for i in range(count):
+            entry = entries[4 + 64 * i:68 + 64 * i]
+            if entry[8:].split(b"\0")[0].decode() == name:
+                size, key = struct.unpack(">IH", entry[:6])
+                self.read_item(key, 4)  # the first selection builds the tables again
+                return self.read_item(key, size)
+        raise AssertionError(f"no fw_cfg file {name}")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+def tables_of(blob):
+    """[(signature, bytes)] of the tables one after another, each on a multiple of 8."""
+    found, at = [], 0
+    while at + 8 <= len(blob):
+        signature, size = blob[at:at + 4], struct.unpack("<I", blob[at + 4:at + 8])[0]
+        if not size or not signature.strip(b"\0"):
+            break
+        found.append((signature.decode(), blob[at:at + size]))
+        at = (at + size + 7) & ~7
+    return found
+
+
+def read_tables(*options):
+    with Qtest(*options) as machine:
+        return tables_of(machine.file("etc/acpi/tables"))
+
+
+def disassemble_all(*options):
+    tables = read_tables(*options)
+    with tempfile.TemporaryDirectory() as directory:
+        for number, (signature, data) in enumerate(tables):
+            name = os.path.join(directory, f"{number}-{signature.strip()}.dat")
+            with open(name, "wb") as file:
+                file.write(data)
+            done = subprocess.run(["iasl", "-d", name], capture_output=True, text=True,
+                                  cwd=directory, check=False)
+            text = done.stdout + done.stderr
+            assert done.returncode == 0, (signature, text)
+            assert "arning" not in text and "rror" not in text, (signature, text)
+            source = os.path.splitext(name)[0] + ".dsl"
+            if signature == "DSDT":
+                done = subprocess.run(["iasl", source], capture_output=True, text=True,
+                                      cwd=directory, check=False)
+                assert " 0 Errors" in done.stdout, done.stdout[-1500:]
+    return [signature for signature, _ in tables]
+
+
+def test_iasl_accepts_q35():
+    if not shutil.which("iasl"):
+        raise AssertionError("iasl is not there: install the package acpica-tools")
+    found = disassemble_all("-machine", "q35", "-smp", "4", "-m", "5G", "-serial", "null",
+                            "-device", "pcie-root-port,id=p,chassis=1,addr=5",
+                            "-device", "virtio-rng-pci,bus=p")
+    assert found == ["FACS", "DSDT", "FACP", "APIC", "HPET", "MCFG", "WAET", "RSDT"], found
+
+
+def test_iasl_accepts_pc():
+    found = disassemble_all("-machine", "pc", "-smp", "2", "-serial", "null")
+    assert found == ["FACS", "DSDT", "FACP", "APIC", "HPET", "WAET", "RSDT"], found
+
+
+def test_user_tables():
+    with tempfile.TemporaryDirectory() as directory:
+        path = os.path.join(directory, "body")
+        with open(path, "wb") as file:
+            file.write(b"hello" * 10)
+        tables = dict(read_tables("-machine", "q35", "-acpitable",
+                                  f"sig=OEMX,rev=3,oem_rev=0x1234,data={path}"))
+        for options, words in (((f"sig=TOOLONG,data={path}",), "a shorter text expected"),
+                               ((f"rev=256,data={path}",), "a number that fits"),
+                               (("sig=OEMX",), "requires one of"),
+                               ((f"sgi=X,data={path}",), "invalid parameter"),
+                               ((f"file={path}x",), "No such file")):
+            done = subprocess.run([FERRY, "-display", "none", "-acpitable", *options],
+                                  capture_output=True, text=True, timeout=30, check=False)
+            assert done.returncode == 1 and words in done.stderr, done
+    table = tables["OEMX"]
+    assert table[36:] == b"hello" * 10 and table[8] == 3 and sum(table) % 256 == 0, table
+    assert struct.unpack("<I", table[24:28])[0] == 0x1234
+
+
+class Qmp:
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                self.socket.connect(path)
+                break
+            except OSError:
+                assert time.monotonic() < deadline, "no QMP socket"
+                time.sleep(0.05)
+        self.stream = self.socket.makefile("rw")
+        self.stream.readline()
+        self.command("qmp_capabilities")
+
+    def command(self, name, **arguments):
+        self.stream.write(json.dumps({"execute": name, "arguments": arguments}) + "\n")
+        self.stream.flush()
+        while True:
+            reply = json.loads(self.stream.readline())
+            assert "error" not in reply, (name, reply)
+            if "return" in reply:
+                return reply["return"]
+
+    def wait(self, what, arrived):
+        deadline = time.monotonic() + guest.TIMEOUT
+        while not arrived(value := self.command(what)):
+            assert time.monotonic() < deadline, value
+            time.sleep(0.05)
+        return value
+
+
+def test_growing_tables_fail_the_move():
+    """Devices that are plugged in before the guest starts are in the tables that firmware reads."""
+    ports = []
+    for n in range(8):
+        ports += ["-device", f"pcie-root-port,id=p{n},chassis={n + 1},addr={n + 8:x}"]
+    used = sum((len(data) + 7) & ~7 for _, data in read_tables("-machine", "q35", *ports))
+    with tempfile.TemporaryDirectory() as directory:
+        filler = []
+        for name, size in (("a", 65000), ("b", STEP - used - 65000 - 36 * 2 - 40)):
+            path = os.path.join(directory, name)
+            with open(path, "wb") as file:
+                file.write(b"x" * size)
+            filler += ["-acpitable", f"sig=OEM{name.upper()},data={path}"]
+        debug, path = os.path.join(directory, "debug"), os.path.join(directory, "qmp")
+        process = subprocess.Popen(
+            [FERRY, "-machine", "q35", "-nodefaults", "-display", "none", "-S", *ports, *filler,
+             "-qmp", f"unix:{path},server=on,wait=off", "-chardev", f"file,id=debug,path={debug}",
+             "-device", "isa-debugcon,iobase=0x402,chardev=debug"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        try:
+            qmp = Qmp(path)
+            for n in range(8):
+                qmp.command("device_add", driver="virtio-rng-pci", bus=f"p{n}", id=f"r{n}")
+            qmp.command("migrate", uri="exec:exec sleep 60 >/dev/null 2>&1")
+            qmp.wait("query-migrate", lambda r: r.get("status") == "active")
+            qmp.command("cont")
+            info = qmp.wait("query-migrate", lambda r: r["status"] not in ("active", "setup"))
+            assert info["status"] == "failed", info
+            assert ("RAM block '/rom@etc/acpi/tables' resized during precopy"
+                    in info["error-desc"]), info
+            assert qmp.command("query-status")["status"] == "running"
+            deadline = time.monotonic() + guest.TIMEOUT
+            while "No bootable device" not in open(debug, errors="replace").read():
+                assert time.monotonic() < deadline, "the guest does not go on"
+                time.sleep(0.1)
+        finally:
+            process.kill()
+            process.wait()
+
+
+def main():
+    return guest.run_tap([
+        ("iasl accepts the tables of q35", test_iasl_accepts_q35),
+        ("iasl accepts the tables of pc", test_iasl_accepts_pc),
+        ("tables of the user are added and checked", test_user_tables),
+        ("tables that grow during a move make it fail and the guest runs on",
+         test_growing_tables_fail_the_move),
+    ])
+
+
+sys.exit(main())
