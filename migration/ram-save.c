@@ -28,6 +28,8 @@ struct RamSave {
     bool watching;
     GMutex mutex;
     char *disturbed; /* guarded by mutex; set once */
+    void (*on_disturbed)(void *opaque);
+    void *on_disturbed_opaque;
     bool zero_pages; /* look for them */
     guint cur;       /* block being sent */
     uint64_t next;   /* page to look at in it */
@@ -47,13 +49,25 @@ static RamSave *from_notifier(RamBlockNotifier *n)
 
 static void disturb(RamSave *ram, char *why)
 {
+    bool first = false;
+
     g_mutex_lock(&ram->mutex);
     if (ram->disturbed || !ram->watching) {
         g_free(why);
     } else {
         ram->disturbed = why;
+        first = true;
     }
     g_mutex_unlock(&ram->mutex);
+    if (first && ram->on_disturbed) {
+        ram->on_disturbed(ram->on_disturbed_opaque);
+    }
+}
+
+void ram_save_on_disturbed(RamSave *ram, void (*fn)(void *opaque), void *opaque)
+{
+    ram->on_disturbed = fn;
+    ram->on_disturbed_opaque = opaque;
 }
 
 static SaveBlock *find(RamSave *ram, const RamBlock *block)

@@ -26,6 +26,8 @@ bool ram_save_pages(RamSave *ram, StreamOut *out, uint64_t budget, bool *done, G
 /* A block was added, removed, resized ... since the start: what, else NULL. Any thread; the text
    lives as long as @ram. */
 const char *ram_save_disturbed(RamSave *ram);
+/* @fn is called once, with the VM lock, when the list of blocks first changes; before any sending. */
+void ram_save_on_disturbed(RamSave *ram, void (*fn)(void *opaque), void *opaque);
 
 typedef struct {
     uint64_t total_bytes, normal_pages, zero_pages, sync_count, dirty_pages_last_sync;

@@ -163,6 +163,16 @@ static void report_pass(Outgoing *o)
     }
 }
 
+/* What is being sent does not fit any more: a write that waits for its reader ends now. VM lock. */
+static void blocks_changed(void *opaque)
+{
+    Outgoing *o = opaque;
+
+    if (o->channel) {
+        channel_shutdown(o->channel);
+    }
+}
+
 /* Connects where that was not done yet, and starts to watch RAM. */
 static bool open_session(Outgoing *o, GError **error)
 {
@@ -186,6 +196,9 @@ static bool open_session(Outgoing *o, GError **error)
     }
     vm_lock(o->m->vm);
     o->ram = ram_save_new(o->m->vm, &o->params, has_cap(o->caps, MIGRATION_CAP_XBZRLE), error);
+    if (o->ram) {
+        ram_save_on_disturbed(o->ram, blocks_changed, o);
+    }
     vm_unlock(o->m->vm);
     if (o->ram) {
         report_pass(o);
@@ -578,6 +591,11 @@ static bool finish(void *opaque, GError **unused)
     Outgoing *o = opaque;
     Migration *m = o->m;
     o->end_ns = now_ns(o);
+    if (o->error && o->ram && ram_save_disturbed(o->ram)) { /* the cause, not what came of it */
+        g_clear_error(&o->error);
+        g_set_error_literal(&o->error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_RAM,
+                            ram_save_disturbed(o->ram));
+    }
     if (o->stop_ns) {
         mark(o, o->error ? "broken-off" : "destination-runs");
     }
