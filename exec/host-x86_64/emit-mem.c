@@ -239,6 +239,127 @@ static void slow_store(HostGen *g, const HgStub *s, const IrInsn *i)
     call_slow(g, s, i->type >= IR_V128 ? SLOW_STORE_VEC : SLOW_STORE);
 }
 
+/* ---- atomics ---- */
+
+static void atomic_args(HostGen *g, const HgStub *s, const IrInsn *i)
+{
+    frame_arg_imm(g, 2, (int32_t)i->imm);
+    frame_arg(g, 1, s->a[1]);
+    if (i->op == IR_CMPXCHG) {
+        frame_arg(g, 3, s->a[2]);
+    } else {
+        frame_arg_imm(g, 3, i->sub);
+    }
+}
+
+static void slow_atomic(HostGen *g, const HgStub *s, const IrInsn *i)
+{
+    atomic_args(g, s, i);
+    call_slow(g, s, i->op == IR_ATOMIC ? SLOW_ATOMIC : SLOW_CMPXCHG);
+    load_extend(g, RAX, hg_frame(FRAME_OFF(result)), i->imm & ~MO_BE, i->type);
+}
+
+/* Aligned, and both tags must match; w becomes the host address. RAX is free. */
+static void atomic_check(HostGen *g, const HgStub *s, unsigned w, IrMemOp mo)
+{
+    AsmBuf *as = &g->as;
+
+    tlb_check(g, s, w, mo | MO_ALIGN, MMU_ACCESS_WRITE);
+    asm_mov(as, 8, HR_SCRATCH, asm_mem(HR_SCRATCH, offsetof(TlbEntry, tag) + 8 * MMU_ACCESS_READ));
+    asm_lea(as, 8, RAX, asm_mem(s->a[0], s->disp));
+    asm_alu_rr(as, ALU_ADD, 8, w, RAX);
+    asm_alu_rr(as, ALU_XOR, 8, HR_SCRATCH, RAX);
+    asm_alu_ri(as, ALU_CMP, 8, HR_SCRATCH, GUEST_PAGE_SIZE - 1);
+    asm_jcc(as, CC_A, s->entry);
+}
+
+/* The old value is in RAX afterwards. */
+static void atomic_op(HostGen *g, const HgStub *s, const IrInsn *i, AsmRm m)
+{
+    static const uint8_t alu[] = {
+        [IR_RMW_AND] = ALU_AND, [IR_RMW_OR] = ALU_OR, [IR_RMW_XOR] = ALU_XOR
+    };
+    AsmBuf *as = &g->as;
+    unsigned size = MO_BYTES(i->imm);
+
+    if (i->op == IR_CMPXCHG) {
+        asm_mov_rr(as, 8, RAX, s->a[1]);
+        asm_lock(as);
+        asm_cmpxchg(as, size, m, s->a[2]);
+    } else if (i->sub == IR_RMW_ADD || i->sub == IR_RMW_XCHG) {
+        asm_mov_rr(as, 8, RAX, s->a[1]);
+        if (i->sub == IR_RMW_XCHG) {
+            asm_xchg(as, size, m, RAX);
+        } else {
+            asm_lock(as);
+            asm_xadd(as, size, m, RAX);
+        }
+    } else {
+        AsmLabel again = asm_label(as);
+        asm_mov(as, size, RAX, m);
+        asm_bind(as, again);
+        asm_mov_rr(as, 8, HR_SCRATCH, RAX);
+        asm_alu_rr(as, alu[i->sub], 8, HR_SCRATCH, s->a[1]);
+        asm_lock(as);
+        asm_cmpxchg(as, size, m, HR_SCRATCH);
+        asm_jcc(as, CC_NE, again);
+    }
+    load_extend(g, RAX, asm_reg(RAX), (i->imm & ~MO_BE), i->type);
+    if (size == 4 && (i->type == IR_I32 || !(i->imm & MO_SIGN))) {
+        asm_mov_rr(as, 4, RAX, RAX); /* a compare that holds leaves what was there above */
+    }
+}
+
+static void emit_cmpxchg16(HostGen *g, const IrInsn *i, IrVal v)
+{
+    HgStub s = { .insn = v };
+
+    s.a[0] = address(g, i, v, &s.disp);
+    s.a[1] = hg_use(g, i->arg[1]);
+    s.a[2] = hg_use(g, i->arg[2]);
+    s.site = hg_site(g, i->snap);
+    s.vecs = true;
+    asm_lea(&g->as, 8, HR_SCRATCH, asm_mem(s.a[0], s.disp));
+    frame_arg(g, 0, HR_SCRATCH);
+    frame_arg_imm(g, 2, (int32_t)i->imm);
+    frame_vec(g, 0, s.a[1], false);
+    frame_vec(g, 1, s.a[2], false);
+    call_slow(g, &s, SLOW_CMPXCHG16);
+    hg_release(g);
+    unsigned d = hg_def(g, v, 0);
+    asm_v2(&g->as, I_VMOVDQU, false, d, hg_frame(FRAME_OFF(varg) + 64), 0);
+}
+
+static void emit_atomic(HostGen *g, const IrInsn *i, IrVal v)
+{
+    IrMemOp mo = i->imm;
+    HgStub s = {
+        .kind = STUB_SLOW, .insn = v, .entry = asm_label(&g->as), .back = asm_label(&g->as)
+    };
+
+    hg_take(g, RAX);
+    s.a[0] = address(g, i, v, &s.disp);
+    s.a[1] = hg_use(g, i->arg[1]);
+    s.a[2] = i->op == IR_CMPXCHG ? hg_use(g, i->arg[2]) : HR_NONE;
+    unsigned w = hg_temp(g, false);
+    s.site = hg_site(g, i->snap);
+    s.vecs = any_vec_live(g);
+    if ((mo & MO_BE) && MO_BYTES(mo) > 1) {
+        asm_jmp(&g->as, s.entry);
+    } else {
+        atomic_check(g, &s, w, mo);
+        atomic_op(g, &s, i, asm_mem(w, 0));
+    }
+    asm_bind(&g->as, s.back);
+    g_array_append_val(g->stubs, s);
+    hg_release(g);
+    g->lock[0] &= ~HR_BIT(RAX);
+    unsigned d = hg_def(g, v, HR_BIT(RAX));
+    if (d != RAX) {
+        asm_mov_rr(&g->as, 8, d, RAX);
+    }
+}
+
 void emit_slow_stub(HostGen *g, HgStub *s)
 {
     const IrInsn *i = ir_at(g->b, s->insn);
@@ -248,53 +369,15 @@ void emit_slow_stub(HostGen *g, HgStub *s)
         asm_lea(&g->as, 8, HR_SCRATCH, asm_mem(s->a[0], s->disp));
     }
     frame_arg(g, 0, s->disp ? HR_SCRATCH : s->a[0]);
-    if (i->op == IR_LOAD) {
-        slow_load(g, s, i);
-    } else {
-        slow_store(g, s, i);
+    switch (i->op) {
+    case IR_LOAD: slow_load(g, s, i); break;
+    case IR_STORE: slow_store(g, s, i); break;
+    default: slow_atomic(g, s, i); break;
     }
     asm_jmp(&g->as, s->back);
 }
 
 /* ---- always by a call ---- */
-
-static void emit_atomic(HostGen *g, const IrInsn *i, IrVal v)
-{
-    IrMemOp mo = i->imm;
-    HgStub s = { .insn = v };
-    HostSlow kind = i->op == IR_ATOMIC ? SLOW_ATOMIC : SLOW_CMPXCHG;
-
-    s.a[0] = address(g, i, v, &s.disp);
-    s.a[1] = hg_use(g, i->arg[1]);
-    s.a[2] = i->op == IR_CMPXCHG ? hg_use(g, i->arg[2]) : HR_NONE;
-    s.site = hg_site(g, i->snap);
-    s.vecs = any_vec_live(g);
-    if (s.disp) {
-        asm_lea(&g->as, 8, HR_SCRATCH, asm_mem(s.a[0], s.disp));
-    }
-    frame_arg(g, 0, s.disp ? HR_SCRATCH : s.a[0]);
-    frame_arg_imm(g, 2, mo);
-    if (i->type == IR_V128) {
-        kind = SLOW_CMPXCHG16;
-        frame_vec(g, 0, s.a[1], false);
-        frame_vec(g, 1, s.a[2], false);
-    } else {
-        frame_arg(g, 1, s.a[1]);
-        if (i->op == IR_CMPXCHG) {
-            frame_arg(g, 3, s.a[2]);
-        } else {
-            frame_arg_imm(g, 3, i->sub);
-        }
-    }
-    call_slow(g, &s, kind);
-    hg_release(g);
-    unsigned d = hg_def(g, v, 0);
-    if (i->type == IR_V128) {
-        asm_v2(&g->as, I_VMOVDQU, false, d, hg_frame(FRAME_OFF(varg) + 64), 0);
-    } else {
-        load_extend(g, d, hg_frame(FRAME_OFF(result)), mo & ~MO_BE, i->type);
-    }
-}
 
 static void emit_probe(HostGen *g, const IrInsn *i, IrVal v)
 {
@@ -315,8 +398,14 @@ bool emit_mem(HostGen *g, const IrInsn *i, IrVal v)
     switch (i->op) {
     case IR_LOAD: emit_load(g, i, v); return true;
     case IR_STORE: emit_store(g, i, v); return true;
-    case IR_ATOMIC:
-    case IR_CMPXCHG: emit_atomic(g, i, v); return true;
+    case IR_ATOMIC: emit_atomic(g, i, v); return true;
+    case IR_CMPXCHG:
+        if (i->type == IR_V128) {
+            emit_cmpxchg16(g, i, v);
+        } else {
+            emit_atomic(g, i, v);
+        }
+        return true;
     case IR_PROBE: emit_probe(g, i, v); return true;
     case IR_FENCE:
         if (i->sub & IR_FENCE_STORE) {
