@@ -496,7 +496,8 @@ void ir_exit_direct_if(IrBuilder *b, IrCond c, IrVal x, IrVal y, uint64_t pc);
  * before anything reads them, so they need not be stored. What an exception or interrupt on the way
  * there shows of them is not defined. No exit was emitted (decided condition): nothing happens. */
 void ir_dead_at_exit(IrBuilder *b, uint8_t groups);
-/* Leave to a computed pc; the mode may have changed; goes through the jump cache. */
+/* Leave to a computed pc through the jump cache. Native code looks there for the flags of this region's
+ * key; where they may be others the translator has set TransCtx.other_flags. */
 void ir_exit_indirect(IrBuilder *b, IrVal pc);
 /* Leave to the vCPU loop, which looks at interrupts and recomputes everything. Use after
  * instructions that may unmask interrupts or change what the loop must see. */

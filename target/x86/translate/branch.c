@@ -144,7 +144,7 @@ void x86_tr_ret_far(X86Trans *t, const X86Insn *i)
 void x86_tr_iret(X86Trans *t, const X86Insn *i)
 {
     IrBuilder *b = t->b;
-    x86_goto_val(t, ir_call(b, &hd_x86_iret, ir_c64(b, i->opsize), ir_c64(b, t->next_pc)));
+    x86_goto_mode(t, ir_call(b, &hd_x86_iret, ir_c64(b, i->opsize), ir_c64(b, t->next_pc)));
 }
 
 /* ---- software interrupts ---- */

@@ -302,6 +302,12 @@ void x86_goto_val(X86Trans *t, IrVal rip)
     t->status = TRANS_END;
 }
 
+void x86_goto_mode(X86Trans *t, IrVal rip)
+{
+    t->ctx->other_flags = true;
+    x86_goto_val(t, rip);
+}
+
 void x86_end_loop(X86Trans *t)
 {
     x86_goto_loop(t, ir_c64(t->b, t->next_pc));

@@ -207,7 +207,7 @@ void x86_tr_popf(X86Trans *t, const X86Insn *i)
     ir_call(b, &hd_x86_write_eflags, x86_to64(t, v), ir_c64(b, i->opsize));
     x86_set_sp(t, sp_plus(t, sp, i->opsize));
     x86_cc_unknown(t);
-    x86_goto_val(t, ir_c64(b, t->next_pc));
+    x86_goto_mode(t, ir_c64(b, t->next_pc));
 }
 
 /* ENTER with level 0 is common and simple; nested frames go to a helper. */

@@ -192,5 +192,5 @@ void x86_tr_mxcsr(X86Trans *t, const X86Insn *i)
     }
     IrVal v = x86_to64(t, x86_read(t, 0));
     ir_call(b, &hd_ldmxcsr, v);
-    x86_goto_val(t, ir_c64(b, t->next_pc)); /* the mode may be another */
+    x86_goto_mode(t, ir_c64(b, t->next_pc));
 }

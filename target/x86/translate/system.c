@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * System instructions. Nearly all is a call of a helper; what may change the mode goes on through
- * a lookup (x86_goto_val) or the vCPU loop (x86_end_loop).
+ * a lookup (x86_goto_mode) or the vCPU loop (x86_end_loop).
  */
 #include "target/x86/helper-sys.h"
 #include "target/x86/system.h"
@@ -15,7 +15,7 @@ static IrVal c64(X86Trans *t, uint64_t v)
 /* On at the next instruction, whose mode may be another. */
 static void go_next(X86Trans *t)
 {
-    x86_goto_val(t, c64(t, t->next_pc));
+    x86_goto_mode(t, c64(t, t->next_pc));
 }
 
 static IrVal sysreg(X86Trans *t, X86SysReg which)
@@ -125,7 +125,7 @@ void x86_tr_clts(X86Trans *t, const X86Insn *i)
 void x86_tr_invlpg(X86Trans *t, const X86Insn *i)
 {
     ir_call(t->b, &hd_x86_invlpg, x86_mem_addr(t, 1, false));
-    go_next(t);
+    x86_goto_val(t, c64(t, t->next_pc));
 }
 
 void x86_tr_invpcid(X86Trans *t, const X86Insn *i)
@@ -244,22 +244,22 @@ void x86_tr_rdpkru(X86Trans *t, const X86Insn *i)
 
 void x86_tr_syscall(X86Trans *t, const X86Insn *i)
 {
-    x86_goto_val(t, ir_call(t->b, &hd_x86_syscall, c64(t, t->next_pc)));
+    x86_goto_mode(t, ir_call(t->b, &hd_x86_syscall, c64(t, t->next_pc)));
 }
 
 void x86_tr_sysret(X86Trans *t, const X86Insn *i)
 {
-    x86_goto_val(t, ir_call(t->b, &hd_x86_sysret, c64(t, i->opsize)));
+    x86_goto_mode(t, ir_call(t->b, &hd_x86_sysret, c64(t, i->opsize)));
 }
 
 void x86_tr_sysenter(X86Trans *t, const X86Insn *i)
 {
-    x86_goto_val(t, ir_call(t->b, &hd_x86_sysenter, 0));
+    x86_goto_mode(t, ir_call(t->b, &hd_x86_sysenter, 0));
 }
 
 void x86_tr_sysexit(X86Trans *t, const X86Insn *i)
 {
-    x86_goto_val(t, ir_call(t->b, &hd_x86_sysexit, c64(t, i->opsize)));
+    x86_goto_mode(t, ir_call(t->b, &hd_x86_sysexit, c64(t, i->opsize)));
 }
 
 void x86_tr_wbinvd(X86Trans *t, const X86Insn *i)
@@ -278,7 +278,7 @@ void x86_tr_mov_to_cr(X86Trans *t, const X86Insn *i)
 {
     ir_call(t->b, &hd_x86_write_cr, c64(t, i->op[0].reg), x86_to64(t, x86_read(t, 1)));
     if (i->op[0].reg == 3) {
-        go_next(t);
+        x86_goto_val(t, c64(t, t->next_pc));
     } else {
         x86_end_loop(t);
     }
