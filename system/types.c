@@ -29,6 +29,7 @@
 #include "hw/timer/hpet.h"
 #include "hw/timer/i8254.h"
 #include "hw/timer/mc146818rtc.h"
+#include "hw/virtio/virtio-ccw.h"
 #include "hw/virtio/virtio-pci.h"
 #include "hw/virtio/virtio.h"
 #include "hw/watchdog/i6300esb.h"
@@ -99,6 +100,7 @@ TypeRegistry *system_types_new(void)
         { i8254_types, &i8254_types_n },
         { mc146818rtc_types, &mc146818rtc_types_n },
         { virtio_pci_types, &virtio_pci_types_count },
+        { virtio_ccw_types, &virtio_ccw_types_count },
         { virtio_types, &virtio_types_count },
     };
     type_registry_add(reg, accel_types, G_N_ELEMENTS(accel_types));

@@ -16,6 +16,7 @@
 #include "base/util/endian.h"
 #include "hw/core/machine.h"
 #include "hw/virtio/saved.h"
+#include "hw/virtio/virtio-ccw.h"
 #include "hw/virtio/virtio-pci.h"
 
 enum {
@@ -596,14 +597,25 @@ static void unrealize(VirtioDevice *vdev)
 }
 
 /* One queue a CPU, unless the user says otherwise. */
-static bool prepare_pci(VirtioPci *proxy, GError **error)
+/* A queue a CPU unless the user says otherwise. */
+static void choose_queues(VirtioBlk *blk)
 {
-    VirtioBlk *blk = (VirtioBlk *)proxy->backend;
     Machine *m = vm_machine(virtio_vm(&blk->vdev));
 
     if (blk->num_queues == QUEUES_AUTO) {
         blk->num_queues = (uint16_t)(m && m->smp.cpus ? MIN(m->smp.cpus, 1023u) : 1);
     }
+}
+
+static bool prepare_ccw(VirtioCcw *proxy, GError **error)
+{
+    choose_queues((VirtioBlk *)proxy->backend);
+    return true;
+}
+
+static bool prepare_pci(VirtioPci *proxy, GError **error)
+{
+    choose_queues((VirtioBlk *)proxy->backend);
     return true;
 }
 
@@ -786,6 +798,7 @@ VIRTIO_SECTION(blk, "virtio-blk", 2, blk_inner, blk_section_ops);
         P(PROP_ONOFFAUTO, VirtioBlk, backend_defaults, "backend_defaults", "auto")
 
 static const Property blk_props[] = { BLK_PROPERTIES(PROP), PROP_END };
+static const Property blk_ccw_props[] = { BLK_PROPERTIES(VIRTIO_CCW_FORWARD), PROP_END };
 static const Property blk_pci_props[] = {
     BLK_PROPERTIES(VIRTIO_PCI_FORWARD),
     PROP(PROP_U32, VirtioPci, class_code, "class", "0"),
@@ -807,6 +820,7 @@ static const VirtioDeviceOps blk_ops = {
 };
 
 VIRTIO_PCI_DECLARE(blk, "virtio-blk-device", 0x0100, DEVICE_CATEGORY_STORAGE, prepare_pci);
+VIRTIO_CCW_DECLARE(blk, "virtio-blk-device", DEVICE_CATEGORY_STORAGE, prepare_ccw);
 
 const TypeInfo virtio_blk_types[] = {
     { .name = "virtio-blk-device",
@@ -815,5 +829,6 @@ const TypeInfo virtio_blk_types[] = {
       .props = blk_props,
       .ops = &blk_ops },
     VIRTIO_PCI_TYPES("virtio-blk", blk, blk_pci_props),
+    VIRTIO_CCW_TYPE("virtio-blk", blk, blk_ccw_props),
 };
 const size_t virtio_blk_types_count = G_N_ELEMENTS(virtio_blk_types);

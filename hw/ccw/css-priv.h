@@ -19,7 +19,11 @@ struct Css {
 /* PMCW bytes 4 and 5. */
 #define PMCW_ISC     0x3800u
 #define PMCW_ENABLED 0x0080u
+#define PMCW_MODES   0x007cu /* limit, measurement, multipath: kept, without effect */
 #define PMCW_VALID   0x0001u
+/* PMCW byte 27. */
+#define PMCW27_CSENSE   0x01u /* concurrent sense */
+#define PMCW27_EXTENDED 0x06u /* measurement forms: kept, without effect */
 
 /* SCSW word 0. */
 #define SCSW_CC        0x03000000u

@@ -74,8 +74,7 @@ int css_stsch(Css *css, uint32_t sid, uint8_t *schib)
 
 int css_msch(Css *css, uint32_t sid, const uint8_t *schib)
 {
-    const uint16_t settable =
-        PMCW_ISC | PMCW_ENABLED | 0x0078; /* limit and measurement modes too */
+    const uint16_t settable = PMCW_ISC | PMCW_ENABLED | PMCW_MODES;
     CcwDevice *d = css_find(css, sid);
     uint16_t flags;
 
@@ -93,7 +92,8 @@ int css_msch(Css *css, uint32_t sid, const uint8_t *schib)
     css_put16(d->pmcw + 4, flags | (css_get16(schib + 4) & settable));
     d->pmcw[8] = schib[8];               /* logical path mask */
     memcpy(d->pmcw + 12, schib + 12, 2); /* measurement-block index */
-    d->pmcw[14] = schib[14];             /* path-operational mask */
+    d->pmcw[27] = schib[27] & (PMCW27_CSENSE | PMCW27_EXTENDED);
+    d->pmcw[14] = schib[14]; /* path-operational mask */
     return 0;
 }
 
@@ -136,7 +136,8 @@ int css_tsch(Css *css, uint32_t sid, uint8_t *irb)
         css_put32(irb + 4 * k, d->scsw[k]);
     }
     if (cc == 0) {
-        if (d->scsw[2] & DSTAT_UNIT_CHECK) { /* concurrent sense */
+        if ((d->scsw[2] & DSTAT_UNIT_CHECK) &&
+            (d->pmcw[27] & PMCW27_CSENSE)) { /* concurrent sense */
             css_put32(irb + 16, 0x01000000u | sizeof(d->sense) << 16);
             memcpy(irb + 32, d->sense, sizeof(d->sense));
             css_put32(irb, d->scsw[0] | 0x00020000u); /* extended control */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include "base/util/endian.h"
 #include "base/util/log.h"
+#include "hw/virtio/virtio-ccw.h"
 #include "hw/virtio/virtio-pci.h"
 #include "virtio-serial-priv.h"
 
@@ -594,6 +595,7 @@ static const BusOps ports_bus_ops = { .kind = TYPE_PORT_BUS };
         P(PROP_BOOL, VirtioSerial, emergency_write, "emergency-write", "on")
 
 static const Property serial_props[] = { SERIAL_PROPERTIES(PROP), PROP_END };
+static const Property serial_ccw_props[] = { SERIAL_PROPERTIES(VIRTIO_CCW_FORWARD), PROP_END };
 static const Property serial_pci_props[] = {
     SERIAL_PROPERTIES(VIRTIO_PCI_FORWARD),
     PROP(PROP_U32, VirtioPci, class_code, "class", "0"),
@@ -616,6 +618,7 @@ static const VirtioDeviceOps serial_ops = {
 };
 
 VIRTIO_PCI_DECLARE(serial, "virtio-serial-device", 0x0780, DEVICE_CATEGORY_INPUT, NULL);
+VIRTIO_CCW_DECLARE(serial, "virtio-serial-device", DEVICE_CATEGORY_INPUT, NULL);
 
 const TypeInfo virtio_serial_types[] = {
     { .name = TYPE_PORT_BUS, .parent = "bus", .instance_size = sizeof(Bus), .ops = &ports_bus_ops },
@@ -633,5 +636,6 @@ const TypeInfo virtio_serial_types[] = {
       .props = serial_props,
       .ops = &serial_ops },
     VIRTIO_PCI_TYPES("virtio-serial", serial, serial_pci_props),
+    VIRTIO_CCW_TYPE("virtio-serial", serial, serial_ccw_props),
 };
 const size_t virtio_serial_types_count = G_N_ELEMENTS(virtio_serial_types);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "hw/virtio/saved.h"
+#include "hw/virtio/virtio-ccw.h"
 #include "hw/virtio/virtio-pci.h"
 
 #define REQUEST_MAX 65536u /* bytes a buffer gets at once */
@@ -180,6 +181,7 @@ static void rng_unrealize(VirtioDevice *vdev)
         P(PROP_LINK, VirtioRng, rng, "rng", NULL, .link_type = "link<rng-backend>")
 
 static const Property rng_props[] = { RNG_PROPERTIES(PROP), PROP_END };
+static const Property rng_ccw_props[] = { RNG_PROPERTIES(VIRTIO_CCW_FORWARD), PROP_END };
 static const Property rng_pci_props[] = { RNG_PROPERTIES(VIRTIO_PCI_FORWARD), PROP_END };
 
 static void rng_save(void *owner, void *saved)
@@ -216,6 +218,7 @@ static const VirtioDeviceOps rng_ops = {
 };
 
 VIRTIO_PCI_DECLARE(rng, "virtio-rng-device", 0x00ff, DEVICE_CATEGORY_MISC, NULL);
+VIRTIO_CCW_DECLARE(rng, "virtio-rng-device", DEVICE_CATEGORY_MISC, NULL);
 
 const TypeInfo virtio_rng_types[] = {
     { .name = "rng-backend",
@@ -236,5 +239,6 @@ const TypeInfo virtio_rng_types[] = {
       .props = rng_props,
       .ops = &rng_ops },
     VIRTIO_PCI_TYPES("virtio-rng", rng, rng_pci_props),
+    VIRTIO_CCW_TYPE("virtio-rng", rng, rng_ccw_props),
 };
 const size_t virtio_rng_types_count = G_N_ELEMENTS(virtio_rng_types);

@@ -11,6 +11,7 @@
 #include "base/util/endian.h"
 #include "hw/virtio/saved.h"
 #include "virtio-net-priv.h"
+#include "hw/virtio/virtio-ccw.h"
 
 #define FRAME_MIN 60  /* shorter frames are padded, as on a wire */
 #define TX_RUN    256 /* frames sent for one kick before others get their turn */
@@ -582,6 +583,7 @@ VIRTIO_SECTION(net, "virtio-net", 11, net_inner, net_section_ops);
         P(PROP_STR, VirtioNet, duplex, "duplex", NULL)
 
 static const Property net_props[] = { NET_PROPERTIES(PROP), PROP_END };
+static const Property net_ccw_props[] = { NET_PROPERTIES(VIRTIO_CCW_FORWARD), PROP_END };
 static const Property net_pci_props[] = { NET_PROPERTIES(VIRTIO_PCI_FORWARD), PROP_END };
 
 static const VirtioDeviceOps net_ops = {
@@ -599,6 +601,7 @@ static const VirtioDeviceOps net_ops = {
 };
 
 VIRTIO_PCI_DECLARE(net, "virtio-net-device", 0x0200, DEVICE_CATEGORY_NETWORK, NULL);
+VIRTIO_CCW_DECLARE(net, "virtio-net-device", DEVICE_CATEGORY_NETWORK, NULL);
 
 const TypeInfo virtio_net_types[] = {
     { .name = "virtio-net-device",
@@ -607,5 +610,6 @@ const TypeInfo virtio_net_types[] = {
       .props = net_props,
       .ops = &net_ops },
     VIRTIO_PCI_TYPES("virtio-net", net, net_pci_props),
+    VIRTIO_CCW_TYPE("virtio-net", net, net_ccw_props),
 };
 const size_t virtio_net_types_count = G_N_ELEMENTS(virtio_net_types);

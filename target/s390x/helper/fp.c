@@ -112,15 +112,24 @@ static unsigned flags_of_csr(unsigned csr)
            (csr & 0x20 ? FLAG_INEXACT : 0);
 }
 
+/* The compiler's binary128 reports overflow and underflow in the x87 status word, which has the
+ * flags in the same places. */
+static unsigned x87_status(void)
+{
+    uint16_t sw;
+    __asm__ volatile("fnstsw %0" : "=a"(sw));
+    return sw & 0x3f;
+}
+
 /* Evaluate result = expr under a rounding mode. The barriers keep the compiler from moving it. */
 #define HOST_FP(cpu, rm, a, b, result, expr)                        \
     do {                                                            \
         unsigned csr_ = host_csr((cpu), (rm)), old_ = _mm_getcsr(); \
         _mm_setcsr(csr_);                                           \
-        __asm__ volatile("" : "+x"(a), "+x"(b) : : "memory");       \
+        __asm__ volatile("fnclex" : "+x"(a), "+x"(b) : : "memory"); \
         (result) = (expr);                                          \
         __asm__ volatile("" : "+x"(result) : : "memory");           \
-        csr_ = _mm_getcsr();                                        \
+        csr_ = _mm_getcsr() | x87_status();                         \
         _mm_setcsr(old_);                                           \
         raise_flags((cpu), flags_of_csr(csr_));                     \
     } while (0)
@@ -316,7 +325,7 @@ uint64_t helper_s390_bfp_fma(CpuState *cs, uint64_t x, uint64_t y, uint64_t z, u
 {
     S390Cpu *cpu = s390_cpu(cs);
     unsigned format = op & 3;
-    u128 v[3] = { x, y, z }, out;
+    u128 v[3] = { y, x, z }, out; /* second operand before third and first */
 
     if (propagate(cpu, format, v, 3, &out)) {
         return out;
@@ -492,7 +501,7 @@ static uint64_t helper_s390_bfp_from_ext(CpuState *cs, const IrVec *x, uint64_t 
 HELPER(s390_bfp_from_ext, IR_I64, HELPER_STATE, HARG_V128, HARG_I64, HARG_I64);
 
 /* ---- integers ---- */
-/* |u| rounded to an integer; *inexact. Anything of 2^113 and more comes out unchanged in size only. */
+/* |u| rounded to an integer; *inexact. From 2^127 on (more than any integer here) it is all ones. */
 static u128 round_magnitude(Unpacked u, unsigned rm, bool *inexact)
 {
     *inexact = false;
@@ -500,7 +509,7 @@ static u128 round_magnitude(Unpacked u, unsigned rm, bool *inexact)
         return 0;
     }
     if (u.exp >= 0) {
-        return u.exp > 14 ? ~(u128)0 : u.mant << u.exp;
+        return u.exp > 64 || u.mant >> (127 - u.exp) ? ~(u128)0 : u.mant << u.exp;
     }
     unsigned drop = -u.exp;
     u128 whole = drop > 127 ? 0 : u.mant >> drop;
@@ -530,8 +539,9 @@ static uint64_t to_int(S390Cpu *cpu, u128 v, unsigned how, unsigned *cc, unsigne
     u128 n;
 
     *cc = 3;
-    *flags = FLAG_INVALID;
+    *flags = FLAG_INVALID | (how >> 12 & 4 ? 0 : FLAG_INEXACT);
     if (is_nan(u)) {
+        *flags = FLAG_INVALID;
         return is_unsigned ? 0 : -limit;
     }
     n = u.kind == IS_INF ? ~(u128)0
