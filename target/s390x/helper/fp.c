@@ -325,16 +325,20 @@ uint64_t helper_s390_bfp_fma(CpuState *cs, uint64_t x, uint64_t y, uint64_t z, u
 {
     S390Cpu *cpu = s390_cpu(cs);
     unsigned format = op & 3;
-    u128 v[3] = { y, x, z }, out; /* second operand before third and first */
+    u128 v[3] = { y, x, z }, out;
 
-    if (propagate(cpu, format, v, 3, &out)) {
+    if (propagate(cpu, format, v, 2, &out)) { /* of the factors first, whatever the addend is */
+        if (unpack(z, format).kind == IS_SNAN) {
+            raise_flags(cpu, FLAG_INVALID);
+        }
         return out;
     }
-    if (format ==
-        SHORT) { /* the product is exact in a double; binary128 holds the sum exactly enough */
-        f128 p = (f128)as_short(x) * as_short(y), c = as_short(z);
-        float r;
-        HOST_FP(cpu, cpu->fpc & 7, p, c, r, (float)(op & 4 ? p - c : p + c));
+    if (propagate(cpu, format, v + 2, 1, &out)) {
+        return out;
+    }
+    if (format == SHORT) {
+        float a = as_short(x), b = as_short(y), c = op & 4 ? -as_short(z) : as_short(z), r;
+        HOST_FP(cpu, cpu->fpc & 7, a, b, r, __builtin_fmaf(a, b, c));
         return default_nan(of_short(r), SHORT);
     }
     double a = as_long(x), b = as_long(y), c = op & 4 ? -as_long(z) : as_long(z), r;
