@@ -330,6 +330,7 @@ static void execute_at(S390Trans *t, const S390Insn *i, IrVal addr)
     ir_put(ib, SLOT_EX_TARGET, addr);
     ir_put(ib, SLOT_EX_NEXT, s390_link(t));
     ir_put(ib, SLOT_EX_PC, ir_c64(ib, t->pc));
+    t->ctx->other_flags = true; /* EXECUTE pending is part of the key */
     ir_exit_indirect(ib, ir_c64(ib, t->pc));
     t->status = TRANS_END;
 }

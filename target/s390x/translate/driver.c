@@ -83,6 +83,7 @@ int s390_translate_insn(TransCtx *ctx)
     t.next_pc = (ctx->pc + insn.len) & ctx->vaddr_mask;
     ctx->next_pc = t.next_pc;
     if (t.ex) {
+        ctx->other_flags = true; /* whatever follows is no target of an EXECUTE */
         ir_put(t.b, SLOT_EX_MODE, ir_c32(t.b, 0));
     }
     if (!ok) {
