@@ -209,6 +209,7 @@ static void begin(Incoming *in, Channel *channel)
     in->start_ns = clock_now_ns(in->m->vm, CLOCK_KIND_REALTIME);
     yank_register(in->m, YANK_INCOMING, channel, -1);
     stream_in_init(&in->in, channel);
+    in->in.may_be_unchecked = !has_cap(in->m->caps, MIGRATION_CAP_RAM_CHECKSUM);
     migration_set_status(in->m, MIGRATION_ACTIVE);
     in->thread = g_thread_new("mig/dst/main", destination_thread, in);
 }

@@ -323,6 +323,9 @@ bool load_stream(Incoming *in, GError **error)
             return false;
         }
         bool ok = true;
+        if (in->in.unchecked && type != STREAM_SECTION_PART && type != STREAM_SECTION_END) {
+            return load_error(error, "something other than RAM comes without a checksum");
+        }
         switch (type) {
         case STREAM_SECTION_START:
         case STREAM_SECTION_PART:

@@ -28,6 +28,7 @@ const MigrationCapInfo migration_caps[MIGRATION_CAP_COUNT] = {
     [MIGRATION_CAP_SWITCHOVER_ACK] = { "switchover-ack", true },
     [MIGRATION_CAP_DIRTY_LIMIT] = { "dirty-limit", true },
     [MIGRATION_CAP_MAPPED_RAM] = { "mapped-ram", false },
+    [MIGRATION_CAP_RAM_CHECKSUM] = { "ram-checksum", true, .on = true },
 };
 
 static const char *const modes[] = { "normal", "cpr-reboot", "cpr-transfer", NULL };

@@ -118,6 +118,9 @@ void migration_setup(Vm *vm, const MigrationHost *host)
     m->devices = g_array_new(false, false, sizeof(DeviceStat));
     g_array_set_clear_func(m->devices, device_stat_clear);
     migration_params_init(&m->params);
+    for (unsigned c = 0; c < MIGRATION_CAP_COUNT; c++) {
+        m->caps |= (uint64_t)migration_caps[c].on << c;
+    }
     g_mutex_init(&m->yank_mutex);
     m->yank_connect = -1;
     m->dirt = dirty_meter_new(m);

@@ -252,9 +252,12 @@ static bool begin_ram(Outgoing *o, GError **error)
 
 static bool send_part(Outgoing *o, uint8_t type, uint64_t budget, bool *done, GError **error)
 {
-    return save_section_header(&o->out, type, NULL, 0, RAM_SECTION_ID, 0, error) &&
-           ram_save_pages(o->ram, &o->out, budget, done, error) &&
-           save_section_footer(&o->out, RAM_SECTION_ID, error);
+    o->out.unchecked = !has_cap(o->caps, MIGRATION_CAP_RAM_CHECKSUM);
+    bool ok = save_section_header(&o->out, type, NULL, 0, RAM_SECTION_ID, 0, error) &&
+              ram_save_pages(o->ram, &o->out, budget, done, error) &&
+              save_section_footer(&o->out, RAM_SECTION_ID, error);
+    o->out.unchecked = false;
+    return ok;
 }
 
 /* Waits for the rest of the slice, so that no more than max-bandwidth is used. */

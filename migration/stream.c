@@ -50,12 +50,15 @@ bool stream_out_header(StreamOut *s, GError **error)
     return put(s, head, sizeof(head), error);
 }
 
+#define FRAME_LAST      (1u << 31)
+#define FRAME_UNCHECKED (1u << 30)
+
 static bool send_frame(StreamOut *s, bool last, GError **error)
 {
     uint8_t head[8];
-    uint32_t word = s->buf->len | (last ? 1u << 31 : 0);
+    uint32_t word = s->buf->len | (last ? FRAME_LAST : 0) | (s->unchecked ? FRAME_UNCHECKED : 0);
     st_be32(head, word);
-    st_be32(head + 4, frame_crc(s->sequence++, word, s->buf->data, s->buf->len));
+    st_be32(head + 4, frame_crc(s->sequence++, word, s->buf->data, s->unchecked ? 0 : s->buf->len));
     bool ok = put(s, head, sizeof(head), error) && put(s, s->buf->data, s->buf->len, error);
     g_byte_array_set_size(s->buf, 0);
     return ok;
@@ -156,7 +159,17 @@ static bool read_frame(StreamIn *s, GError **error)
     if (!channel_read_all(s->channel, head, sizeof(head), error)) {
         return false;
     }
-    uint32_t word = ld_be32(head), n = word & ~(1u << 31);
+    uint32_t word = ld_be32(head), n = word & ~(FRAME_LAST | FRAME_UNCHECKED);
+    if (word & FRAME_UNCHECKED && !s->may_be_unchecked) {
+        g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_STREAM,
+                    "frame %" PRIu64 " has no checksum of its content: the source has capability "
+                    "'ram-checksum' off, and it is on here",
+                    s->sequence);
+        return false;
+    }
+    if (s->item_frames && !(word & FRAME_UNCHECKED) == s->unchecked) {
+        return stream_error(error, "one section has frames with and without checksum");
+    }
     if (!n || n > STREAM_FRAME_MAX) {
         g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_STREAM,
                     "frame %" PRIu64 " has a length of %u bytes, 1 to %u are allowed", s->sequence,
@@ -172,7 +185,8 @@ static bool read_frame(StreamIn *s, GError **error)
     if (!whole) {
         return false;
     }
-    if (frame_crc(s->sequence, word, s->buf->data + at, n) != ld_be32(head + 4)) {
+    size_t covered = word & FRAME_UNCHECKED ? 0 : n;
+    if (frame_crc(s->sequence, word, s->buf->data + at, covered) != ld_be32(head + 4)) {
         g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_STREAM,
                     "checksum of frame %" PRIu64 " (%u bytes) does not match: bytes were damaged, "
                     "lost or swapped on the way",
@@ -182,6 +196,8 @@ static bool read_frame(StreamIn *s, GError **error)
     s->sequence++;
     s->bytes += n + sizeof(head);
     s->last_frame = word >> 31;
+    s->unchecked = word & FRAME_UNCHECKED;
+    s->item_frames++;
     return true;
 }
 
@@ -307,6 +323,7 @@ bool stream_in_end(StreamIn *s, const char *what, GError **error)
         return false;
     }
     s->last_frame = false;
+    s->item_frames = 0;
     return true;
 }
 

@@ -5,7 +5,8 @@
  * from them; in version 3 it is bare bytes.
  *
  *   frame = u32 head, u32 crc, payload
- *   head:  bit 31 the last frame of its item, bits 0..30 payload bytes (1 .. 1 MiB)
+ *   head:  bit 31 the last frame of its item, bit 30 the payload is not in the checksum (RAM only, and
+ *          only when neither side has ram-checksum on), bits 0..29 payload bytes (1 .. 1 MiB)
  *   crc:   CRC-32C over u64 sequence number (from 0), head, payload
  *
  * One thread uses a stream. Errors carry FERRY_IO_ERROR (the channel) or FERRY_MIGRATION_ERROR.
@@ -27,6 +28,7 @@ typedef struct {
     StreamFormat format;
     GByteArray *buf;
     uint64_t sequence;
+    bool unchecked; /* the frames of the current item leave their payload out of the checksum */
     uint64_t bytes; /* given to the channel so far */
 } StreamOut;
 
@@ -48,7 +50,10 @@ typedef struct {
     GByteArray *buf;  /* unread bytes start at pos */
     size_t pos;
     uint64_t sequence;
-    bool last_frame; /* version 4: the item's last frame is in buf */
+    bool last_frame;       /* version 4: the item's last frame is in buf */
+    bool may_be_unchecked; /* frames with bit 30 are taken */
+    bool unchecked;        /* those of the current item are */
+    unsigned item_frames;  /* read of the current item */
     int frame_timeout_ms;
     uint64_t bytes;    /* taken from the channel */
     uint64_t consumed; /* parsed */

@@ -7,7 +7,7 @@
 #ifndef EXEC_EMIT_VEC_PRIV_H
 #define EXEC_EMIT_VEC_PRIV_H
 
-#include "host-priv.h"
+#include "emit-priv.h"
 
 typedef struct Vec {
     HostGen *g;

@@ -33,12 +33,14 @@ typedef enum {
     MIGRATION_CAP_SWITCHOVER_ACK,
     MIGRATION_CAP_DIRTY_LIMIT,
     MIGRATION_CAP_MAPPED_RAM,
+    MIGRATION_CAP_RAM_CHECKSUM, /* Ferry: version 4 checks RAM as it checks the rest */
     MIGRATION_CAP_COUNT,
 } MigrationCap;
 
 typedef struct {
     const char *name;
     bool supported; /* false: may be listed, but turning it on is an error that says so */
+    bool on;        /* from the start */
 } MigrationCapInfo;
 extern const MigrationCapInfo migration_caps[MIGRATION_CAP_COUNT];
 

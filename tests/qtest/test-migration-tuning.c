@@ -362,6 +362,30 @@ static void test_xbzrle(const void *machine)
 
 /* ---- what both sides agree on ---- */
 
+/* RAM without checksums: both sides must want it. EVIDENCE: MIG-WIRE-014 */
+static void test_no_ram_checksum(void)
+{
+    static const char off[] = "{\"execute\": \"migrate-set-capabilities\", \"arguments\": "
+                              "{\"capabilities\": [{\"capability\": \"ram-checksum\", \"state\": "
+                              "false}]}}";
+    Pair p = { 0 };
+
+    open_equal(&p, V4);
+    OK(p.src, "%s", off);
+    let_it_converge(p.src);
+    g_free(connect_unix(&p));
+    wait_status(p.src, "failed");
+    wait_status(p.dst, "failed");
+    assert_cause(p.src, "ram-checksum");
+    assert_cause(p.dst, "ram-checksum");
+    assert_alive(p.src);
+    OK(p.dst, "%s", off);
+    g_free(connect_unix(&p));
+    wait_status(p.src, "completed");
+    check_moved(&p, "dst");
+    close_pair(&p);
+}
+
 static void test_switchover_ack(const void *machine)
 {
     Pair p = { 0 };
@@ -671,6 +695,7 @@ int main(int argc, char **argv)
     add_both("precopy/tcp/plain/switchover-ack", test_switchover_ack);
     add_both("validate_uuid", test_uuid);
     add_both("validate_uuid_error", test_uuid_error);
+    g_test_add_func("/x86_64/migration/precopy/unix/no-ram-checksum", test_no_ram_checksum);
     g_test_add_func("/x86_64/migration/validate_uuid_src_not_set", test_uuid_src_not_set);
     g_test_add_func("/x86_64/migration/validate_uuid_dst_not_set", test_uuid_dst_not_set);
     g_test_add_func("/x86_64/migration/preflight/passed", test_preflight);

@@ -10,7 +10,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/mman.h>
-#include "exec/host-x86_64/host-priv.h"
+#include "exec/host-x86_64/emit-priv.h"
 
 /* Operands a, b, c in these; results in 4 or an operand's register. */
 enum {

@@ -243,7 +243,8 @@ GBytes *tiny_save(Tiny *t, StreamFormat format)
     StreamOut out;
 
     stream_out_init(&out, c, format);
-    g_assert_true(stream_out_header(&out, NULL) && save_configuration(&out, "tiny-machine", NULL, NULL));
+    g_assert_true(stream_out_header(&out, NULL) &&
+                  save_configuration(&out, "tiny-machine", NULL, NULL));
     save_ram(t, &out);
     vm_lock(t->vm);
     g_assert_true(save_devices(t->vm->migration, &out, description, NULL));
