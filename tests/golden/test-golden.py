@@ -30,6 +30,10 @@ VIRTIO = ("-drive file={dir}/disk,if=none,id=d,format=raw,read-only=on "
           "-device virtserialport,name=agent,nr=3 ")
 BRIDGES = ("-device pcie-root-port,id=p,chassis=1,addr=7 -device virtio-rng-pci,bus=p "
            "-device pci-bridge,id=b,addr=8 -device virtio-rng-pci,bus=b,addr=1 ")
+REST = ("-device VGA,addr=10,romfile= -device secondary-vga,addr=11 -device pvpanic-pci,addr=12 "
+        "-device i6300esb,addr=13 -device ich9-ahci,id=more,addr=14 "
+        "-drive file={dir}/disk,if=none,id=hd,format=raw,snapshot=on -device ide-hd,drive=hd,bus=more.0 "
+        "-device ide-cd,bus=more.1 ")
 
 ROWS = {}
 for machine in ("pc-q35-10.0", "pc-q35-ferry-1.0", "pc-i440fx-10.0", "pc-i440fx-ferry-1.0"):
@@ -38,6 +42,7 @@ for machine in ("pc-q35-10.0", "pc-q35-ferry-1.0", "pc-i440fx-10.0", "pc-i440fx-
     ROWS[machine + "-virtio"] = (machine, PC + VIRTIO.replace("{suffix}", ""))
     if "q35" in machine:
         ROWS[machine + "-bridges"] = (machine, PC + BRIDGES)
+        ROWS[machine + "-rest"] = (machine, PC + REST)
 
 
 class Ferry:
