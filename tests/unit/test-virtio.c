@@ -23,7 +23,7 @@
 static void no_proxies(TypeRegistry *types, const TypeInfo *infos, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (!strstr(infos[i].name, "-pci")) {
+        if (!strstr(infos[i].name, "-pci") && !strstr(infos[i].name, "-ccw")) {
             type_registry_add(types, &infos[i], 1);
         }
     }
