@@ -73,6 +73,43 @@ rest:
         movw    $name_12, %si
         call    print
 
+        movb    $0x41, %ah              # disk extensions are there, with packet access
+        movw    $0x55aa, %bx
+        call    disk
+        jc      failed
+        cmpw    $0xaa55, %bx
+        jne     failed
+        testb   $1, %cl
+        jz      failed
+        movw    $parameters, %si        # extended parameters: 2048 sectors of 512 bytes
+        movb    $0x48, %ah
+        call    disk
+        jc      failed
+        cmpl    $2048, parameters + 16
+        jne     failed
+        cmpw    $512, parameters + 24
+        jne     failed
+        movb    $0x43, %ah              # extended write, then read it back
+        movb    $0, %al
+        movl    $0x5a5aa5a5, 0x9000
+        movw    $packet, %si
+        call    disk
+        jc      failed
+        movl    $0, 0x9000
+        movb    $0x42, %ah
+        call    disk
+        jc      failed
+        cmpl    $0x5a5aa5a5, 0x9000
+        jne     failed
+        movw    $name_13_43, %si
+        call    print
+
+        int     $0x11                   # the equipment list: a serial port
+        testw   $0x0e00, %ax
+        jz      failed
+        movw    $name_11, %si
+        call    print
+
         movb    $0x88, %ah              # memory above 1 MiB
         int     $0x15
         jc      failed
@@ -153,6 +190,8 @@ rest:
         jmp     off
 
 name_13_42:     .asciz "int13-42\n"
+name_13_43:     .asciz "int13-43\n"
+name_11:        .asciz "int11\n"
 name_12:        .asciz "int12\n"
 name_15:        .asciz "int15-e820\n"
 name_15_24:     .asciz "int15-2401\n"
@@ -166,4 +205,6 @@ name_done:      .asciz "done\n"
 packet: .byte   16, 0
         .word   1, 0x9000, 0
         .quad   2047                    # the last sector of 1 MiB
+parameters:
+        .word   26
         .org    0xa00

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the guest tests share: the guest's files, added initrds, a run with typed input, TAP."""
+"""What the guest tests share: the guest's files, added initrds, a run with typed input, QMP, TAP."""
 import gzip
 import io
+import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -100,6 +102,13 @@ class Machine:
                     f"the console ended without '{words}'\n{text[-2000:]}")
                 self.changed.wait(left)
 
+    def wait_until(self, holds, failure):
+        """Until holds(), which asks a running machine; fails with the text of failure()."""
+        while not holds():
+            assert time.monotonic() < self.deadline, failure()
+            assert self.process.poll() is None, "the machine ended\n" + self.text()[-2000:]
+            time.sleep(0.1)
+
     def type(self, words):
         self.process.stdin.write(words.encode())
         self.process.stdin.flush()
@@ -121,6 +130,47 @@ class Machine:
             self.process.kill()
         self.process.wait()
         self.process.stdin.close()
+
+
+class Qmp:
+    """One connection; events are kept in order."""
+
+    def __init__(self, path):
+        deadline = time.monotonic() + TIMEOUT
+        while True:
+            self.socket = socket.socket(socket.AF_UNIX)
+            try:
+                self.socket.connect(path)
+                break
+            except OSError:
+                self.socket.close()
+                assert time.monotonic() < deadline, "no QMP socket in time"
+                time.sleep(0.02)
+        self.socket.settimeout(TIMEOUT)
+        self.stream = self.socket.makefile("rb")
+        self.events = []
+        self.receive()
+        self.run("qmp_capabilities")
+
+    def receive(self):
+        line = self.stream.readline()
+        assert line, "the QMP connection ended"
+        return json.loads(line)
+
+    def reply(self, command, **arguments):
+        self.socket.sendall(json.dumps({"execute": command, "arguments": arguments}).encode())
+        while "event" in (message := self.receive()):
+            self.events.append(message["event"])
+        return message
+
+    def run(self, command, **arguments):
+        message = self.reply(command, **arguments)
+        assert "return" in message, f"{command}: {message}"
+        return message["return"]
+
+    def close(self):
+        self.stream.close()
+        self.socket.close()
 
 
 def run_tap(tests):

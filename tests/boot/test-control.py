@@ -2,11 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """test-control.py BUILDDIR: a booted guest under QMP: resets, the NMI button, memory files, stop and
 continue, under the strictest -sandbox; ends at odd moments leave nothing behind (TAP)."""
-import json
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,47 +14,6 @@ import guest
 
 BUILD = sys.argv[1] if len(sys.argv) > 1 else os.path.join(guest.TOP, "build")
 SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
-
-
-class Qmp:
-    """One connection; events are kept in order."""
-
-    def __init__(self, path):
-        deadline = time.monotonic() + guest.TIMEOUT
-        while True:
-            self.socket = socket.socket(socket.AF_UNIX)
-            try:
-                self.socket.connect(path)
-                break
-            except OSError:
-                self.socket.close()
-                assert time.monotonic() < deadline, "no QMP socket in time"
-                time.sleep(0.02)
-        self.socket.settimeout(guest.TIMEOUT)
-        self.stream = self.socket.makefile("rb")
-        self.events = []
-        self.receive()
-        self.run("qmp_capabilities")
-
-    def receive(self):
-        line = self.stream.readline()
-        assert line, "the QMP connection ended"
-        return json.loads(line)
-
-    def reply(self, command, **arguments):
-        self.socket.sendall(json.dumps({"execute": command, "arguments": arguments}).encode())
-        while "event" in (message := self.receive()):
-            self.events.append(message["event"])
-        return message
-
-    def run(self, command, **arguments):
-        message = self.reply(command, **arguments)
-        assert "return" in message, f"{command}: {message}"
-        return message["return"]
-
-    def close(self):
-        self.stream.close()
-        self.socket.close()
 
 
 def seccomp_modes(pid):
@@ -73,7 +30,7 @@ def test_session():
         with guest.Machine(BUILD, "-smp", "2", "-qmp", f"unix:{path},server=on,wait=off",
                            "-sandbox", SANDBOX, "-rtc", "base=2021-03-04T05:06:07",
                            append="stay") as machine:
-            qmp = Qmp(path)
+            qmp = guest.Qmp(path)
             qmp.run("set-action", reboot="reset")
             at = machine.wait_for("BOOT-OK x86_64")
             modes = seccomp_modes(machine.process.pid)
@@ -121,7 +78,7 @@ def test_ends_at_odd_moments():
             path, pidfile = os.path.join(directory, "qmp"), os.path.join(directory, "pid")
             with guest.Machine(BUILD, "-smp", "4", "-qmp", f"unix:{path},server=on,wait=off",
                                "-pidfile", pidfile) as machine:
-                qmp = Qmp(path)
+                qmp = guest.Qmp(path)
                 moment = random.random() * 2
                 time.sleep(moment)
                 if turn % 2:

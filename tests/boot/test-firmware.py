@@ -10,8 +10,8 @@ import guest
 
 BUILD = sys.argv[1] if len(sys.argv) > 1 else os.path.join(guest.TOP, "build")
 FERRY = os.path.join(BUILD, "ferry-system-x86_64")
-SERVICES = ["boot-sector", "int13-02", "int13-42", "int12", "int15-e820", "int15-2401", "int1a",
-            "int1a-b101", "int16", "!int14", "int15-5300", "done"]
+SERVICES = ["boot-sector", "int13-02", "int13-42", "int12", "int13-43", "int11", "int15-e820",
+            "int15-2401", "int1a", "int1a-b101", "int16", "!int14", "int15-5300", "done"]
 
 
 def assemble(directory, name):
@@ -70,6 +70,12 @@ def test_services_on_pc():
     debug = boot_services("-machine", "pc", "-smp", "2", "-device", "virtio-blk-pci,drive=d0")
     assert "Running on QEMU (i440fx)" in debug and "PIIX3/PIIX4 init: elcr=00 0c" in debug, debug
     boot_services("-machine", "pc,smm=off", "-device", "virtio-blk-pci,drive=d0")
+
+
+def test_services_on_ide():
+    """PIIX IDE and AHCI: other INT 13h code in the firmware, PIO and DMA."""
+    boot_services("-machine", "pc", "-device", "ide-hd,drive=d0")
+    boot_services("-machine", "q35", "-device", "ide-hd,drive=d0")
 
 
 def test_bootindex_and_strict():
@@ -140,6 +146,7 @@ def main():
         ("SeaBIOS works without system management mode", test_services_without_smm),
         ("SeaBIOS starts all CPUs", test_all_cpus_come_up),
         ("SeaBIOS boots the pc machine, with and without SMM", test_services_on_pc),
+        ("SeaBIOS services work on IDE and AHCI disks", test_services_on_ide),
         ("bootindex and strict decide what is booted", test_bootindex_and_strict),
         ("two devices cannot have one bootindex", test_duplicate_bootindex),
         ("a kernel starts through SeaBIOS", test_kernel_through_firmware),
