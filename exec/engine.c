@@ -254,6 +254,7 @@ void cpu_init(CpuState *cpu, ExecEngine *engine, const CpuTargetOps *ops, Addres
     engine->cpu_list[slot] = cpu;
     if (slot == engine->n_cpus) {
         __atomic_store_n(&engine->n_cpus, slot + 1, __ATOMIC_RELEASE);
+        tb_flush_all(engine); /* what was translated for one vCPU does without locked operations */
     }
     cpu_attach_listeners(cpu);
 }

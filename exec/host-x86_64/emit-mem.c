@@ -273,6 +273,38 @@ static void atomic_check(HostGen *g, const HgStub *s, unsigned w, IrMemOp mo)
     asm_jcc(as, CC_A, s->entry);
 }
 
+/* Is somebody there who could come between the read and the write? With one vCPU nobody is, but an
+ * operation that changes nothing is there for its fence, which devices see. */
+static bool wants_lock(const HostGen *g, const IrInsn *i)
+{
+    uint64_t k;
+
+    return __atomic_load_n(&g->cpu->engine->n_cpus, __ATOMIC_ACQUIRE) > 1 ||
+           (i->op == IR_ATOMIC && hg_const(g, i->arg[1], &k) && !k);
+}
+
+static void lock_prefix(HostGen *g, const IrInsn *i)
+{
+    if (wants_lock(g, i)) {
+        asm_lock(&g->as);
+    }
+}
+
+/* RAX and the operand change places in memory; XCHG would always lock. */
+static void exchange(HostGen *g, const IrInsn *i, AsmRm m)
+{
+    AsmBuf *as = &g->as;
+    unsigned size = MO_BYTES(i->imm);
+
+    if (wants_lock(g, i)) {
+        asm_xchg(as, size, m, RAX);
+        return;
+    }
+    asm_mov_rr(as, 8, HR_SCRATCH, RAX);
+    asm_mov(as, size, RAX, m);
+    asm_store(as, size, m, HR_SCRATCH);
+}
+
 /* The old value is in RAX afterwards. */
 static void atomic_op(HostGen *g, const HgStub *s, const IrInsn *i, AsmRm m)
 {
@@ -284,14 +316,14 @@ static void atomic_op(HostGen *g, const HgStub *s, const IrInsn *i, AsmRm m)
 
     if (i->op == IR_CMPXCHG) {
         asm_mov_rr(as, 8, RAX, s->a[1]);
-        asm_lock(as);
+        lock_prefix(g, i);
         asm_cmpxchg(as, size, m, s->a[2]);
     } else if (i->sub == IR_RMW_ADD || i->sub == IR_RMW_XCHG) {
         asm_mov_rr(as, 8, RAX, s->a[1]);
         if (i->sub == IR_RMW_XCHG) {
-            asm_xchg(as, size, m, RAX);
+            exchange(g, i, m);
         } else {
-            asm_lock(as);
+            lock_prefix(g, i);
             asm_xadd(as, size, m, RAX);
         }
     } else {
@@ -300,7 +332,7 @@ static void atomic_op(HostGen *g, const HgStub *s, const IrInsn *i, AsmRm m)
         asm_bind(as, again);
         asm_mov_rr(as, 8, HR_SCRATCH, RAX);
         asm_alu_rr(as, alu[i->sub], 8, HR_SCRATCH, s->a[1]);
-        asm_lock(as);
+        lock_prefix(g, i);
         asm_cmpxchg(as, size, m, HR_SCRATCH);
         asm_jcc(as, CC_NE, again);
     }

@@ -301,10 +301,13 @@ void cpu_st_bytes(CpuState *cpu, GuestVirt va, const void *buf, size_t len, unsi
 
 void *cpu_host_ptr(CpuState *cpu, GuestVirt va, size_t len, MmuAccess access, unsigned mmu)
 {
-    TlbEntry *e;
+    TlbEntry *e = tlb_row(cpu, mmu, va);
 
     if (crosses(va, len)) {
         return NULL;
+    }
+    if (LIKELY((va & GUEST_PAGE_MASK) == __atomic_load_n(&e->tag[access], __ATOMIC_RELAXED))) {
+        return (void *)(uintptr_t)(va + e->addend);
     }
     TlbFull *f = tlb_lookup(cpu, va, access, mmu, false, &e);
     if (f->flags & (TLBF_IO | TLBF_WATCH)) {

@@ -20,10 +20,10 @@ void mmx_end(X86Trans *t)
 static IrVal read_mem(X86Trans *t, const X86Operand *o, bool aligned)
 {
     IrVal addr = x86_mem_addr(t, o->size, false);
-    if (o->size <= 8) {
+    if (o->size < 4) {
         return ir_vfromi(t->b, IR_V128, x86_load(t, addr, o->size));
     }
-    if (aligned) {
+    if (aligned && o->size > 8) {
         x86_raise_ir_if(t, IR_TSTNZ, addr, ir_c64(t->b, o->size - 1), EXCP_GP, 0);
     }
     return ir_load(t->b, simd_type(o->size), addr, x86_mo(t, o->size));
@@ -71,12 +71,11 @@ void simd_put(X86Trans *t, unsigned reg, IrVal v)
 static void write_mem(X86Trans *t, const X86Operand *o, IrVal v)
 {
     IrVal addr = x86_mem_addr(t, o->size, true);
-    if (o->size <= 8) {
-        unsigned lg = x86_lg(o->size);
-        x86_store(t, addr, ir_vgetlane(t->b, x86_type(o->size), (IrLane)lg, v, 0), o->size);
+    if (o->size < 4) {
+        x86_store(t, addr, ir_vgetlane(t->b, IR_I32, (IrLane)x86_lg(o->size), v, 0), o->size);
         return;
     }
-    if (t->i->flags & X86_F_ALIGN) {
+    if ((t->i->flags & X86_F_ALIGN) && o->size > 8) {
         x86_raise_ir_if(t, IR_TSTNZ, addr, ir_c64(t->b, o->size - 1), EXCP_GP, 0);
     }
     ir_store(t->b, addr, v, x86_mo(t, o->size));
