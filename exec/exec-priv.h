@@ -107,6 +107,7 @@ typedef struct TbLink {
     uint64_t pc;
     uint16_t jump; /* jc_index() of dst */
     bool cross;    /* never cleared again; both are set before dst */
+    bool loop;     /* of native code: a jump back into src itself, not good for another dst */
     /* of native code: the 32-bit field of the jump, where it is written and where it runs, and where it
      * leads while there is no dst */
     uint8_t *field;

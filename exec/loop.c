@@ -261,8 +261,9 @@ static void maybe_link(CpuState *cpu, Tb *tb)
         log_enabled(LOG_NOCHAIN)) {
         return;
     }
-    bool cross = tb->n_pages != 1 || l->src->n_pages != 1 ||
-                 ((tb->key.vaddr ^ l->src->key.vaddr) & GUEST_PAGE_MASK);
+    bool self = l->loop && tb == l->src; /* mapped as when it was entered */
+    bool cross = !self && (tb->n_pages != 1 || l->src->n_pages != 1 ||
+                           ((tb->key.vaddr ^ l->src->key.vaddr) & GUEST_PAGE_MASK));
     tb_link(cpu->engine, l, tb, cross);
 }
 

@@ -8,7 +8,7 @@
  *  3. A pin's home is in its register (home_reg), in CpuState (home_mem), in both; or in neither, when
  *     nobody needs it any more (dead_after) or the value put there is owed by every snapshot.
  *  4. A pin's register may hold its home and a value read from it at once; they are equal then.
- *  5. At region borders, labels and branches all homes are in their registers, and all values
+ *  5. At region borders (in a loop: its own), labels and branches all homes are in their registers, and all values
  *     used further on are stored (rules of joins: ir.h).
  * The victim of a full house is what is used last; a cell once written is never written again.
  */
@@ -27,9 +27,9 @@ static uint16_t pool(bool vec)
 }
 
 /* The pin whose home is in register r now, + 1. */
-static unsigned home_in(const HostGen *g, unsigned r)
+static unsigned home_in(const HostGen *g, bool vec, unsigned r)
 {
-    unsigned p = g->pins->of_reg[r];
+    unsigned p = g->pins->of_reg[vec][r];
 
     return p && (g->home_reg & 1u << (p - 1)) ? p : 0;
 }
@@ -116,13 +116,12 @@ void hg_drop(HostGen *g, IrVal r)
     free_cell(g, r);
 }
 
-void hg_flush_homes(HostGen *g, uint16_t pins)
+void hg_flush_homes(HostGen *g, HostPinSet pins)
 {
     for (unsigned p = 0; p < g->pins->n; p++) {
-        uint16_t bit = 1u << p;
+        HostPinSet bit = 1u << p;
         if ((pins & bit) && (g->home_reg & bit) && !(g->home_mem & bit)) {
-            const HostPin *hp = &g->pins->pin[p];
-            asm_store(&g->as, 8, hg_state(hp->offset), hp->reg);
+            hg_store_home(g, &g->pins->pin[p]);
             g->home_mem |= bit;
         }
     }
@@ -147,17 +146,9 @@ static int find_free(HostGen *g, bool vec, uint16_t not_these)
 {
     uint16_t ok = pool(vec) & ~g->lock[vec] & ~not_these;
 
-    if (vec) {
-        for (unsigned r = 0; r < 16; r++) {
-            if ((ok & 1u << r) && !g->in[1][r]) {
-                return r;
-            }
-        }
-        return -1;
-    }
-    for (unsigned k = 0; k < G_N_ELEMENTS(order); k++) {
-        unsigned r = order[k];
-        if ((ok & 1u << r) && !g->in[0][r] && !home_in(g, r)) {
+    for (unsigned k = 0; k < 16; k++) {
+        unsigned r = vec ? k : order[k % G_N_ELEMENTS(order)];
+        if ((ok & 1u << r) && !g->in[vec][r] && !home_in(g, vec, r)) {
             return r;
         }
     }
@@ -169,7 +160,7 @@ static uint32_t distance(const HostGen *g, bool vec, unsigned r)
 {
     uint32_t d = UINT32_MAX;
     IrVal v = g->in[vec][r];
-    unsigned p = vec ? 0 : home_in(g, r);
+    unsigned p = home_in(g, vec, r);
 
     if (v) {
         d = g->val[v].next;
@@ -204,7 +195,7 @@ static unsigned evict_one(HostGen *g, bool vec)
         hg_save(g, v);
         forget_reg(g, v);
     }
-    unsigned p = vec ? 0 : home_in(g, at);
+    unsigned p = home_in(g, vec, at);
     if (p) {
         evict_home(g, p - 1, false);
     }
@@ -223,31 +214,35 @@ unsigned hg_temp(HostGen *g, bool vec)
 }
 
 /* The value in reg goes to another register or its cell. */
-static void move_away(HostGen *g, unsigned reg)
+static void move_away(HostGen *g, bool vec, unsigned reg)
 {
-    IrVal v = g->in[0][reg];
+    IrVal v = g->in[vec][reg];
 
     if (!v) {
         return;
     }
-    int to = g->val[v].next != UINT32_MAX ? find_free(g, false, 1u << reg) : -1;
+    int to = g->val[v].next != UINT32_MAX ? find_free(g, vec, 1u << reg) : -1;
     if (to < 0 || is_const(g, v)) {
         hg_save(g, v);
         forget_reg(g, v);
         return;
     }
-    asm_mov_rr(&g->as, 8, to, reg);
+    if (vec) {
+        asm_vrr(&g->as, I_VMOVDQA, ir_type(g->b, v) == IR_V256, to, reg);
+    } else {
+        asm_mov_rr(&g->as, 8, to, reg);
+    }
     forget_reg(g, v);
     put_in(g, v, to);
 }
 
 void hg_take(HostGen *g, unsigned reg)
 {
-    unsigned p = home_in(g, reg);
+    unsigned p = home_in(g, false, reg);
 
     /* a locked value may be moved only while nobody has been told its register: emitters take
      * fixed registers first */
-    move_away(g, reg);
+    move_away(g, false, reg);
     if (p) {
         evict_home(g, p - 1, false);
     }
@@ -333,22 +328,22 @@ void hg_release(HostGen *g)
 /* ---- results ---- */
 
 /* May r take a new value? Its home may be lost when it is dead. */
-static bool can_have(HostGen *g, unsigned r)
+static bool can_have(HostGen *g, bool vec, unsigned r)
 {
-    unsigned p = home_in(g, r);
+    unsigned p = home_in(g, vec, r);
 
-    return (HR_POOL & 1u << r) && !(g->lock[0] & 1u << r) && !g->in[0][r] &&
+    return (pool(vec) & 1u << r) && !(g->lock[vec] & 1u << r) && !g->in[vec][r] &&
            (!p || home_dead(g, p - 1));
 }
 
-static void have(HostGen *g, unsigned r)
+static void have(HostGen *g, bool vec, unsigned r)
 {
-    unsigned p = home_in(g, r);
+    unsigned p = home_in(g, vec, r);
 
     if (p) {
         evict_home(g, p - 1, home_dead(g, p - 1));
     }
-    g->lock[0] |= 1u << r;
+    g->lock[vec] |= 1u << r;
 }
 
 /* wish: registers good for a short encoding, in no order. */
@@ -357,29 +352,18 @@ unsigned hg_def(HostGen *g, IrVal v, uint16_t wish)
     HgVal *x = &g->val[v];
     unsigned r = HR_NONE;
 
-    if (x->vec) {
-        wish &= HV_POOL & ~g->lock[1];
-        for (unsigned k = 0; k < 16 && r == HR_NONE; k++) {
-            if ((wish & 1u << k) && !g->in[1][k]) {
-                r = k;
-            }
+    if (x->hint != HR_NONE && can_have(g, x->vec, x->hint)) {
+        r = x->hint;
+    }
+    for (unsigned k = 0; k < 16 && r == HR_NONE; k++) {
+        if ((wish & 1u << k) && can_have(g, x->vec, k)) {
+            r = k;
         }
-        r = r == HR_NONE ? hg_temp(g, true) : r;
-        g->lock[1] |= 1u << r;
+    }
+    if (r == HR_NONE) {
+        r = hg_temp(g, x->vec);
     } else {
-        if (x->hint != HR_NONE && can_have(g, x->hint)) {
-            r = x->hint;
-        }
-        for (unsigned k = 0; k < 16 && r == HR_NONE; k++) {
-            if ((wish & 1u << k) && can_have(g, k)) {
-                r = k;
-            }
-        }
-        if (r == HR_NONE) {
-            r = hg_temp(g, false);
-        } else {
-            have(g, r);
-        }
+        have(g, x->vec, r);
     }
     return hg_def_in(g, v, r);
 }
@@ -395,6 +379,28 @@ unsigned hg_def_in(HostGen *g, IrVal v, unsigned reg)
 
 /* ---- homes ---- */
 
+void hg_store_home(HostGen *g, const HostPin *hp)
+{
+    AsmRm to = hg_state(hp->offset);
+
+    if (host_pin_is_vec(hp)) {
+        asm_v2_store(&g->as, I_VMOVDQU_ST, hp->size == 32, to, hp->reg, 0);
+    } else {
+        asm_store(&g->as, 8, to, hp->reg);
+    }
+}
+
+void hg_load_home(HostGen *g, const HostPin *hp)
+{
+    AsmRm from = hg_state(hp->offset);
+
+    if (host_pin_is_vec(hp)) {
+        asm_v2(&g->as, I_VMOVDQU, hp->size == 32, hp->reg, from, 0);
+    } else {
+        asm_mov(&g->as, 8, hp->reg, from);
+    }
+}
+
 void hg_home_needed(HostGen *g, unsigned pin)
 {
     const HostPin *hp = &g->pins->pin[pin];
@@ -403,8 +409,8 @@ void hg_home_needed(HostGen *g, unsigned pin)
         return;
     }
     g_assert(g->home_mem & 1u << pin);
-    move_away(g, hp->reg);
-    asm_mov(&g->as, 8, hp->reg, hg_state(hp->offset));
+    move_away(g, host_pin_is_vec(hp), hp->reg);
+    hg_load_home(g, hp);
     g->home_reg |= 1u << pin;
 }
 
@@ -412,13 +418,15 @@ void hg_set_home(HostGen *g, unsigned pin, IrVal v)
 {
     const HostPin *hp = &g->pins->pin[pin];
     IrVal r = g->root[v];
+    bool vec = host_pin_is_vec(hp);
 
-    if (g->in[0][hp->reg] != r) {
-        move_away(g, hp->reg);
-    }
-    HostLoc from = hg_where(g, r);
-    if (from.kind != LOC_REG || from.reg != hp->reg) {
-        hg_load_loc(g, hp->reg, from);
+    if (g->in[vec][hp->reg] != r) {
+        move_away(g, vec, hp->reg);
+        if (vec) {
+            hg_load_vec(g, hp->reg, ir_type(g->b, r), hg_where(g, r));
+        } else {
+            hg_load_loc(g, hp->reg, hg_where(g, r));
+        }
     }
     g->home_reg |= 1u << pin;
     g->home_mem &= ~(1u << pin);
@@ -447,8 +455,8 @@ void hg_reset(HostGen *g)
             }
         }
     }
-    g->home_reg = (1u << g->pins->n) - 1;
-    g->home_mem = 0;
+    g->home_reg = hg_all_pins(g);
+    g->home_mem = g->read_only;
 }
 
 void hg_barrier(HostGen *g, bool forget)
@@ -456,7 +464,8 @@ void hg_barrier(HostGen *g, bool forget)
     leave_regs(g, true);
     for (unsigned p = 0; p < g->pins->n; p++) {
         if (!(g->home_reg & 1u << p)) {
-            IrVal v = g->in[0][g->pins->pin[p].reg];
+            const HostPin *hp = &g->pins->pin[p];
+            IrVal v = g->in[host_pin_is_vec(hp)][hp->reg];
             if (v) { /* stored above */
                 forget_reg(g, v);
             }

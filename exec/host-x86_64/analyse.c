@@ -168,10 +168,10 @@ static void use_snap(HostGen *g, const IrInsn *i, IrVal v)
     }
 }
 
-static uint16_t pins_in_snap(const HostGen *g, uint32_t snap)
+static HostPinSet pins_in_snap(const HostGen *g, uint32_t snap)
 {
     const IrSnap *s = &g_array_index(g->b->snaps, IrSnap, snap);
-    uint16_t m = 0;
+    HostPinSet m = 0;
 
     for (unsigned e = 0; e < s->count; e++) {
         unsigned p =
@@ -182,9 +182,9 @@ static uint16_t pins_in_snap(const HostGen *g, uint32_t snap)
 }
 
 /* Pins whose home must be as it is before the instruction, given those needed after it. */
-static uint16_t needed_before(HostGen *g, const IrInsn *i, uint16_t needed)
+static HostPinSet needed_before(HostGen *g, const IrInsn *i, HostPinSet needed)
 {
-    const uint16_t all = (1u << g->pins->n) - 1;
+    const HostPinSet all = hg_all_pins(g);
     unsigned flags = ir_op_info[i->op].flags, p;
 
     switch (i->op) {
@@ -297,7 +297,7 @@ static void extend_over_loops(HostGen *g)
 
 void hg_analyse(HostGen *g)
 {
-    uint16_t needed = 0;
+    HostPinSet needed = 0;
 
     memset(g->val, 0, g->n * sizeof(HgVal));
     memset(g->imm, 0, g->n);
@@ -305,7 +305,7 @@ void hg_analyse(HostGen *g)
         g->val[v].next = UINT32_MAX;
         g->val[v].reg = g->val[v].hint = HR_NONE;
     }
-    for (unsigned p = 0; p < HOST_PINS_MAX; p++) {
+    for (unsigned p = 0; p < g->pins->n; p++) {
         g->pin_next[p] = UINT32_MAX;
     }
     find_labels(g);

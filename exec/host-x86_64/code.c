@@ -30,8 +30,8 @@ bool host_available(void)
 
 /* ---- pins ---- */
 
-/* Host registers for pins, best first: those that C keeps, then such that no instruction needs. */
-static const uint8_t pin_regs[HOST_PINS_MAX] = { RBX, R12, R13, R14, R15, RSI, RDI, R8, R9 };
+/* Those that C keeps, then such that no instruction needs. */
+const uint8_t host_pin_regs[HOST_PINS_MAX] = { RBX, R12, R13, R14, R15, RSI, RDI, R8, R9 };
 
 static bool pinnable(const IrSlotDesc *d, IrSlot s, const SlotMap *overlaps)
 {
@@ -44,9 +44,10 @@ static void choose_pins(HostPins *p, const IrSlotTable *t, const SlotMap *overla
     for (unsigned rank = 1; rank < 255 && p->n < HOST_PINS_MAX; rank++) {
         for (unsigned s = 0; s < t->count && p->n < HOST_PINS_MAX; s++) {
             if (t->slots[s].pin == rank && pinnable(&t->slots[s], s, overlaps)) {
-                uint8_t reg = pin_regs[p->n];
-                p->pin[p->n] = (HostPin){ .slot = s, .reg = reg, .offset = t->slots[s].offset };
-                p->of_slot[s] = p->of_reg[reg] = ++p->n;
+                uint8_t reg = host_pin_regs[p->n];
+                p->pin[p->n] =
+                    (HostPin){ .slot = s, .reg = reg, .size = 8, .offset = t->slots[s].offset };
+                p->of_slot[s] = p->of_reg[0][reg] = ++p->n;
             }
         }
     }
@@ -106,6 +107,7 @@ HostCode *host_code_new(size_t bytes, const CpuTargetOps *ops, const SlotMap *ov
     c->first_free = NO_CHUNK;
     c->fd = -1;
     c->pc_offset = ops->pc_offset;
+    c->overlaps = overlaps;
     g_mutex_init(&c->lock);
     c->chunk = g_new0(HostChunk, c->n_chunks);
     c->modes = g_array_new(FALSE, FALSE, sizeof(HostMode));

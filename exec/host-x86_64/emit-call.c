@@ -29,6 +29,17 @@ static void to_cell(HostGen *g, IrVal v)
     x->stored = true;
 }
 
+static HostPinSet caller_saved_pins(const HostGen *g)
+{
+    HostPinSet m = 0;
+
+    for (unsigned p = 0; p < g->pins->n; p++) {
+        const HostPin *hp = &g->pins->pin[p];
+        m |= host_pin_is_vec(hp) || (HR_CALLER_SAVED & 1u << hp->reg) ? 1u << p : 0;
+    }
+    return m;
+}
+
 static void save_live(HostGen *g)
 {
     for (unsigned c = 0; c < 2; c++) {
@@ -40,11 +51,7 @@ static void save_live(HostGen *g)
             }
         }
     }
-    for (unsigned p = 0; p < g->pins->n; p++) {
-        if (HR_CALLER_SAVED & 1u << g->pins->pin[p].reg) {
-            hg_flush_homes(g, 1u << p);
-        }
-    }
+    hg_flush_homes(g, caller_saved_pins(g));
 }
 
 /* The callee has used them. */
@@ -60,11 +67,7 @@ static void lose_caller_saved(HostGen *g)
             }
         }
     }
-    for (unsigned p = 0; p < g->pins->n; p++) {
-        if (HR_CALLER_SAVED & 1u << g->pins->pin[p].reg) {
-            g->home_reg &= ~(1u << p);
-        }
-    }
+    g->home_reg &= ~caller_saved_pins(g);
     g->lock[0] = g->lock[1] = 0;
 }
 
@@ -125,9 +128,9 @@ static void clean_args(HostGen *g, const IrCall *c, unsigned first)
 }
 
 /* Slots by pointer: homes in CpuState before; what is written is only there afterwards. */
-static uint16_t slot_args(HostGen *g, const IrCall *c)
+static HostPinSet slot_args(HostGen *g, const IrCall *c)
 {
-    uint16_t written = 0;
+    HostPinSet written = 0;
 
     for (unsigned k = 0; k < 6 && c->helper->args[k] != HARG_NONE; k++) {
         unsigned p = c->helper->args[k] >= HARG_SLOT_R ? hg_pin_of(g, c->args[k]) : 0;
@@ -174,7 +177,7 @@ void emit_call(HostGen *g, const IrInsn *i, IrVal v)
 {
     IrCall c = g_array_index(g->b->calls, IrCall, i->imm);
     unsigned flags = c.helper->flags;
-    const uint16_t all = (1u << g->pins->n) - 1;
+    const HostPinSet all = hg_all_pins(g);
     bool faults = flags & (HELPER_FAULTS | HELPER_NORETURN), vec_ret = i->type >= IR_V128;
     uint32_t site = 0;
 
@@ -183,7 +186,7 @@ void emit_call(HostGen *g, const IrInsn *i, IrVal v)
             to_cell(g, c.args[k]);
         }
     }
-    uint16_t written = slot_args(g, &c);
+    HostPinSet written = slot_args(g, &c);
     if (faults || (flags & (HELPER_READS | HELPER_WRITES))) {
         hg_flush_homes(g, all);
     }

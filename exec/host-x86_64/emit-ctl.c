@@ -43,16 +43,19 @@ static void emit_get(HostGen *g, const IrInsn *i, IrVal v)
         return;
     }
     const HostPin *hp = &g->pins->pin[p - 1];
+    const IrVal *in = g->in[host_pin_is_vec(hp)];
     g->pin_next[p - 1] = g->nu[v * 4];
-    if (!(g->home_reg & 1u << (p - 1)) && !g->in[0][hp->reg]) {
+    if (!(g->home_reg & 1u << (p - 1)) && !in[hp->reg]) {
         hg_home_needed(g, p - 1);
     }
-    if ((g->home_reg & 1u << (p - 1)) && !g->in[0][hp->reg]) {
+    if (!(g->home_reg & 1u << (p - 1))) {
+        load_slot(g, s, hg_def(g, v, 0));
+    } else if (!in[hp->reg]) {
         hg_def_in(g, v, hp->reg); /* the value and the home share it */
-    } else if (g->home_reg & 1u << (p - 1)) {
-        asm_mov_rr(&g->as, 8, hg_def(g, v, 0), hp->reg);
+    } else if (host_pin_is_vec(hp)) {
+        asm_vrr(&g->as, I_VMOVDQA, hp->size == 32, hg_def(g, v, 0), hp->reg);
     } else {
-        asm_mov(&g->as, 8, hg_def(g, v, 0), hg_state(hp->offset));
+        asm_mov_rr(&g->as, 8, hg_def(g, v, 0), hp->reg);
     }
 }
 
@@ -130,14 +133,22 @@ static unsigned new_link(HostGen *g, uint64_t pc)
     return g->n_links++;
 }
 
+/* Does the exit go back to the head of a loop that has homes of its own? */
+static bool goes_back(const HostGen *g, const IrInsn *i)
+{
+    return hg_loops(g) && i->imm == g->tb->key.pc;
+}
+
 /* A jump (cc: conditional; -1: not) to the stub of a new link, which is where the field leads
  * while there is no other region. */
-static void link_jump(HostGen *g, int cc, uint64_t pc)
+static void link_jump(HostGen *g, int cc, const IrInsn *i)
 {
-    HgStub *s = hg_stub(g, STUB_LINK);
+    bool back = goes_back(g, i);
+    HgStub *s = hg_stub(g, back ? STUB_BACK : STUB_LINK);
     unsigned before = cc < 0 ? 1 : 2;
 
-    s->link = new_link(g, pc);
+    s->link = new_link(g, i->imm);
+    g->tb->link[s->link].loop = back;
     asm_nop(&g->as, -(asm_here(&g->as) + before) & (REL32_ALIGN - 1));
     if (cc < 0) {
         asm_jmp(&g->as, s->entry);
@@ -188,10 +199,10 @@ static void jump_cache(HostGen *g)
 static void emit_exit_direct(HostGen *g, const IrInsn *i)
 {
     uint32_t first;
-    unsigned n = hg_plan_exit(g, i->snap, NULL, &first);
+    unsigned n = hg_plan_exit(g, i->snap, goes_back(g, i), NULL, &first);
 
     hg_do_xfers(g, first, n);
-    link_jump(g, -1, i->imm);
+    link_jump(g, -1, i);
     g->stop = true;
 }
 
@@ -199,10 +210,19 @@ static void emit_exit_if(HostGen *g, const IrInsn *i, IrVal v)
 {
     uint32_t first;
     AsmCc cc = emit_compare(g, i, v);
-    unsigned n = hg_plan_exit(g, i->snap, NULL, &first);
+    bool back = goes_back(g, i);
+    unsigned n = hg_plan_exit(g, i->snap, back, NULL, &first);
 
     if (!n) {
-        link_jump(g, cc, i->imm);
+        link_jump(g, cc, i);
+        return;
+    }
+    if (back) { /* the likely way */
+        AsmLabel over = asm_label(&g->as);
+        asm_jcc(&g->as, cc ^ 1, over);
+        hg_do_xfers(g, first, n);
+        link_jump(g, -1, i);
+        asm_bind(&g->as, over);
         return;
     }
     HgStub *s = hg_stub(g, STUB_EXIT);
@@ -216,7 +236,7 @@ static void emit_exit_value(HostGen *g, const IrInsn *i)
 {
     HgXfer pc = { .from = hg_where(g, i->arg[0]), .reg = HR_SCRATCH, .size = 8 };
     uint32_t first;
-    unsigned n = hg_plan_exit(g, i->snap, &pc, &first);
+    unsigned n = hg_plan_exit(g, i->snap, false, &pc, &first);
 
     hg_do_xfers(g, first, n);
     if (i->op == IR_EXIT_INDIRECT) {
@@ -269,12 +289,16 @@ void emit_stub(HostGen *g, HgStub *p)
     switch (s.kind) {
     case STUB_EXIT:
         hg_do_xfers(g, s.xfer, s.n_xfer);
-        link_jump(g, -1, i->imm);
+        link_jump(g, -1, i);
         break;
     case STUB_RAISE: raise_here(g, i, s.site); break;
+    case STUB_BACK:
     case STUB_LINK: {
         TbLink *l = &g->tb->link[s.link];
         l->stub_run = asm_here(as);
+        if (s.kind == STUB_BACK) {
+            hg_homes_out(g);
+        }
         asm_mov_imm(as, HR_SCRATCH, (uintptr_t)l);
         asm_jmp_abs(as, g->code->leave_link);
         break;
@@ -284,6 +308,9 @@ void emit_stub(HostGen *g, HgStub *p)
         asm_jmp_abs(as, g->code->leave);
         break;
     default:
+        if (hg_loops(g)) {
+            hg_homes_out(g);
+        }
         asm_mov_imm(as, HR_SCRATCH, g->tb->key.pc);
         asm_store(as, 8, hg_state(g->code->pc_offset), HR_SCRATCH);
         asm_jmp_abs(as, g->code->leave);
@@ -295,6 +322,11 @@ void emit_entry(HostGen *g)
 {
     HgStub *s = hg_stub(g, STUB_ENTRY);
 
+    if (hg_loops(g)) {
+        hg_homes_in(g);
+        g->head = asm_label(&g->as);
+        asm_bind(&g->as, g->head);
+    }
     asm_alu_imm(&g->as, ALU_CMP, 4, hg_state(offsetof(CpuState, exit_request)), 0);
     asm_jcc(&g->as, CC_NE, s->entry);
     asm_alu_imm(&g->as, ALU_ADD, 8, hg_state(offsetof(CpuState, insn_count)), g->tb->n_insns);

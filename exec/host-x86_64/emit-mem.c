@@ -15,7 +15,8 @@
 static bool any_vec_live(const HostGen *g)
 {
     for (unsigned r = 0; r < 16; r++) {
-        if (g->in[1][r]) {
+        unsigned p = g->pins->of_reg[1][r];
+        if (g->in[1][r] || (p && (g->home_reg & 1u << (p - 1)))) {
             return true;
         }
     }

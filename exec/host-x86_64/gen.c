@@ -63,6 +63,7 @@ void host_gen_free(HostGen *g)
     g_byte_array_free(g->lit_data, TRUE);
     g_free(g->label);
     g_free(g->label_used);
+    g_free(g->own.of_slot);
     g_free(g);
 }
 
@@ -76,7 +77,7 @@ static void make_arrays(HostGen *g)
     g->root = g_new0(IrVal, g->cap);
     g->val = g_new0(HgVal, g->cap);
     g->nu = g_new0(uint32_t, g->cap * 4);
-    g->dead_after = g_new0(uint16_t, g->cap);
+    g->dead_after = g_new0(HostPinSet, g->cap);
     g->clean = g_malloc0(g->cap);
     g->imm = g_malloc0(g->cap);
     g->fold = g_malloc0(g->cap);
@@ -102,8 +103,9 @@ static void begin(HostGen *g, Tb *tb, IrBuilder *b)
     g->n = ir_count(b);
     make_arrays(g);
     memset(g->in, 0, sizeof(g->in));
-    g->home_reg = (1u << g->pins->n) - 1;
-    g->home_mem = 0;
+    hg_choose_homes(g);
+    g->home_reg = hg_all_pins(g);
+    g->home_mem = g->read_only;
     g->lock[0] = g->lock[1] = 0;
     g->next_cell = FRAME_OFF(cells);
     g->n_free_cell[0] = g->n_free_cell[1] = 0;
@@ -217,6 +219,10 @@ static void finish(HostGen *g)
     h->sites = g_memdup2(g->sites->data, g->sites->len * sizeof(HostSite));
     h->entries = g_memdup2(g->entries->data, g->entries->len * sizeof(HostSiteEntry));
     h->consts = g_memdup2(g->consts->data, g->consts->len * sizeof(uint64_t));
+    if (hg_loops(g)) {
+        h->homes = g_memdup2(g->own.pin, g->own.n * sizeof(HostPin));
+        h->loop = asm_label_addr(&g->as, g->head);
+    }
     tb->host = h;
     tb->native = h->code + HEAD_BYTES;
     tb->n_links = g->n_links;
@@ -269,6 +275,7 @@ void host_tb_free(HostTb *h)
     g_free(h->sites);
     g_free(h->entries);
     g_free(h->consts);
+    g_free(h->homes);
     g_free(h);
 }
 
@@ -289,7 +296,8 @@ void host_run(CpuState *cpu, Tb *tb)
 
 void host_link(TbLink *l, const Tb *dst)
 {
-    uint64_t to = dst && dst->host ? (uintptr_t)dst->native : l->stub_run;
+    bool taken = dst && dst->host && (!l->loop || dst == l->src);
+    uint64_t to = !taken ? l->stub_run : l->loop ? dst->host->loop : (uintptr_t)dst->native;
     int32_t rel = (int32_t)(to - (l->field_run + 4));
 
     if (l->field) {
@@ -329,8 +337,8 @@ void host_apply_snapshot(CpuState *cpu)
 {
     const HostFrame *f = cpu->priv->hframe;
     const Tb *tb = host_current(cpu);
-    const HostPins *pins = &cpu->engine->host->pins;
     const HostTb *h = tb->host;
+    const HostPin *pin = h->homes ? h->homes : cpu->engine->host->pins.pin;
     const HostSite *s = NULL;
 
     for (unsigned k = 0; k < h->n_sites && f->ra; k++) {
@@ -341,10 +349,10 @@ void host_apply_snapshot(CpuState *cpu)
     if (!s) {
         return;
     }
-    for (unsigned p = 0; p < pins->n; p++) {
-        if (s->pins & 1u << p) {
-            memcpy((char *)cpu + pins->pin[p].offset, &f->reg[pins->pin[p].reg], 8);
-        }
+    for (HostPinSet m = s->pins; m; m &= m - 1) {
+        const HostPin *p = &pin[__builtin_ctz(m)];
+        const void *from = host_pin_is_vec(p) ? (const void *)&f->vreg[p->reg] : &f->reg[p->reg];
+        memcpy((char *)cpu + p->offset, from, p->size);
     }
     for (unsigned k = 0; k < s->count; k++) {
         apply_entry(cpu, tb, &h->entries[s->first + k]);

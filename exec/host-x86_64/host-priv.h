@@ -9,7 +9,8 @@
  * cell once written stays good.
  *
  * A pinned slot has its home in a fixed host register at region borders and at labels. In
- * between the home may be evicted to CpuState. See alloc.c for the invariants.
+ * between the home may be evicted to CpuState. See alloc.c for the invariants. A region that loops
+ * has homes of its own inside (homes.c).
  */
 #ifndef EXEC_HOST_PRIV_H
 #define EXEC_HOST_PRIV_H
@@ -17,19 +18,29 @@
 #include "emit-priv.h"
 
 /* ---- pinned guest registers ---- */
-#define HOST_PINS_MAX 9
+#define HOST_PINS_MAX     9  /* in general registers */
+#define HOST_VEC_PINS_MAX 10 /* in vector registers: of loops only */
+typedef uint32_t HostPinSet;
 typedef struct HostPin {
     IrSlot slot;
     uint8_t reg;
+    uint8_t size;    /* 8; 16 and 32: in a vector register */
     uint32_t offset; /* in CpuState */
 } HostPin;
 
 typedef struct HostPins {
     unsigned n;
-    HostPin pin[HOST_PINS_MAX];
-    uint8_t of_reg[16]; /* pin + 1, 0 none */
-    uint8_t *of_slot;   /* pin + 1, by slot */
+    HostPin pin[HOST_PINS_MAX + HOST_VEC_PINS_MAX];
+    uint8_t of_reg[2][16]; /* pin + 1, 0 none; general, vector */
+    uint8_t *of_slot;      /* pin + 1, by slot */
 } HostPins;
+
+static inline bool host_pin_is_vec(const HostPin *p)
+{
+    return p->size > 8;
+}
+/* Host registers for general pins, best first. */
+extern const uint8_t host_pin_regs[HOST_PINS_MAX];
 
 /* ---- what a real fault needs: where the guest state is, by return address ---- */
 typedef enum HostLocKind {
@@ -60,7 +71,7 @@ typedef struct HostSite {
     uint32_t ra; /* from the region's entry */
     uint32_t first;
     uint16_t count;
-    uint16_t pins; /* homes that are in their registers only */
+    HostPinSet pins; /* homes that are in their registers only */
     uint32_t aux;
     uint64_t pc;
 } HostSite;
@@ -75,6 +86,8 @@ struct HostTb {
     HostSite *sites;
     HostSiteEntry *entries;
     uint64_t *consts;
+    HostPin *homes; /* of a loop's inside; NULL: the engine's pins */
+    uint64_t loop;  /* where the jump back to the head leads, homes as inside */
 };
 
 /* ---- code memory ---- */
@@ -107,6 +120,7 @@ struct HostCode {
     unsigned n_chunks, first_free, n_unused; /* unused: never given out */
     HostChunk *chunk;
     HostPins pins;
+    const SlotMap *overlaps; /* borrowed */
     uint32_t pc_offset;
     /* common code, run addresses */
     uint64_t enter, leave, leave_link, leave_pc;
@@ -129,7 +143,8 @@ typedef struct HgVal { /* by root value */
 
 typedef struct HgXfer { /* one move of a parallel move */
     HostLoc from;
-    uint8_t reg; /* to this general register, or HR_NONE: to CpuState at off */
+    uint8_t
+        reg; /* to this register, general or (sizes 16, 32) vector; HR_NONE: to CpuState at off */
     uint8_t size;
     int32_t off;
 } HgXfer;
@@ -139,6 +154,7 @@ typedef enum HgStubKind {
     STUB_EXIT, /* a side exit */
     STUB_RAISE,
     STUB_LINK,  /* a direct exit that is not linked */
+    STUB_BACK,  /* the same, of a jump back to the head: homes are the loop's */
     STUB_MISS,  /* jump cache miss: pc in HR_SCRATCH */
     STUB_ENTRY, /* exit_request */
 } HgStubKind;
@@ -159,7 +175,9 @@ typedef struct HgStub {
 struct HostGen {
     AsmBuf as;
     HostCode *code;
-    const HostPins *pins;
+    const HostPins *pins; /* the engine's, or own */
+    HostPins own;         /* of a region that loops */
+    HostPinSet read_only; /* of these CpuState is up to date all the time */
     CpuState *cpu;
     Tb *tb;
     IrBuilder *b;
@@ -171,18 +189,18 @@ struct HostGen {
     unsigned cap;
     IrVal *root;
     HgVal *val;
-    uint32_t *nu;         /* by instruction * 4 + operand: the use after */
-    uint16_t *dead_after; /* pins whose home nobody needs any more, after the instruction */
-    uint8_t *clean;       /* i32 zero-extended */
-    uint8_t *imm;         /* operand mask: constants that stay in the instruction */
-    uint8_t *fold;        /* address operand is base + displacement */
-    uint32_t pin_next[HOST_PINS_MAX];
+    uint32_t *nu;           /* by instruction * 4 + operand: the use after */
+    HostPinSet *dead_after; /* pins whose home nobody needs any more, after the instruction */
+    uint8_t *clean;         /* i32 zero-extended */
+    uint8_t *imm;           /* operand mask: constants that stay in the instruction */
+    uint8_t *fold;          /* address operand is base + displacement */
+    uint32_t pin_next[HOST_PINS_MAX + HOST_VEC_PINS_MAX];
 
     /* registers */
-    IrVal in[2][16];   /* value in a register, 0 none; general, vector */
-    uint16_t lock[2];  /* not to be touched by this instruction's allocations */
-    uint16_t home_reg; /* pins whose register holds their home */
-    uint16_t home_mem; /* pins whose place in CpuState is up to date */
+    IrVal in[2][16];     /* value in a register, 0 none; general, vector */
+    uint16_t lock[2];    /* not to be touched by this instruction's allocations */
+    HostPinSet home_reg; /* pins whose register holds their home */
+    HostPinSet home_mem; /* pins whose place in CpuState is up to date */
     uint32_t next_cell;
     uint16_t free_cell[2][256];
     unsigned n_free_cell[2];
@@ -190,7 +208,7 @@ struct HostGen {
 
     AsmLabel *label; /* by IR label */
     uint8_t *label_used;
-    AsmLabel head, body;
+    AsmLabel head; /* where a loop goes on, homes as inside */
     GArray *stubs; /* HgStub */
     GArray *xfers; /* HgXfer */
     GArray *sites, *entries, *consts;
@@ -220,6 +238,21 @@ static inline bool hg_const(const HostGen *g, IrVal v, uint64_t *k)
     return ir_const_value(g->b, g->root[v], k);
 }
 
+static inline HostPinSet hg_all_pins(const HostGen *g)
+{
+    return ((HostPinSet)1 << g->pins->n) - 1;
+}
+/* The region jumps back to its head inside. */
+static inline bool hg_loops(const HostGen *g)
+{
+    return g->pins == &g->own;
+}
+
+/* homes.c */
+void hg_choose_homes(HostGen *g);
+void hg_homes_in(HostGen *g);  /* from the engine's pins to those of the loop */
+void hg_homes_out(HostGen *g); /* and back; all homes are in their registers */
+
 /* analyse.c */
 void hg_analyse(HostGen *g);
 unsigned hg_pin_of(const HostGen *g, IrSlot s); /* + 1, 0: not pinned */
@@ -237,10 +270,12 @@ void hg_take(HostGen *g, unsigned reg);  /* empty this general register and lock
 void hg_save(HostGen *g, IrVal root);    /* its cell is good afterwards */
 int32_t hg_cell(HostGen *g, IrVal root); /* offset of its cell, made if needed */
 void hg_drop(HostGen *g, IrVal root);
-void hg_flush_homes(HostGen *g, uint16_t pins); /* CpuState up to date for them */
-void hg_home_needed(HostGen *g, unsigned pin);  /* home into its register */
-void hg_barrier(HostGen *g, bool forget);       /* canonical state at labels and branches */
-void hg_reset(HostGen *g);                      /* the state after a label */
+void hg_flush_homes(HostGen *g, HostPinSet pins);  /* CpuState up to date for them */
+void hg_home_needed(HostGen *g, unsigned pin);     /* home into its register */
+void hg_store_home(HostGen *g, const HostPin *hp); /* register to CpuState, nothing noted */
+void hg_load_home(HostGen *g, const HostPin *hp);
+void hg_barrier(HostGen *g, bool forget); /* canonical state at labels and branches */
+void hg_reset(HostGen *g);                /* the state after a label */
 HostLoc hg_where(HostGen *g, IrVal v);
 HostLoc hg_where_memory(HostGen *g, IrVal v);
 void hg_set_home(HostGen *g, unsigned pin, IrVal v); /* PUT of a pinned slot */
@@ -253,7 +288,8 @@ void hg_parallel(HostGen *g, const HgXfer *x, unsigned n);
 void hg_do_xfers(HostGen *g, uint32_t first, unsigned n);
 uint32_t hg_site(HostGen *g, uint32_t snap);  /* record where the state is; number + 1 */
 void hg_site_here(HostGen *g, uint32_t site); /* the return address: writes the marker */
-unsigned hg_plan_exit(HostGen *g, uint32_t snap, const HgXfer *extra, uint32_t *first);
+/* back: to the head of a loop, homes as inside; else as every region wants them. */
+unsigned hg_plan_exit(HostGen *g, uint32_t snap, bool back, const HgXfer *extra, uint32_t *first);
 AsmRm hg_state(int32_t off);
 AsmRm hg_frame(int32_t off);
 void hg_call_c(HostGen *g, const void *fn);

@@ -125,8 +125,36 @@ static void store_state(HostGen *g, const HgXfer *x)
 
 /* ---- parallel moves ---- */
 
-/* Register to register, each destination once; swaps where they go in a circle. */
-static void move_registers(HostGen *g, uint8_t from[16])
+static void move_one(HostGen *g, bool vec, unsigned d, unsigned s)
+{
+    if (vec) {
+        asm_vrr(&g->as, I_VMOVDQA, true, d, s);
+    } else {
+        asm_mov_rr(&g->as, 8, d, s);
+    }
+}
+
+/* All that is pending goes in circles, d and its source in one of them. */
+static void cut_circle(HostGen *g, bool vec, uint8_t from[16], unsigned d)
+{
+    unsigned s = from[d];
+
+    if (vec) {
+        move_one(g, vec, HV_SCRATCH, d);
+        for (unsigned k = 0; k < 16; k++) {
+            from[k] = from[k] == d ? HV_SCRATCH : from[k];
+        }
+        return;
+    }
+    asm_xchg(&g->as, 8, asm_reg(d), s);
+    from[d] = HR_NONE; /* d is done; who wanted d's old content finds it in s */
+    for (unsigned k = 0; k < 16; k++) {
+        from[k] = from[k] == d ? s : from[k] == s ? d : from[k];
+    }
+}
+
+/* Register to register, each destination once. */
+static void move_registers(HostGen *g, bool vec, uint8_t from[16])
 {
     for (;;) {
         uint16_t read = 0;
@@ -143,22 +171,13 @@ static void move_registers(HostGen *g, uint8_t from[16])
         bool moved = false;
         for (unsigned d = 0; d < 16; d++) {
             if (from[d] != HR_NONE && from[d] != d && !(read & 1u << d)) {
-                asm_mov_rr(&g->as, 8, d, from[d]);
+                move_one(g, vec, d, from[d]);
                 from[d] = HR_NONE;
                 moved = true;
             }
         }
-        if (!moved) { /* all pending are in circles */
-            unsigned d = pending, s = from[d];
-            asm_xchg(&g->as, 8, asm_reg(d), s);
-            from[d] = HR_NONE; /* d is done; who wanted d's old content finds it in s */
-            for (unsigned k = 0; k < 16; k++) {
-                if (from[k] == d) {
-                    from[k] = s;
-                } else if (from[k] == s) {
-                    from[k] = d;
-                }
-            }
+        if (!moved) {
+            cut_circle(g, vec, from, pending);
         }
     }
 }
@@ -166,19 +185,25 @@ static void move_registers(HostGen *g, uint8_t from[16])
 /* Stores to CpuState in order, then registers all at once, then what registers get from memory. */
 void hg_parallel(HostGen *g, const HgXfer *x, unsigned n)
 {
-    uint8_t from[16];
+    uint8_t from[2][16];
 
     memset(from, HR_NONE, sizeof(from));
     for (unsigned k = 0; k < n; k++) {
         if (x[k].reg == HR_NONE) {
             store_state(g, &x[k]);
-        } else if (x[k].from.kind == LOC_REG) {
-            from[x[k].reg] = x[k].from.reg;
+        } else if (x[k].from.kind == LOC_REG || x[k].from.kind == LOC_VREG) {
+            from[x[k].size > 8][x[k].reg] = x[k].from.reg;
         }
     }
-    move_registers(g, from);
+    move_registers(g, false, from[0]);
+    move_registers(g, true, from[1]);
     for (unsigned k = 0; k < n; k++) {
-        if (x[k].reg != HR_NONE && x[k].from.kind != LOC_REG) {
+        if (x[k].reg == HR_NONE || x[k].from.kind == LOC_REG || x[k].from.kind == LOC_VREG) {
+            continue;
+        }
+        if (x[k].size > 8) {
+            hg_load_vec(g, x[k].reg, x[k].size == 32 ? IR_V256 : IR_V128, x[k].from);
+        } else {
             hg_load_loc(g, x[k].reg, x[k].from);
         }
     }
@@ -189,40 +214,75 @@ void hg_do_xfers(HostGen *g, uint32_t first, unsigned n)
     hg_parallel(g, &g_array_index(g->xfers, HgXfer, first), n);
 }
 
-/* What an exit with this snapshot has to move; number of moves, from *first on. */
-unsigned hg_plan_exit(HostGen *g, uint32_t snap, const HgXfer *extra, uint32_t *first)
+static void plan(HostGen *g, HgXfer x)
 {
-    const IrSnap *s = &g_array_index(g->b->snaps, IrSnap, snap);
-    uint16_t done = 0;
+    bool stays = x.reg != HR_NONE && x.from.reg == x.reg &&
+                 (x.from.kind == LOC_REG || x.from.kind == LOC_VREG);
 
-    *first = g->xfers->len;
+    if (!stays) {
+        g_array_append_val(g->xfers, x);
+    }
+}
+
+/* Where the home of a pin (of the region's) is. */
+static HostLoc home_at(const HostGen *g, unsigned pin)
+{
+    const HostPin *hp = &g->pins->pin[pin];
+
+    if (g->home_reg & 1u << pin) {
+        return (HostLoc){ .kind = host_pin_is_vec(hp) ? LOC_VREG : LOC_REG, .reg = hp->reg };
+    }
+    return (HostLoc){ .kind = LOC_STATE, .off = hp->offset };
+}
+
+/* What is owed by the snapshot; the pins of `to` and of the region that it names. */
+static void plan_snap(HostGen *g, const IrSnap *s, const HostPins *to, HostPinSet *done,
+                      HostPinSet *named)
+{
     for (unsigned e = 0; e < s->count; e++) {
         const IrSnapEntry *se = &g_array_index(g->b->snap_entries, IrSnapEntry, s->first + e);
         const IrSlotDesc *d = &g->b->slots->slots[se->slot];
-        unsigned p = hg_pin_of(g, se->slot);
+        unsigned p = to->n ? to->of_slot[se->slot] : 0, own = hg_pin_of(g, se->slot);
         HgXfer x = {
             .from = hg_where(g, se->val), .reg = HR_NONE, .off = d->offset, .size = d->size
         };
         if (p) {
-            x.reg = g->pins->pin[p - 1].reg;
-            done |= 1u << (p - 1);
-            if (x.from.kind == LOC_REG && x.from.reg == x.reg) {
-                continue;
-            }
+            x.reg = to->pin[p - 1].reg;
+            *done |= 1u << (p - 1);
         }
-        g_array_append_val(g->xfers, x);
+        *named |= own ? 1u << (own - 1) : 0;
+        plan(g, x);
     }
-    for (unsigned p = 0; p < g->pins->n; p++) {
+}
+
+/* What an exit with this snapshot has to move; number of moves, from *first on. */
+unsigned hg_plan_exit(HostGen *g, uint32_t snap, bool back, const HgXfer *extra, uint32_t *first)
+{
+    const HostPins *to = back ? g->pins : &g->code->pins;
+    HostPinSet done = 0, named = 0;
+
+    *first = g->xfers->len;
+    plan_snap(g, &g_array_index(g->b->snaps, IrSnap, snap), to, &done, &named);
+    for (unsigned p = 0; p < to->n; p++) {
+        const HostPin *hp = &to->pin[p];
+        unsigned own = hg_pin_of(g, hp->slot);
+        HgXfer x = { .reg = hp->reg, .size = hp->size };
+        if (!(done & 1u << p)) {
+            x.from = own ? home_at(g, own - 1) : (HostLoc){ .kind = LOC_STATE, .off = hp->offset };
+            plan(g, x);
+        }
+    }
+    for (unsigned p = 0; p < g->pins->n && to != g->pins; p++) {
         const HostPin *hp = &g->pins->pin[p];
-        if (!((done | g->home_reg) & 1u << p)) {
-            HgXfer x = { .from = { .kind = LOC_STATE, .off = hp->offset },
-                         .reg = hp->reg,
-                         .size = 8 };
-            g_array_append_val(g->xfers, x);
+        HostPinSet only = g->home_reg & ~g->home_mem & ~named & 1u << p;
+        if (only && !(to->n && to->of_slot[hp->slot])) {
+            plan(g,
+                 (HgXfer){
+                     .from = home_at(g, p), .reg = HR_NONE, .size = hp->size, .off = hp->offset });
         }
     }
     if (extra) {
-        g_array_append_val(g->xfers, *extra);
+        plan(g, *extra);
     }
     return g->xfers->len - *first;
 }

@@ -56,6 +56,16 @@ bool slot_map_overlaps(const SlotMap *m, IrSlot s)
     return m->first[s] != m->first[s + 1];
 }
 
+bool slot_map_overlaps_any(const SlotMap *m, IrSlot s, const uint8_t *set)
+{
+    for (unsigned k = m->first[s]; k < m->first[s + 1]; k++) {
+        if (set[m->list[k]]) {
+            return true;
+        }
+    }
+    return false;
+}
+
 typedef struct Lower {
     const IrBuilder *src;
     IrBuilder *dst;

@@ -12,6 +12,8 @@ typedef struct SlotMap SlotMap;
 SlotMap *slot_map_new(const IrSlotTable *slots);
 void slot_map_free(SlotMap *m);
 bool slot_map_overlaps(const SlotMap *m, IrSlot s); /* any other slot */
+/* ... one of those marked in set, by slot? */
+bool slot_map_overlaps_any(const SlotMap *m, IrSlot s, const uint8_t *set);
 
 /*
  * Copy src to dst, turning puts into snapshots: the new region's PUTs are real stores to
