@@ -69,11 +69,13 @@ typedef struct CpuTlb {
     unsigned next_victim;
     uint64_t victim_page[TLB_VICTIMS]; /* ~0: none */
     TlbFull victim[TLB_VICTIMS];
-    /* Sizes of large pages seen, with a filter of the pages; lg 0 ends. */
-#define TLB_LARGE_SIZES 4
+    /* Sizes of large pages seen, with a filter of the pages, apart for the two halves of the address
+     * space; lg 0 ends. */
+#define TLB_LARGE_SIZES  4
+#define TLB_LARGE_FILTER 1024 /* bits */
     struct {
         unsigned lg;
-        uint64_t filter;
+        uint64_t filter[2][TLB_LARGE_FILTER / 64];
     } large[TLB_LARGE_SIZES];
 } CpuTlb;
 
@@ -157,15 +159,16 @@ struct Tb {
     IrVec *pool;
 };
 
-#define JC_BITS 12
-#define JC_SIZE (1u << JC_BITS)
-/* 64 places a page, consecutive from a multiple of 64 on. Native code computes the same. */
-#define JC_FOLD 6
-#define JC_PICK 0x3f03fu /* which bits of the folded address make the index */
-static inline unsigned jc_index(uint64_t vaddr)
+/* The jump cache has JC_GROUPS groups of JC_GROUP places; all code of a page is in one group. */
+#define JC_GROUP  256u
+#define JC_GROUPS 256u
+#define JC_SIZE   (JC_GROUPS * JC_GROUP)
+#define JC_FOLD   6
+#define JC_PICK   0xff0ffu /* which bits of the folded address make the index */
+static inline unsigned jc_index(uint64_t vaddr) /* native code computes the same */
 {
     uint32_t h = (uint32_t)vaddr ^ (uint32_t)vaddr >> JC_FOLD;
-    return (h >> GUEST_PAGE_BITS & 63) << 6 | (h & 63);
+    return (h >> GUEST_PAGE_BITS & (JC_GROUPS - 1)) * JC_GROUP | (h & (JC_GROUP - 1));
 }
 
 typedef struct TransState TransState;
@@ -174,11 +177,14 @@ typedef struct TransState TransState;
  * translation is one whose code is mapped in this space as it was when it was entered. */
 typedef struct TlbSpace {
     uint64_t id;
-    uint64_t used;  /* when last switched to; 0: free */
-    CpuTlb *mode;   /* ops->mmu_modes */
-    Tb **jumps;     /* JC_SIZE; other threads set elements to NULL */
-    unsigned n_log; /* elements from pages that are not global; > JC_LOG: many */
-#define JC_LOG 512
+    uint64_t used;             /* when last switched to; 0: free */
+    CpuTlb *mode;              /* ops->mmu_modes */
+    Tb **jumps;                /* JC_SIZE; other threads set elements to NULL */
+    uint64_t group[JC_GROUPS]; /* of jumps: the page that all in it are of, or one of these: */
+#define JC_NONE 1              /* nothing in it */
+#define JC_MANY 2              /* of several pages, or in two */
+    unsigned n_log;            /* elements from pages that are not global; > JC_LOG: many */
+#define JC_LOG 2048
     uint16_t log[JC_LOG];
 } TlbSpace;
 
@@ -323,7 +329,7 @@ struct TransState {
 };
 
 /* ---- engine ---- */
-#define TB_HASH_BITS 15
+#define TB_HASH_BITS 18
 
 /* A page that has, or once had, translations. Never freed before the engine, so that stores find it
  * without a lock; written under tb_lock. */
@@ -469,6 +475,9 @@ bool icount_idle(CpuState *cpu);
 void icount_refund(CpuState *cpu);
 
 /* ---- loop ---- */
+/* Native code is between two regions, the state is in CpuState: where does it go on? NULL: in the loop.
+ * link: by which direct exit it came, or NULL. Raises what the fetch does. */
+const void *loop_next(CpuState *cpu, TbLink *link);
 void cpu_process_work(CpuState *cpu);
 void exclusive_begin(CpuState *cpu);
 void exclusive_end(CpuState *cpu);

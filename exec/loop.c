@@ -257,7 +257,7 @@ static void maybe_link(CpuState *cpu, Tb *tb)
     TbLink *l = p->last_link;
 
     p->last_link = NULL;
-    if (!l || tb->cflags || tb->key.pc != l->pc || tb->key.flags != l->src->key.flags ||
+    if (!l || l->dst || tb->cflags || tb->key.pc != l->pc || tb->key.flags != l->src->key.flags ||
         log_enabled(LOG_NOCHAIN)) {
         return;
     }
@@ -265,6 +265,42 @@ static void maybe_link(CpuState *cpu, Tb *tb)
     bool cross = !self && (tb->n_pages != 1 || l->src->n_pages != 1 ||
                            ((tb->key.vaddr ^ l->src->key.vaddr) & GUEST_PAGE_MASK));
     tb_link(cpu->engine, l, tb, cross);
+}
+
+/* Something must be done between regions. */
+static bool loop_wanted(const CpuState *cpu)
+{
+    const CpuPriv *p = cpu->priv;
+    const ExecEngine *e = cpu->engine;
+
+    return __atomic_load_n(&cpu->exit_request, __ATOMIC_RELAXED) || cpu_irq_pending(cpu) ||
+           cpu->singlestep || p->one_insn || p->count_out || p->debug_after || e->icount.on ||
+           p->epoch != __atomic_load_n(&e->epoch, __ATOMIC_RELAXED) || log_enabled(LOG_NOCHAIN);
+}
+
+const void *loop_next(CpuState *cpu, TbLink *link)
+{
+    CpuPriv *p = priv_of(cpu);
+    HostFrame *frame = p->hframe;
+    RamAddr phys;
+    TbKey key;
+
+    if (loop_wanted(cpu)) {
+        return NULL;
+    }
+    p->tb = NULL; /* a fault here is not of the region that was left */
+    p->hframe = NULL;
+    cpu->ops->get_tb_key(cpu, &key);
+    Tb *tb = tb_lookup_key(cpu, &key, 0, &phys);
+    if (!tb || !tb->host) {
+        return NULL;
+    }
+    tb_remember(p, tb);
+    p->last_link = link;
+    maybe_link(cpu, tb);
+    p->tb = tb;
+    p->hframe = frame;
+    return tb->native;
 }
 
 static void run_region(CpuState *cpu)

@@ -4,9 +4,10 @@
  *
  *   enter(cpu, code, &priv->hframe)   makes the frame, loads the pins' homes, jumps
  *   leave          homes back to CpuState (pc is stored already); returns NULL
- *   leave_link     with a TbLink in HR_SCRATCH: goes where it leads if the jump cache says that this is
- *                  still mapped; else the same, stores the link's pc, returns the link
- *   leave_pc       the same with a pc in HR_SCRATCH; returns NULL
+ *   leave_pc       the same with a pc in HR_SCRATCH
+ *   next_pc        with a pc in HR_SCRATCH: goes on there if the region is found (loop_next), else as leave
+ *   next_link      with a TbLink in HR_SCRATCH: goes where it leads if the jump cache says that this is
+ *                  still mapped; else as next_pc, but returns the link
  *   slow[k][v]     arguments in HostFrame; saves all registers there, calls, restores those that C may
  *                  change; v: vector registers too
  */
@@ -29,6 +30,13 @@ static void call_far(AsmBuf *a, const void *fn)
     }
 }
 
+static void load_homes(HostCode *c, AsmBuf *a)
+{
+    for (unsigned p = 0; p < c->pins.n; p++) {
+        asm_mov(a, 8, c->pins.pin[p].reg, state(c->pins.pin[p].offset));
+    }
+}
+
 static void make_enter(HostCode *c, AsmBuf *a)
 {
     c->enter = asm_here(a);
@@ -43,9 +51,7 @@ static void make_enter(HostCode *c, AsmBuf *a)
     asm_store(a, 8, asm_mem(RDX, 0), RSP);
     asm_mov_rr(a, 8, HR_CPU, RDI);
     asm_mov_rr(a, 8, HR_SCRATCH, RSI);
-    for (unsigned p = 0; p < c->pins.n; p++) {
-        asm_mov(a, 8, c->pins.pin[p].reg, state(c->pins.pin[p].offset));
-    }
+    load_homes(c, a);
     asm_jmp_rm(a, asm_reg(HR_SCRATCH));
 }
 
@@ -56,11 +62,32 @@ static void store_homes(HostCode *c, AsmBuf *a)
     }
 }
 
+/* With the TbLink or NULL in HR_SCRATCH, pc and homes in CpuState. Registers that C keeps hold homes
+ * at both ends, so one of them is free to keep the link over the call. */
+static void make_next(HostCode *c, AsmBuf *a, AsmLabel out)
+{
+    AsmLabel stay = asm_label(a);
+
+    asm_mov_rr(a, 8, RBX, HR_SCRATCH);
+    asm_store_imm(a, 8, asm_mem(RSP, FRAME_OFF(ra)), 0);
+    asm_mov_rr(a, 8, RDI, HR_CPU);
+    asm_mov_rr(a, 8, RSI, RBX);
+    asm_vzeroupper(a);
+    call_far(a, loop_next);
+    asm_test(a, 8, asm_reg(RAX), RAX);
+    asm_jcc(a, CC_NE, stay);
+    asm_mov_rr(a, 8, RAX, RBX);
+    asm_jmp(a, out);
+    asm_bind(a, stay);
+    load_homes(c, a);
+    asm_jmp_rm(a, asm_reg(RAX));
+}
+
 static void make_leave(HostCode *c, AsmBuf *a)
 {
-    AsmLabel out = asm_label(a), unlinked = asm_label(a);
+    AsmLabel out = asm_label(a), unlinked = asm_label(a), next = asm_label(a);
 
-    c->leave_link = asm_here(a);
+    c->next_link = asm_here(a);
     asm_mov(a, 8, RAX, asm_mem(HR_SCRATCH, offsetof(TbLink, dst)));
     asm_test(a, 8, asm_reg(RAX), RAX);
     asm_jcc(a, CC_E, unlinked);
@@ -74,8 +101,14 @@ static void make_leave(HostCode *c, AsmBuf *a)
     store_homes(c, a);
     asm_mov(a, 8, RAX, asm_mem(HR_SCRATCH, offsetof(TbLink, pc)));
     asm_store(a, 8, state(c->pc_offset), RAX);
-    asm_mov_rr(a, 8, RAX, HR_SCRATCH);
-    asm_jmp(a, out);
+    asm_bind(a, next);
+    make_next(c, a, out);
+    asm_align(a, 16);
+    c->next_pc = asm_here(a);
+    asm_store(a, 8, state(c->pc_offset), HR_SCRATCH);
+    store_homes(c, a);
+    asm_alu_rr(a, ALU_XOR, 4, HR_SCRATCH, HR_SCRATCH);
+    asm_jmp(a, next);
     asm_align(a, 16);
     c->leave_pc = asm_here(a);
     asm_store(a, 8, state(c->pc_offset), HR_SCRATCH);

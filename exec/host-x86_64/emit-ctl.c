@@ -3,8 +3,9 @@
  * Slots and variables, labels and branches, exits.
  *
  * A direct exit is a jump whose 32-bit field is redirected when the two regions are linked (host_link).
- * Else, and where the link crosses pages, it leads to a stub: common code leaves, or follows the
- * link after a look into the jump cache. Indirect exits look there at the site. Every region begins with the poll of exit_request and the count of instructions.
+ * Else, and where the link crosses pages, it leads to a stub: common code follows the link after a
+ * look into the jump cache, or asks for the region (loop_next). Indirect exits look there at the site.
+ * Every region begins with the poll of exit_request and the count of instructions.
  */
 #include "host-priv.h"
 
@@ -300,13 +301,10 @@ void emit_stub(HostGen *g, HgStub *p)
             hg_homes_out(g);
         }
         asm_mov_imm(as, HR_SCRATCH, (uintptr_t)l);
-        asm_jmp_abs(as, g->code->leave_link);
+        asm_jmp_abs(as, g->code->next_link);
         break;
     }
-    case STUB_MISS:
-        asm_store(as, 8, hg_state(g->code->pc_offset), HR_SCRATCH);
-        asm_jmp_abs(as, g->code->leave);
-        break;
+    case STUB_MISS: asm_jmp_abs(as, g->code->next_pc); break;
     default:
         if (hg_loops(g)) {
             hg_homes_out(g);

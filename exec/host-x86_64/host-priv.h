@@ -123,7 +123,7 @@ struct HostCode {
     const SlotMap *overlaps; /* borrowed */
     uint32_t pc_offset;
     /* common code, run addresses */
-    uint64_t enter, leave, leave_link, leave_pc;
+    uint64_t enter, leave, leave_pc, next_link, next_pc;
     uint64_t slow[SLOW_COUNT][2]; /* HostSlow, with vector registers saved */
     GArray *modes;                /* HostMode, under lock */
     uint64_t bytes;               /* live. Atomic */

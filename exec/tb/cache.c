@@ -295,6 +295,10 @@ void tb_remember(CpuPriv *p, Tb *tb)
         }
         s->n_log++;
     }
+    uint64_t *group = &s->group[i / JC_GROUP];
+    if (*group != tb->vpage[0] || tb->n_pages > 1) {
+        *group = *group == JC_NONE && tb->n_pages == 1 ? tb->vpage[0] : JC_MANY;
+    }
     __atomic_store_n(at, tb, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&tb->invalid, __ATOMIC_SEQ_CST)) {
         __atomic_store_n(at, NULL, __ATOMIC_SEQ_CST);

@@ -126,7 +126,9 @@ static void mode_flush(CpuPriv *p, CpuTlb *t)
     }
     t->fills = t->evictions = t->n_filled = 0;
     t->has_global = false;
-    memset(t->large, 0, sizeof(t->large));
+    if (t->large[0].lg) {
+        memset(t->large, 0, sizeof(t->large));
+    }
     victims_drop(t, true);
 }
 
@@ -150,25 +152,30 @@ static void mode_flush_nonglobal(CpuPriv *p, CpuTlb *t)
 
 /* ---- pages ---- */
 
-static unsigned large_bit(uint64_t page, unsigned lg)
+/* The word of the filter of pages of size 2^lg that tells about this one, and the bit in it. */
+static uint64_t *large_word(CpuTlb *t, unsigned k, uint64_t page, unsigned lg, uint64_t *bit)
 {
-    return (page >> lg) * 0x9e3779b97f4a7c15u >> 58;
+    unsigned h = (page >> lg) * 0x9e3779b97f4a7c15u >> 32 & (TLB_LARGE_FILTER - 1);
+
+    *bit = (uint64_t)1 << h % 64;
+    return &t->large[k].filter[page >> 63][h / 64];
 }
 
 void tlb_note_large(CpuTlb *t, uint64_t page, unsigned lg)
 {
+    uint64_t bit;
     unsigned k = 0;
 
     while (k < TLB_LARGE_SIZES - 1 && t->large[k].lg && t->large[k].lg != lg) {
         k++;
     }
     if (t->large[k].lg != lg && t->large[k].lg) { /* more sizes than we tell apart */
-        t->large[k].filter = ~(uint64_t)0;
+        memset(t->large[k].filter, 0xff, sizeof(t->large[k].filter));
         t->large[k].lg = MAX(t->large[k].lg, lg);
         return;
     }
     t->large[k].lg = lg;
-    t->large[k].filter |= (uint64_t)1 << large_bit(page, lg);
+    *large_word(t, k, page, lg, &bit) |= bit;
 }
 
 static void row_flush(CpuTlb *t, unsigned i, uint64_t page, uint64_t mask, bool only_global)
@@ -205,7 +212,8 @@ static unsigned mode_flush_page(CpuTlb *t, uint64_t page, bool only_global)
     block_flush(t, page, GUEST_PAGE_BITS, only_global);
     for (unsigned k = 0; k < TLB_LARGE_SIZES && t->large[k].lg; k++) {
         unsigned lg = t->large[k].lg;
-        if (t->large[k].filter >> large_bit(page, lg) & 1) {
+        uint64_t bit;
+        if (*large_word(t, k, page, lg, &bit) & bit) {
             block_flush(t, page, lg, only_global);
             most = MAX(most, lg);
         }
@@ -215,9 +223,19 @@ static unsigned mode_flush_page(CpuTlb *t, uint64_t page, bool only_global)
 
 /* ---- jump caches ---- */
 
+static void group_clear(TlbSpace *s, unsigned group)
+{
+    memset(&s->jumps[group * JC_GROUP], 0, JC_GROUP * sizeof(*s->jumps));
+    s->group[group] = JC_NONE;
+}
+
 static void jumps_clear(TlbSpace *s)
 {
-    memset(s->jumps, 0, sizeof(*s->jumps) * JC_SIZE);
+    for (unsigned k = 0; k < JC_GROUPS; k++) {
+        if (s->group[k] != JC_NONE) {
+            group_clear(s, k);
+        }
+    }
     s->n_log = 0;
 }
 
@@ -233,11 +251,25 @@ static void jumps_clear_nonglobal(TlbSpace *s)
     s->n_log = 0;
 }
 
+static bool touches(const Tb *tb, uint64_t page)
+{
+    return tb->vpage[0] == page || (tb->n_pages > 1 && tb->vpage[1] == page);
+}
+
 /* Regions that begin in the page, or in the one before and reach into it. */
 static void jumps_clear_page(TlbSpace *s, uint64_t page)
 {
-    for (unsigned k = 0; k < 2; k++, page -= GUEST_PAGE_SIZE) {
-        memset(&s->jumps[jc_index(page) & ~63u], 0, 64 * sizeof(*s->jumps));
+    for (unsigned k = 0; k < 2; k++) {
+        unsigned group = jc_index(page - k * GUEST_PAGE_SIZE) / JC_GROUP;
+        if (s->group[group] == page) {
+            group_clear(s, group);
+        }
+        for (unsigned i = 0; s->group[group] == JC_MANY && i < JC_GROUP; i++) {
+            Tb **at = &s->jumps[group * JC_GROUP + i], *tb = __atomic_load_n(at, __ATOMIC_RELAXED);
+            if (tb && touches(tb, page)) {
+                __atomic_store_n(at, NULL, __ATOMIC_RELAXED);
+            }
+        }
     }
 }
 
@@ -271,6 +303,9 @@ static void space_alloc(CpuPriv *p, TlbSpace *s)
     for (unsigned m = 0; m < n; m++) {
         rows_alloc(&mode[m], TLB_MIN_BITS);
         victims_drop(&mode[m], true);
+    }
+    for (unsigned k = 0; k < JC_GROUPS; k++) {
+        s->group[k] = JC_NONE;
     }
     g_mutex_lock(&p->tlb_mutex);
     s->mode = mode;

@@ -212,6 +212,34 @@ static void test_code_by_space(void)
     machine_free(f.m);
 }
 
+/* A page's flush forgets the code that is mapped there, and no other in the same group. */
+static void test_page_flush_keeps_other_code(void)
+{
+    const uint64_t other = 0x106000;
+    Fixture f = setup();
+    CpuState *cpu = &f.t->parent;
+    Tb **at = cpu->jump_cache;
+
+    g_assert_cmpuint(jc_index(0x2000) / JC_GROUP, ==, jc_index(other + 8) / JC_GROUP);
+    CODE(f.m, 0x2000, enc(T_HALT, 0, 0, 0, 0));
+    CODE(f.m, 0x3000, enc(T_NOP, 0, 0, 0, 0), enc(T_HALT, 0, 0, 0, 0));
+    f.t->to[other >> 12] = 3;
+    run(f.t, 0x2000);
+    cpu_tlb_flush_page(cpu, other);
+    g_assert_nonnull(at[jc_index(0x2000)]);
+    run(f.t, other + 8);
+    g_assert_nonnull(at[jc_index(other + 8)]);
+    cpu_tlb_flush_page(cpu, other);
+    g_assert_nonnull(at[jc_index(0x2000)]);
+    g_assert_null(at[jc_index(other + 8)]);
+    cpu_tlb_flush_page(cpu, 0x2000);
+    g_assert_null(at[jc_index(0x2000)]);
+    run(f.t, 0x2000);
+    cpu_tlb_flush(cpu);
+    g_assert_null(at[jc_index(0x2000)]);
+    machine_free(f.m);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -224,5 +252,6 @@ int main(int argc, char **argv)
     g_test_add_func("/exec/tlb/cleaning-a-page-leaves-its-neighbour-closed", test_neighbours);
     g_test_add_func("/exec/tlb/cleaning-closes-every-name-of-a-page", test_aliases);
     g_test_add_func("/exec/tlb/code-is-looked-up-by-space", test_code_by_space);
+    g_test_add_func("/exec/tlb/a-page-flush-keeps-other-code", test_page_flush_keeps_other_code);
     return g_test_run();
 }
