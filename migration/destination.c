@@ -19,7 +19,26 @@
 
 static bool install(void *opaque, GError **error)
 {
-    return load_install(opaque, error);
+    return load_install(opaque, error) && load_prepare_to_run(opaque, error);
+}
+
+/* The blocks are no longer those that both sides agreed on: a read that waits ends now, and the cause
+   goes out. VM lock held. */
+static void blocks_changed(void *opaque)
+{
+    channel_stop_reading(((Incoming *)opaque)->channel);
+}
+
+/* The cause, not what came of it. False: the blocks are what they were. */
+static bool blame_blocks(Incoming *in, GError **error)
+{
+    const char *why = in->ram ? ram_load_disturbed(in->ram) : NULL;
+    if (why) {
+        g_clear_error(error);
+        g_set_error_literal(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_RAM, why);
+        in->channel_lost = false;
+    }
+    return why;
 }
 
 /* The state that the guest was in, as far as this side is free to choose. */
@@ -29,6 +48,12 @@ static bool start_guest(void *opaque, GError **error)
     Vm *vm = in->m->vm;
     MigrationHost *host = &in->m->host;
     RunState state = RUN_STATE_RUNNING;
+    if (blame_blocks(in, error)) {
+        return false;
+    }
+    if (in->ram) {
+        ram_load_settled(in->ram);
+    }
     if (in->run_state_seen) {
         run_state_parse(in->run_state, &state); /* checked at load */
     }
@@ -110,8 +135,10 @@ static void tell_source(Incoming *in, const GError *why)
     uint8_t failed[4];
     st_be32(failed, 1);
     /* A version 4 source on a socket listens from its first byte on, whether or not we got as far
-       as its command to open the return path; so does, we trust, one of a later version. */
-    bool v4 = in->in.version >= STREAM_V4;
+       as its command to open the return path; so does, we trust, one of a later version, and one whose
+       header was damaged on the way. */
+    unsigned version = in->in.version ? in->in.version : in->m->host.stream_version;
+    bool v4 = version >= STREAM_V4;
     if (!in->return_path && !(v4 && in->is_socket)) {
         return;
     }
@@ -154,6 +181,7 @@ static bool finish(void *opaque, GError **unused)
     Incoming *in = e->in;
     Migration *m = in->m;
     in->end_ns = clock_now_ns(m->vm, CLOCK_KIND_REALTIME);
+    ram_load_settled(in->ram);
     if (in->preflight && in->listen_fd >= 0) {
         listen_again(in); /* fit or not, nothing was moved */
         return true;
@@ -191,6 +219,7 @@ static gpointer destination_thread(gpointer data)
     Incoming *in = data;
     Ending e = { in, NULL };
     if (!take_over(in, &e.error)) {
+        blame_blocks(in, &e.error);
         tell_source(in, e.error);
     }
     migration_call_main(in->m->vm, finish, &e, NULL);
@@ -209,8 +238,11 @@ static void begin(Incoming *in, Channel *channel)
     in->start_ns = clock_now_ns(in->m->vm, CLOCK_KIND_REALTIME);
     yank_register(in->m, YANK_INCOMING, channel, -1);
     stream_in_init(&in->in, channel);
+    in->in.idle_timeout_ms = peer_timeout(&in->m->params);
+    channel_set_timeout(channel, in->in.idle_timeout_ms);
     in->in.may_be_unchecked = !has_cap(in->m->caps, MIGRATION_CAP_RAM_CHECKSUM);
     migration_set_status(in->m, MIGRATION_ACTIVE);
+    ram_load_watch(in->ram, blocks_changed, in);
     in->thread = g_thread_new("mig/dst/main", destination_thread, in);
 }
 

@@ -127,6 +127,12 @@ static bool load_configuration(Incoming *in, GError **error)
     return stream_in_end(s, "the configuration", error);
 }
 
+/* An answer that cannot be sent is no error of its own: reading on tells why the source is gone. */
+static void answer(Incoming *in, ReturnType type, const void *data, size_t n)
+{
+    return_send(in->channel, in->in.format, type, data, n, NULL);
+}
+
 static bool load_command(Incoming *in, bool *go, GError **error)
 {
     StreamIn *s = &in->in;
@@ -145,14 +151,17 @@ static bool load_command(Incoming *in, bool *go, GError **error)
     case COMMAND_OPEN_RETURN_PATH:
         in->return_path = channel_features(in->channel) & CHANNEL_CAN_WRITE;
         /* No device here asks for a delay: the switchover may come at once. */
-        return !in->return_path || !has_cap(in->m->caps, MIGRATION_CAP_SWITCHOVER_ACK) ||
-               return_send(in->channel, s->format, RETURN_SWITCHOVER_ACK, NULL, 0, error);
+        if (in->return_path && has_cap(in->m->caps, MIGRATION_CAP_SWITCHOVER_ACK)) {
+            answer(in, RETURN_SWITCHOVER_ACK, NULL, 0);
+        }
+        return true;
     case COMMAND_PING:
         if (!in->return_path || n != 4) {
             return load_error(error, "PING of %u bytes %s a return path", n,
                               in->return_path ? "on" : "without");
         }
-        return return_send(in->channel, s->format, RETURN_PONG, data, 4, error);
+        answer(in, RETURN_PONG, data, 4);
+        return true;
     case COMMAND_SWITCHOVER_START: return true;
     case COMMAND_GO: *go = true; return true;
     default: return load_error(error, "command 0x%x is unknown", type);
@@ -410,6 +419,20 @@ bool load_install(Incoming *in, GError **error)
         LoadedSection *l = g_ptr_array_index(in->loaded, i);
         if (l->section->desc->ops->installed) {
             l->section->desc->ops->installed(l->section->owner);
+        }
+    }
+    return true;
+}
+
+bool load_prepare_to_run(Incoming *in, GError **error)
+{
+    for (guint i = 0; i < in->loaded->len; i++) {
+        Section *s = ((LoadedSection *)g_ptr_array_index(in->loaded, i))->section;
+        const SectionOps *ops = s->desc->ops;
+        if (ops->prepare_to_run && !ops->prepare_to_run(s->owner, error)) {
+            g_prefix_error(error, "section '%s' instance %u is loaded and cannot run: ", s->idstr,
+                           s->instance);
+            return false;
         }
     }
     return true;

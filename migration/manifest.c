@@ -103,7 +103,11 @@ static bool put_features(Migration *m, StreamOut *out, GError **error)
 bool save_manifest(Migration *m, StreamOut *out, bool only, GError **error)
 {
     vm_lock(m->vm);
-    bool ok = stream_out_u8(out, STREAM_MANIFEST, error) &&
+    const char *changed = m->out->ram ? ram_save_disturbed(m->out->ram) : NULL;
+    if (changed) {
+        g_set_error_literal(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_RAM, changed);
+    }
+    bool ok = !changed && stream_out_u8(out, STREAM_MANIFEST, error) &&
               stream_out_u8(out, only ? MANIFEST_ONLY : 0, error) &&
               stream_out_u32(out, GUEST_PAGE_SIZE, error) && put_blocks(m->vm, out, error) &&
               put_sections(m->vm, out, error) && put_features(m, out, error);
@@ -287,6 +291,8 @@ bool load_manifest(Incoming *in, GError **error)
         ok = false;
     }
     g_string_free(r.problems, true);
-    return ok && (!in->return_path ||
-                  return_send(in->channel, in->in.format, RETURN_MANIFEST_OK, NULL, 0, error));
+    if (ok && in->return_path) { /* a source that is gone shows when we read on */
+        return_send(in->channel, in->in.format, RETURN_MANIFEST_OK, NULL, 0, NULL);
+    }
+    return ok;
 }

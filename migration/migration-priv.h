@@ -164,6 +164,11 @@ static inline bool has_cap(uint64_t caps, MigrationCap cap)
 {
     return caps >> cap & 1;
 }
+/* As channels take it. */
+static inline int peer_timeout(const MigrationParams *p)
+{
+    return p->peer_timeout_ms ? (int)p->peer_timeout_ms : -1;
+}
 /* Changes the state, emits MIGRATION when asked for. VM lock held. */
 void migration_set_status(Migration *m, MigrationStatus status);
 /* Remembers the cause (the first one counts). VM lock held. */
@@ -177,7 +182,7 @@ void incoming_reap(Migration *m);
    no lock. */
 bool migration_call_main(Vm *vm, bool (*fn)(void *opaque, GError **error), void *opaque,
                          GError **error);
-static inline bool migration_cancelled(Outgoing *o)
+static inline bool migration_cancelled(const Outgoing *o)
 {
     return __atomic_load_n(&o->cancel, __ATOMIC_ACQUIRE);
 }
@@ -248,4 +253,6 @@ typedef struct {
 bool load_stream(Incoming *in, GError **error);
 /* Installs what load_stream gathered. VM lock held. */
 bool load_install(Incoming *in, GError **error);
+/* Asks every section's device whether the guest can run on it. VM lock held. */
+bool load_prepare_to_run(Incoming *in, GError **error);
 void loaded_free(gpointer p);

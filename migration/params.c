@@ -98,6 +98,7 @@ const MigrationParamInfo migration_params[] = {
       .kind = MIGRATION_PARAM_BOOL,
       .offset = AT(direct_io),
       .default_only = true },
+    UINT("peer-timeout", peer_timeout_ms, 0, 86400000, 0),
 };
 const size_t migration_params_n = G_N_ELEMENTS(migration_params);
 

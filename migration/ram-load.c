@@ -8,6 +8,7 @@
 #include "populate.h"
 #include "base/util/endian.h"
 #include "ram-format.h"
+#include "ram-watch.h"
 #include "ram.h"
 #include "xbzrle.h"
 
@@ -17,6 +18,7 @@ struct RamLoad {
     bool listed;       /* the block list came */
     GHashTable *seen;  /* RamBlock -> itself: listed by the source */
     Populate *populate;
+    RamWatch watch;
 };
 
 RamLoad *ram_load_new(Vm *vm)
@@ -31,10 +33,26 @@ RamLoad *ram_load_new(Vm *vm)
 void ram_load_free(RamLoad *ram)
 {
     if (ram) {
+        ram_watch_clear(&ram->watch);
         g_hash_table_unref(ram->seen);
         populate_free(ram->populate);
         g_free(ram);
     }
+}
+
+void ram_load_watch(RamLoad *ram, void (*fn)(void *opaque), void *opaque)
+{
+    ram_watch_start(&ram->watch, ram->vm, fn, opaque);
+}
+
+void ram_load_settled(RamLoad *ram)
+{
+    ram_watch_stop(&ram->watch);
+}
+
+const char *ram_load_disturbed(RamLoad *ram)
+{
+    return ram_watch_disturbed(&ram->watch);
 }
 
 G_GNUC_PRINTF(2, 3) static bool ram_error(GError **error, const char *format, ...)
@@ -48,7 +66,7 @@ G_GNUC_PRINTF(2, 3) static bool ram_error(GError **error, const char *format, ..
 }
 
 /* Makes our block as long as the source's, or says why that cannot be. VM lock held. */
-static bool fit_block(RamBlock *block, uint64_t length, GError **error)
+static bool fit_block(RamLoad *ram, RamBlock *block, uint64_t length, GError **error)
 {
     const char *name = ram_block_idstr(block);
     uint64_t used = ram_block_used_length(block), max = ram_block_max_length(block);
@@ -66,7 +84,10 @@ static bool fit_block(RamBlock *block, uint64_t length, GError **error)
                          " fit here",
                          name, length, max);
     }
-    return ram_block_resize(block, length, error);
+    ram_watch_expect(&ram->watch, true);
+    bool ok = ram_block_resize(block, length, error);
+    ram_watch_expect(&ram->watch, false);
+    return ok;
 }
 
 static bool load_block_list(RamLoad *ram, StreamIn *in, uint64_t total, GError **error)
@@ -83,7 +104,7 @@ static bool load_block_list(RamLoad *ram, StreamIn *in, uint64_t total, GError *
         vm_lock(ram->vm);
         RamBlock *block = ram_block_find(ram->vm, name);
         bool ok = block && ram_block_migratable(block)
-                      ? fit_block(block, length, error)
+                      ? fit_block(ram, block, length, error)
                       : ram_error(error, "there is no RAM block '%s' here", name);
         vm_unlock(ram->vm);
         if (!ok) {

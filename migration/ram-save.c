@@ -9,6 +9,7 @@
 #include "base/util/bitmap.h"
 #include "base/util/endian.h"
 #include "ram-format.h"
+#include "ram-watch.h"
 #include "ram.h"
 #include "xbzrle.h"
 
@@ -24,10 +25,7 @@ typedef struct {
 struct RamSave {
     Vm *vm;
     GArray *blocks; /* SaveBlock */
-    RamBlockNotifier notifier;
-    bool watching;
-    GMutex mutex;
-    char *disturbed; /* guarded by mutex; set once */
+    RamWatch watch;
     void (*on_disturbed)(void *opaque);
     void *on_disturbed_opaque;
     bool zero_pages; /* look for them */
@@ -42,26 +40,9 @@ struct RamSave {
     RamXbzrleStats xbzrle;
 };
 
-static RamSave *from_notifier(RamBlockNotifier *n)
+const char *ram_save_disturbed(RamSave *ram)
 {
-    return (RamSave *)((char *)n - offsetof(RamSave, notifier));
-}
-
-static void disturb(RamSave *ram, char *why)
-{
-    bool first = false;
-
-    g_mutex_lock(&ram->mutex);
-    if (ram->disturbed || !ram->watching) {
-        g_free(why);
-    } else {
-        ram->disturbed = why;
-        first = true;
-    }
-    g_mutex_unlock(&ram->mutex);
-    if (first && ram->on_disturbed) {
-        ram->on_disturbed(ram->on_disturbed_opaque);
-    }
+    return ram_watch_disturbed(&ram->watch);
 }
 
 void ram_save_on_disturbed(RamSave *ram, void (*fn)(void *opaque), void *opaque)
@@ -70,62 +51,17 @@ void ram_save_on_disturbed(RamSave *ram, void (*fn)(void *opaque), void *opaque)
     ram->on_disturbed_opaque = opaque;
 }
 
-static SaveBlock *find(RamSave *ram, const RamBlock *block)
+void ram_save_settled(RamSave *ram)
 {
-    for (guint i = 0; i < ram->blocks->len; i++) {
-        SaveBlock *b = &g_array_index(ram->blocks, SaveBlock, i);
-        if (b->block == block) {
-            return b;
-        }
+    ram_watch_stop(&ram->watch);
+}
+
+static void disturbed(void *opaque)
+{
+    RamSave *ram = opaque;
+    if (ram->on_disturbed) {
+        ram->on_disturbed(ram->on_disturbed_opaque);
     }
-    return NULL;
-}
-
-static void on_added(RamBlockNotifier *n, RamBlock *block)
-{
-    if (ram_block_migratable(block)) {
-        disturb(from_notifier(n),
-                g_strdup_printf("RAM block '%s' added during precopy", ram_block_idstr(block)));
-    }
-}
-
-static void on_removed(RamBlockNotifier *n, RamBlock *block)
-{
-    if (find(from_notifier(n), block)) {
-        disturb(from_notifier(n),
-                g_strdup_printf("RAM block '%s' removed during precopy", ram_block_idstr(block)));
-    }
-}
-
-static void on_resized(RamBlockNotifier *n, RamBlock *block, uint64_t old_used, uint64_t new_used)
-{
-    if (find(from_notifier(n), block)) {
-        disturb(from_notifier(n),
-                g_strdup_printf("RAM block '%s' resized during precopy", ram_block_idstr(block)));
-    }
-}
-
-static void on_migratable(RamBlockNotifier *n, RamBlock *block, bool migratable)
-{
-    disturb(from_notifier(n),
-            g_strdup_printf("RAM block '%s' became %s during precopy", ram_block_idstr(block),
-                            migratable ? "migratable" : "unmigratable"));
-}
-
-static void on_idstr(RamBlockNotifier *n, RamBlock *block, const char *old_idstr)
-{
-    if (find(from_notifier(n), block)) {
-        disturb(from_notifier(n), g_strdup_printf("RAM block '%s' renamed to '%s' during precopy",
-                                                  old_idstr, ram_block_idstr(block)));
-    }
-}
-
-const char *ram_save_disturbed(RamSave *ram)
-{
-    g_mutex_lock(&ram->mutex);
-    const char *why = ram->disturbed;
-    g_mutex_unlock(&ram->mutex);
-    return why;
 }
 
 static bool take_block(RamBlock *block, void *opaque)
@@ -176,20 +112,13 @@ RamSave *ram_save_new(Vm *vm, const MigrationParams *params, bool xbzrle, GError
     ram->vm = vm;
     ram->last_sent = -1;
     ram->zero_pages = params->zero_page_detection != ZERO_PAGE_NONE;
-    g_mutex_init(&ram->mutex);
     ram->blocks = g_array_new(false, false, sizeof(SaveBlock));
     ram_list_foreach(vm, take_block, ram);
     if (nameless(ram, error) || (xbzrle && !make_cache(ram, params->xbzrle_cache_size, error))) {
         ram_save_free(ram);
         return NULL;
     }
-    ram->notifier = (RamBlockNotifier){ .added = on_added,
-                                        .removed = on_removed,
-                                        .resized = on_resized,
-                                        .migratable_changed = on_migratable,
-                                        .idstr_changed = on_idstr };
-    ram_block_notifier_add(vm, &ram->notifier);
-    ram->watching = true; /* `added` has been called for what exists: not news */
+    ram_watch_start(&ram->watch, vm, disturbed, ram);
     ram_dirty_client_enable(vm, DIRTY_MIGRATION, true);
     for (guint i = 0; i < ram->blocks->len; i++) {
         SaveBlock *b = &g_array_index(ram->blocks, SaveBlock, i);
@@ -206,10 +135,10 @@ void ram_save_free(RamSave *ram)
     if (!ram) {
         return;
     }
-    if (ram->watching) {
-        ram_block_notifier_remove(ram->vm, &ram->notifier);
+    if (ram->watch.vm) {
         ram_dirty_client_enable(ram->vm, DIRTY_MIGRATION, false);
     }
+    ram_watch_clear(&ram->watch);
     for (guint i = 0; i < ram->blocks->len; i++) {
         SaveBlock *b = &g_array_index(ram->blocks, SaveBlock, i);
         g_free(b->idstr);
@@ -217,8 +146,6 @@ void ram_save_free(RamSave *ram)
     }
     g_array_unref(ram->blocks);
     xbzrle_cache_free(ram->cache);
-    g_mutex_clear(&ram->mutex);
-    g_free(ram->disturbed);
     g_free(ram);
 }
 

@@ -28,6 +28,8 @@ bool ram_save_pages(RamSave *ram, StreamOut *out, uint64_t budget, bool *done, G
 const char *ram_save_disturbed(RamSave *ram);
 /* @fn is called once, with the VM lock, when the list of blocks first changes; before any sending. */
 void ram_save_on_disturbed(RamSave *ram, void (*fn)(void *opaque), void *opaque);
+/* The destination has it all: what changes from now on is no error. VM lock held. */
+void ram_save_settled(RamSave *ram);
 
 typedef struct {
     uint64_t total_bytes, normal_pages, zero_pages, sync_count, dirty_pages_last_sync;
@@ -42,7 +44,14 @@ bool ram_save_xbzrle(RamSave *ram, RamXbzrleStats *out);
 /* ---- incoming ---- */
 typedef struct RamLoad RamLoad;
 RamLoad *ram_load_new(Vm *vm);
+/* VM lock held, unless it never watched. */
 void ram_load_free(RamLoad *ram);
+/* From here on a block that changes is an error, and @fn is called once with the VM lock; until
+   ram_load_settled. VM lock held. */
+void ram_load_watch(RamLoad *ram, void (*fn)(void *opaque), void *opaque);
+void ram_load_settled(RamLoad *ram);
+/* What changed, or NULL; as for ram_save_disturbed. */
+const char *ram_load_disturbed(RamLoad *ram);
 /* One body (START, PART or END) up to its end flag. Destination thread. */
 bool ram_load_body(RamLoad *ram, StreamIn *in, uint32_t version, GError **error);
 /* Every block that the source must send was listed. */

@@ -135,7 +135,7 @@ static void break_off(Outgoing *o)
     __atomic_store_n(&o->cancel, 1, __ATOMIC_RELEASE);
     eventfd_write(o->cancel_fd, 1);
     if (o->channel) {
-        channel_shutdown(o->channel);
+        channel_hurry(o->channel);
     }
     g_mutex_lock(&o->mutex);
     g_cond_broadcast(&o->cond);

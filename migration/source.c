@@ -15,10 +15,14 @@
 #define RAM_SECTION_ID  1
 #define FREE_RUN_BUDGET (32u << 20) /* bytes a slice without a bandwidth limit */
 #define HOPELESS_ROUNDS 30
+#define WAIT_SLICE_US   20000
+#define LAST_WORDS_MS   500
+#define PINGS_APART     10 /* slices */
 
 enum {
     PING_AT_START = 1,
     PING_BEHIND_STATE = 2,
+    PING_WAITING = 3,
 };
 
 static int64_t now_ns(const Outgoing *o)
@@ -42,6 +46,22 @@ static void mark(Outgoing *o, const char *step)
         m->marks[m->n_marks++] = (SwitchoverMark){ step, now_ns(o) - o->stop_ns };
     }
     vm_unlock(m->vm);
+}
+
+/* Nothing more is to be sent. */
+static bool over(const Outgoing *o)
+{
+    return migration_cancelled(o) || (o->ram && ram_save_disturbed(o->ram));
+}
+
+/* Why it is over; false. */
+static bool over_error(Outgoing *o, GError **error)
+{
+    const char *why = o->ram ? ram_save_disturbed(o->ram) : NULL;
+    g_set_error_literal(error, FERRY_MIGRATION_ERROR,
+                        why ? FERRY_MIGRATION_ERROR_RAM : FERRY_MIGRATION_ERROR_CANCELLED,
+                        why ? why : "cancelled");
+    return false;
 }
 
 /* ---- what the destination says meanwhile ---- */
@@ -113,22 +133,29 @@ static bool await(Outgoing *o, ReturnType wanted, GError **error)
     return true;
 }
 
-/* A write failed: the destination may have said why before it went. */
+/* The channel failed: the destination may have said why before it went. The guest waits meanwhile. */
 static void ask_for_the_cause(Outgoing *o, GError **error)
 {
     g_autoptr(GError) why = NULL;
     g_autofree char *text = NULL;
     uint16_t type;
-    if (!o->return_path || migration_cancelled(o)) {
+    if (!o->return_path || over(o) || (*error)->domain != FERRY_IO_ERROR) {
         return;
     }
-    channel_set_timeout(o->channel, 2000);
+    channel_set_timeout(o->channel, LAST_WORDS_MS);
     while (hear(o, &type, &text, &why)) {
     }
     if (g_error_matches(why, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_PEER)) {
         g_clear_error(error);
         g_propagate_error(error, g_steal_pointer(&why));
     }
+}
+
+static bool ping(Outgoing *o, uint32_t number, GError **error)
+{
+    uint8_t cookie[4];
+    st_be32(cookie, number);
+    return !o->return_path || save_command(&o->out, COMMAND_PING, cookie, 4, error);
 }
 
 /* ---- setup ---- */
@@ -163,14 +190,17 @@ static void report_pass(Outgoing *o)
     }
 }
 
-/* What is being sent does not fit any more: a write that waits for its reader ends now. VM lock. */
+/* What is being sent does not fit any more: a write that waits for its reader ends now. VM lock
+   held. Not called once the destination may run the guest, see settle(). */
 static void blocks_changed(void *opaque)
 {
     Outgoing *o = opaque;
-
     if (o->channel) {
-        channel_shutdown(o->channel);
+        channel_hurry(o->channel);
     }
+    g_mutex_lock(&o->mutex);
+    g_cond_broadcast(&o->cond);
+    g_mutex_unlock(&o->mutex);
 }
 
 /* Connects where that was not done yet, and starts to watch RAM. */
@@ -182,6 +212,7 @@ static bool open_session(Outgoing *o, GError **error)
             return false;
         }
     }
+    channel_set_timeout(o->channel, peer_timeout(&o->params));
     stream_out_init(&o->out, o->channel, (StreamFormat)o->m->host.stream_version);
     /* Messages can come back on sockets only: a pipe's or file's other end is no destination. There
        they always do, whatever the capability says: only so is it known that the destination took
@@ -231,12 +262,10 @@ static bool announce_state(Outgoing *o, GError **error)
 
 static bool begin(Outgoing *o, GError **error)
 {
-    uint8_t cookie[4];
-    st_be32(cookie, PING_AT_START);
     return stream_out_header(&o->out, error) &&
            save_configuration(&o->out, o->m->host.machine_name, identity(o), error) &&
            (!o->return_path || (save_command(&o->out, COMMAND_OPEN_RETURN_PATH, NULL, 0, error) &&
-                                save_command(&o->out, COMMAND_PING, cookie, 4, error))) &&
+                                ping(o, PING_AT_START, error))) &&
            announce_state(o, error);
 }
 
@@ -260,20 +289,29 @@ static bool send_part(Outgoing *o, uint8_t type, uint64_t budget, bool *done, GE
     return ok;
 }
 
+/* Waits until @due_us (of g_get_monotonic_time), or for a change of mind, hearing what the destination
+   says meanwhile. */
+static bool wait_and_listen(Outgoing *o, gint64 due_us, GError **error)
+{
+    while (!over(o) && g_get_monotonic_time() < due_us) {
+        if (!listen_briefly(o, 0, error)) {
+            return false;
+        }
+        gint64 until = MIN(due_us, g_get_monotonic_time() + WAIT_SLICE_US);
+        g_mutex_lock(&o->mutex);
+        while (!over(o) && g_cond_wait_until(&o->cond, &o->mutex, until)) {
+        }
+        g_mutex_unlock(&o->mutex);
+    }
+    return true;
+}
+
 /* Waits for the rest of the slice, so that no more than max-bandwidth is used. */
-static void throttle(Outgoing *o, int64_t slice_start, uint64_t bytes)
+static bool throttle(Outgoing *o, gint64 slice_start_us, uint64_t bytes, GError **error)
 {
     uint64_t limit = o->params.max_bandwidth;
-    if (!limit) {
-        return;
-    }
-    int64_t due = slice_start + (int64_t)((double)bytes * NS_PER_SEC / (double)limit);
-    g_mutex_lock(&o->mutex);
-    while (!migration_cancelled(o) && now_ns(o) < due) {
-        gint64 wait_us = (due - now_ns(o)) / 1000;
-        g_cond_wait_until(&o->cond, &o->mutex, g_get_monotonic_time() + MAX(wait_us, 1));
-    }
-    g_mutex_unlock(&o->mutex);
+    double us = limit ? (double)bytes * G_USEC_PER_SEC / (double)limit : 0;
+    return wait_and_listen(o, slice_start_us + (gint64)us, error);
 }
 
 static void measure(Outgoing *o, uint64_t bytes, int64_t ns)
@@ -339,10 +377,11 @@ static bool precopy(Outgoing *o, GError **error)
     uint64_t last = UINT64_MAX;
     converge_begin(o, now_ns(o));
     for (;;) {
-        if (migration_cancelled(o)) {
-            return cancelled_error(error);
+        if (over(o)) {
+            return over_error(o, error);
         }
         int64_t start = now_ns(o);
+        gint64 start_us = g_get_monotonic_time();
         uint64_t before = o->out.bytes;
         uint64_t limit = o->params.max_bandwidth;
         uint64_t budget = limit ? MAX(limit / 10, (uint64_t)GUEST_PAGE_SIZE) : FREE_RUN_BUDGET;
@@ -350,7 +389,9 @@ static bool precopy(Outgoing *o, GError **error)
                        error)) {
             return false;
         }
-        throttle(o, start, o->out.bytes - before);
+        if (!throttle(o, start_us, o->out.bytes - before, error)) {
+            return false;
+        }
         measure(o, o->out.bytes - before, now_ns(o) - start);
         if (!listen_briefly(o, 0, error)) {
             return false;
@@ -379,8 +420,8 @@ static bool stop_guest(void *opaque, GError **error)
 {
     Outgoing *o = opaque;
     Vm *vm = o->m->vm;
-    if (migration_cancelled(o)) {
-        return cancelled_error(error);
+    if (over(o)) {
+        return over_error(o, error);
     }
     o->old_state = run_state_get(vm);
     o->was_running = run_state_running(vm);
@@ -400,18 +441,28 @@ static bool release_disks(void *opaque, GError **error)
     return o->disks_released;
 }
 
+/* The operator may take all the time: a peer that leaves meanwhile is noticed, and one that has a
+   deadline for us hears that we live. */
 static bool wait_for_continue(Outgoing *o, GError **error)
 {
     if (!has_cap(o->caps, MIGRATION_CAP_PAUSE_BEFORE_SWITCHOVER)) {
         return true;
     }
     set_status(o, MIGRATION_PRE_SWITCHOVER);
-    g_mutex_lock(&o->mutex);
-    while (!o->may_switch && !migration_cancelled(o)) {
-        g_cond_wait(&o->cond, &o->mutex);
+    bool go_on = false;
+    for (unsigned n = 0; !go_on && !over(o); n++) {
+        if (!listen_briefly(o, 0, error) ||
+            (n % PINGS_APART == 0 && !ping(o, PING_WAITING, error))) {
+            return false;
+        }
+        g_mutex_lock(&o->mutex);
+        gint64 until = g_get_monotonic_time() + WAIT_SLICE_US;
+        while (!o->may_switch && !over(o) && g_cond_wait_until(&o->cond, &o->mutex, until)) {
+        }
+        go_on = o->may_switch;
+        g_mutex_unlock(&o->mutex);
     }
-    g_mutex_unlock(&o->mutex);
-    return !migration_cancelled(o) || cancelled_error(error);
+    return !over(o) || over_error(o, error);
 }
 
 static bool send_devices(void *opaque, GError **error)
@@ -443,11 +494,8 @@ static bool send_devices(void *opaque, GError **error)
 static bool ask_if_taken(Outgoing *o, GError **error)
 {
     g_autofree char *text = NULL;
-    uint8_t cookie[4];
     uint16_t type;
-    st_be32(cookie, PING_BEHIND_STATE);
-    if (!save_command(&o->out, COMMAND_PING, cookie, 4, error) ||
-        !stream_out_end(&o->out, true, error)) {
+    if (!ping(o, PING_BEHIND_STATE, error)) {
         return false;
     }
     while (o->last_pong != PING_BEHIND_STATE) {
@@ -461,10 +509,27 @@ static bool ask_if_taken(Outgoing *o, GError **error)
     return true;
 }
 
+/*
+ * From the next byte on the destination may run the guest: set before it, since any part of it may
+ * arrive. Until here a RAM block that changed or a cancel is the end; from here on neither is heard.
+ */
+static bool settle(Outgoing *o, bool *sent, GError **error)
+{
+    vm_lock(o->m->vm);
+    *sent = !over(o);
+    if (*sent) {
+        ram_save_settled(o->ram);
+    }
+    vm_unlock(o->m->vm);
+    return *sent || over_error(o, error);
+}
+
 static bool send_end(Outgoing *o, GError **error)
 {
     size_t n = strlen(o->description);
-    o->eof_sent = true; /* before the first byte: any part of it may arrive */
+    if (o->out.format < STREAM_V4 && !settle(o, &o->eof_sent, error)) {
+        return false;
+    }
     if (!stream_out_u8(&o->out, STREAM_EOF, error) || !stream_out_end(&o->out, false, error)) {
         return false;
     }
@@ -505,16 +570,10 @@ static bool hand_over(Outgoing *o, GError **error)
     if (!migration_call_main(o->m->vm, release_disks, o, error)) {
         return false;
     }
-    vm_lock(o->m->vm);
-    bool cancelled = migration_cancelled(o);
-    if (!cancelled) {
-        o->go_sent = true; /* before the first byte: any part of it may arrive */
-        migration_set_status(o->m, MIGRATION_HANDOVER);
+    if (!settle(o, &o->go_sent, error)) {
+        return false;
     }
-    vm_unlock(o->m->vm);
-    if (cancelled) {
-        return cancelled_error(error);
-    }
+    set_status(o, MIGRATION_HANDOVER);
     return save_command(&o->out, COMMAND_GO, NULL, 0, error) && await(o, RETURN_SHUT, error);
 }
 
@@ -632,11 +691,26 @@ static bool finish(void *opaque, GError **unused)
     return true;
 }
 
+/* The destination learns why, if it is on this side and can still be told. */
+static void tell_the_cause(Outgoing *o)
+{
+    bool ours = o->error->domain != FERRY_IO_ERROR &&
+                !g_error_matches(o->error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_PEER);
+    if (o->ram && ram_save_disturbed(o->ram)) {
+        stream_out_abort(&o->out, ram_save_disturbed(o->ram));
+    } else if (o->return_path && migration_cancelled(o)) {
+        stream_out_abort(&o->out, "cancelled");
+    } else if (o->return_path && ours && !o->go_sent) {
+        stream_out_abort(&o->out, o->error->message);
+    }
+}
+
 gpointer source_thread(gpointer data)
 {
     Outgoing *o = data;
     if (!run(o, &o->error)) {
         ask_for_the_cause(o, &o->error);
+        tell_the_cause(o);
     }
     migration_call_main(o->m->vm, finish, o, NULL);
     return NULL;

@@ -52,14 +52,19 @@ bool stream_out_header(StreamOut *s, GError **error)
 
 #define FRAME_LAST      (1u << 31)
 #define FRAME_UNCHECKED (1u << 30)
+#define FRAME_ABORT     (1u << 29)
+#define ABORT_MAX       4096u
 
-static bool send_frame(StreamOut *s, bool last, GError **error)
+static bool send_frame(StreamOut *s, uint32_t flags, GError **error)
 {
     uint8_t head[8];
-    uint32_t word = s->buf->len | (last ? FRAME_LAST : 0) | (s->unchecked ? FRAME_UNCHECKED : 0);
+    uint32_t word = s->buf->len | flags | (s->unchecked ? FRAME_UNCHECKED : 0);
+    uint64_t before = channel_bytes_written(s->channel);
     st_be32(head, word);
-    st_be32(head + 4, frame_crc(s->sequence++, word, s->buf->data, s->unchecked ? 0 : s->buf->len));
+    st_be32(head + 4, frame_crc(s->sequence, word, s->buf->data, s->unchecked ? 0 : s->buf->len));
     bool ok = put(s, head, sizeof(head), error) && put(s, s->buf->data, s->buf->len, error);
+    s->sequence += ok;
+    s->torn = s->torn || (!ok && channel_bytes_written(s->channel) != before);
     g_byte_array_set_size(s->buf, 0);
     return ok;
 }
@@ -78,7 +83,7 @@ bool stream_out_bytes(StreamOut *s, const void *data, size_t n, GError **error)
     while (n) {
         /* Only now, with more to come: a last frame is never empty. */
         if (s->buf->len == STREAM_FRAME_MAX &&
-            !(s->format >= STREAM_V4 ? send_frame(s, false, error) : send_bare(s, error))) {
+            !(s->format >= STREAM_V4 ? send_frame(s, 0, error) : send_bare(s, error))) {
             return false;
         }
         size_t part = MIN(n, STREAM_FRAME_MAX - s->buf->len);
@@ -112,9 +117,20 @@ bool stream_out_end(StreamOut *s, bool flush, GError **error)
 {
     if (s->format >= STREAM_V4) {
         g_assert(s->buf->len);
-        return send_frame(s, true, error);
+        return send_frame(s, FRAME_LAST, error);
     }
     return !(flush || s->buf->len >= OUT_FLUSH_AT) || send_bare(s, error);
+}
+
+bool stream_out_abort(StreamOut *s, const char *why)
+{
+    if (s->format < STREAM_V4 || s->torn || !s->bytes) {
+        return false;
+    }
+    s->unchecked = false;
+    g_byte_array_set_size(s->buf, 0);
+    g_byte_array_append(s->buf, (const uint8_t *)why, MIN((guint)strlen(why), ABORT_MAX));
+    return s->buf->len && send_frame(s, FRAME_LAST | FRAME_ABORT, NULL);
 }
 
 /* ---- in ---- */
@@ -123,7 +139,8 @@ void stream_in_init(StreamIn *s, Channel *channel)
 {
     *s = (StreamIn){ .channel = channel,
                      .format = STREAM_V3,
-                     .frame_timeout_ms = STREAM_FRAME_TIMEOUT_MS };
+                     .frame_timeout_ms = STREAM_FRAME_TIMEOUT_MS,
+                     .idle_timeout_ms = -1 };
     s->buf = g_byte_array_new();
 }
 
@@ -152,14 +169,10 @@ static bool stream_error(GError **error, const char *text)
     return false;
 }
 
-/* Version 4: the next frame, verified, onto the buffer. */
-static bool read_frame(StreamIn *s, GError **error)
+/* What a frame's head may say. */
+static bool head_allowed(const StreamIn *s, uint32_t word, uint32_t n, GError **error)
 {
-    uint8_t head[8];
-    if (!channel_read_all(s->channel, head, sizeof(head), error)) {
-        return false;
-    }
-    uint32_t word = ld_be32(head), n = word & ~(FRAME_LAST | FRAME_UNCHECKED);
+    uint32_t max = word & FRAME_ABORT ? ABORT_MAX : STREAM_FRAME_MAX;
     if (word & FRAME_UNCHECKED && !s->may_be_unchecked) {
         g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_STREAM,
                     "frame %" PRIu64 " has no checksum of its content: the source has capability "
@@ -167,21 +180,45 @@ static bool read_frame(StreamIn *s, GError **error)
                     s->sequence);
         return false;
     }
-    if (s->item_frames && !(word & FRAME_UNCHECKED) == s->unchecked) {
+    if (s->item_frames && !(word & FRAME_UNCHECKED) == s->unchecked && !(word & FRAME_ABORT)) {
         return stream_error(error, "one section has frames with and without checksum");
     }
-    if (!n || n > STREAM_FRAME_MAX) {
+    if (!n || n > max) {
         g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_STREAM,
                     "frame %" PRIu64 " has a length of %u bytes, 1 to %u are allowed", s->sequence,
-                    n, STREAM_FRAME_MAX);
+                    n, max);
         return false;
     }
+    return true;
+}
+
+/* The writer gave up: its reason, from the end of the buffer, is the error. */
+static bool aborted(StreamIn *s, guint at, GError **error)
+{
+    g_autofree char *why = g_utf8_make_valid((const char *)s->buf->data + at, s->buf->len - at);
+    g_byte_array_set_size(s->buf, at);
+    g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_PEER, "source: %s", why);
+    return false;
+}
+
+/* Version 4: the next frame, verified, onto the buffer. */
+static bool read_frame(StreamIn *s, GError **error)
+{
+    uint8_t head[8];
+    channel_set_timeout(s->channel, s->idle_timeout_ms);
+    if (!channel_read_all(s->channel, head, sizeof(head), error)) {
+        return false;
+    }
+    uint32_t word = ld_be32(head), n = word & ~(FRAME_LAST | FRAME_UNCHECKED | FRAME_ABORT);
     guint at = s->buf->len;
+    if (!head_allowed(s, word, n, error)) {
+        return false;
+    }
     g_byte_array_set_size(s->buf, at + n);
     /* A damaged length must not wait for bytes that nobody will send. */
     channel_set_timeout(s->channel, s->frame_timeout_ms);
     bool whole = channel_read_all(s->channel, s->buf->data + at, n, error);
-    channel_set_timeout(s->channel, -1);
+    channel_set_timeout(s->channel, s->idle_timeout_ms);
     if (!whole) {
         return false;
     }
@@ -192,6 +229,9 @@ static bool read_frame(StreamIn *s, GError **error)
                     "lost or swapped on the way",
                     s->sequence, n);
         return false;
+    }
+    if (word & FRAME_ABORT) {
+        return aborted(s, at, error);
     }
     s->sequence++;
     s->bytes += n + sizeof(head);

@@ -6,7 +6,8 @@
  *
  *   frame = u32 head, u32 crc, payload
  *   head:  bit 31 the last frame of its item, bit 30 the payload is not in the checksum (RAM only, and
- *          only when neither side has ram-checksum on), bits 0..29 payload bytes (1 .. 1 MiB)
+ *          only when neither side has ram-checksum on), bit 29 the writer gives up and the payload is
+ *          its reason (up to 4096 bytes), bits 0..28 payload bytes (1 .. 1 MiB)
  *   crc:   CRC-32C over u64 sequence number (from 0), head, payload
  *
  * One thread uses a stream. Errors carry FERRY_IO_ERROR (the channel) or FERRY_MIGRATION_ERROR.
@@ -29,6 +30,7 @@ typedef struct {
     GByteArray *buf;
     uint64_t sequence;
     bool unchecked; /* the frames of the current item leave their payload out of the checksum */
+    bool torn;      /* a frame went out in part: nothing behind it can be understood */
     uint64_t bytes; /* given to the channel so far */
 } StreamOut;
 
@@ -42,6 +44,8 @@ bool stream_out_u32(StreamOut *s, uint32_t v, GError **error);
 bool stream_out_u64(StreamOut *s, uint64_t v, GError **error);
 /* Ends the item. @flush: hand everything to the channel now. */
 bool stream_out_end(StreamOut *s, bool flush, GError **error);
+/* Version 4: gives up, also in the middle of an item, and says why. False: the reader cannot be told. */
+bool stream_out_abort(StreamOut *s, const char *why);
 
 typedef struct {
     Channel *channel; /* borrowed */
@@ -50,13 +54,13 @@ typedef struct {
     GByteArray *buf;  /* unread bytes start at pos */
     size_t pos;
     uint64_t sequence;
-    bool last_frame;       /* version 4: the item's last frame is in buf */
-    bool may_be_unchecked; /* frames with bit 30 are taken */
-    bool unchecked;        /* those of the current item are */
-    unsigned item_frames;  /* read of the current item */
-    int frame_timeout_ms;
-    uint64_t bytes;    /* taken from the channel */
-    uint64_t consumed; /* parsed */
+    bool last_frame;                       /* version 4: the item's last frame is in buf */
+    bool may_be_unchecked;                 /* frames with bit 30 are taken */
+    bool unchecked;                        /* those of the current item are */
+    unsigned item_frames;                  /* read of the current item */
+    int frame_timeout_ms, idle_timeout_ms; /* inside a frame; between two, -1: for ever */
+    uint64_t bytes;                        /* taken from the channel */
+    uint64_t consumed;                     /* parsed */
 } StreamIn;
 
 void stream_in_init(StreamIn *s, Channel *channel);

@@ -21,6 +21,7 @@
 #include "hw/isa/isa.h"
 #include "hw/misc/fw-cfg.h"
 #include "hw/misc/isa-misc.h"
+#include "hw/misc/migration-testdev.h"
 #include "hw/misc/pvpanic.h"
 #include "hw/misc/virtio-misc.h"
 #include "hw/net/virtio-net.h"
@@ -58,6 +59,7 @@ TypeRegistry *system_types_new(void)
         { ps2_types, &ps2_types_n },
         { i8042_types, &i8042_types_n },
         { i8257_types, &i8257_types_n },
+        { migration_testdev_types, &migration_testdev_types_n },
         { isa_debug_types, &isa_debug_types_n },
         { virtio_serial_types, &virtio_serial_types_count },
         { vga_types, &vga_types_count },

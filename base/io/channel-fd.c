@@ -40,6 +40,9 @@ static bool wait_for(FdChannel *f, int fd, short events, GError **error)
     if (channel_is_cancelled(&f->c)) {
         return channel_cancelled_error(&f->c, error);
     }
+    if (n > 0 && !fds[0].revents && __atomic_load_n(&f->c.hurried, __ATOMIC_ACQUIRE)) {
+        return channel_cancelled_error(&f->c, error);
+    }
     if (n < 0) {
         return io_error(&f->c, "wait", error) == 0;
     }
@@ -141,6 +144,18 @@ static void fd_shutdown(Channel *c)
     }
 }
 
+static bool fd_stop_reading(Channel *c)
+{
+    FdChannel *f = (FdChannel *)c;
+    return f->is_socket && shutdown(f->in, SHUT_RD) == 0;
+}
+
+static bool fd_hurry(Channel *c)
+{
+    FdChannel *f = (FdChannel *)c;
+    return f->is_socket && eventfd_write(f->cancel_fd, 1) == 0;
+}
+
 static bool fd_seek(Channel *c, uint64_t offset, GError **error)
 {
     FdChannel *f = (FdChannel *)c;
@@ -172,6 +187,8 @@ static const ChannelOps fd_ops = {
     .write = fd_write,
     .finish = fd_finish,
     .shutdown = fd_shutdown,
+    .stop_reading = fd_stop_reading,
+    .hurry = fd_hurry,
     .seek = fd_seek,
     .free = fd_free,
 };

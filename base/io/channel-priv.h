@@ -9,6 +9,8 @@ typedef struct {
     ssize_t (*write)(Channel *c, const void *buf, size_t len, GError **error);
     bool (*finish)(Channel *c, GError **error); /* may be NULL */
     void (*shutdown)(Channel *c);
+    bool (*stop_reading)(Channel *c); /* false: cannot; may be NULL */
+    bool (*hurry)(Channel *c);        /* ends the waiting; false: cannot; may be NULL */
     bool (*seek)(Channel *c, uint64_t offset, GError **error); /* may be NULL */
     void (*free)(Channel *c);
 } ChannelOps;
@@ -19,7 +21,7 @@ struct Channel {
     char *name;
     unsigned features;
     int timeout_ms;
-    int cancelled;                      /* atomic */
+    int cancelled, hurried;             /* atomic */
     uint64_t bytes_read, bytes_written; /* atomic, relaxed */
 };
 

@@ -123,6 +123,21 @@ void channel_shutdown(Channel *c)
     }
 }
 
+void channel_stop_reading(Channel *c)
+{
+    if (!c->ops->stop_reading || !c->ops->stop_reading(c)) {
+        channel_shutdown(c);
+    }
+}
+
+void channel_hurry(Channel *c)
+{
+    __atomic_store_n(&c->hurried, 1, __ATOMIC_RELEASE);
+    if (!c->ops->hurry || !c->ops->hurry(c)) {
+        channel_shutdown(c);
+    }
+}
+
 bool channel_seek(Channel *c, uint64_t offset, GError **error)
 {
     if (!c->ops->seek) {

@@ -74,6 +74,7 @@ typedef struct {
     int mode;                /* MigrationMode */
     int zero_page_detection; /* ZeroPageDetection */
     bool direct_io;
+    uint64_t peer_timeout_ms; /* Ferry: the longest silence of the other side; 0: no limit */
 } MigrationParams;
 
 typedef enum {

@@ -34,6 +34,7 @@ REST = ("-device VGA,addr=10,romfile= -device secondary-vga,addr=11 -device pvpa
         "-device i6300esb,addr=13 -device ich9-ahci,id=more,addr=14 "
         "-drive file={dir}/disk,if=none,id=hd,format=raw,snapshot=on -device ide-hd,drive=hd,bus=more.0 "
         "-device ide-cd,bus=more.1 ")
+TESTDEV = "-device migration-testdev,value=5,part=3,ram-length=64K "
 
 ROWS = {}
 for machine in ("pc-q35-10.0", "pc-q35-ferry-1.0", "pc-i440fx-10.0", "pc-i440fx-ferry-1.0"):
@@ -43,6 +44,7 @@ for machine in ("pc-q35-10.0", "pc-q35-ferry-1.0", "pc-i440fx-10.0", "pc-i440fx-
     if "q35" in machine:
         ROWS[machine + "-bridges"] = (machine, PC + BRIDGES)
         ROWS[machine + "-rest"] = (machine, PC + REST)
+        ROWS[machine + "-testdev"] = (machine, PC + TESTDEV)
 
 
 class Ferry:

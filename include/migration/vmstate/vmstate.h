@@ -99,6 +99,9 @@ typedef struct {
     /* Called after every section is installed, before the guest may run (re-evaluate level lines,
        re-arm timers); NULL: nothing. */
     void (*installed)(void *owner);
+    /* Then, while the source could still take the guest back: does whatever may fail before the guest can
+       run here. What it did is undone by a reset. NULL: nothing. */
+    bool (*prepare_to_run)(void *owner, GError **error);
 } SectionOps;
 
 /* A device type's migrated state: name of the section and how to get at it. */

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * RAM blocks that change while a migration is under way: every kind of change, in every phase, on
+ * either side, ends it with the block's name and the value before and after, in the same words on both
+ * sides, and the source's guest goes on. The blocks belong to migration-testdev.
+ */
+#include <string.h>
+#include "broken-pair.h"
+
+#define BLOCK    "-device migration-testdev,id=t,ram-length=64K,ram-name=t.ram"
+#define BACKEND  "-object memory-backend-ram,id=m,size=64K -device migration-testdev,id=t,memdev=m"
+#define NO_BLOCK "-device migration-testdev,id=t,ram-name=t.ram"
+
+typedef struct {
+    const char *name, *options;
+    const char *property, *value; /* then the change is applied */
+    const char *words;
+} Change;
+
+static const Change changes[] = {
+    { "added", NO_BLOCK, "ram-length", "65536",
+      "RAM block 't.ram' added during precopy: absent before, 0x10000 bytes now" },
+    { "removed", BLOCK, "ram-length", "0",
+      "RAM block 't.ram' removed during precopy: 0x10000 bytes before, absent now" },
+    { "resized", BLOCK, "ram-length", "131072",
+      "RAM block 't.ram' resized during precopy: 0x10000 bytes before, 0x20000 now" },
+    { "renamed", BLOCK, "ram-name", "\"u.ram\"",
+      "RAM block 't.ram' renamed during precopy: 't.ram' before, 'u.ram' now" },
+    { "unmigratable", BLOCK, "ram-migratable", "false",
+      "RAM block 't.ram' became unmigratable during precopy: migratable before, unmigratable now" },
+    { "migratable", BLOCK ",ram-migratable=off", "ram-migratable", "true",
+      "RAM block 't.ram' became migratable during precopy: unmigratable before, migratable now" },
+    { "backend-removed", BACKEND, "release", "true",
+      "RAM block '/objects/m' became unmigratable during precopy: migratable before, unmigratable "
+      "now" },
+};
+
+static const char *const phases[] = { "setup", "active", "pre-switchover" };
+
+typedef struct {
+    const char *machine, *phase;
+    bool at_source;
+    const Change *change;
+} Case;
+
+static void set(QTest *q, const char *property, const char *value)
+{
+    OK(q,
+       "{\"execute\": \"qom-set\", \"arguments\": {\"path\": \"/machine/peripheral/t\", "
+       "\"property\": \"%s\", \"value\": %s}}",
+       property, value);
+}
+
+static void change(QTest *q, const Change *c)
+{
+    set(q, c->property, c->value);
+    if (g_str_equal(c->property, "release")) {
+        OK(q, "{\"execute\": \"object-del\", \"arguments\": {\"id\": \"m\"}}");
+    } else {
+        set(q, "apply", "true");
+    }
+}
+
+/* Brings a migration to the phase and leaves it there. */
+static void go_to(BrokenPair *p, Relay *r, const char *phase)
+{
+    if (g_str_equal(phase, "setup")) {
+        r->hold[TO_SRC] = 0; /* the answer to the manifest, or to the first PING, does not come */
+    } else if (g_str_equal(phase, "active")) {
+        set_param(p->src, "max-bandwidth", 4096);
+        set_param(p->src, "downtime-limit", 0);
+    } else {
+        set_cap(p->src, "pause-before-switchover");
+    }
+    begin(p, r);
+    wait_for_status(p->src, phase);
+    wait_for_status(p->dst, "active");
+    if (r->hold[TO_SRC] == 0) {
+        relay_wait_held(r); /* the source has listed its blocks */
+    }
+}
+
+/* EVIDENCE: MIG-RAM-001, MIG-RAM-002, MIG-RAM-003, MIG-WIRE-015 */
+static void test_change(gconstpointer data)
+{
+    const Case *c = data;
+    BrokenPair p;
+    Relay r = RELAY_CLEAN;
+    pair_open(&p, c->machine, c->change->options, NULL);
+    qtest_memset(p.src, 0x100000, 0xaa, 1 << 20);
+    go_to(&p, &r, c->phase);
+    change(c->at_source ? p.src : p.dst, c->change);
+    relay_release(&r);
+    conclude(&p, &r);
+    g_assert_cmpstr(p.src_status, ==, "failed");
+    g_assert_cmpstr(p.dst_status, ==, "failed");
+    g_assert_true(is_running(p.src));
+    g_autofree char *told =
+        g_strdup_printf("%s: %s", c->at_source ? "source" : "destination", c->change->words);
+    if (c->at_source) {
+        g_assert_cmpstr(p.src_desc, ==, c->change->words);
+        g_assert_true(g_str_equal(c->machine, V3) || g_str_equal(p.dst_desc, told));
+    } else {
+        g_assert_cmpstr(p.dst_desc, ==, c->change->words);
+        g_assert_true(g_str_equal(c->machine, V3) || g_str_equal(p.src_desc, told));
+    }
+    pair_close(&p);
+}
+
+/* What does not travel may change: both moves succeed. */
+static void test_bystander(void)
+{
+    static const Change length = { "", "", "ram-length", "131072", "" };
+    BrokenPair p;
+    Relay r = RELAY_CLEAN;
+    pair_open(&p, V4, BLOCK ",ram-migratable=off", NULL);
+    go_to(&p, &r, "pre-switchover");
+    change(p.src, &length);
+    change(p.dst, &length);
+    OK(p.src, "{\"execute\": \"object-add\", \"arguments\": {\"qom-type\": \"memory-backend-ram\", "
+              "\"id\": \"m\", \"size\": 65536}}");
+    OK(p.src, "{\"execute\": \"object-del\", \"arguments\": {\"id\": \"m\"}}");
+    OK(p.src,
+       "{\"execute\": \"migrate-continue\", \"arguments\": {\"state\": \"pre-switchover\"}}");
+    conclude(&p, &r);
+    g_assert_cmpstr(p.src_status, ==, "completed");
+    g_assert_cmpstr(p.dst_status, ==, "completed");
+    pair_close(&p);
+}
+
+static void add_case(const char *machine, const char *phase, bool at_source, const Change *change)
+{
+    Case *c = g_new(Case, 1);
+    *c = (Case){ machine, phase, at_source, change };
+    g_autofree char *name =
+        g_strdup_printf("/x86_64/migration/%sram-block/%s/%s/%s",
+                        g_str_equal(machine, V3) ? "version-3/" : "",
+                        at_source ? "source" : "destination", phase, change->name);
+    g_test_add_data_func_full(name, c, test_change, g_free);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    for (size_t k = 0; k < G_N_ELEMENTS(changes); k++) {
+        for (size_t n = 0; n < G_N_ELEMENTS(phases); n++) {
+            add_case(V4, phases[n], true, &changes[k]);
+            add_case(V4, phases[n], false, &changes[k]);
+        }
+        add_case(V3, "active", true, &changes[k]);
+        add_case(V3, "active", false, &changes[k]);
+    }
+    g_test_add_func("/x86_64/migration/ram-block/that-does-not-travel-may-change", test_bystander);
+    return g_test_run();
+}

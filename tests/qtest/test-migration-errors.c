@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Whatever fails on the destination, and wherever, the source says why in the destination's words
+ * and its guest runs on; and the next attempt of the same two succeeds. migration-testdev fails at the
+ * transitions of a device, an editor in the relay makes frames that are well sealed and wrong. The time
+ * from the destination's last word to a source that runs is measured and printed.
+ */
+#include <string.h>
+#include <glib/gstdio.h>
+#include "base/util/endian.h"
+#include "broken-pair.h"
+
+#define DEVICE   "-device migration-testdev,id=t"
+#define RECORD   "migration-testdev"
+#define SETTINGS 3
+
+/* ---- edits of frames ---- */
+
+static uint8_t *find(GByteArray *frame, const char *text)
+{
+    return memmem(frame->data, frame->len, text, strlen(text));
+}
+
+/* The machine's name of the configuration. */
+static bool other_machine(GByteArray *frame, unsigned number, const void *opaque)
+{
+    uint8_t *name = number == 0 ? find(frame, V4) : NULL;
+    if (name) {
+        name[0] = 'P';
+    }
+    return name;
+}
+
+static bool long_name(GByteArray *frame, unsigned number, const void *opaque)
+{
+    if (number == 0) {
+        st_be32(frame->data + 1, 300);
+    }
+    return number == 0;
+}
+
+/* A full section: type, number, length of the name, name. */
+static bool other_section(GByteArray *frame, unsigned number, const void *opaque)
+{
+    uint8_t *name = frame->data[0] == 4 ? find(frame, RECORD) : NULL;
+    if (name) {
+        name[0] = 'M';
+    }
+    return name;
+}
+
+static bool other_version(GByteArray *frame, unsigned number, const void *opaque)
+{
+    uint8_t *name = frame->data[0] == 4 ? find(frame, RECORD) : NULL;
+    if (name) {
+        st_be32(name + strlen(RECORD) + 4, 257);
+    }
+    return name;
+}
+
+static bool other_footer(GByteArray *frame, unsigned number, const void *opaque)
+{
+    bool ours = frame->data[0] == 4 && find(frame, RECORD);
+    if (ours) {
+        frame->data[frame->len - 5] = 0x7d;
+    }
+    return ours;
+}
+
+/* The last bytes of the section: end of the record, footer, number. */
+static bool extra_byte(GByteArray *frame, unsigned number, const void *opaque)
+{
+    bool ours = frame->data[0] == 4 && find(frame, RECORD);
+    if (ours) {
+        frame->data[frame->len - 6] = 0x41;
+    }
+    return ours;
+}
+
+static bool ram_beyond(GByteArray *frame, unsigned number, const void *opaque)
+{
+    bool part = frame->data[0] == 2 || frame->data[0] == 3;
+    if (part) { /* the first page word lies behind type and number */
+        st_be64(frame->data + 5, ld_be64(frame->data + 5) | 1ull << 40);
+    }
+    return part;
+}
+
+static bool ram_flags(GByteArray *frame, unsigned number, const void *opaque)
+{
+    bool part = frame->data[0] == 2 || frame->data[0] == 3;
+    if (part) {
+        frame->data[12] = 0x06;
+    }
+    return part;
+}
+
+static bool unknown_type(GByteArray *frame, unsigned number, const void *opaque)
+{
+    bool end = frame->data[0] == 0 && frame->len == 1;
+    if (end) {
+        frame->data[0] = 0x55;
+    }
+    return end;
+}
+
+static bool unknown_command(GByteArray *frame, unsigned number, const void *opaque)
+{
+    bool command = frame->data[0] == 8 && ld_be16(frame->data + 1) == 11;
+    if (command) {
+        st_be16(frame->data + 1, 0x77);
+    }
+    return command;
+}
+
+static bool not_go(GByteArray *frame, unsigned number, const void *opaque)
+{
+    bool go = frame->data[0] == 8 && ld_be16(frame->data + 1) == 0x40;
+    if (go) {
+        st_be16(frame->data + 1, 0x41);
+    }
+    return go;
+}
+
+/* ---- points of failure ---- */
+
+typedef struct {
+    const char *name, *machine;
+    const char *src[SETTINGS], *dst[SETTINGS]; /* "property=value" of the device */
+    FrameEdit edit;
+    int64_t flip;   /* bit, 0: none */
+    bool after_go;  /* the destination keeps its copy */
+    bool our_fault; /* found at the source */
+    const char *words;
+} Point;
+
+static const Point points[] = {
+    { .name = "header", .machine = V4, .flip = 8 * 3, .words = "not a migration stream" },
+    { .name = "configuration/machine",
+      .machine = V4,
+      .edit = other_machine,
+      .words = "machine type received is 'Pc-q35-ferry-1.0' and local is 'pc-q35-ferry-1.0'" },
+    { .name = "configuration/length",
+      .machine = V4,
+      .edit = long_name,
+      .words = "the machine type's name has 300 bytes" },
+    { .name = "command",
+      .machine = V4,
+      .edit = unknown_command,
+      .words = "command 0x77 is unknown" },
+    { .name = "section/unknown",
+      .machine = V4,
+      .edit = other_section,
+      .words = "unknown section 'Migration-testdev' instance 0: there is no such device here" },
+    { .name = "section/version", .machine = V4, .edit = other_version, .words = "version 257" },
+    { .name = "section/footer",
+      .machine = V4,
+      .edit = other_footer,
+      .words = "expected its footer" },
+    { .name = "section/end",
+      .machine = V4,
+      .edit = extra_byte,
+      .words = "expected a subsection or the end of 'migration-testdev', found 0x41" },
+    { .name = "section/type",
+      .machine = V4,
+      .edit = unknown_type,
+      .words = "unknown section type 0x55" },
+    { .name = "field",
+      .machine = V4,
+      .src = { "value=1001" },
+      .words = "section 'migration-testdev' instance 0: 'migration-testdev', field 'value': value "
+               "0x3e9 is above the limit 0x3e8" },
+    { .name = "field/nested",
+      .machine = V4,
+      .src = { "part=10" },
+      .words = "field 'part': value 0xa is above the limit 0x9" },
+    { .name = "post-load",
+      .machine = V4,
+      .dst = { "fail=check", "fail-times=2" },
+      .words = "section 'migration-testdev' instance 0: migration-testdev was told to fail at "
+               "'check'" },
+    { .name = "ram/offset", .machine = V4, .edit = ram_beyond, .words = "lies outside RAM block" },
+    { .name = "ram/flags", .machine = V4, .edit = ram_flags, .words = "unknown flags" },
+    { .name = "checksum", .machine = V4, .flip = 8 * (8 + 8 + 9), .words = "checksum of frame 0" },
+    { .name = "prepare-to-run",
+      .machine = V4,
+      .dst = { "fail=prepare" },
+      .words = "section 'migration-testdev' instance 0 is loaded and cannot run: migration-testdev "
+               "was told to fail at 'prepare'" },
+    { .name = "prepare-to-run/late",
+      .machine = V4,
+      .dst = { "fail=prepare", "delay-ms=300" },
+      .words = "cannot run" },
+    { .name = "go", .machine = V4, .edit = not_go, .after_go = true, .words = "expected GO" },
+    { .name = "start",
+      .machine = V4,
+      .dst = { "fail=start" },
+      .after_go = true,
+      .words = "migration-testdev: cannot go to state 'running': migration-testdev was told to "
+               "fail at 'start'" },
+    { .name = "start/late",
+      .machine = V4,
+      .dst = { "fail=start", "delay-ms=300" },
+      .after_go = true,
+      .words = "cannot go to state 'running'" },
+    { .name = "stop",
+      .machine = V4,
+      .src = { "fail=stop" },
+      .our_fault = true,
+      .words = "migration-testdev: cannot go to state 'finish-migrate': migration-testdev was told "
+               "to fail at 'stop'" },
+    { .name = "stop/late",
+      .machine = V4,
+      .src = { "fail=stop", "delay-ms=300" },
+      .our_fault = true,
+      .words = "cannot go to state 'finish-migrate'" },
+    { .name = "field", .machine = V3, .src = { "value=1001" }, .words = "value 0x3e9" },
+    { .name = "post-load", .machine = V3, .dst = { "fail=check" }, .words = "at 'check'" },
+    { .name = "prepare-to-run", .machine = V3, .dst = { "fail=prepare" }, .words = "cannot run" },
+    { .name = "start", .machine = V3, .dst = { "fail=start" }, .words = "to state 'running'" },
+    { .name = "stop",
+      .machine = V3,
+      .src = { "fail=stop" },
+      .our_fault = true,
+      .words = "to state 'finish-migrate'" },
+};
+
+static void set(QTest *q, const char *setting)
+{
+    g_auto(GStrv) word = g_strsplit(setting, "=", 2);
+    bool number = g_ascii_isdigit(*word[1]);
+    OK(q,
+       "{\"execute\": \"qom-set\", \"arguments\": {\"path\": \"/machine/peripheral/t\", "
+       "\"property\": \"%s\", \"value\": %s%s%s}}",
+       word[0], number ? "" : "\"", word[1], number ? "" : "\"");
+}
+
+static void set_all(QTest *q, const char *const settings[SETTINGS])
+{
+    for (int i = 0; i < SETTINGS && settings[i]; i++) {
+        set(q, settings[i]);
+    }
+}
+
+static void set_back(QTest *q)
+{
+    set(q, "fail=never");
+    set(q, "delay-ms=0");
+    set(q, "value=7");
+    set(q, "part=3");
+}
+
+static void check_words(const BrokenPair *p, const Point *t)
+{
+    const char *finder = t->our_fault ? p->src_desc : p->dst_desc;
+    const char *other = t->our_fault ? p->dst_desc : p->src_desc;
+    if (!strstr(finder, t->words)) {
+        g_error("no '%s' in '%s'", t->words, finder);
+    }
+    g_autofree char *told =
+        g_strdup_printf("%s: %s", t->our_fault ? "source" : "destination", finder);
+    if (g_str_equal(p->machine, V4)) {
+        g_assert_cmpstr(other, ==, told);
+    } else if (!t->our_fault) { /* version 3 has SHUT 1 and no words */
+        g_assert_cmpstr(other, ==, "destination: loading failed");
+    }
+}
+
+/* EVIDENCE: MIG-WIRE-043, MIG-WIRE-015, MIG-HAND-001, MIG-HAND-002 */
+static void test_point(gconstpointer data)
+{
+    const Point *t = data;
+    BrokenPair p;
+    Relay r = RELAY_CLEAN, again = RELAY_CLEAN;
+    pair_open(&p, t->machine, DEVICE, NULL);
+    qtest_writel(p.src, 0x100000, 0x600dcafe);
+    r.edit = t->edit;
+    r.flip[TO_DST] = t->flip ? t->flip : -1;
+    set_all(p.src, t->src);
+    set_all(p.dst, t->dst);
+    attempt(&p, &r);
+    g_assert_cmpstr(p.src_status, ==, "failed");
+    g_assert_cmpstr(p.dst_status, ==, "failed");
+    check_words(&p, t);
+    if (!t->our_fault) {
+        g_test_message("the source ran again %" G_GINT64_FORMAT " us after the destination's word",
+                       p.resumed_us);
+        g_test_minimized_result((double)p.resumed_us, "resumed after us");
+        g_assert_cmpint(p.resumed_us, >, 0);
+    }
+    set_back(p.src);
+    set_back(p.dst);
+    attempt(&p, &again);
+    g_assert_cmpstr(p.dst_status, ==, "completed");
+    g_assert_cmphex(qtest_readl(p.dst, 0x100000), ==, 0x600dcafe);
+    pair_close(&p);
+}
+
+/* Somebody else has the destination's disk. EVIDENCE: MIG-WIRE-043, MIG-WIRE-045 */
+static void test_disk(gconstpointer machine)
+{
+    BrokenPair p;
+    Relay r = RELAY_CLEAN, again = RELAY_CLEAN;
+    g_autofree char *path[2] = { NULL }, *options[2] = { NULL };
+    g_autofree char *name = NULL;
+    for (int i = 0; i < 2; i++) {
+        int fd = g_file_open_tmp("ferry-disk-XXXXXX", &name, NULL);
+        g_assert_cmpint(fd, >=, 0);
+        g_close(fd, NULL);
+        path[i] = g_steal_pointer(&name);
+        g_assert_true(g_file_set_contents(path[i], (char[512]){ 0 }, 512, NULL));
+        options[i] = g_strdup_printf("-drive file=%s,if=none,id=d,format=raw "
+                                     "-device virtio-blk-pci,drive=d",
+                                     path[i]);
+    }
+    pair_open(&p, machine, options[0], options[1]);
+    QTest *thief =
+        qtest_start("x86_64", "-machine %s -nodefaults -m 4 %s", (const char *)machine, options[1]);
+    attempt(&p, &r);
+    g_assert_cmpstr(p.src_status, ==, "failed");
+    g_assert_cmpstr(p.dst_status, ==, "failed");
+    g_assert_nonnull(strstr(p.dst_desc, path[1]));
+    g_assert_true(g_str_equal(machine, V3) || strstr(p.src_desc, path[1]));
+    qtest_end(thief);
+    attempt(&p, &again);
+    g_assert_cmpstr(p.dst_status, ==, "completed");
+    pair_close(&p);
+    g_unlink(path[0]);
+    g_unlink(path[1]);
+}
+
+/* The first device agreed already when the second one refuses: it is told back, the VM is as it
+   was, and the next start works. EVIDENCE: MIG-HAND-003 */
+static void test_told_back(void)
+{
+    QTest *q =
+        qtest_start("x86_64", "-S -machine " V4 " -nodefaults -m 4 -device migration-testdev "
+                              "-device migration-testdev,id=t,fail=start,fail-times=1");
+    json_object *reply = qtest_qmp(q, "{\"execute\": \"cont\"}"), *error;
+    g_assert_true(json_object_object_get_ex(reply, "error", &error));
+    g_assert_nonnull(strstr(member(error, "desc"), "cannot go to state 'running'"));
+    json_object_put(reply);
+    g_assert_false(is_running(q));
+    OK(q, "{\"execute\": \"cont\"}");
+    g_assert_true(is_running(q));
+    qtest_end(q);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    for (size_t i = 0; i < G_N_ELEMENTS(points); i++) {
+        g_autofree char *name =
+            g_strdup_printf("/x86_64/migration/%serror/%s",
+                            g_str_equal(points[i].machine, V3) ? "version-3/" : "", points[i].name);
+        g_test_add_data_func(name, &points[i], test_point);
+    }
+    g_test_add_data_func("/x86_64/migration/error/disk", V4, test_disk);
+    g_test_add_data_func("/x86_64/migration/version-3/error/disk", V3, test_disk);
+    g_test_add_func("/x86_64/migration/error/those-who-agreed-are-told-back", test_told_back);
+    return g_test_run();
+}
