@@ -334,7 +334,7 @@ uint32_t hg_site(HostGen *g, uint32_t snap)
     if (g->sites->len) {
         const HostSite *o = &g_array_index(g->sites, HostSite, g->sites->len - 1);
         HostSiteEntry *all = (HostSiteEntry *)g->entries->data;
-        if (o->count == site.count &&
+        if (site.count && o->count == site.count &&
             !memcmp(all + o->first, all + site.first, site.count * sizeof(*all))) {
             site.first = o->first;
             g_array_set_size(g->entries, g->entries->len - site.count);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * How hard a test of many rounds tries: FERRY_TEST_EFFORT is a percentage of the usual number. Without
+ * it, 100, and 10 in a sanitized build, where a round takes ten times as long.
+ */
+#ifndef TESTS_EFFORT_H
+#define TESTS_EFFORT_H
+
+#include <stdint.h>
+#include <glib.h>
+
+#ifdef __SANITIZE_ADDRESS__
+#define TEST_EFFORT_DEFAULT 10
+#else
+#define TEST_EFFORT_DEFAULT 100
+#endif
+
+static inline unsigned test_effort(unsigned usual)
+{
+    const char *s = g_getenv("FERRY_TEST_EFFORT");
+    uint64_t percent = s ? g_ascii_strtoull(s, NULL, 10) : TEST_EFFORT_DEFAULT;
+    uint64_t n = usual * percent / 100;
+
+    return (unsigned)CLAMP(n, 1, G_MAXUINT32);
+}
+
+#endif
