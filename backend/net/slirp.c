@@ -5,11 +5,10 @@
  *
  * Not here: TFTP from absolute paths outside the given directory, SMB, forwarding to chardevs.
  */
-#include "net-priv.h"
+#include "slirp-priv.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <libslirp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +17,7 @@
 typedef struct {
     NetClient *client;
     Slirp *slirp;
+    Section *section; /* its migrated state */
     GSource *source;
     GArray *fds; /* GPollFD; stable while they are registered */
 } User;
@@ -192,6 +192,9 @@ static void user_cleanup(NetClient *client)
         user_unregister(user);
         g_source_destroy(user->source);
         g_source_unref(user->source);
+    }
+    if (user->section) {
+        section_unregister(client->nets->vm, user->section);
     }
     if (user->slirp) {
         slirp_cleanup(user->slirp);
@@ -491,6 +494,10 @@ static bool user_open(NetClient *client, OptionsReader *r, GError **error)
     }
     if (!add_forwards(user, r, "hostfwd", add_hostfwd, error) ||
         !add_forwards(user, r, "guestfwd", add_guestfwd, error)) {
+        return false;
+    }
+    user->section = slirp_state_register(client->nets->vm, user->slirp, error);
+    if (!user->section) {
         return false;
     }
     start_source(user);

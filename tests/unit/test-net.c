@@ -7,6 +7,7 @@
 
 #include "backend/net/net.h"
 #include "base/util/endian.h"
+#include "migration/vmstate/registry.h"
 
 typedef struct {
     Vm *vm;
@@ -46,6 +47,7 @@ static void setup(Fixture *f, gconstpointer data)
 static void teardown(Fixture *f, gconstpointer data)
 {
     nets_free(f->nets);
+    records_teardown(f->vm);
     vm_unlock(f->vm);
     vm_free(f->vm);
     g_ptr_array_unref(f->got);
@@ -58,7 +60,7 @@ static void attach(Fixture *f, const char *netdev)
     g_assert_true(nets_add_text(f->nets, netdev, NULL));
     f->nic = nets_attach_nic(f->nets, "test", NULL, "n0", mac, &nic_ops, f, NULL);
     g_assert_nonnull(f->nic);
-    g_assert_cmphex(mac[5], ==, 0x56);
+    g_assert_cmphex(mac[5], >=, 0x56);
 }
 
 static void send_arp(Fixture *f, bool expect_taken)
@@ -104,6 +106,67 @@ static void a_frame_that_cannot_be_received_waits(Fixture *f, gconstpointer data
     g_assert_true(nets_remove(f->nets, "n0", NULL));
     send_arp(f, true);
     g_assert_null(net_client_peer(f->nic));
+}
+
+/* A DHCPDISCOVER of 52:54:00:12:34:@last; gives the last byte of the address that is offered. */
+static unsigned dhcp_offer(Fixture *f, uint8_t last)
+{
+    uint8_t frame[14 + 20 + 8 + 300] = {
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x52, 0x54, 0,  0x12, 0x34, last, 8, 0, /* Ethernet */
+        0x45, 0,    1,    0x48, 0,    0,    0,    0,    64, 17,   0x79, 0xa6, 0, 0,
+        0,    0,    255,  255,  255,  255,              /* IP */
+        0,    68,   0,    67,   1,    0x34, 0,    0,    /* UDP, no checksum */
+        1,    1,    6,    0,    1,    2,    3,    last, /* BOOTREQUEST */
+    };
+    static const uint8_t options[] = { 0x63, 0x82, 0x53, 0x63, 53, 1, 1, 255 };
+    gsize len;
+    const uint8_t *offer;
+
+    memcpy(frame + 42 + 28, frame + 6, 6);
+    memcpy(frame + 42 + 236, options, sizeof(options));
+    g_ptr_array_set_size(f->got, 0);
+    g_assert_true(net_send(f->nic, frame, sizeof(frame), NULL));
+    g_assert_cmpuint(f->got->len, ==, 1);
+    offer = g_bytes_get_data(f->got->pdata[0], &len);
+    g_assert_cmpuint(len, >=, 42 + 240);
+    return offer[42 + 19];
+}
+
+static void reopen(Fixture *f)
+{
+    net_client_detach(f->nic);
+    g_assert_true(nets_remove(f->nets, "n0", NULL));
+    attach(f, "user,id=n0");
+}
+
+/* Else a second guest NIC would be given the first one's address after a move. */
+static void leases_of_the_user_stack_migrate(Fixture *f, gconstpointer data)
+{
+    g_autofree uint8_t *saved = NULL;
+    g_autoptr(GError) error = NULL;
+    const SectionDesc *desc;
+    Section *s;
+
+    attach(f, "user,id=n0");
+    g_assert_cmpuint(dhcp_offer(f, 1), ==, 15);
+    s = section_find(f->vm, "slirp", 0);
+    g_assert_nonnull(s);
+    desc = s->desc;
+    saved = g_malloc0(desc->record->size);
+    desc->ops->save(s->owner, saved);
+
+    reopen(f);
+    g_assert_cmpuint(dhcp_offer(f, 2), ==, 15);
+    reopen(f);
+    s = section_find(f->vm, "slirp", 0);
+    g_assert_true(desc->ops->check(s->owner, saved, NULL));
+    desc->ops->install(s->owner, saved);
+    g_assert_cmpuint(dhcp_offer(f, 2), ==, 16);
+    g_assert_cmpuint(dhcp_offer(f, 1), ==, 15);
+
+    saved[0] = 42; /* libslirp's mark before a connection */
+    g_assert_false(desc->ops->check(s->owner, saved, &error));
+    g_assert_nonnull(strstr(error->message, "guestfwd"));
 }
 
 static void refuse(Fixture *f, const char *text, const char *why)
@@ -169,6 +232,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     T("the-user-stack-answers-arp", the_user_stack_answers_arp);
     T("a-frame-that-cannot-be-received-waits", a_frame_that_cannot_be_received_waits);
+    T("leases-of-the-user-stack-migrate", leases_of_the_user_stack_migrate);
     T("bad-options-are-named", bad_options_are_named);
     T("nic-options-split-into-nic-and-netdev", nic_options_split_into_nic_and_netdev);
     T("rarp-is-sent-for-a-silent-nic", rarp_is_sent_for_a_silent_nic);
