@@ -95,7 +95,7 @@ static const Field serial_own_fields[] = {
     F_U16(SerialSaved, cols),
     F_U16(SerialSaved, rows),
     F_U32(SerialSaved, max_ports, .flags = FIELD_EQUAL),
-    F_ARRAY(FIELD_U32, SerialSaved, map, .flags = FIELD_VARRAY,
+    F_ARRAY(FIELD_U32, SerialSaved, map, .flags = FIELD_VARRAY | FIELD_EQUAL,
             .count_offset = offsetof(SerialSaved, map_words)),
     F_U32(SerialSaved, n_ports, .max = PORTS_MAX),
     ELEMENTS(ports, saved_port, n_ports),
@@ -153,6 +153,7 @@ static void serial_save(void *owner, void *p)
     virtio_save(owner, saved);
     own->max_ports = s->max_ports;
     own->map_words = (s->max_ports + 31) / 32;
+    own->map[0] = 1; /* port 0 is kept for the first console, there or not */
     for (uint32_t i = 0; i < s->max_ports; i++) {
         if (s->ports[i]) {
             save_port(own, s->ports[i]);

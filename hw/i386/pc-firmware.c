@@ -3,7 +3,9 @@
  * The firmware ROM of a PC: an image below 4 GiB whose last 128 KiB also show below 1 MiB, and the
  * area for option ROMs at c0000, which firmware fills after it has opened it with the PAM.
  *
- * A machine with -kernel and without -bios has no ROM: the kernel is started directly.
+ * With -kernel and without -bios the newer machine types have no ROM: the kernel is started directly.
+ * Those of stream version 3 are machines that others know too, with the ROM, and a guest is to move
+ * between them: they start the kernel through firmware, and directly only where none is installed.
  */
 #include "hw/core/firmware.h"
 #include "pc-priv.h"
@@ -12,11 +14,20 @@
 #define OPTION_ROMS    0xc0000
 #define OPTION_ROM_LEN 0x20000
 
-bool pc_wants_firmware(const PcMachine *pc)
+static bool has_kernel(const Machine *m)
 {
-    const Machine *m = &pc->machine;
+    return m->kernel_file && *m->kernel_file;
+}
 
-    return m->firmware ? *m->firmware : !m->kernel_file || !*m->kernel_file;
+static bool wants_firmware(const Machine *m)
+{
+    return m->firmware ? *m->firmware : !has_kernel(m) || machine_ops(m)->stream_version == 3;
+}
+
+/* It is an error when it is not there. */
+static bool needs_firmware(const Machine *m)
+{
+    return m->firmware || !(m->firmware_optional || has_kernel(m));
 }
 
 static GBytes *read_bios(PcMachine *pc, GError **error)
@@ -60,12 +71,12 @@ bool pc_firmware_build(PcMachine *pc, GError **error)
     g_autoptr(GError) missing = NULL;
     g_autoptr(GBytes) bytes = NULL;
 
-    if (!pc_wants_firmware(pc)) {
+    if (!wants_firmware(m)) {
         return true;
     }
     bytes = read_bios(pc, &missing);
-    if (!bytes && m->firmware_optional && !m->firmware) {
-        return true; /* no CPU will run it */
+    if (!bytes && !needs_firmware(m)) {
+        return true;
     }
     if (!bytes) {
         g_propagate_error(error, g_steal_pointer(&missing));

@@ -107,7 +107,6 @@ bool pc_cpus_build(PcMachine *pc, GError **error);
 bool pc_fw_cfg_build(PcMachine *pc, GError **error);
 bool pc_devices_build(PcMachine *pc, GError **error);
 /* pc-firmware.c: ROM and option ROM area. */
-bool pc_wants_firmware(const PcMachine *pc);
 bool pc_firmware_build(PcMachine *pc, GError **error);
 void pc_firmware_clear(PcMachine *pc);
 /* pc-linuxboot.c: -kernel for firmware to start. */

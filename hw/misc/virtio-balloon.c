@@ -487,6 +487,11 @@ static const Property balloon_pci_props[] = {
     PROP_END,
 };
 
+static unsigned vectors(VirtioDevice *vdev)
+{
+    return 2; /* all queues share one: none is in a hurry */
+}
+
 static const VirtioDeviceOps balloon_ops = {
     .dev = { VIRTIO_DEVICE_BASE, .section = &balloon_section, .category = DEVICE_CATEGORY_MISC },
     .device_id = VIRTIO_ID_BALLOON,
@@ -497,6 +502,7 @@ static const VirtioDeviceOps balloon_ops = {
     .set_config = set_config,
     .reset = reset,
     .queue_reset = queue_reset,
+    .vectors = vectors,
 };
 
 VIRTIO_PCI_DECLARE(balloon, "virtio-balloon-device", 0x00ff, DEVICE_CATEGORY_MISC, NULL);

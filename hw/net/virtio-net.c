@@ -600,7 +600,8 @@ static const VirtioDeviceOps net_ops = {
     .vectors = vectors,
 };
 
-VIRTIO_PCI_DECLARE(net, "virtio-net-device", 0x0200, DEVICE_CATEGORY_NETWORK, NULL);
+VIRTIO_PCI_DECLARE(net, "virtio-net-device", 0x0200, DEVICE_CATEGORY_NETWORK, NULL,
+                   .romfile = "efi-virtio.rom");
 VIRTIO_CCW_DECLARE(net, "virtio-net-device", DEVICE_CATEGORY_NETWORK, NULL);
 
 const TypeInfo virtio_net_types[] = {

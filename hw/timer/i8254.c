@@ -464,9 +464,9 @@ static uint64_t speaker_read(void *opaque, uint64_t addr, unsigned size)
     Speaker *s = opaque;
 
     /* Programs time themselves by the refresh bit: it must change, how often is not exact. */
-    s->r.dummy_refresh_clock ^= 1;
-    return i8254_get_gate(DEVICE(s->pit), 2) | s->r.data_on << 1 | s->r.dummy_refresh_clock << 4 |
-           (uint64_t)i8254_get_out(DEVICE(s->pit), 2) << 5;
+    s->r.dummy_refresh_clock ^= 0x10;
+    return i8254_get_gate(DEVICE(s->pit), 2) | s->r.data_on << 1 |
+           (s->r.dummy_refresh_clock & 0x10) | (uint64_t)i8254_get_out(DEVICE(s->pit), 2) << 5;
 }
 
 static void speaker_write(void *opaque, uint64_t addr, uint64_t value, unsigned size)
@@ -511,7 +511,7 @@ static const Record speaker_record = {
     .min_version = 1,
     .size = sizeof(SpeakerSaved),
     .fields = (const Field[]){ F_U8(SpeakerSaved, data_on, .max = 1),
-                               F_U8(SpeakerSaved, dummy_refresh_clock, .max = 1), F_END },
+                               F_U8(SpeakerSaved, dummy_refresh_clock), F_END },
 };
 
 static void speaker_save(void *owner, void *saved)

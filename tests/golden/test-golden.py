@@ -24,7 +24,7 @@ FINAL = ("completed", "failed", "cancelled")
 PC = ("-m 4 -nodefaults -bios {dir}/bios -rtc base=2020-01-01T00:00:00,clock=vm "
       "-serial null -serial null ")
 VIRTIO = ("-drive file={dir}/disk,if=none,id=d,format=raw,read-only=on "
-          "-device virtio-blk-pci,drive=d,addr=3{suffix} -device virtio-net-pci,addr=4{suffix} "
+          "-device virtio-blk-pci,drive=d,addr=3{suffix} -device virtio-net-pci,romfile=,addr=4{suffix} "
           "-device virtio-rng-pci,addr=5{suffix} -device virtio-balloon-pci,addr=6{suffix} "
           "-device virtio-serial-pci,addr=9{suffix} -chardev null,id=c -device virtconsole,chardev=c "
           "-device virtserialport,name=agent,nr=3 ")

@@ -163,13 +163,14 @@ typedef struct {
 } Mismatch;
 
 static const Mismatch mismatches[] = {
-    { "missing-device", V4, "-device virtio-net-pci", "", "virtio-net", true },
-    { "missing-device", V3, "-device virtio-net-pci", "", "virtio-net", false },
-    { "additional-device", V4, "", "-device virtio-net-pci", "missing in the stream", true },
-    { "other-slot", V4, "-device virtio-net-pci,addr=5", "-device virtio-net-pci,addr=6",
-      "0000:00:05.0/", true },
-    { "other-slot", V3, "-device virtio-net-pci,addr=5", "-device virtio-net-pci,addr=6",
-      "0000:00:05.0/", false },
+    { "missing-device", V4, "-device virtio-net-pci,romfile=", "", "virtio-net", true },
+    { "missing-device", V3, "-device virtio-net-pci,romfile=", "", "virtio-net", false },
+    { "additional-device", V4, "", "-device virtio-net-pci,romfile=", "missing in the stream",
+      true },
+    { "other-slot", V4, "-device virtio-net-pci,romfile=,addr=5",
+      "-device virtio-net-pci,romfile=,addr=6", "0000:00:05.0/", true },
+    { "other-slot", V3, "-device virtio-net-pci,romfile=,addr=5",
+      "-device virtio-net-pci,romfile=,addr=6", "0000:00:05.0/", false },
     { "more-ram", V4, "", "-m 8", "pc.ram", true },
     { "more-ram", V3, "", "-m 8", "pc.ram", false },
     { "less-ram", V4, "-m 8", "", "pc.ram", true },

@@ -63,7 +63,7 @@ bool virtio_pci_forward_set(Object *obj, const Property *prop, GVariant *value, 
         .get = virtio_pci_forward_get, .set = virtio_pci_forward_set                \
     }
 
-#define VIRTIO_PCI_OPS(backend_, kind_, class_, category_, prepare_)                             \
+#define VIRTIO_PCI_OPS(backend_, kind_, class_, category_, prepare_, ...)                        \
     {                                                                                            \
         .pci = { .dev = { PCI_DEVICE_BASE, .category = (category_), .user_creatable = true,      \
                           .hotpluggable = true },                                                \
@@ -76,18 +76,20 @@ bool virtio_pci_forward_set(Object *obj, const Property *prop, GVariant *value, 
                  .unrealize = virtio_pci_unrealize,                                              \
                  .reset = virtio_pci_reset,                                                      \
                  .config_read = virtio_pci_config_read,                                          \
-                 .config_write = virtio_pci_config_write },                                      \
+                 .config_write = virtio_pci_config_write,                                        \
+                 ##__VA_ARGS__ },                                                                \
         .backend_type = (backend_), .kind = (kind_), .class_id = (class_), .prepare = (prepare_) \
     }
 
-/* The three ops tables, to be declared before the types. */
-#define VIRTIO_PCI_DECLARE(sym, backend, class, category, prepare)                  \
-    static const VirtioPciOps sym##_pci_ops =                                       \
-        VIRTIO_PCI_OPS(backend, VIRTIO_PCI_AUTO, class, category, prepare);         \
-    static const VirtioPciOps sym##_pci_t_ops =                                     \
-        VIRTIO_PCI_OPS(backend, VIRTIO_PCI_TRANSITIONAL, class, category, prepare); \
-    static const VirtioPciOps sym##_pci_nt_ops =                                    \
-        VIRTIO_PCI_OPS(backend, VIRTIO_PCI_NON_TRANSITIONAL, class, category, prepare)
+/* The three ops tables, to be declared before the types; more members of PciDeviceOps may follow. */
+#define VIRTIO_PCI_DECLARE(sym, backend, class, category, prepare, ...)                            \
+    static const VirtioPciOps sym##_pci_ops =                                                      \
+        VIRTIO_PCI_OPS(backend, VIRTIO_PCI_AUTO, class, category, prepare, ##__VA_ARGS__);         \
+    static const VirtioPciOps sym##_pci_t_ops =                                                    \
+        VIRTIO_PCI_OPS(backend, VIRTIO_PCI_TRANSITIONAL, class, category, prepare, ##__VA_ARGS__); \
+    static const VirtioPciOps sym##_pci_nt_ops =                                                   \
+        VIRTIO_PCI_OPS(backend, VIRTIO_PCI_NON_TRANSITIONAL, class, category, prepare,             \
+                       ##__VA_ARGS__)
 
 /* The four TypeInfo entries. */
 #define VIRTIO_PCI_TYPES(name_, sym, props_)                                \
