@@ -317,6 +317,12 @@ static bool prepare_kernel(PcMachine *pc, AcpiBlobs *blobs, GError **error)
     return linux_boot_load(&config, pc->roms, &pc->boot, error);
 }
 
+/* Firmware that nobody asked for (a machine type may have it anyway) starts the kernels that it can. */
+static bool through_firmware(PcMachine *pc)
+{
+    return pc->has_bios && (pc->machine.firmware || pc_linuxboot_takes(pc));
+}
+
 /* Bit 7: there is such a state; the low bits are its sleep type. */
 static bool publish_sleep_states(PcMachine *pc, GError **error)
 {
@@ -347,11 +353,8 @@ bool pc_boot_prepare(PcMachine *pc, GError **error)
     }
     ok = ok && publish_smbios(pc, error);
     if (ok && m->kernel_file && *m->kernel_file) {
-        if (pc->has_bios) {
-            ok = pc_linuxboot_build(pc, error);
-        } else {
-            ok = prepare_kernel(pc, blobs.tables ? &blobs : NULL, error);
-        }
+        ok = through_firmware(pc) ? pc_linuxboot_build(pc, error)
+                                  : prepare_kernel(pc, blobs.tables ? &blobs : NULL, error);
     } else if (ok && ((m->initrd_file && *m->initrd_file) || (m->cmdline && *m->cmdline))) {
         g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
                     "-append and -initrd only allowed with -kernel option");

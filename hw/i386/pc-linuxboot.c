@@ -140,6 +140,14 @@ static bool add_option_rom(PcMachine *pc, GError **error)
     return fw_cfg_add_file(pc->fw_cfg, PC_LINUXBOOT_FILE, bytes, error);
 }
 
+bool pc_linuxboot_takes(const PcMachine *pc)
+{
+    const char *name = pc->machine.kernel_file;
+    g_autoptr(GBytes) file = image_read_file("kernel", name, 2 * GiB, NULL);
+
+    return file && setup_bytes(name, g_bytes_get_data(file, NULL), g_bytes_get_size(file), NULL);
+}
+
 bool pc_linuxboot_build(PcMachine *pc, GError **error)
 {
     Machine *m = &pc->machine;

@@ -111,6 +111,7 @@ bool pc_firmware_build(PcMachine *pc, GError **error);
 void pc_firmware_clear(PcMachine *pc);
 /* pc-linuxboot.c: -kernel for firmware to start. */
 #define PC_LINUXBOOT_FILE "genroms/linuxboot_dma.bin"
+bool pc_linuxboot_takes(const PcMachine *pc); /* it is a kernel that firmware can start */
 bool pc_linuxboot_build(PcMachine *pc, GError **error);
 /* pc-bootorder.c: what firmware is told about -boot; the CMOS part at each reset. */
 bool pc_bootorder_build(PcMachine *pc, GError **error);

@@ -252,9 +252,6 @@ bool ide_unit_check(const IdeUnit *u, const IdeUnitSaved *s, GError **error)
     if (s->nsector > 65536) {
         return refuse(error, "the sector count", s->nsector, 65536);
     }
-    if (s->identify_set && !u->drive) {
-        return refuse(error, "identification of a unit without a drive", 1, 0);
-    }
     return !s->has_pio || check_pio(u, s, error);
 }
 
@@ -280,7 +277,7 @@ void ide_unit_install(IdeUnit *u, const IdeUnitSaved *s)
     u->identify_set = s->identify_set;
     if (s->identify_set) {
         memcpy(u->identify, s->identify_data, IDE_SECTOR);
-        if (u->kind == IDE_KIND_DISK) { /* the guest's choice of cache goes along */
+        if (u->kind == IDE_KIND_DISK && u->drive) { /* the guest's choice of cache goes along */
             block_drive_set_write_cache(u->drive, ide_identify_get(u, 85) & 0x20);
         }
     }
