@@ -307,7 +307,6 @@ static void run_region(CpuState *cpu)
 {
     CpuPriv *p = priv_of(cpu);
     uint32_t cflags = 0;
-    uint64_t before = cpu->insn_count;
     RamAddr phys;
     TbKey key;
 
@@ -333,6 +332,7 @@ static void run_region(CpuState *cpu)
         maybe_link(cpu, tb);
     }
     p->tb = tb;
+    cpu->refused = 0;
     cpu_fpenv_load(cpu);
     if (tb->host) {
         host_run(cpu, tb);
@@ -341,7 +341,7 @@ static void run_region(CpuState *cpu)
     }
     cpu_fpenv_save(cpu);
     p->watch_off = false;
-    if (cpu->insn_count != before) {
+    if (!cpu->refused) {
         bool watched = p->debug_after, debug = watched || cpu->singlestep;
         p->one_insn = 0;
         p->debug_after = false;

@@ -5,7 +5,7 @@
  * A direct exit is a jump whose 32-bit field is redirected when the two regions are linked (host_link).
  * Else, and where the link crosses pages, it leads to a stub: common code follows the link after a
  * look into the jump cache, or asks for the region (loop_next). Indirect exits look there at the site.
- * Every region begins with the poll of exit_request and the count of instructions.
+ * Every region begins with the poll of exit_request.
  */
 #include "host-priv.h"
 
@@ -309,6 +309,7 @@ void emit_stub(HostGen *g, HgStub *p)
         if (hg_loops(g)) {
             hg_homes_out(g);
         }
+        asm_store_imm(as, 4, hg_state(offsetof(CpuState, refused)), 1);
         asm_mov_imm(as, HR_SCRATCH, g->tb->key.pc);
         asm_store(as, 8, hg_state(g->code->pc_offset), HR_SCRATCH);
         asm_jmp_abs(as, g->code->leave);
@@ -327,7 +328,6 @@ void emit_entry(HostGen *g)
     }
     asm_alu_imm(&g->as, ALU_CMP, 4, hg_state(offsetof(CpuState, exit_request)), 0);
     asm_jcc(&g->as, CC_NE, s->entry);
-    asm_alu_imm(&g->as, ALU_ADD, 8, hg_state(offsetof(CpuState, insn_count)), g->tb->n_insns);
 }
 
 bool emit_control(HostGen *g, const IrInsn *i, IrVal v)

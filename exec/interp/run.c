@@ -251,13 +251,13 @@ void interp_run(CpuState *cpu, Tb *tb)
 enter:
     if (UNLIKELY(__atomic_load_n(&cpu->exit_request, __ATOMIC_RELAXED) || tb->host)) {
         cpu_set_pc(cpu, tb->key.pc);
+        cpu->refused = 1;
         p->tb = NULL;
         return;
     }
     if (UNLIKELY(log_enabled(LOG_EXEC)) && log_in_filter(tb->key.pc)) {
         log_exec(cpu, tb);
     }
-    cpu->insn_count += tb->n_insns;
     p->tb = tb;
     frame = frame_of(p, tb);
     code = ip = tb->code;

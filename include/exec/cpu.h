@@ -173,7 +173,7 @@ struct CpuState {
     int32_t exception;   /* pending, or CPU_EXCP_NONE; own thread */
     uint32_t excp_error; /* error word given to cpu_raise */
 
-    uint64_t insn_count; /* guest instructions begun (own thread, at region granularity) */
+    uint32_t refused; /* a region was not entered because of exit_request; set by translated code */
     int64_t icount_budget;
 
     GuestVirt watch_hit; /* address of the last watchpoint hit */
