@@ -144,7 +144,7 @@ static void put_in(HostGen *g, IrVal r, unsigned reg)
 
 static int find_free(HostGen *g, bool vec, uint16_t not_these)
 {
-    uint16_t ok = pool(vec) & ~g->lock[vec] & ~not_these;
+    uint16_t ok = pool(vec) & ~g->lock[vec] & ~not_these & ~(vec ? 0 : g->win_regs);
 
     for (unsigned k = 0; k < 16; k++) {
         unsigned r = vec ? k : order[k % G_N_ELEMENTS(order)];
@@ -206,6 +206,10 @@ unsigned hg_temp(HostGen *g, bool vec)
 {
     int r = find_free(g, vec, 0);
 
+    if (r < 0 && !vec && (g->win_regs & ~g->lock[0])) {
+        r = __builtin_ctz(g->win_regs & ~g->lock[0]);
+        hg_window_lose(g, 1u << r);
+    }
     if (r < 0) {
         r = evict_one(g, vec);
     }
@@ -218,6 +222,9 @@ static void move_away(HostGen *g, bool vec, unsigned reg)
 {
     IrVal v = g->in[vec][reg];
 
+    if (!vec) {
+        hg_window_lose(g, 1u << reg);
+    }
     if (!v) {
         return;
     }
@@ -333,7 +340,7 @@ static bool can_have(HostGen *g, bool vec, unsigned r)
     unsigned p = home_in(g, vec, r);
 
     return (pool(vec) & 1u << r) && !(g->lock[vec] & 1u << r) && !g->in[vec][r] &&
-           (!p || home_dead(g, p - 1));
+           (vec || !(g->win_regs & 1u << r)) && (!p || home_dead(g, p - 1));
 }
 
 static void have(HostGen *g, bool vec, unsigned r)
@@ -457,6 +464,7 @@ void hg_reset(HostGen *g)
     }
     g->home_reg = hg_all_pins(g);
     g->home_mem = g->read_only;
+    hg_window_lose(g, 0xffff);
 }
 
 void hg_barrier(HostGen *g, bool forget)

@@ -311,6 +311,7 @@ void hg_analyse(HostGen *g)
     find_labels(g);
     find_roots(g);
     find_folds(g);
+    hg_find_windows(g);
     for (IrVal v = g->n; v-- > 1;) {
         const IrInsn *i = ir_at(g->b, v);
         g->dead_after[v] = ~needed;

@@ -52,6 +52,7 @@ static void save_live(HostGen *g)
         }
     }
     hg_flush_homes(g, caller_saved_pins(g));
+    hg_window_lose(g, 0xffff);
 }
 
 /* The callee has used them. */

@@ -3,6 +3,7 @@
  * Guest memory: the inline look into the software TLB, and slow paths.
  *
  * w := va; t := row(va); w ^= t.tag; if w > 4096 - size: stub; w := t.addend; access base + disp + w.
+ * Accesses near each other keep w (window.c): if the low byte of w is not 0: stub; access.
  * The stub's common code (common.c) saves every register where a snapshot can find it, calls,
  * and restores them. So neither t nor w may be a register that the op's snapshot names, and operands
  * are unharmed when the stub is entered.
@@ -35,28 +36,71 @@ static unsigned address(HostGen *g, const IrInsn *i, IrVal v, int32_t *disp)
     return hg_use(g, hg_operand_root(g, i, v, 0));
 }
 
-/* After this HR_SCRATCH is the row, and w what to add to the address. */
-static void tlb_check(HostGen *g, const HgStub *s, unsigned w, IrMemOp mo, MmuAccess access)
+/* Check the bytes [from, to) from the operand's address on; `no`: they are not all plain memory of one
+ * page. After this HR_SCRATCH is the row, and w what to add to an address. */
+static void tlb_check_range(HostGen *g, const HgStub *s, AsmLabel no, unsigned w, int32_t from,
+                            int32_t to, IrMemOp mo, MmuAccess access)
 {
     AsmBuf *as = &g->as;
-    unsigned size = MO_BYTES(mo);
 
-    if (s->disp) {
-        asm_lea(as, 8, w, asm_mem(s->a[0], s->disp));
+    if (s->disp + from) {
+        asm_lea(as, 8, w, asm_mem(s->a[0], s->disp + from));
     } else {
         asm_mov_rr(as, 8, w, s->a[0]);
     }
     asm_vrri(as, I_RORX, true, HR_SCRATCH, w, CPU_TLB_VIEW_SHIFT);
     asm_alu(as, ALU_AND, 8, HR_SCRATCH, hg_state(VIEW(mo, mask)));
     asm_alu(as, ALU_ADD, 8, HR_SCRATCH, hg_state(VIEW(mo, table)));
-    if ((mo & MO_ALIGN) && size > 1) {
-        asm_test_imm(as, 1, asm_reg(w), size - 1);
-        asm_jcc(as, CC_NE, s->entry);
+    if ((mo & MO_ALIGN) && MO_BYTES(mo) > 1) {
+        asm_test_imm(as, 1, asm_reg(w), MO_BYTES(mo) - 1);
+        asm_jcc(as, CC_NE, no);
     }
     asm_alu(as, ALU_XOR, 8, w, asm_mem(HR_SCRATCH, offsetof(TlbEntry, tag) + 8 * access));
-    asm_alu_ri(as, ALU_CMP, 8, w, GUEST_PAGE_SIZE - size);
-    asm_jcc(as, CC_A, s->entry);
+    asm_alu_ri(as, ALU_CMP, 8, w, GUEST_PAGE_SIZE - (to - from));
+    asm_jcc(as, CC_A, no);
     asm_mov(as, 8, w, asm_mem(HR_SCRATCH, offsetof(TlbEntry, addend)));
+}
+
+static void tlb_check(HostGen *g, const HgStub *s, unsigned w, IrMemOp mo, MmuAccess access)
+{
+    tlb_check_range(g, s, s->entry, w, 0, MO_BYTES(mo), mo, access);
+}
+
+/* The register that w stands for: the access's own, or its window's. Before operands are used. */
+static void use_window(HostGen *g, HgStub *s, const HgWindow *win)
+{
+    s->window = HR_NONE;
+    if (win && win->reg != HR_NONE) {
+        s->window = win->reg;
+        g->lock[0] |= 1u << win->reg;
+    }
+}
+
+/* Check the access, or the whole of its window, or see that this is open. */
+static void check_access(HostGen *g, HgStub *s, HgWindow *win, unsigned w, const IrInsn *i)
+{
+    MmuAccess own = i->op == IR_LOAD ? MMU_ACCESS_READ : MMU_ACCESS_WRITE;
+
+    if (!win) {
+        tlb_check(g, s, w, i->imm, own);
+    } else if (win->reg == HR_NONE) {
+        int32_t from = hg_window_start(g, win, i);
+        tlb_check_range(g, s, s->entry, w, from, from + (int32_t)(win->hi - win->lo), i->imm,
+                        win->write ? MMU_ACCESS_WRITE : MMU_ACCESS_READ);
+        hg_window_open(g, win, w);
+        s->window = w;
+    } else {
+        asm_test(&g->as, 1, asm_reg(w), w);
+        asm_jcc(&g->as, CC_NE, s->entry);
+    }
+    s->win_regs = g->win_regs;
+}
+
+static void end_access(HostGen *g, const HgWindow *win, IrVal v)
+{
+    if (win && win->last == v) {
+        hg_window_lose(g, 1u << win->reg);
+    }
 }
 
 static void load_extend(HostGen *g, unsigned d, AsmRm m, IrMemOp mo, IrType t)
@@ -104,36 +148,47 @@ static bool inline_vec(IrMemOp mo)
     return !(mo & (MO_BE | MO_ALIGN));
 }
 
+static void load_value(HostGen *g, const IrInsn *i, const HgStub *s, unsigned w)
+{
+    AsmRm m = asm_mem_index(s->a[0], w, 0, s->disp);
+
+    if (i->type >= IR_V128) {
+        load_vec(g, s->d, m, i->imm);
+    } else {
+        load_extend(g, s->d, m, i->imm, i->type);
+    }
+}
+
 static void emit_load(HostGen *g, const IrInsn *i, IrVal v)
 {
     IrMemOp mo = i->imm;
     bool vec = i->type >= IR_V128;
+    HgWindow *win = hg_window(g, v);
     HgStub s = {
         .kind = STUB_SLOW, .insn = v, .entry = asm_label(&g->as), .back = asm_label(&g->as)
     };
 
+    use_window(g, &s, win);
     s.a[0] = address(g, i, v, &s.disp);
-    unsigned w = hg_temp(g, false); /* before the site: not one of its registers */
+    /* before the site: not one of its registers */
+    unsigned w = s.window != HR_NONE ? s.window : hg_temp(g, false);
     s.site = hg_site(g, i->snap);
     s.vecs = any_vec_live(g);
     hg_release(g);
-    if (!vec) {
+    if (!vec && !win) {
         g->lock[0] &= ~(1u << w);
     }
-    s.d = hg_def(g, v, vec ? 0 : 1u << w);
+    s.d = hg_def(g, v, vec || win ? 0 : 1u << w);
     if (vec && !inline_vec(mo)) {
+        s.win_regs = g->win_regs;
         asm_jmp(&g->as, s.entry);
     } else {
-        tlb_check(g, &s, w, mo, MMU_ACCESS_READ);
-        AsmRm m = asm_mem_index(s.a[0], w, 0, s.disp);
-        if (vec) {
-            load_vec(g, s.d, m, mo);
-        } else {
-            load_extend(g, s.d, m, mo, i->type);
-        }
+        check_access(g, &s, win, w, i);
+        load_value(g, i, &s, w);
     }
     asm_bind(&g->as, s.back);
     g_array_append_val(g->stubs, s);
+    end_access(g, win, v);
 }
 
 static void store_value(HostGen *g, const IrInsn *i, IrVal v, const HgStub *s, unsigned w)
@@ -159,6 +214,7 @@ static void emit_store(HostGen *g, const IrInsn *i, IrVal v)
 {
     IrMemOp mo = i->imm;
     bool vec = i->type >= IR_V128;
+    HgWindow *win = hg_window(g, v);
     uint64_t k;
     int32_t imm;
     HgStub s = {
@@ -171,19 +227,22 @@ static void emit_store(HostGen *g, const IrInsn *i, IrVal v)
             g->imm[v] &= ~2;
         }
     }
+    use_window(g, &s, win);
     s.a[0] = address(g, i, v, &s.disp);
     s.a[1] = g->imm[v] & 2 ? HR_NONE : hg_use(g, i->arg[1]);
-    unsigned w = hg_temp(g, false);
+    unsigned w = s.window != HR_NONE ? s.window : hg_temp(g, false);
     s.site = hg_site(g, i->snap);
     s.vecs = any_vec_live(g);
     if (vec && !inline_vec(mo)) {
+        s.win_regs = g->win_regs;
         asm_jmp(&g->as, s.entry);
     } else {
-        tlb_check(g, &s, w, mo, MMU_ACCESS_WRITE);
+        check_access(g, &s, win, w, i);
         store_value(g, i, v, &s, w);
     }
     asm_bind(&g->as, s.back);
     g_array_append_val(g->stubs, s);
+    end_access(g, win, v);
 }
 
 /* ---- slow paths ---- */
@@ -370,6 +429,7 @@ static void emit_atomic(HostGen *g, const IrInsn *i, IrVal v)
         .kind = STUB_SLOW, .insn = v, .entry = asm_label(&g->as), .back = asm_label(&g->as)
     };
 
+    s.window = HR_NONE;
     hg_take(g, RAX);
     s.a[0] = address(g, i, v, &s.disp);
     s.a[1] = hg_use(g, i->arg[1]);
@@ -393,11 +453,32 @@ static void emit_atomic(HostGen *g, const IrInsn *i, IrVal v)
     }
 }
 
+/* The window is not open: look for this access alone. */
+static void access_alone(HostGen *g, const HgStub *s, const IrInsn *i)
+{
+    AsmLabel no = asm_label(&g->as);
+    bool load = i->op == IR_LOAD;
+
+    tlb_check_range(g, s, no, s->window, 0, MO_BYTES(i->imm), i->imm,
+                    load ? MMU_ACCESS_READ : MMU_ACCESS_WRITE);
+    if (load) {
+        load_value(g, i, s, s->window);
+    } else {
+        store_value(g, i, s->insn, s, s->window);
+    }
+    asm_mov_imm(&g->as, s->window, 1);
+    asm_jmp(&g->as, s->back);
+    asm_bind(&g->as, no);
+}
+
 void emit_slow_stub(HostGen *g, HgStub *s)
 {
     const IrInsn *i = ir_at(g->b, s->insn);
 
     asm_bind(&g->as, s->entry);
+    if (s->window != HR_NONE) {
+        access_alone(g, s, i);
+    }
     if (s->disp) {
         asm_lea(&g->as, 8, HR_SCRATCH, asm_mem(s->a[0], s->disp));
     }
@@ -406,6 +487,11 @@ void emit_slow_stub(HostGen *g, HgStub *s)
     case IR_LOAD: slow_load(g, s, i); break;
     case IR_STORE: slow_store(g, s, i); break;
     default: slow_atomic(g, s, i); break;
+    }
+    for (unsigned r = 0; r < 16; r++) {
+        if (s->win_regs & 1u << r) {
+            asm_mov_imm(&g->as, r, 1);
+        }
     }
     asm_jmp(&g->as, s->back);
 }

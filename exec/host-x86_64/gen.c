@@ -27,6 +27,7 @@ HostGen *host_gen_new(CpuState *cpu)
     g->entries = g_array_new(FALSE, FALSE, sizeof(HostSiteEntry));
     g->consts = g_array_new(FALSE, FALSE, sizeof(uint64_t));
     g->literals = g_array_new(FALSE, FALSE, sizeof(HgLiteral));
+    g->windows = g_array_new(FALSE, FALSE, sizeof(HgWindow));
     g->lit_data = g_byte_array_new();
     g->label = g_new0(AsmLabel, IR_MAX_LABELS + 1);
     g->label_used = g_malloc0(IR_MAX_LABELS + 1);
@@ -39,6 +40,7 @@ static void free_arrays(HostGen *g)
     g_free(g->val);
     g_free(g->nu);
     g_free(g->dead_after);
+    g_free(g->window_of);
     g_free(g->clean);
     g_free(g->imm);
     g_free(g->fold);
@@ -60,6 +62,7 @@ void host_gen_free(HostGen *g)
     g_array_free(g->entries, TRUE);
     g_array_free(g->consts, TRUE);
     g_array_free(g->literals, TRUE);
+    g_array_free(g->windows, TRUE);
     g_byte_array_free(g->lit_data, TRUE);
     g_free(g->label);
     g_free(g->label_used);
@@ -78,6 +81,7 @@ static void make_arrays(HostGen *g)
     g->val = g_new0(HgVal, g->cap);
     g->nu = g_new0(uint32_t, g->cap * 4);
     g->dead_after = g_new0(HostPinSet, g->cap);
+    g->window_of = g_new0(uint16_t, g->cap);
     g->clean = g_malloc0(g->cap);
     g->imm = g_malloc0(g->cap);
     g->fold = g_malloc0(g->cap);

@@ -141,6 +141,16 @@ typedef struct HgVal { /* by root value */
     uint8_t hint; /* register wished for */
 } HgVal;
 
+typedef struct HgWindow { /* accesses that share one check: window.c */
+    IrVal base;
+    int64_t lo, hi;    /* the range, from base */
+    IrVal first, last; /* accesses */
+    unsigned exits;    /* before the first */
+    bool write;        /* checked for writing; who may write may read */
+    uint8_t mmu;
+    uint8_t reg; /* what to add to an address, or 1: do not; HR_NONE: not open */
+} HgWindow;
+
 typedef struct HgXfer { /* one move of a parallel move */
     HostLoc from;
     uint8_t
@@ -170,6 +180,8 @@ typedef struct HgStub {
     uint8_t d;
     int32_t disp;
     bool vecs;
+    uint8_t window;    /* register of the access's window, HR_NONE */
+    uint16_t win_regs; /* of all windows that are open */
 } HgStub;
 
 struct HostGen {
@@ -194,10 +206,13 @@ struct HostGen {
     uint8_t *clean;         /* i32 zero-extended */
     uint8_t *imm;           /* operand mask: constants that stay in the instruction */
     uint8_t *fold;          /* address operand is base + displacement */
+    uint16_t *window_of;    /* by instruction: window + 1 */
+    GArray *windows;        /* HgWindow */
     uint32_t pin_next[HOST_PINS_MAX + HOST_VEC_PINS_MAX];
 
     /* registers */
     IrVal in[2][16];     /* value in a register, 0 none; general, vector */
+    uint16_t win_regs;   /* that hold windows */
     uint16_t lock[2];    /* not to be touched by this instruction's allocations */
     HostPinSet home_reg; /* pins whose register holds their home */
     HostPinSet home_mem; /* pins whose place in CpuState is up to date */
@@ -252,6 +267,14 @@ static inline bool hg_loops(const HostGen *g)
 void hg_choose_homes(HostGen *g);
 void hg_homes_in(HostGen *g);  /* from the engine's pins to those of the loop */
 void hg_homes_out(HostGen *g); /* and back; all homes are in their registers */
+
+/* window.c */
+void hg_find_windows(HostGen *g);
+HgWindow *hg_window(HostGen *g, IrVal v); /* of this access, NULL: it goes alone */
+/* Where the window begins, from the address of access i of it. */
+int32_t hg_window_start(HostGen *g, const HgWindow *w, const IrInsn *i);
+void hg_window_open(HostGen *g, HgWindow *w, unsigned reg);
+void hg_window_lose(HostGen *g, uint16_t regs); /* these registers are for something else */
 
 /* analyse.c */
 void hg_analyse(HostGen *g);

@@ -9,13 +9,14 @@
  */
 #include "tlb-priv.h"
 
-/* The write tag the entry may have now: only RAM whose dirty bits are all set, unwatched. */
+/* The write tag the entry may have now: only RAM whose dirty bits are all set, unwatched, and that may
+ * be read too, so that one look serves both. */
 static void set_write_tag(CpuPriv *p, TlbEntry *e, const TlbFull *f, unsigned mmu)
 {
     Vm *vm = p->cpu->engine->vm;
 
-    if (!(f->flags & TLBF_W) || (f->flags & (TLBF_IO | TLBF_ROM | TLBF_WATCH)) ||
-        ram_dirty_clean_mask(vm, f->ram_addr)) {
+    if ((f->flags & (TLBF_W | TLBF_R)) != (TLBF_W | TLBF_R) ||
+        (f->flags & (TLBF_IO | TLBF_ROM | TLBF_WATCH)) || ram_dirty_clean_mask(vm, f->ram_addr)) {
         return;
     }
     tlb_note_writer(p, f->ram_addr, f->page, mmu);

@@ -30,6 +30,18 @@ static void compile_ir(CpuState *cpu, Tb *tb, bool native)
     g_assert_true(host_compile(p->gen, tb, p->low));
 }
 
+#define HEAD 0x100 /* where regions begin */
+
+/* Exits to the region's own head loop. */
+static void link_to_itself(CpuState *cpu, Tb *tb)
+{
+    for (unsigned k = 0; k < tb->n_links; k++) {
+        if (tb->link[k].pc == HEAD) {
+            tb_link(cpu->engine, &tb->link[k], tb, false);
+        }
+    }
+}
+
 static void run_ir(ToyCpu *t, IrBuilder *raw, RunMode mode)
 {
     bool optimise = mode & RUN_OPTIMISED, native = mode & RUN_NATIVE;
@@ -53,7 +65,9 @@ static void run_ir(ToyCpu *t, IrBuilder *raw, RunMode mode)
     }
     tb->n_insns = 1;
     tb->cflags = TBC_ONE;
+    tb->key.pc = HEAD;
     compile_ir(cpu, tb, native && cpu->engine->host);
+    link_to_itself(cpu, tb);
     if (sigsetjmp(p->jmp, 0) == 0) {
         p->jmp_set = true;
         p->tb = tb;
@@ -236,7 +250,11 @@ typedef struct Rand {
     IrBuilder *b;
     GArray *ints; /* i64 values usable now */
     GArray *vecs; /* v256 */
+    IrVal near;   /* an address that accesses were near to, 0 none yet */
+    bool loops;   /* counts in COUNTER */
 } Rand;
+
+#define COUNTER S_R(15)
 
 static IrVal pick(Rand *r, GArray *a)
 {
@@ -277,8 +295,17 @@ static void add_random_int(Rand *r)
 static void add_random_mem(Rand *r)
 {
     IrBuilder *b = r->b;
+    IrVal addr;
+
     /* some addresses are in a page that is read-only */
-    IrVal addr = ir_addi(b, ir_andi(b, pick(r, r->ints), 0x1fff), 0x8000);
+    if (!r->near || g_rand_int_range(r->g, 0, 8) == 0) {
+        r->near = ir_addi(b, ir_andi(b, pick(r, r->ints), 0x1eff), 0x8080);
+    }
+    if (g_rand_boolean(r->g)) {
+        addr = ir_addi(b, r->near, g_rand_int_range(r->g, -64, 64));
+    } else {
+        addr = ir_addi(b, ir_andi(b, pick(r, r->ints), 0x1fff), 0x8000);
+    }
     IrMemOp mo = g_rand_int_range(r->g, 0, 4) | (g_rand_boolean(r->g) ? MO_BE : 0);
 
     if (g_rand_boolean(r->g)) {
@@ -300,7 +327,7 @@ static void add_random_op(Rand *r)
         g_array_append_val(r->ints, v);
         break;
     case 1:
-    case 2: ir_put(b, S_R(g_rand_int_range(r->g, 0, 16)), pick(r, r->ints)); break;
+    case 2: ir_put(b, S_R(g_rand_int_range(r->g, 0, 15)), pick(r, r->ints)); break;
     case 3: ir_put(b, S_V0 + g_rand_int_range(r->g, 0, 2), pick(r, r->vecs)); break;
     case 4:
         v = ir_get(b, S_V0 + g_rand_int_range(r->g, 0, 2));
@@ -311,13 +338,17 @@ static void add_random_op(Rand *r)
         v = ir_vadd(b, g_rand_int_range(r->g, 0, 4), pick(r, r->vecs), pick(r, r->vecs));
         g_array_append_val(r->vecs, v);
         break;
-    case 7: add_random_mem(r); break;
+    case 7:
+        for (unsigned k = g_rand_int_range(r->g, 0, 4); k < 4; k++) {
+            add_random_mem(r);
+        }
+        break;
     case 8: {
         /* skip a put on a condition */
         IrLabel l = ir_label_new(b);
         ir_brcond(b, g_rand_int_range(r->g, 0, IR_COND_COUNT), pick(r, r->ints), pick(r, r->ints),
                   l);
-        ir_put(b, S_R(g_rand_int_range(r->g, 0, 16)), pick(r, r->ints));
+        ir_put(b, S_R(g_rand_int_range(r->g, 0, 15)), pick(r, r->ints));
         if (!b->ended) {
             ir_label(b, l);
         } else {
@@ -340,6 +371,15 @@ static void add_random_op(Rand *r)
     }
 }
 
+/* Once more, up to eight times. */
+static void go_round(Rand *r)
+{
+    IrVal n = ir_addi(r->b, ir_get(r->b, COUNTER), 1);
+
+    ir_put(r->b, COUNTER, n);
+    ir_exit_direct_if(r->b, IR_TSTNZ, n, ir_c64(r->b, 7), HEAD);
+}
+
 static void random_program(Rand *r, unsigned n)
 {
     IrVal v;
@@ -347,14 +387,18 @@ static void random_program(Rand *r, unsigned n)
     ir_reset(r->b, &toy_ops.slots);
     g_array_set_size(r->ints, 0);
     g_array_set_size(r->vecs, 0);
-    ir_insn_start(r->b, 0x100, 0);
+    ir_insn_start(r->b, HEAD, 0);
+    r->near = 0;
     v = ir_get(r->b, S_R(1));
     g_array_append_val(r->ints, v);
     v = ir_get(r->b, S_V1);
     g_array_append_val(r->vecs, v);
     for (unsigned i = 0; i < n; i++) {
         if (i % 6 == 5) {
-            ir_insn_start(r->b, 0x100 + i, i);
+            ir_insn_start(r->b, HEAD + i, i);
+        }
+        if (r->loops && i == n / 4 * 3) {
+            go_round(r);
         }
         add_random_op(r);
     }
@@ -446,6 +490,7 @@ static void test_random_programs(void)
     t->perm[9] = MMU_R;
     for (unsigned seed = 1; seed <= n_programs; seed++) {
         r.g = g_rand_new_with_seed(seed);
+        r.loops = seed % 3 == 0;
         random_program(&r, 20 + seed % 60);
         state_random(t, m, seed);
         run_ir(t, b, false);
