@@ -227,7 +227,8 @@ static void attach_drive(BlockDrive *drive, void *opaque)
     DriveWalk *walk = opaque;
     BlockDriveInfo *info = block_drive_info(drive);
     GVariantDict dict;
-    if (!walk->ok || info->claimed || info->iface == BLOCK_IF_NONE) {
+    if (!walk->ok || info->claimed || info->iface == BLOCK_IF_NONE ||
+        info->iface == BLOCK_IF_DEFAULT) { /* over a node, made by the board */
         return;
     }
     g_variant_dict_init(&dict, NULL);

@@ -3,6 +3,7 @@
 #include "base/core/secret.h"
 #include "backend/net/net.h"
 #include "base/memory/backend.h"
+#include "hw/block/pflash.h"
 #include "hw/block/virtio-blk.h"
 #include "hw/ccw/css.h"
 #include "hw/char/i8042.h"
@@ -54,6 +55,7 @@ TypeRegistry *system_types_new(void)
         { secret_types, &secret_types_n },
         { net_types, &net_types_count },
         { memory_backend_types, &memory_backend_types_n },
+        { pflash_types, &pflash_types_count },
         { virtio_blk_types, &virtio_blk_types_count },
         { serial_types, &serial_types_n },
         { ps2_types, &ps2_types_n },

@@ -320,7 +320,7 @@ static bool prepare_kernel(PcMachine *pc, AcpiBlobs *blobs, GError **error)
 /* Firmware that nobody asked for (a machine type may have it anyway) starts the kernels that it can. */
 static bool through_firmware(PcMachine *pc)
 {
-    return pc->has_bios && (pc->machine.firmware || pc_linuxboot_takes(pc));
+    return pc_has_firmware(pc) && (pc->machine.firmware || pc->has_flash || pc_linuxboot_takes(pc));
 }
 
 /* Bit 7: there is such a state; the low bits are its sleep type. */
@@ -440,7 +440,7 @@ void pc_boot_reset(PcMachine *pc)
     pc->was_reset = true;
     if (!pc->direct_boot) {
         rom_store_reset(pc->roms);
-        if (!pc->has_bios && m->cpus->len) {
+        if (!pc_has_firmware(pc) && m->cpus->len) {
             /* no firmware, no kernel: nothing at the reset vector */
             x86_cpu_device_cpu(g_ptr_array_index(m->cpus, 0))->base.halted = 1;
         }

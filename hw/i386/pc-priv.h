@@ -10,7 +10,8 @@
 #include "piix-priv.h"
 #include "q35-priv.h"
 
-#define PC_MAX_CPUS 288
+#define PC_MAX_CPUS     288
+#define PC_PFLASH_COUNT 2
 
 typedef struct TprOpt TprOpt;
 typedef struct PcMachine PcMachine;
@@ -36,13 +37,14 @@ struct PcMachine {
     OnOffAuto pic, smm, vmport, acpi;
     uint64_t max_ram_below_4g;
     char *oem_id, *oem_table_id;
+    char *pflash[PC_PFLASH_COUNT]; /* drives or nodes */
     int kernel_irqchip;
     /* memory */
     uint64_t ram_below_4g, ram_above_4g;
     MemoryRegion low_ram, high_ram, bios, isa_bios, option_roms;
     MemoryRegion smram_view; /* filled by the host bridge, shown to CPUs in SMM */
     MemoryRegion *pci_mem;   /* borrowed */
-    bool has_high_ram, has_bios, has_option_roms;
+    bool has_high_ram, has_bios, has_option_roms, has_flash;
     /* parts; borrowed from the tree */
     const PcChipset *chipset;
     PciHost *pci_host;
@@ -107,6 +109,10 @@ bool pc_cpus_build(PcMachine *pc, GError **error);
 bool pc_fw_cfg_build(PcMachine *pc, GError **error);
 bool pc_devices_build(PcMachine *pc, GError **error);
 /* pc-firmware.c: ROM and option ROM area. */
+static inline bool pc_has_firmware(const PcMachine *pc)
+{
+    return pc->has_bios || pc->has_flash;
+}
 bool pc_firmware_build(PcMachine *pc, GError **error);
 void pc_firmware_clear(PcMachine *pc);
 /* pc-linuxboot.c: -kernel for firmware to start. */

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""test-firmware.py BUILDDIR: guests that come through SeaBIOS (TAP)."""
+"""test-firmware.py BUILDDIR: guests that come through SeaBIOS and OVMF (TAP)."""
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -9,6 +10,7 @@ import tempfile
 import guest
 
 BUILD = sys.argv[1] if len(sys.argv) > 1 else os.path.join(guest.TOP, "build")
+OVMF = "/usr/share/OVMF"
 FERRY = os.path.join(BUILD, "ferry-system-x86_64")
 SERVICES = ["boot-sector", "int13-02", "int13-42", "int12", "int13-43", "int11", "int15-e820",
             "int15-2401", "int1a", "int1a-b101", "int16", "!int14", "int15-5300", "done"]
@@ -139,6 +141,52 @@ def test_bad_firmware_is_refused():
     assert done.returncode == 1 and "1000 bytes (a multiple of 65536" in done.stderr, done
 
 
+class Uefi(guest.Machine):
+    """OVMF on flash; the variables are in @variables."""
+
+    def __init__(self, variables, *options, code="OVMF_CODE_4M.fd"):
+        flash = "if=pflash,format=raw,file="
+        super().__init__(BUILD, "-m", "256", "-nic", "none", "-drive",
+                         f"{flash}{OVMF}/{code},readonly=on", "-drive", flash + variables, *options,
+                         kernel=False)
+
+    def wait_shell(self):
+        self.type_when("in 5 seconds to skip", "\x1b")
+        return self.wait_for("Shell> ")
+
+    def type_when(self, words, keys):
+        self.wait_for(words)
+        self.type(keys)
+
+
+def test_uefi_shell_keeps_variables():
+    with tempfile.TemporaryDirectory() as directory:
+        variables = os.path.join(directory, "vars.fd")
+        shutil.copy(os.path.join(OVMF, "OVMF_VARS_4M.fd"), variables)
+        os.chmod(variables, 0o600)
+        with Uefi(variables) as machine:
+            machine.wait_shell()
+            machine.type("set ferry kept-in-flash\r")
+            machine.type("reset -s\r")
+            assert machine.finish()[0] == 0
+        with Uefi(variables, "-machine", "smm=off") as machine:
+            at = machine.wait_shell()
+            machine.type("echo [%ferry%]\r")
+            machine.wait_for("[kept-in-flash]", at)
+
+
+def test_uefi_with_smm():
+    """The build whose variables are served in system management mode."""
+    with tempfile.TemporaryDirectory() as directory:
+        variables = os.path.join(directory, "vars.fd")
+        shutil.copy(os.path.join(OVMF, "OVMF_VARS_4M.fd"), variables)
+        os.chmod(variables, 0o600)
+        with Uefi(variables, code="OVMF_CODE_4M.secboot.fd") as machine:
+            machine.wait_shell()
+        with open(variables, "rb") as f, open(os.path.join(OVMF, "OVMF_VARS_4M.fd"), "rb") as g:
+            assert f.read() != g.read(), "no variable was written"
+
+
 def main():
     guest.fetch()
     return guest.run_tap([
@@ -151,6 +199,8 @@ def main():
         ("two devices cannot have one bootindex", test_duplicate_bootindex),
         ("a kernel starts through SeaBIOS", test_kernel_through_firmware),
         ("a kernel starts directly on the pc machine", test_kernel_on_pc),
+        ("OVMF in flash reaches its shell and keeps variables", test_uefi_shell_keeps_variables),
+        ("OVMF reaches its shell with variables in SMM", test_uefi_with_smm),
         ("firmware that is missing names its package", test_missing_firmware_names_its_package),
         ("firmware of an odd size is refused", test_bad_firmware_is_refused),
     ])

@@ -36,6 +36,10 @@ REST = ("-device VGA,addr=10,romfile= -device secondary-vga,addr=11 -device pvpa
         "-device ide-cd,bus=more.1 ")
 TESTDEV = "-device migration-testdev,value=5,part=3,ram-length=64K "
 
+FLASH = ("-m 4 -nodefaults -rtc base=2020-01-01T00:00:00,clock=vm "
+         "-drive file={dir}/bios,if=pflash,format=raw,readonly=on "
+         "-drive file={dir}/bios,if=pflash,format=raw,snapshot=on ")
+
 ROWS = {}
 for machine in ("pc-q35-10.0", "pc-q35-ferry-1.0", "pc-i440fx-10.0", "pc-i440fx-ferry-1.0"):
     ROWS[machine] = (machine, PC)
@@ -45,6 +49,7 @@ for machine in ("pc-q35-10.0", "pc-q35-ferry-1.0", "pc-i440fx-10.0", "pc-i440fx-
         ROWS[machine + "-bridges"] = (machine, PC + BRIDGES)
         ROWS[machine + "-rest"] = (machine, PC + REST)
         ROWS[machine + "-testdev"] = (machine, PC + TESTDEV)
+        ROWS[machine + "-flash"] = (machine, FLASH)
 
 
 class Ferry:
