@@ -114,6 +114,8 @@ typedef struct TbLink {
      * leads while there is no dst */
     uint8_t *field;
     uint64_t field_run, stub_run;
+    uint64_t
+        *guess; /* of an exit to another page instead: dst, for code that looks there by itself */
 } TbLink;
 
 enum {
@@ -124,10 +126,13 @@ enum {
 
 #define TB_NO_PAGE (~(RamAddr)0)
 
+/* Aligned to a cache line, with what jumps read of their target in the first. */
 struct Tb {
     TbKey key;
-    RamAddr phys; /* RAM address of the first byte, or TB_NO_PAGE */
+    const void *native; /* native code; host NULL: interpreted, then this leaves to the loop */
+    uint32_t mode;      /* host_mode() of the key */
     uint32_t cflags;
+    RamAddr phys; /* RAM address of the first byte, or TB_NO_PAGE */
     uint16_t n_insns;
     uint8_t invalid; /* unlinked: must not be entered from caches. Atomic */
     uint8_t n_pages;
@@ -144,10 +149,7 @@ struct Tb {
     Tb *all_next, *all_prev; /* FIFO for eviction */
     size_t bytes;
     uint64_t *insn_pc; /* icount: of each instruction; else NULL */
-    /* native code; host NULL: interpreted, then native leaves to the loop */
     HostTb *host;
-    const void *native;
-    uint32_t mode; /* host_mode() of the key */
     /* interpreter */
     BcOp *code;
     uint32_t n_code;

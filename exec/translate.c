@@ -363,7 +363,7 @@ static Tb *build(CpuState *cpu, TransState *t, RamAddr phys, uint32_t cflags)
 {
     CpuPriv *p = priv_of(cpu);
     ExecEngine *e = cpu->engine;
-    Tb *tb = g_new0(Tb, 1);
+    Tb *tb = g_aligned_alloc0(1, sizeof(Tb), 64);
 
     tb->key = t->ctx.key;
     tb->phys = phys;

@@ -140,11 +140,62 @@ static bool goes_back(const HostGen *g, const IrInsn *i)
     return hg_loops(g) && i->imm == g->tb->key.pc;
 }
 
+static bool other_page(const HostGen *g, uint64_t pc)
+{
+    const TbKey *k = &g->tb->key;
+
+    return g->tb->n_pages > 1 || ((pc + k->vaddr - k->pc) ^ k->vaddr) & GUEST_PAGE_MASK;
+}
+
+/* Go where the link leads if the jump cache says that this is mapped there, else to the stub. The
+ * place that host_link writes lies behind, in the same cache line as often as not. */
+static void guess_jump(HostGen *g, const HgStub *s)
+{
+    AsmBuf *as = &g->as;
+    const TbKey *k = &g->tb->key;
+    TbLink *l = &g->tb->link[s->link];
+    uint64_t none = HOST_NO_GUESS,
+             va = (l->pc + k->vaddr - k->pc) & g->cpu->priv->trans->ctx.vaddr_mask;
+    AsmLabel guess = asm_label(as);
+
+    asm_mov(as, 8, RAX, asm_at_label(guess));
+    asm_mov(as, 8, RCX, hg_state(offsetof(CpuState, jump_cache)));
+    asm_alu_store(as, ALU_CMP, 8, asm_mem(RCX, jc_index(va) * sizeof(Tb *)), RAX);
+    asm_jcc(as, CC_NE, s->entry);
+    asm_jmp_rm(as, asm_mem(RAX, offsetof(Tb, native)));
+    asm_align(as, 8);
+    asm_bind(as, guess);
+    l->guess = (uint64_t *)as->p;
+    asm_data(as, &none, sizeof(none));
+}
+
+/* The same where a branch leads: cc. */
+static void guess_link(HostGen *g, int cc, const IrInsn *i)
+{
+    HgStub *out = hg_stub(g, STUB_LINK);
+    HgStub link = *out;
+
+    link.link = out->link = new_link(g, i->imm);
+    if (cc < 0) {
+        guess_jump(g, &link);
+        return;
+    }
+    HgStub *s = hg_stub(g, STUB_GUESS);
+    s->link = link.link;
+    s->back = link.entry;
+    asm_jcc(&g->as, cc, s->entry);
+}
+
 /* A jump (cc: conditional; -1: not) to the stub of a new link, which is where the field leads
  * while there is no other region. */
 static void link_jump(HostGen *g, int cc, const IrInsn *i)
 {
     bool back = goes_back(g, i);
+
+    if (!back && other_page(g, i->imm)) {
+        guess_link(g, cc, i);
+        return;
+    }
     HgStub *s = hg_stub(g, back ? STUB_BACK : STUB_LINK);
     unsigned before = cc < 0 ? 1 : 2;
 
@@ -302,6 +353,11 @@ void emit_stub(HostGen *g, HgStub *p)
         }
         asm_mov_imm(as, HR_SCRATCH, (uintptr_t)l);
         asm_jmp_abs(as, g->code->next_link);
+        break;
+    }
+    case STUB_GUESS: {
+        HgStub out = { .entry = s.back, .link = s.link };
+        guess_jump(g, &out);
         break;
     }
     case STUB_MISS: asm_jmp_abs(as, g->code->next_pc); break;

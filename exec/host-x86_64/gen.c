@@ -301,10 +301,13 @@ void host_run(CpuState *cpu, Tb *tb)
 void host_link(TbLink *l, const Tb *dst)
 {
     bool taken = dst && dst->host && (!l->loop || dst == l->src);
-    uint64_t to = !taken ? l->stub_run : l->loop ? dst->host->loop : (uintptr_t)dst->native;
-    int32_t rel = (int32_t)(to - (l->field_run + 4));
 
-    if (l->field) {
+    if (l->guess) {
+        __atomic_store_n(l->guess, taken ? (uintptr_t)dst : HOST_NO_GUESS, __ATOMIC_RELEASE);
+    } else if (l->field) {
+        taken &= !l->cross;
+        uint64_t to = !taken ? l->stub_run : l->loop ? dst->host->loop : (uintptr_t)dst->native;
+        int32_t rel = (int32_t)(to - (l->field_run + 4));
         __atomic_store_n((int32_t *)l->field, rel, __ATOMIC_RELEASE);
     }
 }

@@ -159,11 +159,14 @@ typedef struct HgXfer { /* one move of a parallel move */
     int32_t off;
 } HgXfer;
 
+#define HOST_NO_GUESS 1 /* what no jump cache holds */
+
 typedef enum HgStubKind {
     STUB_SLOW,
     STUB_EXIT, /* a side exit */
     STUB_RAISE,
     STUB_LINK,  /* a direct exit that is not linked */
+    STUB_GUESS, /* a direct exit to another page */
     STUB_BACK,  /* the same, of a jump back to the head: homes are the loop's */
     STUB_MISS,  /* jump cache miss: pc in HR_SCRATCH */
     STUB_ENTRY, /* exit_request */

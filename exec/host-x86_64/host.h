@@ -41,7 +41,7 @@ void host_tb_free(HostTb *h);
 /* Run from tb, which is native, until something wants the loop. */
 void host_run(CpuState *cpu, Tb *tb);
 
-/* The direct exit l, of native code, goes to dst from now on; NULL: back to the loop. tb_lock held. */
+/* The direct exit l, if of native code, goes to dst from now on; NULL: back to the loop. tb_lock held. */
 void host_link(TbLink *l, const Tb *dst);
 
 /* While native code runs or has called C: the region at the last recorded call. */

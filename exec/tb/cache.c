@@ -49,7 +49,7 @@ void tb_free(Tb *tb)
     g_aligned_free(tb->pool);
     g_free(tb->link);
     host_tb_free(tb->host);
-    g_free(tb);
+    g_aligned_free(tb);
 }
 
 /* ---- code pages; tb_lock held ---- */
@@ -155,9 +155,7 @@ static void link_remove(TbLink *l)
         l->next_in->prev_in = l->prev_in;
     }
     __atomic_store_n(&l->dst, NULL, __ATOMIC_RELEASE);
-    if (l->field) {
-        host_link(l, NULL);
-    }
+    host_link(l, NULL);
 }
 
 void tb_link(ExecEngine *e, TbLink *l, Tb *dst, bool cross)
@@ -173,9 +171,7 @@ void tb_link(ExecEngine *e, TbLink *l, Tb *dst, bool cross)
         l->jump = jc_index(dst->key.vaddr);
         l->cross |= cross;
         __atomic_store_n(&l->dst, dst, __ATOMIC_RELEASE);
-        if (l->field && !l->cross) {
-            host_link(l, dst);
-        }
+        host_link(l, dst);
     }
     unlock(e);
 }

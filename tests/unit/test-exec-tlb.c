@@ -10,12 +10,17 @@ typedef struct Fixture {
     ToyCpu *t;
 } Fixture;
 
-static Fixture setup(void)
+static Fixture setup_with(bool jit)
 {
-    static const ExecConfig plain = { 0 };
-    Machine *m = machine_new(&plain);
+    const ExecConfig config = { .jit = jit };
+    Machine *m = machine_new(&config);
 
     return (Fixture){ m, m->cpu[0] };
+}
+
+static Fixture setup(void)
+{
+    return setup_with(false);
 }
 
 /* Page walks that a load from va costs now. */
@@ -183,9 +188,9 @@ static void test_aliases(void)
 }
 
 /* The same address holds other code in another space, and after a flush of its page. */
-static void test_code_by_space(void)
+static void test_code_by_space(gconstpointer jit)
 {
-    Fixture f = setup();
+    Fixture f = setup_with(jit);
     CpuState *cpu = &f.t->parent;
 
     CODE(f.m, 0x1000, enc(T_MOVI, 1, 0, 0, 1), enc(T_JMP, 0, 0, 0, 0x2000));
@@ -213,10 +218,10 @@ static void test_code_by_space(void)
 }
 
 /* A page's flush forgets the code that is mapped there, and no other in the same group. */
-static void test_page_flush_keeps_other_code(void)
+static void test_page_flush_keeps_other_code(gconstpointer jit)
 {
     const uint64_t other = 0x106000;
-    Fixture f = setup();
+    Fixture f = setup_with(jit);
     CpuState *cpu = &f.t->parent;
     Tb **at = cpu->jump_cache;
 
@@ -251,7 +256,11 @@ int main(int argc, char **argv)
     g_test_add_func("/exec/tlb/tables-grow-and-keep-what-they-hold", test_growth);
     g_test_add_func("/exec/tlb/cleaning-a-page-leaves-its-neighbour-closed", test_neighbours);
     g_test_add_func("/exec/tlb/cleaning-closes-every-name-of-a-page", test_aliases);
-    g_test_add_func("/exec/tlb/code-is-looked-up-by-space", test_code_by_space);
-    g_test_add_func("/exec/tlb/a-page-flush-keeps-other-code", test_page_flush_keeps_other_code);
+    g_test_add_data_func("/exec/tlb/code-is-looked-up-by-space", NULL, test_code_by_space);
+    g_test_add_data_func("/exec/tlb/native-code-is-looked-up-by-space", "jit", test_code_by_space);
+    g_test_add_data_func("/exec/tlb/a-page-flush-keeps-other-code", NULL,
+                         test_page_flush_keeps_other_code);
+    g_test_add_data_func("/exec/tlb/a-page-flush-keeps-other-native-code", "jit",
+                         test_page_flush_keeps_other_code);
     return g_test_run();
 }
