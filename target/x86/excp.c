@@ -301,7 +301,7 @@ void x86_deliver(X86Cpu *cpu, int vector, enum X86IntKind kind, bool has_error, 
     cpu->sys.trap_armed &= DR6_BT;
     cpu->int_shadow = 0;
     cpu->sys.in_new_task = false;
-    x86_mode_update(cpu);
+    x86_mode_moved(cpu);
 }
 
 /* ---- faults that come up ---- */

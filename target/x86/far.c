@@ -9,7 +9,13 @@
 
 void x86_load_eflags(X86Cpu *cpu, uint32_t v, uint32_t mask)
 {
-    x86_eflags_set(cpu, (x86_eflags_get(cpu) & ~mask) | (v & mask));
+    if (!(mask & X86_CC)) { /* those may stay lazy */
+        cpu->eflags = (cpu->eflags & ~mask) | (v & mask);
+        return;
+    }
+    /* where all six are replaced nobody needs to know what they were */
+    uint32_t old = (mask & X86_CC) == X86_CC ? cpu->eflags : x86_eflags_get(cpu);
+    x86_eflags_set(cpu, (old & ~mask) | (v & mask));
 }
 
 void x86_recheck_irq(X86Cpu *cpu)
@@ -38,7 +44,7 @@ static uint64_t size_mask(unsigned size)
 static uint64_t arrive(X86Cpu *cpu, uint64_t rip)
 {
     cpu->rip = rip;
-    x86_mode_update(cpu);
+    x86_mode_moved(cpu);
     return rip;
 }
 

@@ -36,37 +36,39 @@ bool x86_cc_carry(uint32_t op, uint64_t a, uint64_t b, uint64_t c)
     }
 }
 
-static bool overflow(X86CcKind kind, unsigned lg, uint64_t a, uint64_t b, uint64_t c)
+/* What the result alone decides. */
+static uint32_t result_flags(uint64_t a, unsigned lg)
 {
-    uint64_t first; /* first operand */
-    switch (kind) {
-    case CCK_ADD:
-    case CCK_ADC:
-        first = a - b - (kind == CCK_ADC ? c : 0);
-        return sign(~(first ^ b) & (first ^ a), lg);
-    case CCK_SUB:
-    case CCK_SBB:
-        first = a + b + (kind == CCK_SBB ? c : 0);
-        return sign((first ^ b) & (first ^ a), lg);
-    case CCK_INC: return cut(a, lg) == UINT64_C(1) << ((8u << lg) - 1);
-    case CCK_DEC: return cut(a, lg) == (UINT64_C(1) << ((8u << lg) - 1)) - 1;
-    case CCK_SHL:
-    case CCK_SAR: return sign(a ^ b, lg);
-    case CCK_MUL: return b != 0;
-    default: return false;
-    }
+    return (__builtin_parity(a & 0xff) ? 0 : X86_PF) | (cut(a, lg) == 0 ? X86_ZF : 0) |
+           (sign(a, lg) ? X86_SF : 0);
 }
 
-static bool adjust(X86CcKind kind, uint64_t a, uint64_t b, uint64_t c)
+/* Bit n of @out: the sum or difference carries, or borrows, out of bit n. */
+static uint32_t carry_flags(uint64_t out, unsigned lg)
 {
+    unsigned top = (8u << lg) - 1;
+
+    return (out >> top & 1 ? X86_CF : 0) | (out << 1 & X86_AF) |
+           ((out >> top ^ out >> (top - 1)) & 1 ? X86_OF : 0);
+}
+
+/* Of kinds that are neither sums nor differences. */
+static uint32_t other_flags(X86CcKind kind, unsigned lg, uint64_t a, uint64_t b)
+{
+    uint32_t f = result_flags(a, lg);
+    uint64_t low = ((uint64_t)1 << ((8u << lg) - 1)) - 1; /* all but the sign */
+
     switch (kind) {
-    case CCK_ADD: return ((a - b) ^ b ^ a) & X86_AF;
-    case CCK_ADC: return ((a - b - c) ^ b ^ a) & X86_AF;
-    case CCK_SUB: return ((a + b) ^ b ^ a) & X86_AF;
-    case CCK_SBB: return ((a + b + c) ^ b ^ a) & X86_AF;
-    case CCK_INC: return (a & 15) == 0;
-    case CCK_DEC: return (a & 15) == 15;
-    default: return false;
+    case CCK_INC:
+        return f | (b ? X86_CF : 0) | (a & 15 ? 0 : X86_AF) | (cut(a, lg) == low + 1 ? X86_OF : 0);
+    case CCK_DEC:
+        return f | (b ? X86_CF : 0) | ((a & 15) == 15 ? X86_AF : 0) |
+               (cut(a, lg) == low ? X86_OF : 0);
+    case CCK_SHL: return f | (sign(b, lg) ? X86_CF : 0) | (sign(a ^ b, lg) ? X86_OF : 0);
+    case CCK_SAR: return f | (b & 1 ? X86_CF : 0) | (sign(a ^ b, lg) ? X86_OF : 0);
+    case CCK_MUL: return (f & ~X86_ZF) | (b ? X86_CF | X86_OF : 0);
+    case CCK_BMI: return (f & ~X86_PF) | (b ? X86_CF : 0);
+    default: return f;
     }
 }
 
@@ -74,19 +76,20 @@ uint32_t x86_cc_flags(uint32_t op, uint64_t a, uint64_t b, uint64_t c)
 {
     unsigned lg = X86_CC_LG(op);
     X86CcKind kind = X86_CC_KIND(op);
-    if (kind == CCK_EFLAGS) {
-        return a & X86_CC;
+    uint64_t x; /* the first operand */
+
+    switch (kind) {
+    case CCK_EFLAGS: return a & X86_CC;
+    case CCK_ADD:
+    case CCK_ADC:
+        x = a - b - (kind == CCK_ADC ? c : 0);
+        return result_flags(a, lg) | carry_flags((x & b) | ((x | b) & ~a), lg);
+    case CCK_SUB:
+    case CCK_SBB:
+        x = a + b + (kind == CCK_SBB ? c : 0);
+        return result_flags(a, lg) | carry_flags((~x & b) | (~(x ^ b) & a), lg);
+    default: return other_flags(kind, lg, a, b);
     }
-    uint32_t f = x86_cc_carry(op, a, b, c) ? X86_CF : 0;
-    f |= __builtin_parity(a & 0xff) ? 0 : X86_PF;
-    f |= adjust(kind, a, b, c) ? X86_AF : 0;
-    f |= cut(a, lg) == 0 && kind != CCK_MUL ? X86_ZF : 0;
-    f |= sign(a, lg) ? X86_SF : 0;
-    f |= overflow(kind, lg, a, b, c) ? X86_OF : 0;
-    if (kind == CCK_BMI) {
-        f &= ~(X86_PF | X86_AF);
-    }
-    return f;
 }
 
 uint32_t x86_eflags_get(const X86Cpu *cpu)

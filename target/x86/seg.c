@@ -35,21 +35,12 @@ static uint32_t segment_bits(const X86Cpu *cpu)
     return m;
 }
 
-void x86_mode_update(X86Cpu *cpu)
+/* What control registers, debug registers and MXCSR say. */
+static uint32_t control_bits(const X86Cpu *cpu)
 {
-    uint32_t m = 0;
-    unsigned cpl = 0;
-    bool code64 = cpu_lma(cpu) && (cpu->seg[R_CS].attr & X86_SEG_L);
+    uint32_t m = cpu->cr0 & CR0_PE ? MODE_PE : 0;
 
-    if (cpu->cr0 & CR0_PE) {
-        cpl = cpu->eflags & X86_VM ? 3 : cpu->seg[R_SS].attr >> 13 & 3;
-        m |= MODE_PE | cpl | (cpu->eflags & X86_VM ? MODE_VM86 : 0);
-        m |= cpl <= (cpu->eflags >> 12 & 3) ? MODE_IOPL_OK : 0;
-    } else {
-        m |= MODE_IOPL_OK;
-    }
     m |= cpu_lma(cpu) ? MODE_LMA : 0;
-    m |= code64 ? MODE_CS64 : segment_bits(cpu);
     m |= cpu->cr0 & CR0_EM ? MODE_EM : 0;
     m |= cpu->cr0 & CR0_MP ? MODE_MP : 0;
     m |= cpu->cr0 & CR0_TS ? MODE_TS : 0;
@@ -60,14 +51,41 @@ void x86_mode_update(X86Cpu *cpu)
     m |= cpu->cr4 & CR4_UMIP ? MODE_UMIP : 0;
     m |= cpu->sys.smm ? MODE_SMM : 0;
     m |= mode_of_mxcsr(cpu->mxcsr);
-    m |= (cpu->cr4 & CR4_SMAP) && (cpu->eflags & X86_AC) && cpl < 3 ? MODE_NOSMAP : 0;
-    m |= cpl == 3 && (cpu->cr0 & CR0_AM) && (cpu->eflags & X86_AC) ? MODE_ALIGN : 0;
     for (unsigned n = 0; n < 4 && (cpu->dr[7] & 0xff); n++) {
         if ((cpu->dr[7] >> (n * 2) & 3) && !(cpu->dr[7] >> (16 + n * 4) & 3)) {
             m |= MODE_DEBUG;
         }
     }
-    cpu->mode = m;
+    return m;
+}
+
+/* What follows from CS, SS and EFLAGS too. */
+#define MODE_OF_PLACE                                                                        \
+    (MODE_CPL | MODE_VM86 | MODE_IOPL_OK | MODE_CS64 | MODE_CS32 | MODE_SS32 | MODE_ADDSEG | \
+     MODE_TF | MODE_SHADOW | MODE_RF | MODE_SEGCHECK | MODE_NOSMAP | MODE_ALIGN)
+
+void x86_mode_moved(X86Cpu *cpu)
+{
+    uint32_t m = MODE_IOPL_OK;
+    unsigned cpl = 0;
+
+    if (cpu->cr0 & CR0_PE) {
+        cpl = cpu->eflags & X86_VM ? 3 : cpu->seg[R_SS].attr >> 13 & 3;
+        m = cpl | (cpu->eflags & X86_VM ? MODE_VM86 : 0);
+        m |= cpl <= (cpu->eflags >> 12 & 3) ? MODE_IOPL_OK : 0;
+    }
+    m |= cpu_lma(cpu) && (cpu->seg[R_CS].attr & X86_SEG_L) ? MODE_CS64 : segment_bits(cpu);
+    if (cpu->eflags & X86_AC) {
+        m |= (cpu->cr4 & CR4_SMAP) && cpl < 3 ? MODE_NOSMAP : 0;
+        m |= cpl == 3 && (cpu->cr0 & CR0_AM) ? MODE_ALIGN : 0;
+    }
+    cpu->mode = (cpu->mode & ~(uint32_t)MODE_OF_PLACE) | m;
+}
+
+void x86_mode_update(X86Cpu *cpu)
+{
+    cpu->mode = control_bits(cpu);
+    x86_mode_moved(cpu);
 }
 
 unsigned x86_fetch_mmu_idx(CpuState *cs)

@@ -91,6 +91,8 @@ extern const struct CpuGdb x86_gdb;
 
 /* ---- mode (seg.c) ---- */
 void x86_mode_update(struct X86Cpu *cpu);
+/* The same where nothing changed but CS, SS and EFLAGS. */
+void x86_mode_moved(struct X86Cpu *cpu);
 
 /* ---- hooks of CpuTargetOps ---- */
 void x86_get_tb_key(CpuState *cs, TbKey *key);

@@ -391,7 +391,7 @@ uint64_t helper_x86_set_ac(CpuState *cs, uint64_t on)
     X86Cpu *cpu = x86_cpu(cs);
 
     cpu->eflags = on ? cpu->eflags | X86_AC : cpu->eflags & ~X86_AC;
-    x86_mode_update(cpu);
+    x86_mode_moved(cpu);
     return 0;
 }
 
@@ -432,7 +432,7 @@ uint64_t helper_x86_write_eflags(CpuState *cs, uint64_t v, uint64_t size)
         x86_load_eflags(cpu, 0, X86_RF);
     }
     x86_load_eflags(cpu, image, mask);
-    x86_mode_update(cpu);
+    x86_mode_moved(cpu);
     x86_recheck_irq(cpu);
     return 0;
 }
