@@ -3,7 +3,8 @@
  * PCMPESTRx, PCMPISTRx (SDM volume 2, "Imm8 control byte operation for PCMPESTRI...").
  *
  * The helper gives everything the four instructions need in one word: IntRes2 in bits 0-15, the
- * index in 16-23, the six flags in 32 and up.
+ * index in 16-23, the six flags in 32 and up. A host that has the instructions gives IntRes2; the C
+ * text is for others, and says what they do.
  */
 #include <string.h>
 #include "target/x86/fpu.h"
@@ -89,29 +90,119 @@ static unsigned res_ordered(const StrCmp *s)
     return r;
 }
 
-/* imm: control byte | 0x100 explicit lengths | 0x200 they are 64 bits. */
-static uint64_t helper_pcmpstr(CpuState *cs, const void *a, const void *b, uint64_t imm,
-                               uint64_t len_a, uint64_t len_b)
+/* What the instructions' common part gives. */
+typedef struct StrRes {
+    unsigned bits; /* IntRes2 */
+    bool short_a, short_b;
+} StrRes;
+
+#ifdef __x86_64__
+typedef char Bytes16 __attribute__((vector_size(16)));
+
+#define FOUR(m, n)    m(n) m((n) + 1) m((n) + 2) m((n) + 3)
+#define SIXTEEN(m, n) FOUR(m, n) FOUR(m, (n) + 4) FOUR(m, (n) + 8) FOUR(m, (n) + 12)
+#define EVERY(m)      SIXTEEN(m, 0) SIXTEEN(m, 16) SIXTEEN(m, 32) SIXTEEN(m, 48)
+
+/* The control byte is part of the instruction; its bit 6 is about the form of the result only. */
+static StrRes host_implicit(Bytes16 a, Bytes16 b, unsigned imm)
+{
+    StrRes r;
+    Bytes16 m;
+
+    switch (imm & 63) {
+#define ROW(n)                                                 \
+    case n:                                                    \
+        asm("pcmpistrm %[ctl], %[b], %[a]"                     \
+            : "=Yz"(m), "=@ccs"(r.short_a), "=@ccz"(r.short_b) \
+            : [a] "x"(a), [b] "x"(b), [ctl] "i"(n));           \
+        break;
+        EVERY(ROW)
+#undef ROW
+    }
+    memcpy(&r.bits, &m, 4);
+    return r;
+}
+
+static unsigned host_explicit(Bytes16 a, Bytes16 b, unsigned imm, int la, int lb)
+{
+    unsigned bits;
+    Bytes16 m;
+
+    switch (imm & 63) {
+#define ROW(n)                                                       \
+    case n:                                                          \
+        asm("pcmpestrm %[ctl], %[b], %[a]"                           \
+            : "=Yz"(m)                                               \
+            : [a] "x"(a), [b] "x"(b), "a"(la), "d"(lb), [ctl] "i"(n) \
+            : "cc");                                                 \
+        break;
+        EVERY(ROW)
+#undef ROW
+    }
+    memcpy(&bits, &m, 4);
+    return bits;
+}
+
+static bool host_compare(const void *a, const void *b, unsigned imm, int la, int lb, StrRes *r)
+{
+    Bytes16 x, y;
+
+    if (!__builtin_cpu_supports("sse4.2")) {
+        return false;
+    }
+    memcpy(&x, a, 16);
+    memcpy(&y, b, 16);
+    if (imm & 0x100) {
+        r->bits = host_explicit(x, y, imm, la, lb);
+    } else {
+        *r = host_implicit(x, y, imm);
+    }
+    return true;
+}
+#else
+static bool host_compare(const void *a, const void *b, unsigned imm, int la, int lb, StrRes *r)
+{
+    return false;
+}
+#endif
+
+/* la, lb: explicit lengths, if they are. */
+static StrRes compare(const void *a, const void *b, unsigned imm, int la, int lb)
 {
     static unsigned (*const aggregate[4])(const StrCmp *) = { res_any, res_ranges, res_each,
                                                               res_ordered };
     StrCmp s = { .n = imm & 1 ? 8 : 16 };
+
     for (int k = 0; k < s.n; k++) {
         s.a[k] = element(a, k, imm);
         s.b[k] = element(b, k, imm);
     }
-    s.la = imm & 0x100 ? explicit_length(len_a, imm & 0x200, s.n) : implicit_length(s.a, s.n);
-    s.lb = imm & 0x100 ? explicit_length(len_b, imm & 0x200, s.n) : implicit_length(s.b, s.n);
+    s.la = imm & 0x100 ? la : implicit_length(s.a, s.n);
+    s.lb = imm & 0x100 ? lb : implicit_length(s.b, s.n);
     unsigned all = (1u << s.n) - 1;
     unsigned r = aggregate[imm >> 2 & 3](&s);
     if (imm & 0x10) {
         r ^= imm & 0x20 ? (1u << s.lb) - 1 : all;
     }
-    r &= all;
-    int index = !r ? s.n : imm & 0x40 ? 31 - __builtin_clz(r) : __builtin_ctz(r);
-    uint64_t flags = (r ? X86_CF : 0) | (s.lb < s.n ? X86_ZF : 0) | (s.la < s.n ? X86_SF : 0) |
-                     (r & 1 ? X86_OF : 0);
-    return r | (unsigned)index << 16 | flags << 32;
+    return (StrRes){ r & all, s.la < s.n, s.lb < s.n };
+}
+
+/* imm: control byte | 0x100 explicit lengths | 0x200 they are 64 bits. */
+static uint64_t helper_pcmpstr(CpuState *cs, const void *a, const void *b, uint64_t imm,
+                               uint64_t len_a, uint64_t len_b)
+{
+    int n = imm & 1 ? 8 : 16;
+    int la = imm & 0x100 ? explicit_length(len_a, imm & 0x200, n) : 0;
+    int lb = imm & 0x100 ? explicit_length(len_b, imm & 0x200, n) : 0;
+    StrRes r = { 0, la < n, lb < n };
+
+    if (!host_compare(a, b, imm, la, lb, &r)) {
+        r = compare(a, b, imm, la, lb);
+    }
+    int index = !r.bits ? n : imm & 0x40 ? 31 - __builtin_clz(r.bits) : __builtin_ctz(r.bits);
+    uint64_t flags = (r.bits ? X86_CF : 0) | (r.short_b ? X86_ZF : 0) | (r.short_a ? X86_SF : 0) |
+                     (r.bits & 1 ? X86_OF : 0);
+    return r.bits | (unsigned)index << 16 | flags << 32;
 }
 HELPER(pcmpstr, IR_I64, HELPER_PURE, HARG_V128, HARG_V128, HARG_I64, HARG_I64, HARG_I64);
 
