@@ -133,9 +133,10 @@ class Machine:
 
 
 class Qmp:
-    """One connection; events are kept in order."""
+    """One connection; events are kept in order. In the names of arguments _ stands for -."""
 
     def __init__(self, path):
+        """Waits for the socket of a process that was just started."""
         deadline = time.monotonic() + TIMEOUT
         while True:
             self.socket = socket.socket(socket.AF_UNIX)
@@ -158,6 +159,7 @@ class Qmp:
         return json.loads(line)
 
     def reply(self, command, **arguments):
+        arguments = {name.replace("_", "-"): value for name, value in arguments.items()}
         self.socket.sendall(json.dumps({"execute": command, "arguments": arguments}).encode())
         while "event" in (message := self.receive()):
             self.events.append(message["event"])
@@ -167,6 +169,14 @@ class Qmp:
         message = self.reply(command, **arguments)
         assert "return" in message, f"{command}: {message}"
         return message["return"]
+
+    def wait(self, command, arrived):
+        """Asks until @arrived says so of the answer, and gives that."""
+        deadline = time.monotonic() + TIMEOUT
+        while not arrived(answer := self.run(command)):
+            assert time.monotonic() < deadline, f"{command} stays at {answer}"
+            time.sleep(0.02)
+        return answer
 
     def close(self):
         self.stream.close()

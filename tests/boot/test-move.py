@@ -1,14 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """test-move.py BUILDDIR: moves of a real guest under load, each compared page by page, as TAP."""
-import json
 import os
 import resource
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 
 import guest
 
@@ -32,33 +29,8 @@ def soak(options):
     assert result.returncode == 0, result.stdout[-3000:]
 
 
-class Qmp:
-    def __init__(self, path):
-        self.sock = socket.socket(socket.AF_UNIX)
-        for _ in range(600):
-            try:
-                self.sock.connect(path)
-                break
-            except OSError:
-                time.sleep(0.05)
-        self.stream = self.sock.makefile("rw")
-        self.stream.readline()
-        self.command("qmp_capabilities")
-
-    def command(self, name, **arguments):
-        self.stream.write(json.dumps({"execute": name, "arguments": arguments}) + "\n")
-        self.stream.flush()
-        while True:
-            answer = json.loads(self.stream.readline())
-            assert "error" not in answer, answer
-            if "return" in answer:
-                return answer["return"]
-
-    def wait(self, command, *wanted):
-        end = time.monotonic() + guest.TIMEOUT
-        while (status := self.command(command)["status"]) not in wanted:
-            assert time.monotonic() < end, f"{status}, not {wanted}"
-            time.sleep(0.05)
+def wait_status(qmp, command, *wanted):
+    qmp.wait(command, lambda answer: answer.get("status") in wanted)
 
 
 def parked():
@@ -79,18 +51,18 @@ def parked():
                     "virtio-blk-pci,drive=d", "-qmp", f"unix:{directory}/{name},server=on,wait=off"]
 
         with guest.Machine(sys.argv[1], *options("a"), initrd=initrd) as a:
-            qa = Qmp(f"{directory}/a")
+            qa = guest.Qmp(f"{directory}/a")
             resource.prlimit(a.process.pid, resource.RLIMIT_FSIZE, (4 << 20, 4 << 20))
             a.wait_for("READY")
-            qa.wait("query-status", "io-error")
+            wait_status(qa, "query-status", "io-error")
             with guest.Machine(sys.argv[1], *options("b"), "-incoming", "defer", initrd=initrd) as b:
-                qb = Qmp(f"{directory}/b")
-                qb.command("migrate-incoming", uri=uri)
-                qa.command("migrate", uri=uri)
-                qa.wait("query-migrate", "completed")
-                qb.wait("query-status", "io-error", "paused")
+                qb = guest.Qmp(f"{directory}/b")
+                qb.run("migrate-incoming", uri=uri)
+                qa.run("migrate", uri=uri)
+                wait_status(qa, "query-migrate", "completed")
+                wait_status(qb, "query-status", "io-error", "paused")
                 a.process.kill()
-                qb.command("cont")
+                qb.run("cont")
                 b.wait_for("SAME")
 
 
