@@ -111,8 +111,21 @@ void wait_serial(Pair *p, const char *name, char wanted)
 
 /* ---- the guest ---- */
 
+/* The options are those of QEMU's suite of migration tests, the comma behind the machine too. */
+static QTest *start_sector(Pair *p, const char *machine, const char *serial, const char *more)
+{
+    return qtest_start("x86_64",
+                       "-accel kvm -accel tcg -machine %s, -name %s,debug-threads=on -m 150M "
+                       "-serial file:%s/%s -drive if=none,id=d0,file=%s/" SECTOR_FILE ",format=raw "
+                       "-device ide-hd,drive=d0,secs=1,cyls=1,heads=1 %s",
+                       machine, serial, p->dir, serial, p->dir, more);
+}
+
 QTest *start(Pair *p, const char *machine, const char *serial, const char *more)
 {
+    if (p->sector) {
+        return start_sector(p, machine, serial, more);
+    }
     return qtest_start("x86_64",
                        "-accel tcg -accel qtest -machine %s -nodefaults -serial file:%s/%s "
                        "-kernel %s %s",

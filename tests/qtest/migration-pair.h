@@ -17,6 +17,7 @@
 typedef struct {
     char *dir;
     QTest *src, *dst;
+    bool sector; /* the guest is a disk's boot sector, and firmware starts it */
 } Pair;
 
 char *in_dir(Pair *p, const char *name);
@@ -29,6 +30,8 @@ void wait_status(QTest *q, const char *wanted);
 void wait_sent(QTest *q, int64_t bytes);
 void wait_run_state(QTest *q, const char *wanted);
 void wait_serial(Pair *p, const char *name, char wanted);
+/* The name of the disk's file in the directory of a pair with a boot sector. */
+#define SECTOR_FILE "bootsect"
 /* A program with the guest; @serial is a file in the directory of @p. */
 QTest *start(Pair *p, const char *machine, const char *serial, const char *more);
 bool is_running(QTest *q);

@@ -30,6 +30,29 @@ static void test_unix(const void *machine)
     close_pair(&p);
 }
 
+/* Firmware finds the guest on an IDE disk, which both processes have open. */
+static void test_boot_sector(const void *machine)
+{
+    Pair p = { .sector = true };
+    g_autofree char *sector = NULL, *file = NULL;
+    gsize n;
+
+    open_dir(&p);
+    file = in_dir(&p, SECTOR_FILE);
+    g_assert_true(g_file_get_contents(g_getenv("FERRY_BOOT_SECTOR"), &sector, &n, NULL));
+    g_assert_cmpuint(n, ==, 512);
+    g_assert_true(g_file_set_contents(file, sector, (gssize)n, NULL));
+    p.src = start(&p, machine, "src", "");
+    p.dst = start(&p, machine, "dst", "-incoming defer");
+    set_cap(p.src, "events");
+    wait_serial(&p, "src", 'B');
+    let_it_converge(p.src);
+    g_free(connect_unix(&p));
+    wait_status(p.src, "completed");
+    check_moved(&p, "dst");
+    close_pair(&p);
+}
+
 static void test_tcp(const void *machine)
 {
     Pair p = { 0 };
@@ -380,6 +403,8 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     add_both("precopy/unix/plain", test_unix);
+    g_test_add_data_func("/x86_64/migration/precopy/unix/boot-sector-q35", "q35", test_boot_sector);
+    g_test_add_data_func("/x86_64/migration/precopy/unix/boot-sector-pc", "pc", test_boot_sector);
     add_both("precopy/tcp/plain", test_tcp);
     add_both("precopy/fd/tcp", test_fd);
     add_both("precopy/exec", test_exec);
