@@ -20,6 +20,7 @@
 #include "hw/intc/i8259.h"
 #include "hw/intc/ioapic.h"
 #include "hw/isa/isa.h"
+#include "hw/mem/pc-dimm.h"
 #include "hw/misc/fw-cfg.h"
 #include "hw/misc/isa-misc.h"
 #include "hw/misc/migration-testdev.h"
@@ -100,6 +101,7 @@ TypeRegistry *system_types_new(void)
         { s390_cpu_types, &s390_cpu_types_count },
         { s390_machine_types, &s390_machine_types_count },
         { sclp_console_types, &sclp_console_types_count },
+        { pc_dimm_types, &pc_dimm_types_count },
         { hpet_types, &hpet_types_n },
         { i8254_types, &i8254_types_n },
         { mc146818rtc_types, &mc146818rtc_types_n },

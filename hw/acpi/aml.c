@@ -19,9 +19,17 @@ enum {
     OP_METHOD = 0x14,
     OP_EXT = 0x5b,
     OP_EXT_DEVICE = 0x82,
+    OP_EXT_MUTEX = 0x01,
+    OP_EXT_ACQUIRE = 0x23,
+    OP_EXT_RELEASE = 0x27,
+    OP_EXT_REGION = 0x80,
+    OP_EXT_FIELD = 0x81,
+    OP_NOTIFY = 0x86,
     OP_CREATE_DWORD_FIELD = 0x8a,
+    OP_CREATE_QWORD_FIELD = 0x8f,
     OP_IF = 0xa0,
     OP_ELSE = 0xa1,
+    OP_WHILE = 0xa2,
     OP_RETURN = 0xa4,
 };
 
@@ -239,6 +247,110 @@ void aml_create_dword_field(Aml *a, uint8_t source_op, unsigned index, const cha
     aml_byte(a, OP_CREATE_DWORD_FIELD);
     aml_byte(a, source_op);
     aml_int(a, index);
+    aml_name_string(a, name);
+}
+
+void aml_create_qword_field(Aml *a, const char *source, unsigned index, const char *name)
+{
+    aml_byte(a, OP_CREATE_QWORD_FIELD);
+    aml_name_string(a, source);
+    aml_int(a, index);
+    aml_name_string(a, name);
+}
+
+/* ---- registers and events ---- */
+static void ext(Aml *a, uint8_t op)
+{
+    aml_byte(a, OP_EXT);
+    aml_byte(a, op);
+}
+
+void aml_io_region(Aml *a, const char *name, uint16_t base, uint16_t length)
+{
+    ext(a, OP_EXT_REGION);
+    aml_name_string(a, name);
+    aml_byte(a, 1); /* SystemIO */
+    aml_int(a, base);
+    aml_int(a, length);
+}
+
+void aml_field(Aml *a, const char *region, AmlFieldFlags flags)
+{
+    ext(a, OP_EXT_FIELD);
+    open_at(a);
+    aml_name_string(a, region);
+    aml_byte(a, flags);
+}
+
+/* A count of bits is written like a package length that does not count itself. */
+static void field_bits(Aml *a, unsigned bits)
+{
+    g_assert(bits < 0x1000);
+    if (bits < 0x40) {
+        aml_byte(a, bits);
+    } else {
+        aml_byte(a, 1 << 6 | (bits & 0xf));
+        aml_byte(a, bits >> 4);
+    }
+}
+
+void aml_field_unit(Aml *a, const char *name, unsigned bits)
+{
+    aml_name_string(a, name);
+    field_bits(a, bits);
+}
+
+void aml_field_gap(Aml *a, unsigned bits)
+{
+    aml_byte(a, 0);
+    field_bits(a, bits);
+}
+
+void aml_mutex(Aml *a, const char *name)
+{
+    ext(a, OP_EXT_MUTEX);
+    aml_name_string(a, name);
+    aml_byte(a, 0);
+}
+
+void aml_acquire(Aml *a, const char *mutex)
+{
+    static const uint8_t forever[2] = { 0xff, 0xff };
+
+    ext(a, OP_EXT_ACQUIRE);
+    aml_name_string(a, mutex);
+    aml_bytes(a, forever, 2);
+}
+
+void aml_release(Aml *a, const char *mutex)
+{
+    ext(a, OP_EXT_RELEASE);
+    aml_name_string(a, mutex);
+}
+
+void aml_while(Aml *a)
+{
+    aml_byte(a, OP_WHILE);
+    open_at(a);
+}
+
+void aml_notify(Aml *a, const char *object)
+{
+    aml_byte(a, OP_NOTIFY);
+    aml_name_string(a, object);
+}
+
+void aml_store_int(Aml *a, uint64_t value, const char *name)
+{
+    aml_byte(a, AML_STORE);
+    aml_int(a, value);
+    aml_name_string(a, name);
+}
+
+void aml_store_op(Aml *a, uint8_t op, const char *name)
+{
+    aml_byte(a, AML_STORE);
+    aml_byte(a, op);
     aml_name_string(a, name);
 }
 

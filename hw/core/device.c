@@ -4,6 +4,7 @@
  * tree as text. A device that fails to realize leaves nothing behind.
  */
 #include <string.h>
+#include "base/core/clock.h"
 #include "hw/core/machine.h"
 #include "hw/core/types.h"
 
@@ -176,6 +177,22 @@ char *device_ram_block_name(Device *dev, const char *leaf)
     return path ? g_strdup_printf("%s/%s", path, leaf) : g_strdup(leaf);
 }
 
+/* Devices of the board itself ask it for a place. */
+static bool board_pre_plug(Device *dev, GError **error)
+{
+    Machine *m = vm_machine(device_vm(dev));
+
+    if (!device_ops(dev)->on_board || !m) {
+        return true;
+    }
+    if (!machine_ops(m)->pre_plug) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_NO_BUS,
+                    "this machine has no place for a device '%s'", object_type_name(&dev->obj));
+        return false;
+    }
+    return machine_ops(m)->pre_plug(m, dev, error);
+}
+
 bool device_realize(Device *dev, Bus *bus, const char *name, GError **error)
 {
     const DeviceOps *ops = device_ops(dev);
@@ -187,7 +204,7 @@ bool device_realize(Device *dev, Bus *bus, const char *name, GError **error)
         unplug(dev);
         return false;
     }
-    if (ops->realize && !ops->realize(dev, error)) {
+    if (!board_pre_plug(dev, error) || (ops->realize && !ops->realize(dev, error))) {
         object_unparent(&dev->obj);
         unplug(dev);
         return false;
@@ -200,6 +217,9 @@ bool device_realize(Device *dev, Bus *bus, const char *name, GError **error)
     dev->realized = true;
     if (dev->hotplugged) {
         device_reset(dev, RESET_COLD);
+    }
+    if (ops->on_board && vm_machine(device_vm(dev))) {
+        machine_ops(vm_machine(device_vm(dev)))->plugged(vm_machine(device_vm(dev)), dev);
     }
     return true;
 }
@@ -230,12 +250,45 @@ void device_unrealize(Device *dev)
         section_unregister(device_vm(dev), dev->section);
         dev->section = NULL;
     }
+    Machine *m = vm_machine(device_vm(dev));
+    if (device_ops(dev)->on_board && m && m->dev.realized) { /* a board that goes too is not told */
+        machine_ops(m)->unplugged(m, dev);
+    }
     if (device_ops(dev)->unrealize) {
         device_ops(dev)->unrealize(dev);
     }
     dev->realized = false;
     unplug(dev);
     object_unparent(&dev->obj);
+}
+
+/* What events say of a device. */
+static GVariant *event_data(Device *dev)
+{
+    g_autofree char *path = object_path(&dev->obj);
+    GVariantBuilder b;
+
+    g_variant_builder_init(&b, G_VARIANT_TYPE_VARDICT);
+    if (dev->id) {
+        g_variant_builder_add(&b, "{sv}", "device", g_variant_new_string(dev->id));
+    }
+    g_variant_builder_add(&b, "{sv}", "path", g_variant_new_string(path));
+    return g_variant_builder_end(&b);
+}
+
+void device_remove(Device *dev)
+{
+    Vm *vm = device_vm(dev);
+    g_autoptr(GVariant) data = g_variant_ref_sink(event_data(dev));
+
+    device_unrealize(dev);
+    vm_event(vm, "DEVICE_DELETED", data);
+}
+
+void device_unplug_refused(Device *dev)
+{
+    dev->pending_deleted = false;
+    vm_event(device_vm(dev), "DEVICE_UNPLUG_GUEST_ERROR", event_data(dev));
 }
 
 /* Devices that sit on no bus (CPUs, board logic) are realized children of the tree. */
@@ -254,6 +307,9 @@ static void unrealize_below(Object *obj)
 void device_unrealize_all(Vm *vm)
 {
     Bus *root = bus_root(vm);
+    if (vm->machine) {
+        vm->machine->dev.realized = false;
+    }
     while (root->devices->len) {
         device_unrealize(g_ptr_array_index(root->devices, root->devices->len - 1));
     }
@@ -348,6 +404,15 @@ static bool user_bus(Vm *vm, const DeviceOps *ops, const char *driver, const cha
                      GError **error)
 {
     *bus = NULL;
+    if (ops->on_board) {
+        if (name) {
+            g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_NO_BUS,
+                        "Device '%s' plugs into the machine, not into bus '%s'", driver, name);
+            return false;
+        }
+        *bus = bus_root(vm);
+        return true;
+    }
     if (name) {
         *bus = bus_find(vm, name, error);
         return *bus != NULL;
@@ -402,7 +467,7 @@ Device *device_add_user(Vm *vm, GVariant *props, bool hotplug, GError **error)
     if (!user_bus(vm, ops, driver, bus_id, &bus, error)) {
         return NULL;
     }
-    if (hotplug && (!ops->hotpluggable || (bus && !bus->hotpluggable))) {
+    if (hotplug && (!ops->hotpluggable || (bus && !ops->on_board && !bus->hotpluggable))) {
         g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_HOTPLUG,
                     ops->hotpluggable ? "Bus '%s' does not support hotplugging"
                                       : "Device '%s' does not support hotplugging",
@@ -433,6 +498,37 @@ Device *device_find_by_id(Vm *vm, const char *id)
     return obj ? DEVICE(obj) : NULL;
 }
 
+/* A guest that does not answer can be asked again after a while. */
+#define ASK_AGAIN_NS (1 * NS_PER_SEC)
+
+/* Asks the guest to let go where somebody must be asked; the answer comes later. */
+static bool request_unplug(Device *dev, GError **error)
+{
+    Vm *vm = device_vm(dev);
+    const DeviceOps *ops = device_ops(dev);
+    int64_t now = clock_now_ns(vm, CLOCK_KIND_REALTIME);
+
+    if (dev->pending_deleted && now - dev->asked_to_go_ns < ASK_AGAIN_NS) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_BUSY,
+                    "Device %s is already in the process of unplug", dev->id);
+        return false;
+    }
+    bool asked = false;
+    if (ops->on_board) {
+        asked = machine_ops(vm_machine(vm))->unplug_request(vm_machine(vm), dev, error);
+    } else if (ops->unplug_request) {
+        asked = ops->unplug_request(dev, error);
+    } else {
+        device_remove(dev);
+        return true;
+    }
+    if (asked) {
+        dev->pending_deleted = true;
+        dev->asked_to_go_ns = now;
+    }
+    return asked;
+}
+
 bool device_del_user(Vm *vm, const char *id, GError **error)
 {
     Device *dev = device_find_by_id(vm, id);
@@ -442,22 +538,12 @@ bool device_del_user(Vm *vm, const char *id, GError **error)
         return false;
     }
     const DeviceOps *ops = device_ops(dev);
-    if (!ops->hotpluggable || (dev->bus && !dev->bus->hotpluggable)) {
+    if (!ops->hotpluggable || (dev->bus && !ops->on_board && !dev->bus->hotpluggable)) {
         g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_HOTPLUG,
                     "Device '%s' does not support hotplugging", id);
         return false;
     }
-    if (ops->unplug_request) {
-        return ops->unplug_request(dev, error);
-    }
-    g_autofree char *path = object_path(&dev->obj);
-    GVariantBuilder b;
-    g_variant_builder_init(&b, G_VARIANT_TYPE_VARDICT);
-    g_variant_builder_add(&b, "{sv}", "device", g_variant_new_string(id));
-    g_variant_builder_add(&b, "{sv}", "path", g_variant_new_string(path));
-    device_unrealize(dev);
-    vm_event(vm, "DEVICE_DELETED", g_variant_builder_end(&b));
-    return true;
+    return request_unplug(dev, error);
 }
 
 /* ---- info qtree ---- */

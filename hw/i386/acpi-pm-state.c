@@ -1,14 +1,42 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The migrated state that the power management of both chipsets shares. The hot plug registers
- * only travel: no event is acted on.
+ * The migrated state that the power management of both chipsets shares.
  */
 #include "base/util/endian.h"
 #include "acpi-pm.h"
 #include <string.h>
 
-static const Field memhp_fields[] = { F_U32(AcpiPmSaved, memhp_selector, .name = "selector"),
-                                      F_END };
+static const Field mem_slot_fields[] = {
+    { .name = "is_enabled", .kind = FIELD_U8, .offset = 0, .size = 1 },
+    { .name = "is_inserting", .kind = FIELD_U8, .offset = 1, .size = 1 },
+    { .name = "ost", .kind = FIELD_BUFFER, .offset = 2, .size = 8 },
+    F_END,
+};
+static const Record mem_slot_record = {
+    .name = "memory hotplug device state",
+    .version = 1,
+    .min_version = 1,
+    .size = ACPI_SLOT_BYTES,
+    .fields = mem_slot_fields,
+};
+static bool has_mem_slots(const void *saved, uint32_t version)
+{
+    return ((const AcpiPmSaved *)saved)->memhp_count != 0;
+}
+static const Field memhp_fields[] = {
+    F_U32(AcpiPmSaved, memhp_count, .flags = FIELD_LOCAL),
+    F_U32(AcpiPmSaved, memhp_selector, .name = "selector"),
+    { .name = "devs",
+      .kind = FIELD_STRUCT,
+      .flags = FIELD_VARRAY,
+      .offset = offsetof(AcpiPmSaved, memhp_devs),
+      .size = ACPI_SLOT_BYTES,
+      .count = ACPI_MEM_SLOTS,
+      .count_offset = offsetof(AcpiPmSaved, memhp_count),
+      .record = &mem_slot_record,
+      .present = has_mem_slots },
+    F_END,
+};
 const Record acpi_pm_memhp_record = {
     .name = "memory hotplug state",
     .version = 1,
@@ -42,14 +70,14 @@ const Record acpi_pm_tco_record = {
     .fields = tco_fields,
 };
 static const Field cpuhp_dev_fields[] = {
-    { .name = "raw", .kind = FIELD_BUFFER, .offset = 0, .size = 10 },
+    { .name = "raw", .kind = FIELD_BUFFER, .offset = 0, .size = ACPI_SLOT_BYTES },
     F_END,
 };
 static const Record cpuhp_dev_record = {
     .name = "CPU hotplug device state",
     .version = 1,
     .min_version = 1,
-    .size = 10,
+    .size = ACPI_SLOT_BYTES,
     .fields = cpuhp_dev_fields,
 };
 static const Field cpuhp_fields[] = {
@@ -60,8 +88,8 @@ static const Field cpuhp_fields[] = {
       .kind = FIELD_STRUCT,
       .flags = FIELD_VARRAY,
       .offset = offsetof(AcpiPmSaved, cpuhp_devs),
-      .size = 10,
-      .count = 288,
+      .size = ACPI_SLOT_BYTES,
+      .count = ACPI_MAX_CPUS,
       .count_offset = offsetof(AcpiPmSaved, cpuhp_count),
       .record = &cpuhp_dev_record },
     F_END,
@@ -119,6 +147,53 @@ static void tco_install(uint8_t *r, const AcpiPmSaved *in)
     st_le16(r + 18, in->tco_tmr);
 }
 
+/* ---- slots of CPUs and memory: two flags, then event and status, big endian ---- */
+static void slot_save(uint8_t *to, bool first, bool second, uint32_t event, uint32_t status)
+{
+    to[0] = first;
+    to[1] = second;
+    st_be32(to + 2, event);
+    st_be32(to + 6, status);
+}
+
+static void slots_save(const AcpiPm *pm, AcpiPmSaved *out)
+{
+    out->cpuhp_count = pm->cpuhp_count;
+    for (unsigned n = 0; n < pm->cpuhp_count; n++) {
+        const AcpiCpuSlot *s = &pm->cpuhp[n];
+
+        slot_save(out->cpuhp_devs + n * ACPI_SLOT_BYTES, s->inserting, s->removing, s->ost_event,
+                  s->ost_status);
+    }
+    out->memhp_count = pm->memhp_count;
+    for (unsigned n = 0; n < pm->memhp_count; n++) {
+        const AcpiMemSlot *s = &pm->memhp[n];
+
+        slot_save(out->memhp_devs + n * ACPI_SLOT_BYTES, s->enabled, s->inserting, s->ost_event,
+                  s->ost_status);
+    }
+}
+
+static void slots_install(AcpiPm *pm, const AcpiPmSaved *in)
+{
+    for (unsigned n = 0; n < pm->cpuhp_count; n++) {
+        const uint8_t *from = in->cpuhp_devs + n * ACPI_SLOT_BYTES;
+
+        pm->cpuhp[n] = (AcpiCpuSlot){ .inserting = from[0],
+                                      .removing = from[1],
+                                      .ost_event = ld_be32(from + 2),
+                                      .ost_status = ld_be32(from + 6) };
+    }
+    for (unsigned n = 0; n < pm->memhp_count; n++) {
+        const uint8_t *from = in->memhp_devs + n * ACPI_SLOT_BYTES;
+
+        /* which slots are full is the configuration's to say */
+        pm->memhp[n].inserting = from[1] && pm->memhp[n].dimm;
+        pm->memhp[n].ost_event = ld_be32(from + 2);
+        pm->memhp[n].ost_status = ld_be32(from + 6);
+    }
+}
+
 void acpi_pm_save(AcpiPm *pm, AcpiPmSaved *out)
 {
     out->pm1_sts = pm->pm1_sts;
@@ -135,8 +210,7 @@ void acpi_pm_save(AcpiPm *pm, AcpiPmSaved *out)
     out->cpuhp_selector = pm->cpuhp_selector;
     out->cpuhp_command = pm->cpuhp_command;
     out->cpuhp_present = pm->cpuhp_present;
-    out->cpuhp_count = pm->cpuhp_count;
-    memcpy(out->cpuhp_devs, pm->cpuhp_devs, sizeof(out->cpuhp_devs));
+    slots_save(pm, out);
     out->pcihp_select = pm->pcihp_select;
     memcpy(out->pcihp_status, pm->pcihp_status, sizeof(out->pcihp_status));
     out->pcihp_index = pm->pcihp_index;
@@ -169,7 +243,7 @@ void acpi_pm_install(AcpiPm *pm, const AcpiPmSaved *in)
     pm->cpuhp_selector = in->cpuhp_selector;
     pm->cpuhp_command = in->cpuhp_command;
     pm->cpuhp_present = in->cpuhp_present;
-    memcpy(pm->cpuhp_devs, in->cpuhp_devs, sizeof(in->cpuhp_devs));
+    slots_install(pm, in);
     pm->pcihp_select = in->pcihp_select;
     memcpy(pm->pcihp_status, in->pcihp_status, sizeof(in->pcihp_status));
     pm->pcihp_index = in->pcihp_index;

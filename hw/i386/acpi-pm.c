@@ -9,7 +9,7 @@
  */
 #include "base/util/endian.h"
 #include "base/util/log.h"
-#include "acpi-pm.h"
+#include "acpi-hotplug.h"
 
 #define SMI_GBL      0x01 /* global enable */
 #define SMI_EOS      0x02 /* end of SMI */
@@ -65,6 +65,12 @@ void acpi_pm_update(AcpiPm *pm)
     pm->sci_level = active && pm->pm1_cnt & CNT_SCI_EN;
     pm->sci_update(pm->opaque, pm->sci_level);
     tmr_arm(pm);
+}
+
+void acpi_pm_gpe(AcpiPm *pm, uint8_t events)
+{
+    pm->gpe_sts[0] |= events;
+    acpi_pm_update(pm);
 }
 
 static void tmr_fired(void *opaque)
@@ -269,7 +275,9 @@ void acpi_pm_reset(AcpiPm *pm)
     memset(pm->tco, 0, sizeof(pm->tco));
     st_le16(pm->tco, 0x0004);
     st_le16(pm->tco + 18, 0x0004);
-    pm->cpuhp_present = false;
+    acpi_pcihp_reset(pm);
+    acpi_cpuhp_reset(pm);
+    acpi_memhp_reset(pm);
     tmr_next(pm);
     acpi_pm_update(pm);
 }
@@ -315,6 +323,9 @@ void acpi_pm_clear(AcpiPm *pm)
     MemoryRegion *all[] = { &pm->evt, &pm->cnt,    &pm->tmr_mr, &pm->gpe,
                             &pm->smi, &pm->tco_mr, &pm->io };
 
+    acpi_pcihp_clear(pm);
+    acpi_cpuhp_clear(pm);
+    acpi_memhp_clear(pm);
     notifier_remove(&pm->powerdown);
     g_clear_pointer(&pm->tmr, timer_free);
     for (unsigned i = 0; i < G_N_ELEMENTS(all); i++) {

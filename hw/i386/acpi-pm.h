@@ -5,11 +5,30 @@
  */
 #pragma once
 #include "base/core/clock.h"
-#include "hw/core/device.h"
+#include "hw/pci/pci.h"
 
-#define ACPI_PM_IO_SIZE 128
+#define ACPI_PM_IO_SIZE  128
+#define ACPI_MAX_CPUS    288
+#define ACPI_MEM_SLOTS   256
+#define ACPI_PCIHP_BUSES 256
+/* General purpose events */
+#define ACPI_GPE_PCI    0x02
+#define ACPI_GPE_CPU    0x04
+#define ACPI_GPE_MEMORY 0x08
+#define ACPI_GPE_NVDIMM 0x10
+#define ACPI_GPE_GENID  0x20
 
 typedef struct {
+    bool inserting, removing, ejecting;
+    uint32_t ost_event, ost_status;
+} AcpiCpuSlot;
+typedef struct {
+    struct PcDimm *dimm; /* borrowed */
+    bool enabled, inserting, removing, ejecting;
+    uint32_t ost_event, ost_status;
+} AcpiMemSlot;
+
+typedef struct AcpiPm {
     uint16_t pm1_sts, pm1_en, pm1_cnt;
     Timer *tmr;
     int64_t overflow_time;
@@ -21,13 +40,30 @@ typedef struct {
     void *smi_opaque;
     bool ich9;          /* has SMI and TCO registers, GPE0 inside its block */
     unsigned gpe_bytes; /* of status, and as many of enables */
-    /* state that only migrates */
-    uint32_t memhp_selector, cpuhp_selector;
+    /* CPU hotplug; apic_ids borrowed from the board */
+    uint32_t cpuhp_selector, cpuhp_count;
     uint8_t cpuhp_command;
-    bool cpuhp_present;
-    uint8_t cpuhp_devs[288][10];
-    uint32_t cpuhp_count;
-    uint32_t pcihp_select, pcihp_index, pcihp_status[256][2];
+    bool cpuhp_present; /* the guest has turned from the bitmap to the window */
+    AcpiCpuSlot cpuhp[ACPI_MAX_CPUS];
+    const uint32_t *apic_ids;
+    uint16_t cpuhp_port;
+    MemoryRegion cpuhp_mr;
+    /* memory hotplug */
+    uint32_t memhp_selector, memhp_count;
+    AcpiMemSlot memhp[ACPI_MEM_SLOTS];
+    uint16_t memhp_port;
+    MemoryRegion memhp_mr;
+    /* PCI hotplug: a bus's number is its index; status: slots that have a new device, and those
+       whose device is asked to go */
+    uint32_t pcihp_select, pcihp_index, pcihp_status[ACPI_PCIHP_BUSES][2];
+    struct {
+        bool root, bridges; /* properties: which buses take part */
+        unsigned n_buses;
+        PciBus *buses[ACPI_PCIHP_BUSES]; /* borrowed; NULL: gone */
+        uint32_t ejecting[ACPI_PCIHP_BUSES];
+        uint16_t port;
+        MemoryRegion mr;
+    } pcihp;
     uint8_t tco[32];
     bool tco_enabled;
     uint16_t tco_tmr;
@@ -49,23 +85,27 @@ void acpi_pm_reset(AcpiPm *pm);
 void acpi_pm_map(AcpiPm *pm, bool enable, uint16_t base);
 void acpi_pm_sci_enable(AcpiPm *pm, bool on); /* ACPI enable/disable by APMC */
 void acpi_pm_update(AcpiPm *pm);
+/* One or more ACPI_GPE_*. */
+void acpi_pm_gpe(AcpiPm *pm, uint8_t events);
 /* Global SMI enable can no longer be cleared (until reset). */
 void acpi_pm_lock_smi(AcpiPm *pm);
 
 /* ---- migrated state ---- */
+#define ACPI_SLOT_BYTES 10 /* two flags, event and status of _OST */
 typedef struct {
     uint16_t pm1_sts, pm1_en, pm1_cnt;
     int64_t tmr_timer, tmr_overflow;
     uint8_t gpe_sts[16], gpe_en[16];
     uint32_t smi_en, smi_sts;
-    uint32_t memhp_selector;
+    uint32_t memhp_selector, memhp_count;
+    uint8_t memhp_devs[ACPI_MEM_SLOTS * ACPI_SLOT_BYTES];
     uint16_t tco_rld, tco_sts1, tco_sts2, tco_cnt1, tco_cnt2, tco_tmr;
     uint8_t tco_din, tco_dout, tco_msg1, tco_msg2, tco_wdcnt, tco_sw_irq_gen, tco_timeouts;
     int64_t tco_timer, tco_expire;
     uint32_t cpuhp_selector, cpuhp_count;
     uint8_t cpuhp_command;
     bool cpuhp_present;
-    uint8_t cpuhp_devs[288 * 10];
+    uint8_t cpuhp_devs[ACPI_MAX_CPUS * ACPI_SLOT_BYTES];
     uint32_t pcihp_select, pcihp_status[512], pcihp_index;
 } AcpiPmSaved;
 /* Parts that a chipset's record nests or, for hot plug, sends in subsections. */

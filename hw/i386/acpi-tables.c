@@ -7,6 +7,7 @@
  * 8259, and always on pc, it is the line that firmware (or the direct boot) programs, 10 or 11.
  */
 #include <string.h>
+#include "acpi-hotplug.h"
 #include "acpi-tables.h"
 #include "base/util/endian.h"
 #include "hw/acpi/aml.h"
@@ -42,8 +43,9 @@ static void prt(Aml *a, const AcpiConfig *c, const char *name, bool apic)
     aml_close(a);
 }
 
-/* The operating system may have every PCI Express feature it asks for. */
-static void osc(Aml *a)
+/* The operating system may have every PCI Express feature it asks for; hotplug only where the ports
+   are not driven through these tables. */
+static void osc(Aml *a, bool native_hotplug)
 {
     aml_method(a, "_OSC", 4, false);
     aml_create_dword_field(a, AML_ARG3, 0, "CDW1");
@@ -55,7 +57,7 @@ static void osc(Aml *a)
     aml_create_dword_field(a, AML_ARG3, 8, "CDW3");
     aml_byte(a, AML_AND);
     aml_name_string(a, "CDW3");
-    aml_int(a, 0x1f);
+    aml_int(a, native_hotplug ? 0x1f : 0x1e);
     aml_name_string(a, "CDW3");
     aml_if(a);
     aml_byte(a, AML_LNOT);
@@ -163,11 +165,15 @@ static void pci_nodes(Aml *a, const AcpiConfig *c, PciBus *bus)
         g_snprintf(name, sizeof(name), "S%03X", devfn);
         aml_device(a, name);
         aml_name_int(a, "_ADR", (uint32_t)PCI_SLOT(devfn) << 16 | PCI_FUNC(devfn));
+        if (acpi_pcihp_slot_ejectable(c->pm, bus, devfn)) {
+            acpi_pcihp_slot_aml(a, PCI_SLOT(devfn));
+        }
         if (pci_bridge_bus(dev)) {
             pci_nodes(a, c, pci_bridge_bus(dev));
         }
         aml_close(a);
     }
+    acpi_pcihp_bus_aml(a, c->pm, bus);
 }
 
 static void pci_root(Aml *a, const AcpiConfig *c)
@@ -194,9 +200,10 @@ static void pci_root(Aml *a, const AcpiConfig *c)
     aml_name_string(a, "PRTP");
     aml_close(a);
     if (!c->i440fx) {
-        osc(a);
+        osc(a, !c->pm->pcihp.bridges);
     }
     isa_bridge(a, c);
+    acpi_pcihp_root_aml(a, c->pm);
     if (c->root) {
         pci_nodes(a, c, c->root);
     }
@@ -234,19 +241,6 @@ static void other_devices(Aml *a, const AcpiConfig *c)
     aml_close(a);
 }
 
-static void processors(Aml *a, const AcpiConfig *c)
-{
-    for (unsigned i = 0; i < c->cpus; i++) {
-        char name[5];
-
-        g_snprintf(name, sizeof(name), "C%03X", i & 0xfff);
-        aml_device(a, name);
-        aml_name_str(a, "_HID", "ACPI0007");
-        aml_name_int(a, "_UID", i);
-        aml_close(a);
-    }
-}
-
 static void sleep_state(Aml *a, const char *name, uint8_t type)
 {
     aml_name(a, name);
@@ -273,8 +267,10 @@ static guint dsdt(GByteArray *blob, const AcpiConfig *c)
     aml_scope(&a, "\\_SB");
     pci_root(&a, c);
     other_devices(&a, c);
-    processors(&a, c);
     aml_close(&a);
+    acpi_pcihp_gpe_aml(&a, c->pm, c->root);
+    acpi_cpuhp_aml(&a, c->pm, NULL);
+    acpi_memhp_aml(&a, c->pm);
     if (!c->no_s3) {
         sleep_state(&a, "\\_S3", 1);
     }
@@ -390,19 +386,21 @@ static guint madt(GByteArray *b, GByteArray *linker, const AcpiConfig *c)
 
     acpi_u32(b, 0xfee00000);
     acpi_u32(b, 1); /* an 8259 pair is there */
-    for (unsigned i = 0; i < c->cpus; i++) {
+    for (unsigned i = 0; i < c->max_cpus; i++) {
+        bool enabled = i < c->cpus->len && g_ptr_array_index(c->cpus, i);
+
         if (c->apic_ids[i] < 255) {
             acpi_u8(b, 0);
             acpi_u8(b, 8);
             acpi_u8(b, i);
             acpi_u8(b, c->apic_ids[i]);
-            acpi_u32(b, 1);
+            acpi_u32(b, enabled);
         } else {
             acpi_u8(b, 9);
             acpi_u8(b, 16);
             acpi_u16(b, 0);
             acpi_u32(b, c->apic_ids[i]);
-            acpi_u32(b, 1);
+            acpi_u32(b, enabled);
             acpi_u32(b, i);
         }
     }

@@ -7,9 +7,10 @@
 #include "hw/pci/pci.h"
 
 typedef struct {
-    unsigned cpus; /* present */
     unsigned max_cpus;
     const uint32_t *apic_ids;                        /* max_cpus of them */
+    GPtrArray *cpus;                                 /* borrowed; NULL where one is not plugged */
+    const struct AcpiPm *pm;                         /* for hotplug */
     uint64_t low_ram_top, hole64_base, hole64_limit; /* inclusive limit; 0,0: no high window */
     bool hpet, i8042, rtc, serial[4];
     bool no_s3;

@@ -273,11 +273,17 @@ static bool cpu_realize(Device *dev, GError **error)
     return true;
 }
 
+/* The other vCPUs stand still meanwhile: nobody then looks at this one. */
 static void cpu_unrealize(Device *dev)
 {
     X86CpuDevice *d = self(dev);
     Vm *vm = device_vm(dev);
+    ExecEngine *engine = d->cpu->base.engine;
+    bool running = run_state_running(vm);
 
+    if (running) {
+        engine_pause_all(engine);
+    }
     section_unregister(vm, d->cpu_section);
     section_unregister(vm, d->common_section);
     cpu_clear(&d->cpu->base);
@@ -297,6 +303,9 @@ static void cpu_unrealize(Device *dev)
     memory_region_clear(&d->root);
     free(d->cpu);
     d->cpu = NULL;
+    if (running) {
+        engine_resume_all(engine);
+    }
 }
 
 static void cpu_reset(Device *dev, ResetKind kind)
@@ -332,7 +341,9 @@ static void cpu_object_init(Object *obj)
 
 static const DeviceOps cpu_ops = {
     .category = DEVICE_CATEGORY_CPU,
-    .user_creatable = false,
+    .user_creatable = true,
+    .hotpluggable = true,
+    .on_board = true,
     .realize = cpu_realize,
     .unrealize = cpu_unrealize,
     .reset = cpu_reset,

@@ -8,6 +8,7 @@
  * on PIRQ E-H. PIRQ n drives GSI 16+n and, when its routing register is enabled, that ISA line.
  */
 #include "base/util/bits.h"
+#include "acpi-hotplug.h"
 #include "q35-priv.h"
 
 enum {
@@ -317,6 +318,7 @@ static bool lpc_realize(PciDevice *dev, GError **error)
     pci_wmask32(dev, LPC_RCBA, ~(uint32_t)(RCRB_SIZE - 1) | 1);
     pci_set16(dev, PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
     acpi_pm_init(&lpc->pm, &dev->dev, true, 0, sci_update, lpc);
+    acpi_pcihp_init(&lpc->pm, ICH9_PCIHP_PORT);
     memory_region_init_io(&lpc->rcrb, vm, &dev->dev.obj, &rcrb_ops, lpc, "lpc-rcrb-mmio",
                           RCRB_SIZE);
     memory_region_set_enabled(&lpc->rcrb, false);
@@ -595,6 +597,8 @@ static const Property lpc_props[] = {
     PROP(PROP_U8, Ich9Lpc, pm.disable_s4, "disable_s4", "0",
          .description = "1: no suspend to disk"),
     PROP(PROP_U8, Ich9Lpc, pm.s4_val, "s4_val", "2", .max = 7, .description = "sleep type of S4"),
+    PROP(PROP_BOOL, Ich9Lpc, pm.pcihp.bridges, "acpi-pci-hotplug-with-bridge-support", "on",
+         .description = "off: ports use their own slot registers"),
     PROP(PROP_BOOL, Ich9Lpc, smi_broadcast, "x-smi-broadcast", "on"),
     PROP(PROP_BOOL, Ich9Lpc, smi_cpu_hotplug, "x-smi-cpu-hotplug", "on"),
     PROP(PROP_BOOL, Ich9Lpc, smi_cpu_hotunplug, "x-smi-cpu-hotunplug", "on"),

@@ -72,7 +72,8 @@ static void acpi_config(PcMachine *pc, AcpiConfig *c)
     Machine *m = &pc->machine;
 
     *c = (AcpiConfig){
-        .cpus = m->smp.cpus,
+        .cpus = m->cpus,
+        .pm = pc->pm,
         .max_cpus = m->smp.max_cpus,
         .apic_ids = pc->apic_ids,
         .low_ram_top = pc->ram_below_4g,
@@ -342,6 +343,7 @@ bool pc_boot_prepare(PcMachine *pc, GError **error)
     bool ok = true;
     AcpiBlobs blobs = { 0 };
 
+    pc_hotplug_start(pc);
     if (pc->acpi != ONOFFAUTO_OFF) {
         AcpiConfig config;
 
@@ -454,6 +456,9 @@ void pc_boot_reset(PcMachine *pc)
     for (guint i = 0; i < m->cpus->len; i++) {
         Device *cpu = g_ptr_array_index(m->cpus, i);
 
+        if (!cpu) {
+            continue;
+        }
         set_mtrrs(x86_cpu_device_cpu(cpu), pc->chipset->hole_base);
         if (i == 0) {
             set_boot_state(cpu, &pc->boot);

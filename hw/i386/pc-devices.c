@@ -85,7 +85,6 @@ static void raise_smi(void *opaque, bool everyone)
 
 void pc_smm_build(PcMachine *pc)
 {
-    pc->pm->cpuhp_count = pc->machine.smp.max_cpus;
     if (pc->smm == ONOFFAUTO_OFF) {
         return;
     }
@@ -241,6 +240,7 @@ bool pc_devices_build(PcMachine *pc, GError **error)
         !i8257_pair_new(pc->isa, error) || !build_rtc(pc, error)) {
         return false;
     }
+    pc_hotplug_build(pc);
     build_cmos(pc);
     if (!pc->hpet && !pc->pit) {
         g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,

@@ -12,7 +12,7 @@
 
 uint64_t pc_hole64_base(const PcMachine *pc)
 {
-    uint64_t top = 4 * GiB + pc->ram_above_4g;
+    uint64_t top = pc_devmem_end(pc);
 
     return (top + GiB - 1) & ~(GiB - 1);
 }
@@ -53,6 +53,9 @@ bool pc_memory_build(PcMachine *pc, uint64_t low_limit, GError **error)
     Object *owner = &pc->machine.dev.obj;
 
     if (!split_ram(pc, low_limit, error)) {
+        return false;
+    }
+    if (!pc_devmem_build(pc, error)) {
         return false;
     }
     memory_region_init(&pc->smram_view, vm, owner, "smram", SMRAM_VIEW_SIZE);
@@ -109,7 +112,11 @@ void pc_nmi(Machine *m, int cpu_index, GError **error)
 
 void pc_describe_lapic(Machine *m, unsigned cpu_index, GString *out)
 {
-    x86_cpu_device_describe_apic(g_ptr_array_index(m->cpus, cpu_index), out);
+    Device *cpu = g_ptr_array_index(m->cpus, cpu_index);
+
+    if (cpu) {
+        x86_cpu_device_describe_apic(cpu, out);
+    }
 }
 
 void pc_describe_pic(Machine *m, GString *out)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The q35 machine object and the steps that build it. Private to hw/i386. */
 #pragma once
+#include "acpi-hotplug.h"
 #include "acpi-tables.h"
 #include "hw/i386/apic.h"
 #include "hw/intc/i8259.h"
@@ -10,8 +11,14 @@
 #include "piix-priv.h"
 #include "q35-priv.h"
 
-#define PC_MAX_CPUS     288
+#define PC_MAX_CPUS     ACPI_MAX_CPUS
 #define PC_PFLASH_COUNT 2
+
+/* Where memory devices go: above RAM, up to maxmem; size 0: nowhere. */
+typedef struct {
+    uint64_t base, size, used_bytes;
+    PcDimm *slots[ACPI_MEM_SLOTS]; /* borrowed */
+} PcDeviceMemory;
 
 typedef struct TprOpt TprOpt;
 typedef struct PcMachine PcMachine;
@@ -33,7 +40,7 @@ extern const PcChipset pc_chipset_q35, pc_chipset_i440fx;
 struct PcMachine {
     Machine machine; /* first */
     /* properties */
-    bool hpet, pit, i8042, smbus, sata;
+    bool hpet, pit, i8042, smbus, sata, nvdimm;
     OnOffAuto pic, smm, vmport, acpi;
     uint64_t max_ram_below_4g;
     char *oem_id, *oem_table_id;
@@ -70,6 +77,7 @@ struct PcMachine {
     Irq a20;             /* from the keyboard controller and port 0x92 */
     Irq *gsi[PC_GSI_COUNT];
     uint32_t apic_ids[PC_MAX_CPUS];
+    PcDeviceMemory devmem;
     /* boot */
     RomStore *roms;
     bool direct_boot, was_reset;
@@ -89,7 +97,9 @@ extern const Property pc_machine_props[];
     .serial_driver = "isa-serial", .default_nic = "virtio-net-pci", .has_hotpluggable_cpus = true, \
     .hotplug_cpu_type = "x86_64-cpu", .done = pc_done, .reset = pc_reset, .nmi = pc_nmi,           \
     .add_fw_cfg = pc_add_fw_cfg, .add_acpi_table = pc_add_acpi_table,                              \
-    .describe_irqs = pc_describe_pic, .describe_cpu_irqs = pc_describe_lapic
+    .describe_irqs = pc_describe_pic, .describe_cpu_irqs = pc_describe_lapic,                      \
+    .pre_plug = pc_pre_plug, .plugged = pc_plugged, .unplug_request = pc_unplug_request,           \
+    .unplugged = pc_unplugged, .visit_memory = pc_visit_memory, .visit_ost = pc_visit_ost
 bool pc_done(Machine *m, GError **error);
 void pc_reset(Machine *m, ShutdownCause cause);
 void pc_nmi(Machine *m, int cpu_index, GError **error);
@@ -106,6 +116,22 @@ void pc_smm_build(PcMachine *pc);
 bool pc_realize(Device *dev, Bus *bus, const char *name, GError **error);
 bool pc_memory_build(PcMachine *pc, uint64_t low_limit, GError **error);
 bool pc_cpus_build(PcMachine *pc, GError **error);
+/* pc-cpus.c, of the hooks below: a CPU comes, is there, is asked to go, goes. */
+bool pc_cpu_pre_plug(PcMachine *pc, Device *dev, GError **error);
+void pc_cpu_plugged(PcMachine *pc, Device *dev);
+bool pc_cpu_unplug_request(PcMachine *pc, Device *dev, GError **error);
+void pc_cpu_unplugged(PcMachine *pc, Device *dev);
+/* pc-hotplug.c: devices of the board itself, and the region for memory devices. */
+bool pc_devmem_build(PcMachine *pc, GError **error);
+uint64_t pc_devmem_end(const PcMachine *pc);
+void pc_hotplug_build(PcMachine *pc); /* registers; the chipset is there */
+void pc_hotplug_start(PcMachine *pc); /* all devices of the command line are there */
+bool pc_pre_plug(Machine *m, Device *dev, GError **error);
+void pc_plugged(Machine *m, Device *dev);
+bool pc_unplug_request(Machine *m, Device *dev, GError **error);
+void pc_unplugged(Machine *m, Device *dev);
+void pc_visit_memory(Machine *m, void (*fn)(Device *dev, void *opaque), void *opaque);
+void pc_visit_ost(Machine *m, AcpiOstVisit fn, void *opaque);
 bool pc_fw_cfg_build(PcMachine *pc, GError **error);
 bool pc_devices_build(PcMachine *pc, GError **error);
 /* pc-firmware.c: ROM and option ROM area. */

@@ -9,6 +9,8 @@
 
 #define PIIX_PIRQS       4
 #define PIIX4_GPE_PORT   0xafe0
+#define PIIX4_PCIHP_PORT 0xae00
+#define PIIX4_CPUHP_PORT 0xaf00
 #define PIIX4_SMBUS_PORT 0xb100
 #define PIIX_ISA_IRQS    16
 

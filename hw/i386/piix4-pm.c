@@ -6,6 +6,7 @@
  * Without SMM the APMC enable bit reads as set, so that firmware leaves it alone.
  */
 #include "base/util/endian.h"
+#include "acpi-hotplug.h"
 #include "piix-priv.h"
 
 enum {
@@ -127,6 +128,7 @@ static bool realize(PciDevice *dev, GError **error)
     pci_set16(dev, PCI_STATUS, 0x0280);
     pci_wmask32(dev, PM_PMBASE, 0xffc0);
     acpi_pm_init(&s->pm, &dev->dev, false, PIIX4_GPE_PORT, sci_update, s);
+    acpi_pcihp_init(&s->pm, PIIX4_PCIHP_PORT);
     pm_smbus_init(&s->smb, &dev->dev, smbus_new(vm, &dev->dev, "i2c"));
     memory_region_set_enabled(&s->smb.io, false);
     memory_region_add(memory_io_region(vm), s->smb_io_base, &s->smb.io);
@@ -318,6 +320,8 @@ static const Property props[] = {
     PROP(PROP_U8, Piix4Pm, pm.disable_s4, "disable_s4", "0",
          .description = "1: no suspend to disk"),
     PROP(PROP_U8, Piix4Pm, pm.s4_val, "s4_val", "2", .max = 7, .description = "sleep type of S4"),
+    PROP(PROP_BOOL, Piix4Pm, pm.pcihp.root, "acpi-root-pci-hotplug", "on"),
+    PROP(PROP_BOOL, Piix4Pm, pm.pcihp.bridges, "acpi-pci-hotplug-with-bridge-support", "on"),
     PROP(PROP_U32, Piix4Pm, smb_io_base, "smb_io_base", "0xb100"),
     PROP_END,
 };

@@ -22,6 +22,9 @@
 #define PC_IOAPIC_BASE     0xfec00000ull
 #define PC_HPET_BASE       0xfed00000ull
 #define ICH9_PMBASE        0x600
+#define ICH9_PCIHP_PORT    0xcc4
+#define ICH9_CPUHP_PORT    0xcd8
+#define PC_MEMHP_PORT      0xa00
 #define ICH9_RCBA          0xfed1c000ull
 
 /* ---- MCH: host bridge ---- */

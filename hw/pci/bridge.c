@@ -111,6 +111,11 @@ bool pci_bridge_init(PciBridge *br, const char *bus_type, const char *bus_name, 
 
 void pci_bridge_exit(PciBridge *br)
 {
+    PciHost *host = br->sec ? pci_bus_host(br->sec) : NULL;
+
+    if (host && host->hotplug) {
+        host->hotplug->bus_gone(host->hotplug_opaque, br->sec);
+    }
     memory_region_clear(&br->win_io);
     memory_region_clear(&br->win_mem);
     memory_region_clear(&br->win_pref);

@@ -49,6 +49,14 @@ void pci_bus_refresh_irqs(PciBus *bus)
     }
 }
 
+PciHost *pci_bus_host(PciBus *bus)
+{
+    while (bus->bridge) {
+        bus = pci_device_bus(bus->bridge);
+    }
+    return bus->host;
+}
+
 PciDevice *pci_find_device(PciBus *root, int bus_number, int devfn)
 {
     PciBus *bus = root;

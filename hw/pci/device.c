@@ -336,6 +336,17 @@ static void header_init(PciDevice *dev)
     }
 }
 
+/* The platform is told first; a port whose platform has taken it only shows what is there. */
+static void tell_plugged(PciBus *bus, PciDevice *dev)
+{
+    PciHost *host = pci_bus_host(bus);
+    bool told = host && host->hotplug && host->hotplug->plugged(host->hotplug_opaque, dev);
+
+    if (bus->bridge && pcie_is_port(bus->bridge)) {
+        pcie_slot_plugged(bus->bridge, dev, told || !dev->dev.hotplugged);
+    }
+}
+
 bool pci_device_realize(Device *d, GError **error)
 {
     PciDevice *dev = PCI_DEVICE(d);
@@ -372,9 +383,7 @@ bool pci_device_realize(Device *d, GError **error)
         config_free(dev);
         return false;
     }
-    if (bus->bridge && pcie_is_port(bus->bridge)) {
-        pcie_slot_plugged(bus->bridge, dev, !d->hotplugged);
-    }
+    tell_plugged(bus, dev);
     return true;
 }
 
@@ -396,6 +405,9 @@ void pci_device_unrealize(Device *d)
     }
     if (bus && dev->devfn >= 0 && bus->devices[dev->devfn] == dev) {
         bus->devices[dev->devfn] = NULL;
+        if (bus->bridge && pcie_is_port(bus->bridge)) {
+            pcie_slot_emptied(bus->bridge);
+        }
     }
     memset(dev->bars, 0, sizeof(dev->bars));
     dma_exit(dev);
@@ -443,6 +455,11 @@ bool pci_device_unplug_request(Device *d, GError **error)
     PciDevice *dev = PCI_DEVICE(d);
     PciBus *bus = pci_device_bus(dev);
 
+    PciHost *host = pci_bus_host(bus);
+
+    if (host && host->hotplug && host->hotplug->unplug_request(host->hotplug_opaque, dev)) {
+        return true;
+    }
     if (bus->bridge && pcie_is_port(bus->bridge)) {
         return pcie_slot_unplug_request(bus->bridge, dev, error);
     }

@@ -33,6 +33,8 @@ void pci_bridge_windows_update(PciBridge *br);
 
 /* Told by the bus when a device came or goes below a port while the machine runs. */
 void pcie_slot_plugged(PciDevice *port, PciDevice *dev, bool cold);
+/* The device is gone, by whichever way. */
+void pcie_slot_emptied(PciDevice *port);
 bool pcie_slot_unplug_request(PciDevice *port, PciDevice *dev, GError **error);
 bool pcie_is_port(const PciDevice *dev);
 

@@ -74,6 +74,14 @@ void pcie_slot_plugged(PciDevice *port, PciDevice *dev, bool cold)
     }
 }
 
+void pcie_slot_emptied(PciDevice *port)
+{
+    ROOT_PORT(port)->leaving = NULL;
+    if (port->config) {
+        set_presence(port, false);
+    }
+}
+
 bool pcie_slot_unplug_request(PciDevice *port, PciDevice *dev, GError **error)
 {
     RootPort *rp = ROOT_PORT(port);
@@ -85,7 +93,6 @@ bool pcie_slot_unplug_request(PciDevice *port, PciDevice *dev, GError **error)
         return false;
     }
     rp->leaving = dev;
-    dev->dev.pending_deleted = true;
     slot_event(port, PCI_EXP_SLT_ABP);
     return true;
 }
@@ -101,8 +108,7 @@ static void remove_leaving(void *opaque)
         return;
     }
     rp->leaving = NULL;
-    device_unrealize(&dev->dev);
-    set_presence(port, false);
+    device_remove(&dev->dev);
     slot_event(port, PCI_EXP_SLT_PDC | PCI_EXP_SLT_DLLSC);
 }
 

@@ -130,6 +130,17 @@ static Json *cpu_props(const QmpHost *host, const Machine *m, unsigned index)
     return props;
 }
 
+/* Possible CPUs that are not plugged in leave gaps, which the engine's count has not. */
+static CpuState *cpu_of_device(const QmpHost *host, const Device *dev)
+{
+    for (unsigned i = 0; host->engine && i < engine_cpu_count(host->engine); i++) {
+        if (engine_cpu(host->engine, i)->owner == dev) {
+            return engine_cpu(host->engine, i);
+        }
+    }
+    return NULL;
+}
+
 Json *qmp_query_cpus_fast(QmpCall *call, Json *args, GError **error)
 {
     QmpHost *host = qmp_host(call);
@@ -140,7 +151,7 @@ Json *qmp_query_cpus_fast(QmpCall *call, Json *args, GError **error)
         if (!dev) {
             continue;
         }
-        CpuState *cpu = qmp_cpu_state(host, i, NULL);
+        CpuState *cpu = cpu_of_device(host, dev);
         g_autofree char *path = object_path(&dev->obj);
         Json *item = json_object_new_object();
         Json *props = cpu_props(host, m, i);

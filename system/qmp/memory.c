@@ -9,14 +9,24 @@
 #include "base/memory/space.h"
 #include "base/util/size.h"
 #include "hw/core/machine.h"
+#include "hw/mem/pc-dimm.h"
 #include "qmp.h"
+
+static void add_size(Device *dev, void *opaque)
+{
+    *(uint64_t *)opaque += pc_dimm_size(PC_DIMM(dev));
+}
 
 Json *qmp_query_memory_size_summary(QmpCall *call, Json *args, GError **error)
 {
     Machine *m = vm_machine(call->vm);
     Json *out = json_object_new_object();
     json_add_uint(out, "base-memory", m ? m->ram_bytes : 0);
-    json_add_uint(out, "plugged-memory", 0);
+    uint64_t plugged = 0;
+    if (m && machine_ops(m)->visit_memory) {
+        machine_ops(m)->visit_memory(m, add_size, &plugged);
+    }
+    json_add_uint(out, "plugged-memory", plugged);
     return out;
 }
 
@@ -48,9 +58,58 @@ Json *qmp_query_memdev(QmpCall *call, Json *args, GError **error)
     return list;
 }
 
+static void add_memory_device(Device *dev, void *opaque)
+{
+    const PcDimm *d = PC_DIMM(dev);
+    g_autofree char *backend = object_path(d->backend);
+    Json *data = json_object_new_object(), *item = json_object_new_object();
+    json_add_str_opt(data, "id", dev->id);
+    json_add_uint(data, "addr", d->addr);
+    json_add_uint(data, "size", pc_dimm_size(d));
+    json_add_int(data, "slot", d->slot);
+    json_add_uint(data, "node", d->node);
+    json_add_str(data, "memdev", backend);
+    json_add_bool(data, "hotplugged", dev->hotplugged);
+    json_add_bool(data, "hotpluggable", true);
+    json_add_str(item, "type", pc_dimm_is_nvdimm(d) ? "nvdimm" : "dimm");
+    json_add(item, "data", data);
+    json_object_array_add(opaque, item);
+}
+
 Json *qmp_query_memory_devices(QmpCall *call, Json *args, GError **error)
 {
-    return json_object_new_array(); /* no memory device exists yet */
+    Machine *m = vm_machine(call->vm);
+    Json *list = json_object_new_array();
+    if (m && machine_ops(m)->visit_memory) {
+        machine_ops(m)->visit_memory(m, add_memory_device, list);
+    }
+    return list;
+}
+
+static void add_ost(const char *slot_type, unsigned slot, Device *dev, uint32_t source,
+                    uint32_t status, void *opaque)
+{
+    g_autofree char *name = g_strdup_printf("%u", slot);
+    Json *item = json_object_new_object();
+    json_add_str_opt(item, "device", dev ? dev->id : NULL);
+    json_add_str(item, "slot", name);
+    json_add_str(item, "slot-type", slot_type);
+    json_add_uint(item, "source", source);
+    json_add_uint(item, "status", status);
+    json_object_array_add(opaque, item);
+}
+
+Json *qmp_query_acpi_ospm_status(QmpCall *call, Json *args, GError **error)
+{
+    Machine *m = vm_machine(call->vm);
+    if (!m || !machine_ops(m)->visit_ost) {
+        g_set_error(error, QMP_ERROR, QMP_ERROR_GENERIC,
+                    "command is not supported, missing ACPI device");
+        return NULL;
+    }
+    Json *list = json_object_new_array();
+    machine_ops(m)->visit_ost(m, add_ost, list);
+    return list;
 }
 
 static bool add_ramblock(RamBlock *block, void *opaque)

@@ -193,7 +193,8 @@ def test_growing_tables_fail_the_move():
         try:
             qmp = Qmp(path)
             for n in range(8):
-                qmp.command("device_add", driver="virtio-rng-pci", bus=f"p{n}", id=f"r{n}")
+                qmp.command("device_add", driver="virtio-rng-pci", bus=f"p{n}", id=f"r{n}",
+                            addr="0.1")  # function 0 is described whether it is there or not
             qmp.command("migrate", uri="exec:exec sleep 60 >/dev/null 2>&1")
             qmp.wait("query-migrate", lambda r: r.get("status") == "active")
             qmp.command("cont")

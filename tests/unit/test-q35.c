@@ -409,7 +409,10 @@ static void check_table(GByteArray *t, uint64_t base, uint32_t at, const char *s
 static void test_acpi_tables_are_linked_and_sum_to_zero(void)
 {
     static const uint32_t ids[2] = { 0, 1 };
-    AcpiConfig c = { .cpus = 2,
+    g_autoptr(GPtrArray) cpus = g_ptr_array_new();
+    AcpiPm pm = { .apic_ids = ids, .cpuhp_count = 2, .cpuhp_port = 0xcd8 };
+    AcpiConfig c = { .cpus = cpus,
+                     .pm = &pm,
                      .max_cpus = 2,
                      .apic_ids = ids,
                      .low_ram_top = 512 * MiB,

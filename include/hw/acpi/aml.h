@@ -45,7 +45,31 @@ void aml_buffer(Aml *a, const void *data, size_t len);
 void aml_return(Aml *a); /* the operand follows */
 /* CreateDWordField (source op, index, name) */
 void aml_create_dword_field(Aml *a, uint8_t source_op, unsigned index, const char *name);
+/* CreateQWordField (name, index, field) */
+void aml_create_qword_field(Aml *a, const char *source, unsigned index, const char *name);
 void aml_touuid(Aml *a, const char *uuid);
+
+/* ---- registers and events ---- */
+/* OperationRegion (name, SystemIO, base, length) */
+void aml_io_region(Aml *a, const char *name, uint16_t base, uint16_t length);
+typedef enum {
+    AML_FIELD_BYTE_WRITE_ZEROS = 0x41, /* ByteAcc, NoLock, WriteAsZeros */
+    AML_FIELD_DWORD_PRESERVE = 0x03,   /* DWordAcc, NoLock, Preserve */
+    AML_FIELD_DWORD_WRITE_ZEROS = 0x43,
+} AmlFieldFlags;
+/* Field (region, ...); units and gaps follow, aml_close ends it. */
+void aml_field(Aml *a, const char *region, AmlFieldFlags flags);
+void aml_field_unit(Aml *a, const char *name, unsigned bits);
+void aml_field_gap(Aml *a, unsigned bits);
+void aml_mutex(Aml *a, const char *name);
+void aml_acquire(Aml *a, const char *mutex); /* however long it takes */
+void aml_release(Aml *a, const char *mutex);
+void aml_while(Aml *a); /* the predicate follows */
+/* Notify (object, value): the value follows. */
+void aml_notify(Aml *a, const char *object);
+/* Store (value, name) */
+void aml_store_int(Aml *a, uint64_t value, const char *name);
+void aml_store_op(Aml *a, uint8_t op, const char *name);
 
 enum {
     AML_ZERO = 0x00,
@@ -55,13 +79,19 @@ enum {
     AML_ARG1 = 0x69,
     AML_ARG2 = 0x6a,
     AML_ARG3 = 0x6b,
+    AML_LOCAL1 = 0x61,
     AML_STORE = 0x70,
+    AML_ADD = 0x72,
+    AML_SUBTRACT = 0x74,
+    AML_INCREMENT = 0x75,
+    AML_SHIFT_LEFT = 0x79,
     AML_AND = 0x7b,
     AML_OR = 0x7d,
     AML_LAND = 0x90,
     AML_LOR = 0x91,
     AML_LNOT = 0x92,
     AML_LEQUAL = 0x93,
+    AML_LLESS = 0x95,
 };
 
 /* ---- resource templates: gather descriptors, then write them as one buffer ---- */

@@ -54,6 +54,7 @@ typedef struct {
     DeviceCategory category;
     bool user_creatable; /* -device; board-only devices say false */
     bool hotpluggable;
+    bool on_board; /* plugs into the machine itself: MachineOps.pre_plug and the rest are asked */
     bool (*realize)(Device *dev, GError **error);
     void (*unrealize)(Device *dev);
     /* Puts registers to their power-on values and lowers outputs. Children's after their parent. */
@@ -81,7 +82,7 @@ struct Device {
     GPtrArray *buses; /* child buses, owned by the object tree */
     GArray *gpios;    /* GpioGroup */
     Section *section;
-    Notifier *unplug_notifier; /* reserved */
+    int64_t asked_to_go_ns; /* when pending_deleted was set, by the host's clock */
 };
 
 /* Bus families: TypeInfo.ops starts with BusOps. */
@@ -125,6 +126,10 @@ bool device_realize(Device *dev, Bus *bus, const char *name, GError **error);
 /* For boards: new + realize, or an error. Borrowed (the tree owns it). */
 Device *device_create(Vm *vm, const char *type, Bus *bus, const char *name, GError **error);
 void device_unrealize(Device *dev);
+/* The guest let go of it, or nobody has to be asked: unrealizes and sends DEVICE_DELETED. */
+void device_remove(Device *dev);
+/* The guest was asked to let go and will not: DEVICE_UNPLUG_GUEST_ERROR; it can be asked again. */
+void device_unplug_refused(Device *dev);
 /* Every device below the root bus, last plugged first, then the machine itself is dropped. */
 void device_unrealize_all(Vm *vm);
 /* A user's device (-device, device_add). @props: a{sv} with "driver", "id", "bus", rest are

@@ -59,6 +59,19 @@ typedef struct {
     bool (*add_acpi_table)(Machine *m, GVariant *values, GError **error);
     /* A file for the guest's firmware (-fw_cfg), between build and done; NULL: the board has none. */
     bool (*add_fw_cfg)(Machine *m, const char *name, GBytes *bytes, GError **error);
+    /* Devices that plug into the board itself (DeviceOps.on_board: CPUs, memory): one comes, and is
+       given its place or refused; it is realized (and reset, when the VM runs); it is asked to go;
+       it goes. NULL: the board takes none. */
+    bool (*pre_plug)(Machine *m, Device *dev, GError **error);
+    void (*plugged)(Machine *m, Device *dev);
+    bool (*unplug_request)(Machine *m, Device *dev, GError **error);
+    void (*unplugged)(Machine *m, Device *dev);
+    /* Memory devices, and what the guest said of requests to plug and unplug; NULL: none. */
+    void (*visit_memory)(Machine *m, void (*fn)(Device *dev, void *opaque), void *opaque);
+    void (*visit_ost)(Machine *m,
+                      void (*fn)(const char *slot_type, unsigned slot, Device *dev, uint32_t source,
+                                 uint32_t status, void *opaque),
+                      void *opaque);
     /* x86: the string for query-hotpluggable-cpus props; may be NULL */
     const char *hotplug_cpu_type;
 } MachineOps;
@@ -86,7 +99,7 @@ struct Machine {
     int32_t splash_time_ms, reboot_timeout_ms; /* -1: not given; never */
     bool dump_guest_core, mem_merge, usb, graphics, suppress_vmdesc, enable_defaults;
     OnOffAuto kernel_irqchip;
-    GPtrArray *cpus; /* Device *, by cpu index, borrowed */
+    GPtrArray *cpus; /* Device *, by cpu index, borrowed; NULL where one can be plugged */
     void *priv;
 };
 

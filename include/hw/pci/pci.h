@@ -236,6 +236,16 @@ PciBus *pci_root_bus(Vm *vm);
 /* Runs again the level of every input of a root bus (after routing changed or a load). */
 void pci_bus_refresh_irqs(PciBus *bus);
 
+/* ---- hotplug through the platform's firmware tables ---- */
+typedef struct {
+    /* A device came, cold or while the VM runs; it is asked to go. False: not on this bus. */
+    bool (*plugged)(void *opaque, PciDevice *dev);
+    bool (*unplug_request)(void *opaque, PciDevice *dev);
+    void (*bus_gone)(void *opaque, PciBus *bus); /* with the bridge above it */
+} PciHotplugOps;
+/* The host bridge above a bus. */
+PciHost *pci_bus_host(PciBus *bus);
+
 /* ---- host bridges ---- */
 /* Type I mechanism (cf8/cfc) and ECAM. A board's host bridge type embeds this and has
    TYPE_PCI_HOST as its parent. */
@@ -247,6 +257,9 @@ struct PciHost {
     uint64_t ecam_base, ecam_size;
     bool ecam_mapped;
     Section *host_section, *bus_section;
+    /* Hotplug through the platform; NULL: ports use their own slot registers. */
+    const PciHotplugOps *hotplug;
+    void *hotplug_opaque;
     /* Byte accesses to port cf9, which lies in the middle of the address register; may be NULL. */
     uint8_t (*cf9_read)(void *opaque);
     void (*cf9_write)(void *opaque, uint8_t value);

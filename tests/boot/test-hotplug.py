@@ -1,0 +1,178 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""test-hotplug.py BUILDDIR: devices, CPUs and memory come and go under a running guest (TAP)."""
+import contextlib
+import os
+import sys
+import tempfile
+import time
+
+import guest
+
+BUILD = sys.argv[1] if len(sys.argv) > 1 else os.path.join(guest.TOP, "build")
+
+
+class Qmp(guest.Qmp):
+    """Events with what they say; commands that must fail."""
+
+    def __init__(self, path):
+        self.told = []
+        super().__init__(path)
+
+    def receive(self):
+        message = super().receive()
+        if "event" in message:
+            self.told.append(message)
+        return message
+
+    def refused(self, command, **arguments):
+        """The text of the error that there must be."""
+        reply = self.reply(command, **arguments)
+        assert "error" in reply, (command, arguments, reply)
+        return reply["error"]["desc"]
+
+    def wait_event(self, name, matches):
+        while True:
+            for event in self.told:
+                if event["event"] == name and matches(event.get("data", {})):
+                    self.told.remove(event)
+                    return
+            assert "event" in self.receive(), "a reply to nothing"
+
+
+class Session:
+    """A guest at its shell with virtio modules loaded, and QMP."""
+
+    def __init__(self, directory, *options):
+        path = os.path.join(directory, "qmp")
+        self.machine = guest.Machine(BUILD, "-nodefaults", "-serial", "stdio", "-qmp",
+                                     f"unix:{path},server=on,wait=off", *options,
+                                     initrd=guest.initrd_with("true\n", directory),
+                                     append="quiet stay")
+        self.qmp = Qmp(path)
+        self.at = self.machine.wait_for("BOOT-OK x86_64")
+        self.count = 0
+
+    def ask(self, command):
+        """What @command prints in the guest."""
+        self.count += 1
+        self.machine.type(f"echo BEGIN-{self.count}-; {command}; echo END-{self.count}-\n")
+        # the echo of the typed line has the words too, but not at the start of a line
+        start = self.machine.wait_for(f"\nBEGIN-{self.count}-\n", self.at)
+        self.at = self.machine.wait_for(f"\nEND-{self.count}-\n", start - 1)
+        return self.machine.text()[start:self.at - len(f"\nEND-{self.count}-\n")].strip()
+
+    def wait(self, command, wanted):
+        while (got := self.ask(command)) != wanted:
+            assert time.monotonic() < self.machine.deadline, (command, got, wanted)
+            time.sleep(0.2)
+
+    def deleted(self, name):
+        self.qmp.wait_event("DEVICE_DELETED", lambda data: data.get("device") == name)
+
+
+@contextlib.contextmanager
+def session(*options):
+    with tempfile.TemporaryDirectory() as directory:
+        running = Session(directory, *options)
+        with running.machine:
+            running.directory = directory
+            yield running
+
+
+def pci(s, bus, rounds=2, **where):
+    image = os.path.join(s.directory, "image")
+    with open(image, "wb") as file:
+        file.write(b"x" * (1 << 20))
+    s.wait("ls /sys/block | grep -c vd", "0")
+    for round_ in range(rounds):  # a slot can be used again
+        node = f"n{round_}"
+        s.qmp.run("blockdev-add", **{"driver": "file", "node-name": node, "filename": image})
+        s.qmp.run("device_add", driver="virtio-blk-pci", id="disk", drive=node, bus=bus, **where)
+        s.wait("cat /sys/block/vda/size 2>/dev/null", "2048")
+        s.qmp.run("device_del", id="disk")
+        s.deleted("disk")
+        s.wait("ls /sys/block | grep -c vd", "0")
+        assert "not found" in s.qmp.refused("device_del", id="disk")
+        s.qmp.run("blockdev-del", **{"node-name": node})
+
+
+def test_pci_acpi_pc():
+    with session("-machine", "pc", "-device", "pci-bridge,id=b,addr=8") as s:
+        pci(s, "pci.0", addr="5")
+        pci(s, "b", addr="3")
+        assert "does not support hotplugging" in s.qmp.refused("device_add", driver="VGA")
+
+
+def test_pci_native():
+    with session("-device", "pcie-root-port,id=p,chassis=1", "-global",
+                 "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off") as s:
+        pci(s, "p", 1)  # the button leaves five seconds to think better of it
+
+
+def cpus(s):
+    assert s.ask("nproc") == "1"
+    free = [c for c in s.qmp.run("query-hotpluggable-cpus") if "qom-path" not in c]
+    assert [c["props"]["socket-id"] for c in free] == [2, 1], free
+    for number, cpu in enumerate(reversed(free), 1):
+        s.qmp.run("device_add", driver=cpu["type"], id=f"cpu{number}", **cpu["props"])
+        s.wait(f"ls -d /sys/devices/system/cpu/cpu{number} 2>/dev/null",
+               f"/sys/devices/system/cpu/cpu{number}")
+        s.ask(f"echo 1 >/sys/devices/system/cpu/cpu{number}/online")
+        s.wait("nproc", str(number + 1))
+    assert "exists" in s.qmp.refused("device_add", driver=free[0]["type"], id="again",
+                                     **free[0]["props"])
+    assert s.ask("taskset 4 sh -c 'echo ran'") == "ran"
+    s.qmp.run("device_del", id="cpu1")
+    s.deleted("cpu1")
+    s.wait("nproc", "2")
+    assert [c["cpu-index"] for c in s.qmp.run("query-cpus-fast")] == [0, 2]
+    s.qmp.run("device_add", driver=free[1]["type"], id="cpu1", **free[1]["props"])
+    s.wait("ls -d /sys/devices/system/cpu/cpu1 2>/dev/null", "/sys/devices/system/cpu/cpu1")
+    s.ask("echo 1 >/sys/devices/system/cpu/cpu1/online")
+    s.wait("nproc", "3")
+
+
+ONLINE = ("for m in /sys/devices/system/memory/memory*; do"
+          " grep -q offline $m/state && echo online_movable >$m/state; done 2>/dev/null;"
+          " awk '/MemTotal/ { print int($2 / 1024 / 64) }' /proc/meminfo")
+
+
+def memory(s):
+    before = int(s.ask(ONLINE))
+    s.qmp.run("object-add", **{"qom-type": "memory-backend-ram", "id": "m0",
+                                   "size": 256 << 20})
+    s.qmp.run("device_add", driver="pc-dimm", id="d0", memdev="m0")
+    s.wait(ONLINE, str(before + 4))
+    info = s.qmp.run("query-memory-devices")
+    assert [i["data"]["id"] for i in info] == ["d0"], info
+    assert s.qmp.run("query-memory-size-summary")["plugged-memory"] == 256 << 20
+    assert "busy" in s.qmp.refused("device_add", driver="pc-dimm", id="d1", memdev="m0")
+    assert "in use" in s.qmp.refused("object-del", id="m0")
+    s.qmp.run("device_del", id="d0")
+    s.deleted("d0")
+    assert s.qmp.run("query-memory-devices") == []
+    s.wait(ONLINE, str(before))
+    s.qmp.run("object-del", id="m0")
+
+
+def test_q35():
+    with session("-device", "pcie-root-port,id=p,chassis=1", "-m", "512,slots=2,maxmem=2G",
+                 "-smp", "1,maxcpus=3,sockets=3") as s:
+        pci(s, "p")
+        assert "does not support hotplugging" in s.qmp.refused(
+            "device_add", driver="virtio-rng-pci", bus="pcie.0")
+        cpus(s)
+        memory(s)
+
+
+def main():
+    guest.fetch()
+    return guest.run_tap([
+        ("a disk comes and goes on pc, also behind a bridge", test_pci_acpi_pc),
+        ("a disk, CPUs and memory come and go on q35", test_q35),
+        ("a disk comes and goes at a port that has its own hotplug", test_pci_native),
+    ])
+
+
+sys.exit(main())
