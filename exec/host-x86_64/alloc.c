@@ -41,6 +41,22 @@ static bool home_dead(const HostGen *g, unsigned pin)
 
 /* ---- cells ---- */
 
+/*
+ * A cell that is free since an earlier instruction, or 0. One freed by this instruction is still read by it:
+ * operands are released, and results given their registers, before anything is emitted.
+ */
+static int32_t reuse_cell(HostGen *g, bool vec)
+{
+    for (unsigned k = g->n_free_cell[vec]; k-- > 0;) {
+        if (g->free_cell[vec][k].since != g->pos) {
+            int32_t off = g->free_cell[vec][k].off;
+            g->free_cell[vec][k] = g->free_cell[vec][--g->n_free_cell[vec]];
+            return off;
+        }
+    }
+    return 0;
+}
+
 int32_t hg_cell(HostGen *g, IrVal r)
 {
     HgVal *x = &g->val[r];
@@ -48,9 +64,8 @@ int32_t hg_cell(HostGen *g, IrVal r)
     unsigned size = vec ? 32 : 8;
 
     if (!x->cell) {
-        if (g->n_free_cell[vec]) {
-            x->cell = g->free_cell[vec][--g->n_free_cell[vec]];
-        } else {
+        x->cell = reuse_cell(g, vec);
+        if (!x->cell) {
             g->next_cell = (g->next_cell + size - 1) & ~(size - 1);
             if (g->next_cell + size > FRAME_OFF(cells) + HOST_CELL_BYTES) {
                 g->failed = true;
@@ -68,7 +83,7 @@ static void free_cell(HostGen *g, IrVal r)
     HgVal *x = &g->val[r];
 
     if (x->cell && g->n_free_cell[x->vec] < G_N_ELEMENTS(g->free_cell[0])) {
-        g->free_cell[x->vec][g->n_free_cell[x->vec]++] = x->cell;
+        g->free_cell[x->vec][g->n_free_cell[x->vec]++] = (HgFreeCell){ x->cell, g->pos };
     }
     x->cell = 0;
     x->stored = false;

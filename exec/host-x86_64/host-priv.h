@@ -187,6 +187,12 @@ typedef struct HgStub {
     uint16_t win_regs; /* of all windows that are open */
 } HgStub;
 
+/* A spill cell that nobody needs, and the instruction that needed it last. */
+typedef struct HgFreeCell {
+    uint16_t off;
+    IrVal since;
+} HgFreeCell;
+
 struct HostGen {
     AsmBuf as;
     HostCode *code;
@@ -220,7 +226,7 @@ struct HostGen {
     HostPinSet home_reg; /* pins whose register holds their home */
     HostPinSet home_mem; /* pins whose place in CpuState is up to date */
     uint32_t next_cell;
-    uint16_t free_cell[2][256];
+    HgFreeCell free_cell[2][256];
     unsigned n_free_cell[2];
     uint16_t var_cell[IR_MAX_VARS];
 

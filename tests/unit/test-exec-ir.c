@@ -524,6 +524,59 @@ static void test_random_programs(void)
     machine_free(m);
 }
 
+/* More values than registers, each of which lives for long: most wait in spill cells. */
+static void crowded_program(IrBuilder *b, GRand *g)
+{
+    static const IrOp ops[] = { IR_ADD, IR_SUB, IR_XOR, IR_AND, IR_OR };
+    IrVal live[30];
+
+    ir_reset(b, &toy_ops.slots);
+    ir_insn_start(b, 0x100, 0);
+    for (unsigned k = 0; k < G_N_ELEMENTS(live); k++) {
+        live[k] = ir_addi(b, ir_get(b, S_R(k % 16)), 0x1234567 * k + 1);
+    }
+    for (unsigned i = 0; i < 150; i++) {
+        unsigned to = g_rand_int_range(g, 0, 30);
+        IrVal x = live[g_rand_int_range(g, 0, 30)], y = live[g_rand_int_range(g, 0, 30)];
+        IrOp op = ops[g_rand_int_range(g, 0, G_N_ELEMENTS(ops))];
+
+        if (g_rand_boolean(g)) {
+            x = ir_emit(b, op, IR_I32, 0, ir_trunc32(b, x), ir_trunc32(b, y), 0, 0, 0);
+            live[to] = ir_deposit(b, live[to], ir_zext32(b, x), 0, 32);
+        } else {
+            live[to] = ir_emit(b, op, IR_I64, 0, x, y, 0, 0, 0);
+        }
+    }
+    for (unsigned k = 0; k < 16; k++) {
+        ir_put(b, S_R(k), k < 14 ? ir_add(b, live[k], live[k + 16]) : live[k]);
+    }
+    finish_region(b);
+}
+
+static void test_crowded_programs(void)
+{
+    Machine *m = machine_new(&native_config);
+    ToyCpu *t = m->cpu[0];
+    IrBuilder *b = ir_builder_new(&toy_ops.slots);
+    Outcome *o1 = g_aligned_alloc0(1, sizeof(Outcome), 32),
+            *o2 = g_aligned_alloc0(1, sizeof(Outcome), 32);
+
+    for (unsigned seed = 1; seed <= 300; seed++) {
+        GRand *g = g_rand_new_with_seed(seed);
+        crowded_program(b, g);
+        state_random(t, m, seed);
+        run_ir(t, b, false);
+        outcome(o1, t, m);
+        check_against(o1, o2, t, m, b, seed, RUN_NATIVE);
+        check_against(o1, o2, t, m, b, seed, RUN_NATIVE | RUN_OPTIMISED);
+        g_rand_free(g);
+    }
+    g_aligned_free(o1);
+    g_aligned_free(o2);
+    ir_builder_free(b);
+    machine_free(m);
+}
+
 static void test_parser_rejects(void)
 {
     static const char *const bad[] = {
@@ -557,6 +610,8 @@ int main(int argc, char **argv)
     g_test_add_func("/exec/ir/fp-ops", test_fp_ops);
     g_test_add_func("/exec/ir/random-programs-give-the-same-interpreted-and-native",
                     test_random_programs);
+    g_test_add_func("/exec/ir/more-values-than-registers-keep-their-own-cells",
+                    test_crowded_programs);
     g_test_add_func("/exec/ir/the-parser-rejects-nonsense", test_parser_rejects);
     return g_test_run();
 }
