@@ -184,18 +184,25 @@ static bool load_footer(Incoming *in, uint32_t section_id, const char *idstr, GE
     return stream_in_end(&in->in, idstr, error);
 }
 
-/* Decodes and checks a device's section; installs nothing. */
-static bool load_device(Incoming *in, const char *idstr, uint32_t instance, uint32_t version,
-                        GError **error)
+static Section *find_device(Incoming *in, const char *idstr, uint32_t instance, GError **error)
+{
+    vm_lock(in->m->vm);
+    Section *section = section_find(in->m->vm, idstr, instance);
+    vm_unlock(in->m->vm);
+    if (!section || !section->desc->record) {
+        load_error(error, "unknown section '%s' instance %u: there is no such device here", idstr,
+                   instance);
+        return NULL;
+    }
+    return section;
+}
+
+/* Decodes and checks a device's section, or the end of one in parts; installs nothing. */
+static bool load_device(Incoming *in, Section *section, uint32_t version, GError **error)
 {
     Vm *vm = in->m->vm;
-    vm_lock(vm);
-    Section *section = section_find(vm, idstr, instance);
-    vm_unlock(vm);
-    if (!section || !section->desc->record) {
-        return load_error(error, "unknown section '%s' instance %u: there is no such device here",
-                          idstr, instance);
-    }
+    const char *idstr = section->idstr;
+    uint32_t instance = section->instance;
     for (guint i = 0; i < in->loaded->len; i++) {
         if (((LoadedSection *)g_ptr_array_index(in->loaded, i))->section == section) {
             return load_error(error, "section '%s' instance %u comes twice", idstr, instance);
@@ -230,12 +237,77 @@ static bool load_device(Incoming *in, const char *idstr, uint32_t instance, uint
     return true;
 }
 
+/* Sections that come in parts: RAM, and a few devices'. */
+#define MAX_STARTED 8
 typedef struct {
-    bool known;
+    bool known; /* RAM's start came */
     uint32_t id;
-} RamSection;
+    struct {
+        Section *section;
+        uint32_t id, version;
+    } started[MAX_STARTED];
+    unsigned n_started;
+} Parts;
 
-static bool load_section(Incoming *in, uint8_t type, RamSection *ram, GError **error)
+/* The start of a device's section, or a part in between: nothing is kept of it. */
+static bool load_start(Incoming *in, Section *section, uint32_t version, GError **error)
+{
+    const Record *record = section->desc->start;
+    g_autofree void *saved = g_malloc0(record->size);
+    bool ok = stream_in_record(&in->in, record, version, saved, NULL, error);
+    record_clear(record, saved);
+    if (!ok) {
+        g_prefix_error(error, "section '%s' instance %u: ", section->idstr, section->instance);
+    }
+    return ok;
+}
+
+static bool load_part(Incoming *in, uint8_t type, uint32_t id, const Parts *parts, GError **error)
+{
+    for (unsigned i = 0; i < parts->n_started; i++) {
+        if (parts->started[i].id == id) {
+            Section *section = parts->started[i].section;
+            uint32_t version = parts->started[i].version;
+            return (type == STREAM_SECTION_END ? load_device(in, section, version, error)
+                                               : load_start(in, section, version, error)) &&
+                   load_footer(in, id, section->idstr, error);
+        }
+    }
+    return load_error(error, "a part of section %u comes before its start", id);
+}
+
+static bool start_device(Incoming *in, const char *idstr, uint32_t instance, uint32_t id,
+                         uint32_t version, Parts *parts, GError **error)
+{
+    Section *section = find_device(in, idstr, instance, error);
+    if (!section) {
+        return false;
+    }
+    if (!section->desc->start || parts->n_started == MAX_STARTED) {
+        return load_error(error, "section '%s' instance %u cannot come in parts", idstr, instance);
+    }
+    for (unsigned i = 0; i < parts->n_started; i++) {
+        if (parts->started[i].section == section || parts->started[i].id == id) {
+            return load_error(error, "section '%s' instance %u starts twice", idstr, instance);
+        }
+    }
+    parts->started[parts->n_started].section = section;
+    parts->started[parts->n_started].id = id;
+    parts->started[parts->n_started++].version = version;
+    return load_start(in, section, version, error) && load_footer(in, id, idstr, error);
+}
+
+static bool load_full(Incoming *in, const char *idstr, uint32_t instance, uint32_t id,
+                      uint32_t version, GError **error)
+{
+    Section *section = find_device(in, idstr, instance, error);
+    if (section && section->desc->start) {
+        return load_error(error, "section '%s' instance %u must come in parts", idstr, instance);
+    }
+    return section && load_device(in, section, version, error) && load_footer(in, id, idstr, error);
+}
+
+static bool load_section(Incoming *in, uint8_t type, Parts *ram, GError **error)
 {
     StreamIn *s = &in->in;
     uint32_t id, instance, version;
@@ -245,7 +317,7 @@ static bool load_section(Incoming *in, uint8_t type, RamSection *ram, GError **e
     }
     if (type == STREAM_SECTION_PART || type == STREAM_SECTION_END) {
         if (!ram->known || id != ram->id) {
-            return load_error(error, "a part of section %u comes before its start", id);
+            return load_part(in, type, id, ram, error);
         }
         return ram_load_body(in->ram, s, RAM_SECTION_VERSION, error) &&
                load_footer(in, id, RAM_SECTION_ID_STR, error);
@@ -255,14 +327,17 @@ static bool load_section(Incoming *in, uint8_t type, RamSection *ram, GError **e
         return false;
     }
     if (type == STREAM_SECTION_FULL) {
-        return load_device(in, idstr, instance, version, error) &&
-               load_footer(in, id, idstr, error);
+        return load_full(in, idstr, instance, id, version, error);
     }
-    if (strcmp(idstr, RAM_SECTION_ID_STR) || instance || ram->known) {
+    if (strcmp(idstr, RAM_SECTION_ID_STR)) {
+        return start_device(in, idstr, instance, id, version, ram, error);
+    }
+    if (instance || ram->known) {
         return load_error(error, "section '%s' instance %u cannot come in parts", idstr, instance);
     }
     incoming_stop_listening(in);
-    *ram = (RamSection){ true, id };
+    ram->known = true;
+    ram->id = id;
     if (!ram_load_body(in->ram, s, version, error) || !load_footer(in, id, idstr, error)) {
         return false;
     }
@@ -321,7 +396,7 @@ static bool load_description_v3(Incoming *in, GError **error)
 
 bool load_stream(Incoming *in, GError **error)
 {
-    RamSection ram = { false, 0 };
+    Parts ram = { .known = false };
     bool go = false;
     if (!stream_in_header(&in->in, error) || !load_configuration(in, error)) {
         return false;

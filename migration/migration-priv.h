@@ -239,6 +239,8 @@ bool save_section_header(StreamOut *out, uint8_t type, const char *idstr, uint32
                          uint32_t section_id, uint32_t version, GError **error);
 bool save_section_footer(StreamOut *out, uint32_t section_id, GError **error);
 bool save_devices(Migration *m, StreamOut *out, GString *description, GError **error);
+/* The starts (before RAM) or ends (after it) of the sections that come in parts. No lock held. */
+bool save_parts(Migration *m, StreamOut *out, uint8_t type, GError **error);
 
 /* manifest.c: version 4, before RAM. */
 bool save_manifest(Migration *m, StreamOut *out, bool only, GError **error);

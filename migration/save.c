@@ -55,6 +55,12 @@ bool save_section_footer(StreamOut *out, uint32_t section_id, GError **error)
            stream_out_end(out, false, error);
 }
 
+/* Section numbers start at 1, and RAM's is 1: devices follow. */
+static uint32_t number_of(const Section *s)
+{
+    return s->section_id + 2;
+}
+
 typedef struct {
     Migration *m;
     StreamOut *out;
@@ -67,7 +73,7 @@ static bool save_one(Section *s, void *opaque)
 {
     SaveWalk *walk = opaque;
     const Record *record = s->desc->record;
-    if (!record || s->desc->unmigratable) {
+    if (!record || s->desc->unmigratable || s->desc->start) {
         return true;
     }
     int64_t start = clock_now_ns(walk->m->vm, CLOCK_KIND_REALTIME);
@@ -88,8 +94,7 @@ static bool save_one(Section *s, void *opaque)
         walk->first = false;
     }
     record_clear(record, saved);
-    /* Section numbers start at 1, and RAM's is 1: devices follow. */
-    uint32_t id = s->section_id + 2;
+    uint32_t id = number_of(s);
     walk->ok = save_section_header(walk->out, STREAM_SECTION_FULL, s->idstr, s->instance, id,
                                    record->version, walk->error) &&
                stream_out_bytes(walk->out, w.data, w.len, walk->error) &&
@@ -97,6 +102,44 @@ static bool save_one(Section *s, void *opaque)
     migration_note_device(walk->m, s, clock_now_ns(walk->m->vm, CLOCK_KIND_REALTIME) - start,
                           w.len);
     return walk->ok;
+}
+
+typedef struct {
+    StreamOut *out;
+    uint8_t type; /* STREAM_SECTION_START or _END */
+    GError **error;
+    bool ok;
+} PartsWalk;
+
+static bool save_one_part(Section *s, void *opaque)
+{
+    PartsWalk *walk = opaque;
+    const Record *record = s->desc->record;
+    if (!s->desc->start || s->desc->unmigratable) {
+        return true;
+    }
+    g_autofree void *saved = g_malloc0(record->size);
+    g_auto(ByteWriter) w;
+    byte_writer_init(&w);
+    s->desc->ops->save(s->owner, saved);
+    record_encode(walk->type == STREAM_SECTION_START ? s->desc->start : record, saved,
+                  walk->out->format, &w);
+    record_clear(record, saved);
+    walk->ok = save_section_header(walk->out, walk->type, s->idstr, s->instance, number_of(s),
+                                   record->version, walk->error) &&
+               stream_out_bytes(walk->out, w.data, w.len, walk->error) &&
+               save_section_footer(walk->out, number_of(s), walk->error);
+    return walk->ok;
+}
+
+/* The few bytes of the sections in parts stay in the stream's buffer: no channel waits for them. */
+bool save_parts(Migration *m, StreamOut *out, uint8_t type, GError **error)
+{
+    PartsWalk walk = { out, type, error, true };
+    vm_lock(m->vm);
+    section_foreach(m->vm, save_one_part, &walk);
+    vm_unlock(m->vm);
+    return walk.ok;
 }
 
 bool save_devices(Migration *m, StreamOut *out, GString *description, GError **error)

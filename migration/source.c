@@ -274,7 +274,8 @@ static bool begin_ram(Outgoing *o, GError **error)
     return save_section_header(&o->out, STREAM_SECTION_START, RAM_SECTION_ID_STR, 0, RAM_SECTION_ID,
                                RAM_SECTION_VERSION, error) &&
            ram_save_setup(o->ram, &o->out, error) &&
-           save_section_footer(&o->out, RAM_SECTION_ID, error);
+           save_section_footer(&o->out, RAM_SECTION_ID, error) &&
+           save_parts(o->m, &o->out, STREAM_SECTION_START, error);
 }
 
 /* ---- precopy ---- */
@@ -547,7 +548,8 @@ static bool final_state(Outgoing *o, GError **error)
     bool done = false;
     ram_save_sync(o->ram);
     if (!save_command(&o->out, COMMAND_SWITCHOVER_START, NULL, 0, error) ||
-        !send_part(o, STREAM_SECTION_END, UINT64_MAX, &done, error)) {
+        !send_part(o, STREAM_SECTION_END, UINT64_MAX, &done, error) ||
+        !save_parts(o->m, &o->out, STREAM_SECTION_END, error)) {
         return false;
     }
     g_assert(done);

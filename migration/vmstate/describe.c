@@ -66,8 +66,12 @@ static void describe_one(const Field *f, const void *saved, const uint8_t *at, i
     } else if (index >= 0) {
         g_string_append_printf(out, "\"index\":%d,", index);
     }
-    g_string_append_printf(out, "\"type\":\"%s\",", kind_name(f));
+    /* A pointer's record has a mark before it in version 4: scripts/stream-explain reads it. */
     const void *inner = f->kind == FIELD_POINTER ? *(void *const *)at : at;
+    const char *type = !inner                                            ? "nullptr"
+                       : f->kind == FIELD_POINTER && format >= STREAM_V4 ? "pointer"
+                                                                         : kind_name(f);
+    g_string_append_printf(out, "\"type\":\"%s\",", type);
     if ((f->kind == FIELD_STRUCT || f->kind == FIELD_POINTER) && inner) {
         g_string_append(out, "\"struct\":{");
         record_describe(f->record, inner, format, out);
@@ -92,6 +96,16 @@ static bool fixed_layout(const Record *record)
     return true;
 }
 
+/* How many pointers from element @i on are NULL. */
+static uint32_t null_run(const Field *f, const uint8_t *at, uint32_t i, uint32_t n)
+{
+    uint32_t k = 0;
+    while (f->kind == FIELD_POINTER && i + k < n && !*(void *const *)(at + (i + k) * f->size)) {
+        k++;
+    }
+    return k;
+}
+
 static void describe_field(const Field *f, const void *saved, StreamFormat format, GString *out)
 {
     uint32_t n = field_count(f, saved);
@@ -108,7 +122,10 @@ static void describe_field(const Field *f, const void *saved, StreamFormat forma
         if (i) {
             g_string_append_c(out, ',');
         }
-        describe_one(f, saved, at + i * f->size, f->count ? (int)i : -1, 1, format, out);
+        uint32_t nulls = null_run(f, at, i, n);
+        describe_one(f, saved, at + i * f->size, f->count ? (int)i : -1, MAX(nulls, 1), format,
+                     out);
+        i += nulls > 1 ? nulls - 1 : 0;
     }
 }
 

@@ -111,6 +111,9 @@ typedef struct {
     const SectionOps *ops;
     int priority;      /* higher is installed earlier; SECTION_PRIORITY_* */
     bool unmigratable; /* a device that blocks migration */
+    /* A section in parts: its START, and every PART that a sender may add, holds @start; its END, after
+       RAM and before the devices, holds @record. Both describe the same saved form. NULL: in one. */
+    const Record *start;
 } SectionDesc;
 
 enum {
