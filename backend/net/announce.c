@@ -63,5 +63,7 @@ void nets_announce(Nets *nets, const NetAnnounce *params)
             timer_new(nets->vm, CLOCK_KIND_REALTIME, "announce-self", announce_round, nets);
     }
     timer_cancel(nets->announce_timer);
-    announce_round(nets);
+    if (params->rounds) {
+        announce_round(nets);
+    }
 }

@@ -86,6 +86,7 @@ struct VirtioBlk {
     OnOffAuto write_cache, account_invalid, account_failed, backend_defaults;
     /* state */
     BlockDrive *drive;
+    uint64_t told_bytes;    /* size that the driver knows */
     bool first_write_cache; /* what a reset returns to */
     Request *retry;         /* newest first */
     GArray *parked;         /* Parked, oldest first: came with a migration, not yet looked at */
@@ -455,9 +456,16 @@ static void set_features(VirtioDevice *vdev, uint64_t f)
 
 /* ---- realize ---- */
 
+/* Also called when the image was opened anew, as after a migration, and is as large as before. */
 static void resized(void *opaque)
 {
-    virtio_notify_config(opaque);
+    VirtioBlk *blk = opaque;
+    uint64_t bytes = block_drive_length(blk->drive);
+
+    if (bytes != blk->told_bytes) {
+        blk->told_bytes = bytes;
+        virtio_notify_config(opaque);
+    }
 }
 
 static char *path_of(void *opaque)
@@ -548,6 +556,7 @@ static bool attach(VirtioBlk *blk, GError **error)
         blk->drive = NULL;
         return false;
     }
+    blk->told_bytes = block_drive_length(blk->drive);
     return true;
 }
 
