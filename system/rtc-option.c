@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * -rtc: where the guest's wall clock starts and what it runs on. It becomes global properties of the
- * real-time clock device.
+ * real-time clock device (of s390x: its TOD clock, which always runs on the virtual clock).
  */
 #include <stdio.h>
 #include <string.h>
@@ -56,7 +56,8 @@ static bool apply_base(Vm *vm, const char *base, GError **error)
     }
     g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, start);
 
-    return machine_add_global(vm, "mc146818rtc", "x-base", text, error);
+    return machine_add_global(vm, "mc146818rtc", "x-base", text, error) &&
+           machine_add_global(vm, "s390-tod-qemu", "x-base", text, error);
 }
 
 bool options_apply_rtc(System *sys, GError **error)

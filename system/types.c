@@ -100,6 +100,7 @@ TypeRegistry *system_types_new(void)
         { ccw_types, &ccw_types_count },
         { s390_cpu_types, &s390_cpu_types_count },
         { s390_machine_types, &s390_machine_types_count },
+        { s390_flic_types, &s390_flic_types_count },
         { sclp_console_types, &sclp_console_types_count },
         { pc_dimm_types, &pc_dimm_types_count },
         { hpet_types, &hpet_types_n },

@@ -4,6 +4,7 @@
 #include "hw/ccw/css.h"
 
 #define CSS_MAX_SUBCHANNELS 1024
+#define CSS_MAX_CRWS        16
 
 struct Css {
     Vm *vm;
@@ -12,8 +13,10 @@ struct Css {
     Bus *bus;                                /* borrowed from the tree */
     CcwDevice *devices[CSS_MAX_SUBCHANNELS]; /* by subchannel number, set 0 */
     bool sets_enabled;                       /* CHSC: multiple subchannel sets */
-    uint32_t crws[16];
+    uint32_t crws[CSS_MAX_CRWS];
     unsigned n_crws;
+    bool report_pending; /* the guest was told of channel reports and has not read them all */
+    Section *section;
 };
 
 /* PMCW bytes 4 and 5. */

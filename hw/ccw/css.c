@@ -201,6 +201,7 @@ int css_stcrw(Css *css, uint8_t *crw)
 {
     memset(crw, 0, 4);
     if (!css->n_crws) {
+        css->report_pending = false;
         return 3;
     }
     css_put32(crw, css->crws[0]);
@@ -348,6 +349,7 @@ void css_reset(Css *css)
 {
     css->sets_enabled = false;
     css->n_crws = 0;
+    css->report_pending = false;
     for (unsigned n = 0; n < CSS_MAX_SUBCHANNELS; n++) {
         if (css->devices[n]) {
             reset_subchannel(css->devices[n]);

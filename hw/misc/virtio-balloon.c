@@ -14,6 +14,7 @@
 #include "base/util/endian.h"
 #include "hw/core/machine.h"
 #include "hw/virtio/saved.h"
+#include "hw/virtio/virtio-ccw.h"
 #include "hw/virtio/virtio-pci.h"
 
 enum {
@@ -486,6 +487,20 @@ static const Property balloon_pci_props[] = {
       .set = virtio_pci_forward_set },
     PROP_END,
 };
+static const Property balloon_ccw_props[] = {
+    BALLOON_PROPERTIES(VIRTIO_CCW_FORWARD),
+    { .name = "guest-stats",
+      .kind = PROP_CUSTOM,
+      .link_type = "guest statistics",
+      .get = virtio_ccw_forward_get },
+    { .name = "guest-stats-polling-interval",
+      .kind = PROP_CUSTOM,
+      .link_type = "int",
+      .settable_live = true,
+      .get = virtio_ccw_forward_get,
+      .set = virtio_ccw_forward_set },
+    PROP_END,
+};
 
 static unsigned vectors(VirtioDevice *vdev)
 {
@@ -506,6 +521,7 @@ static const VirtioDeviceOps balloon_ops = {
 };
 
 VIRTIO_PCI_DECLARE(balloon, "virtio-balloon-device", 0x00ff, DEVICE_CATEGORY_MISC, NULL);
+VIRTIO_CCW_DECLARE(balloon, "virtio-balloon-device", DEVICE_CATEGORY_MISC, NULL);
 
 const TypeInfo virtio_balloon_types[] = {
     { .name = "virtio-balloon-device",
@@ -514,5 +530,6 @@ const TypeInfo virtio_balloon_types[] = {
       .props = balloon_props,
       .ops = &balloon_ops },
     VIRTIO_PCI_TYPES("virtio-balloon", balloon, balloon_pci_props),
+    VIRTIO_CCW_TYPE("virtio-balloon", balloon, balloon_ccw_props),
 };
 const size_t virtio_balloon_types_count = G_N_ELEMENTS(virtio_balloon_types);

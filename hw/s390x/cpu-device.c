@@ -12,7 +12,7 @@ typedef struct {
     uint32_t core_id;
     S390Board *board; /* borrowed */
     S390Cpu *cpu;     /* owned */
-    Section *section;
+    Section *common_section, *cpu_section;
 } S390CpuDevice;
 
 static S390CpuDevice *self(Device *dev)
@@ -29,9 +29,6 @@ S390Cpu *s390_cpu_device_cpu(Device *dev)
 {
     return self(dev)->cpu;
 }
-
-/* A CPU's state does not travel yet: a VM that has one refuses to migrate. */
-static const SectionDesc no_section = { .idstr = "cpu", .unmigratable = true };
 
 static bool cpu_realize(Device *dev, GError **error)
 {
@@ -62,7 +59,8 @@ static bool cpu_realize(Device *dev, GError **error)
     d->cpu->base.owner = dev;
     s390_cpu_setup(d->cpu);
     cpu_init(&d->cpu->base, engine, &s390_target_ops, address_space_memory(vm));
-    d->section = section_register(vm, NULL, &no_section, d->core_id, d->cpu);
+    d->common_section = section_register(vm, NULL, &s390_section_common, d->core_id, d->cpu);
+    d->cpu_section = section_register(vm, NULL, &s390_section_cpu, d->core_id, d->cpu);
     cpu_start(&d->cpu->base);
     return true;
 }
@@ -72,7 +70,8 @@ static void cpu_unrealize(Device *dev)
     S390CpuDevice *d = self(dev);
     Vm *vm = device_vm(dev);
 
-    section_unregister(vm, d->section);
+    section_unregister(vm, d->cpu_section);
+    section_unregister(vm, d->common_section);
     cpu_clear(&d->cpu->base);
     s390_cpu_teardown(d->cpu);
     free(d->cpu);

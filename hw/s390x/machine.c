@@ -6,9 +6,18 @@
 #include "hw/char/sclp-console.h"
 #include "s390-priv.h"
 
-static uint64_t tod_of_host(void)
+/* The TOD clock as a device: only where it starts, which -rtc says. */
+#define TYPE_TOD "s390-tod-qemu"
+typedef struct S390Tod {
+    Device dev;     /* first */
+    int64_t x_base; /* seconds since 1970; -1: the host's clock */
+} S390Tod;
+
+static uint64_t tod_start(const S390Tod *tod)
 {
-    return S390_TOD_UNIX + (uint64_t)g_get_real_time() * 4096;
+    uint64_t us = tod->x_base < 0 ? (uint64_t)g_get_real_time() : (uint64_t)tod->x_base * 1000000;
+
+    return S390_TOD_UNIX + us * 4096;
 }
 
 /* ---- the channel subsystem's way to interrupt ---- */
@@ -31,7 +40,7 @@ static void css_report(void *opaque)
 static const CssPort css_port = { css_io_interrupt, css_io_clear, css_adapter, css_report };
 
 /* ---- building ---- */
-/* The event facility and the channel subsystem, each on a device of its own. */
+/* Event facility, channel subsystem, floating interruptions, TOD clock: each a device of its own. */
 static bool make_buses(S390Machine *m, GError **error)
 {
     Vm *vm = m->board.vm;
@@ -41,6 +50,14 @@ static bool make_buses(S390Machine *m, GError **error)
         facility ? device_create(vm, TYPE_CSS_BRIDGE, bus_root(vm), "css-bridge", error) : NULL;
 
     if (!bridge) {
+        return false;
+    }
+    m->board.flic = (Flic *)device_create(vm, TYPE_FLIC, bus_root(vm), "s390-flic", error);
+    if (!m->board.flic) {
+        return false;
+    }
+    m->tod = device_create(vm, TYPE_TOD, bus_root(vm), "s390-tod", error);
+    if (!m->tod) {
         return false;
     }
     m->board.sclp = sclp_new(vm, m->board.flic, facility);
@@ -66,10 +83,20 @@ static bool build(Machine *base, GError **error)
     m->board.machine = base;
     m->board.n_keys = base->ram_bytes >> 12;
     m->board.keys = g_malloc0(m->board.n_keys);
-    m->board.flic = flic_new(vm);
     m->board.css = css_new(vm, &css_port, &m->board);
     m->roms = rom_store_new(address_space_memory(vm));
-    return make_buses(m, error) && s390_cpus_build(m, error);
+    if (!make_buses(m, error)) {
+        return false;
+    }
+    s390_register_storage(m);
+    if (!s390_cpus_build(m, error)) {
+        return false;
+    }
+    flic_register(m->board.flic);
+    s390_register_ipl(m);
+    css_register(m->board.css);
+    s390_register_tod(m);
+    return true;
 }
 
 static bool done(Machine *base, GError **error)
@@ -83,8 +110,9 @@ static void reset(Machine *base, ShutdownCause cause)
 
     flic_reset(m->board.flic);
     sclp_reset(m->board.sclp);
-    m->board.tod_base = tod_of_host() - S390_NS_TO_TOD((uint64_t)clock_now_ns(device_vm(&base->dev),
-                                                                              CLOCK_KIND_VIRTUAL));
+    m->board.tod_base =
+        tod_start((S390Tod *)m->tod) -
+        S390_NS_TO_TOD((uint64_t)clock_now_ns(device_vm(&base->dev), CLOCK_KIND_VIRTUAL));
     rom_store_reset(m->roms);
     if (m->direct_boot && base->cpus->len) {
         S390Cpu *cpu = s390_cpu_device_cpu(g_ptr_array_index(base->cpus, 0));
@@ -100,7 +128,6 @@ static void finalize(Object *obj)
     g_clear_pointer(&m->roms, rom_store_free);
     g_clear_pointer(&m->board.css, css_free);
     g_clear_pointer(&m->board.sclp, sclp_free);
-    g_clear_pointer(&m->board.flic, flic_free);
     g_clear_pointer(&m->board.keys, g_free);
     if (m->has_ram) {
         memory_region_clear(&m->ram_alias);
@@ -140,7 +167,15 @@ static const MachineOps v10_0_ops = {
     .compat = no_compat,
 };
 
+static const Property tod_props[] = { PROP(PROP_I64, S390Tod, x_base, "x-base", "-1"), PROP_END };
+static const DeviceOps tod_ops = { .category = DEVICE_CATEGORY_MISC };
+
 const TypeInfo s390_machine_types[] = {
+    { .name = TYPE_TOD,
+      .parent = "device",
+      .instance_size = sizeof(S390Tod),
+      .props = tod_props,
+      .ops = &tod_ops },
     { .name = "s390-ccw-machine",
       .parent = "machine",
       .abstract = true,

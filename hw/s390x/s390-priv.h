@@ -9,8 +9,9 @@
 typedef struct Flic Flic;
 
 /* ---- flic.c: the floating interrupts ---- */
-Flic *flic_new(Vm *vm);
-void flic_free(Flic *flic);
+#define TYPE_FLIC "s390-flic-qemu"
+/* Its migrated state takes its place in the order of sections. */
+void flic_register(Flic *flic);
 void flic_reset(Flic *flic);
 /* An I/O interruption of a subchannel. VM lock held for all of these. */
 void flic_inject_io(Flic *flic, uint32_t id, uint32_t parm, uint32_t word);
@@ -36,7 +37,7 @@ int sclp_service_call(Sclp *sclp, Machine *m, bool problem, uint32_t command, ui
 struct S390Board {
     Vm *vm;
     Machine *machine; /* borrowed */
-    Flic *flic;       /* owned */
+    Flic *flic;       /* borrowed from the tree */
     Sclp *sclp;       /* owned */
     struct Css *css;  /* owned */
     uint64_t tod_base;
@@ -44,6 +45,24 @@ struct S390Board {
     uint64_t n_keys;
     bool diag_reset; /* a reset asked for by DIAGNOSE 308 is under way */
 };
+
+#define S390_IPLB_BYTES 4096
+
+/* What the next IPL is from. */
+typedef struct S390Ipl {
+    uint64_t start_addr, bios_start_addr;
+    uint8_t block[S390_IPLB_BYTES];
+    bool valid;
+    uint8_t cssid, ssid;
+    uint16_t devno;
+} S390Ipl;
+
+/* The registers of a PCI host without devices: only kept. */
+#define S390_PCI_IRQS 64
+typedef struct S390PciHost {
+    uint32_t config_reg;
+    int32_t nirq, irq_count[S390_PCI_IRQS];
+} S390PciHost;
 
 typedef struct S390Machine {
     Machine machine; /* first */
@@ -57,9 +76,17 @@ typedef struct S390Machine {
     RomStore *roms;
     bool direct_boot;
     uint64_t entry;
+    Device *tod; /* borrowed from the tree */
+    S390Ipl ipl;
+    S390PciHost pci;
+    uint64_t loaded_tod;
 } S390Machine;
 
 extern const S390BoardOps s390_board_ops;
+/* ---- state.c: sections of the board, in the order of the stream ---- */
+void s390_register_storage(S390Machine *m);
+void s390_register_ipl(S390Machine *m);
+void s390_register_tod(S390Machine *m);
 /* ---- ipl.c ---- */
 bool s390_ipl_prepare(S390Machine *m, GError **error);
 /* ---- cpu-device.c ---- */

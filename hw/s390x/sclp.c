@@ -46,6 +46,8 @@ struct Sclp {
     Flic *flic;
     SclpEventBus *events;  /* borrowed from the tree */
     uint32_t receive_mask; /* events that the guest wants */
+    uint32_t receive_low;  /* the mask's right half: no event of ours */
+    uint16_t mask_length;  /* bytes that the guest gives for a mask */
     bool quiesce;
     Notifier powerdown;
 };
@@ -164,9 +166,11 @@ static uint16_t event_mask(Sclp *s, uint8_t *b, unsigned length)
         send |= EVENT_BIT(EVENT_VT220);
         receive |= EVENT_BIT(EVENT_VT220);
     }
-    uint8_t ours[2][8] = { 0 }, theirs[4] = { 0 };
-    memcpy(theirs, b + 12, MIN(n, 4));
+    uint8_t ours[2][8] = { 0 }, theirs[8] = { 0 };
+    memcpy(theirs, b + 12, MIN(n, 8));
     s->receive_mask = get32(theirs);
+    s->receive_low = get32(theirs + 4);
+    s->mask_length = n;
     put32(ours[0], receive);
     put32(ours[1], send);
     for (unsigned k = 0; k < 2; k++) {
@@ -294,6 +298,96 @@ static void power_button(Notifier *n, void *data)
     tell_events(s);
 }
 
+/* ---- migrated state ---- */
+
+#define MASK_LENGTH_DEFAULT 4
+#define MASK_LENGTH_MAX     1021
+
+typedef struct {
+    uint32_t high, low;
+    uint16_t length;
+    bool has_low, has_length;
+} FacilitySaved;
+
+static bool low_needed(const void *saved)
+{
+    return ((const FacilitySaved *)saved)->low != 0;
+}
+static bool length_needed(const void *saved)
+{
+    return saved != NULL;
+}
+
+static const Record low_record = {
+    .name = "vmstate-event-facility/mask64",
+    .size = sizeof(FacilitySaved),
+    .fields = (const Field[]){ F_U32(FacilitySaved, low, .name = "receive_mask_pieces[0]"), F_END },
+    .needed = low_needed,
+};
+static const Record length_record = {
+    .name = "vmstate-event-facility/mask_length",
+    .size = sizeof(FacilitySaved),
+    .fields = (const Field[]){ F_U16(FacilitySaved, length, .name = "mask_length", .min = 1,
+                                     .max = MASK_LENGTH_MAX),
+                               F_END },
+    .needed = length_needed,
+    .present_offset = offsetof(FacilitySaved, has_length),
+    .has_present = true,
+};
+static const Record *const facility_subsections[] = { &low_record, &length_record, NULL };
+static const Record facility_record = {
+    .name = "vmstate-event-facility",
+    .size = sizeof(FacilitySaved),
+    .fields =
+        (const Field[]){ F_U32(FacilitySaved, high, .name = "receive_mask_pieces[1]"), F_END },
+    .subsections = facility_subsections,
+};
+
+static void facility_save(void *owner, void *saved)
+{
+    const Sclp *s = owner;
+
+    *(FacilitySaved *)saved =
+        (FacilitySaved){ .high = s->receive_mask, .low = s->receive_low, .length = s->mask_length };
+}
+
+static void facility_install(void *owner, const void *saved)
+{
+    Sclp *s = owner;
+    const FacilitySaved *f = saved;
+
+    s->receive_mask = f->high;
+    s->receive_low = f->low;
+    s->mask_length = f->has_length ? f->length : MASK_LENGTH_DEFAULT;
+}
+
+typedef struct {
+    bool event_pending;
+} QuiesceSaved;
+
+static const Record quiesce_record = {
+    .name = "sclpquiesce",
+    .size = sizeof(QuiesceSaved),
+    .fields = (const Field[]){ F_BOOL(QuiesceSaved, event_pending), F_END },
+};
+
+static void quiesce_save(void *owner, void *saved)
+{
+    ((QuiesceSaved *)saved)->event_pending = ((const Sclp *)owner)->quiesce;
+}
+
+static void quiesce_install(void *owner, const void *saved)
+{
+    ((Sclp *)owner)->quiesce = ((const QuiesceSaved *)saved)->event_pending;
+}
+
+static const SectionOps facility_ops = { .save = facility_save, .install = facility_install };
+static const SectionOps quiesce_ops = { .save = quiesce_save, .install = quiesce_install };
+static const SectionDesc facility_section = { .record = &facility_record, .ops = &facility_ops };
+static const SectionDesc quiesce_section = { .record = &quiesce_record, .ops = &quiesce_ops };
+
+/* ---- life ---- */
+
 Sclp *sclp_new(Vm *vm, Flic *flic, Device *owner)
 {
     Sclp *s = g_new0(Sclp, 1);
@@ -305,6 +399,9 @@ Sclp *sclp_new(Vm *vm, Flic *flic, Device *owner)
     s->events->opaque = s;
     s->powerdown.fn = power_button;
     notifier_add(&vm->powerdown_list, &s->powerdown);
+    s->mask_length = MASK_LENGTH_DEFAULT;
+    section_register(vm, NULL, &quiesce_section, 0, s);
+    section_register(vm, NULL, &facility_section, 0, s);
     return s;
 }
 
@@ -316,7 +413,8 @@ void sclp_free(Sclp *s)
 
 void sclp_reset(Sclp *s)
 {
-    s->receive_mask = 0;
+    s->receive_mask = s->receive_low = 0;
+    s->mask_length = MASK_LENGTH_DEFAULT;
     s->quiesce = false;
     if (s->events->console) {
         sclp_console_drop_input(s->events->console);

@@ -91,7 +91,9 @@ static AddressSpace *dma_space(void *transport)
 
 static char *device_path(void *transport)
 {
-    return ccw_device_name(&((VirtioCcw *)transport)->ccw);
+    g_autofree char *name = ccw_device_name(&((VirtioCcw *)transport)->ccw);
+
+    return g_strconcat("/", name, NULL);
 }
 
 static bool modern_only(void *transport)
@@ -111,6 +113,9 @@ static const VirtioTransport ccw_transport = {
     .device_path = device_path,
     .modern_only = modern_only,
     .has_modern = has_modern,
+    .save = virtio_ccw_save,
+    .check = virtio_ccw_check,
+    .install = virtio_ccw_install,
 };
 
 /* ---- commands ---- */

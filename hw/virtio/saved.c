@@ -69,6 +69,13 @@ static bool need_features(const void *saved)
 {
     return ((const VirtioSaved *)saved)->has_64bit;
 }
+/* Sent where the byte order is not the one that a device of virtio 1 has by itself. */
+static bool need_endian(const void *p)
+{
+    const VirtioSaved *saved = p;
+
+    return saved->is_ccw && saved->features >> VIRTIO_F_VERSION_1 & 1;
+}
 static bool need_virtqueues(const void *saved)
 {
     return ((const VirtioSaved *)saved)->has_version_1;
@@ -125,6 +132,18 @@ static const Record features_sub = {
     .has_present = true,
     .present_offset = offsetof(VirtioSaved, got_features),
 };
+static const Field endian_fields[] = { F_U8(VirtioSaved, device_endian, .min = 1, .max = 2),
+                                       F_END };
+static const Record endian_sub = {
+    .name = "virtio/device_endian",
+    .version = 1,
+    .min_version = 1,
+    .size = sizeof(VirtioSaved),
+    .fields = endian_fields,
+    .needed = need_endian,
+    .has_present = true,
+    .present_offset = offsetof(VirtioSaved, got_endian),
+};
 SUBSECTION(virtqueues_sub, "virtio/virtqueues", need_virtqueues, ALL_QUEUES(addresses_record));
 SUBSECTION(ringsize_sub, "virtio/ringsize", need_ringsize, ALL_QUEUES(ringsize_record));
 SUBSECTION(broken_sub, "virtio/broken", need_broken, F_BOOL(VirtioSaved, broken));
@@ -150,8 +169,8 @@ SUBSECTION(extra_sub, "virtio/extra_state", need_extra,
              .record = &pci_extra_record });
 
 const Record *const virtio_saved_subsections[] = {
-    &features_sub, &virtqueues_sub, &ringsize_sub, &broken_sub,
-    &extra_sub,    &started_sub,    &packed_sub,   NULL,
+    &endian_sub, &features_sub, &virtqueues_sub, &ringsize_sub, &broken_sub,
+    &extra_sub,  &started_sub,  &packed_sub,     NULL,
 };
 
 /* ---- save ---- */
@@ -204,6 +223,7 @@ void virtio_save(VirtioDevice *dev, VirtioSaved *saved)
     }
     saved->n_queues = virtio_queue_count(dev);
     saved->config_vector = dev->config_vector;
+    saved->device_endian = 2; /* of the machine that has channel I/O; virtio 1 does not use it */
     saved->broken = dev->broken;
     saved->started = dev->use_started && dev->started;
     for (unsigned i = 0; i < VIRTIO_QUEUE_MAX; i++) {
@@ -259,6 +279,9 @@ bool virtio_check(VirtioDevice *dev, const VirtioSaved *saved, GError **error)
     /* Bit 30 is one that an old driver may acknowledge although it was never offered. */
     if (features & ~dev->host_features & ~VIRTIO_BIT(VIRTIO_F_BAD_FEATURE)) {
         return refuse(error, "features", features, dev->host_features);
+    }
+    if (saved->got_endian && saved->device_endian == 2 && !saved->is_ccw) {
+        return refuse(error, "byte order", saved->device_endian, 1);
     }
     if (saved->n_queues > virtio_queue_count(dev)) {
         return refuse(error, "number of queues", saved->n_queues, virtio_queue_count(dev));

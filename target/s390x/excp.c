@@ -75,6 +75,16 @@ void s390_psw_set(S390Cpu *cpu, uint64_t mask, uint64_t addr)
     s390_psw_loaded(cpu);
 }
 
+void s390_psw_install(S390Cpu *cpu, uint64_t mask, uint64_t addr)
+{
+    cpu->psw_mask = mask & ~PSW_CC;
+    cpu->cc_op = CC_CONST0 + ((mask & PSW_CC) >> PSW_CC_SHIFT);
+    cpu->pc = addr;
+    cpu->ex_mode = 0;
+    s390_spaces_update(cpu);
+    cpu->base.halted = (cpu->psw_mask & PSW_WAIT) || cpu->run_state == S390_CPU_STOPPED;
+}
+
 void s390_psw_loaded(S390Cpu *cpu)
 {
     s390_spaces_update(cpu);

@@ -100,6 +100,9 @@ void s390_ex_cancel(S390Cpu *cpu);
 unsigned s390_psw_check(uint64_t mask, uint64_t addr);
 /* After a PSW was loaded: spaces, wait state. */
 void s390_psw_loaded(S390Cpu *cpu);
+/* Of a migrated CPU: a disabled wait is nothing new. */
+void s390_psw_install(S390Cpu *cpu, uint64_t mask, uint64_t addr);
+bool s390_fpc_valid(uint32_t fpc);
 
 /* ---- clock.c ---- */
 void s390_clock_setup(S390Cpu *cpu);

@@ -39,6 +39,10 @@ TESTDEV = "-device migration-testdev,value=5,part=3,ram-length=64K "
 FLASH = ("-m 4 -nodefaults -rtc base=2020-01-01T00:00:00,clock=vm "
          "-drive file={dir}/bios,if=pflash,format=raw,readonly=on "
          "-drive file={dir}/bios,if=pflash,format=raw,snapshot=on ")
+S390 = ("-m 4 -nodefaults -rtc base=2020-01-01T00:00:00 -chardev null,id=c -device sclpconsole,chardev=c ")
+CCW = ("-drive file={dir}/disk,if=none,id=d,format=raw,read-only=on -device virtio-blk-ccw,drive=d "
+       "-device virtio-net-ccw,mac=52:54:00:12:34:56 -device virtio-rng-ccw -device virtio-balloon-ccw "
+       "-device virtio-serial-ccw -chardev null,id=v -device virtconsole,chardev=v ")
 
 ROWS = {}
 for machine in ("pc-q35-10.0", "pc-q35-ferry-1.0", "pc-i440fx-10.0", "pc-i440fx-ferry-1.0"):
@@ -50,6 +54,10 @@ for machine in ("pc-q35-10.0", "pc-q35-ferry-1.0", "pc-i440fx-10.0", "pc-i440fx-
         ROWS[machine + "-rest"] = (machine, PC + REST)
         ROWS[machine + "-testdev"] = (machine, PC + TESTDEV)
         ROWS[machine + "-flash"] = (machine, FLASH)
+for machine in ("s390-ccw-virtio-10.0", "s390-ccw-virtio-ferry-1.0"):
+    ROWS[machine] = (machine, S390)
+    ROWS[machine + "-smp"] = (machine, S390 + "-smp 3")
+    ROWS[machine + "-virtio"] = (machine, S390 + CCW)
 
 
 class Ferry:
@@ -62,7 +70,7 @@ class Ferry:
         listener.bind(path)
         listener.listen()
         self.process = subprocess.Popen(
-            [os.path.join(build, "ferry-system-x86_64"), "-machine", machine, "-accel", "qtest", "-S",
+            [os.path.join(build, "ferry-system-" + ("s390x" if "s390" in machine else "x86_64")), "-machine", machine, "-accel", "qtest", "-S",
              "-display", "none", "-qmp", "unix:" + path, *options.format(dir=directory).split(), *more],
             stdin=subprocess.DEVNULL)
         listener.settimeout(60)
@@ -161,8 +169,8 @@ def main():
         for name, size in (("bios", 64 << 10), ("disk", 1 << 20)):
             with open(os.path.join(directory, name), "wb") as f:
                 f.truncate(size)
-        if sys.argv[2:] == ["--update"]:
-            for name in ROWS:
+        if sys.argv[2:3] == ["--update"]: # all, or those named
+            for name in sys.argv[3:] or ROWS:
                 update(build, directory, name)
             return 0
         print(f"1..{len(tests)}")

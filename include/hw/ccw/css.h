@@ -31,6 +31,8 @@ void css_free(Css *css);
 /* The bus "virtual-css" below @owner. */
 void css_make_bus(Css *css, Device *owner);
 void css_reset(Css *css);
+/* Its section takes its place in the order of the stream. */
+void css_register(Css *css);
 
 /* ---- I/O instructions: condition code, or minus a program-interruption code ---- */
 enum {
@@ -104,6 +106,28 @@ void ccw_device_attention(CcwDevice *d);
 void ccw_device_adapter_interrupt(CcwDevice *d, uint8_t isc);
 /* "fe.0.0000"; caller frees. */
 char *ccw_device_name(const CcwDevice *d);
+
+/* ---- migrated state: the first part of a device's section ---- */
+typedef struct SubchSaved {
+    uint8_t cssid, ssid, thinint_active;
+    uint16_t schid, devno;
+    uint8_t pmcw[28];
+    uint32_t scsw[3];
+    uint64_t mba;
+    uint8_t mda[4], sense[32];
+    uint64_t channel_program;
+    uint8_t last_ccw[8];
+    bool last_ccw_valid, format1;
+    uint8_t sense_id_first, cu_model;
+    uint16_t cu_type;
+    uint8_t sense_id_rest[252];
+    uint8_t no_data_count;
+    uint8_t orb[CSS_ORB_BYTES];
+} SubchSaved;
+extern const Record css_subchannel_record;
+void ccw_device_save(const CcwDevice *d, SubchSaved *saved);
+bool ccw_device_check(const CcwDevice *d, const SubchSaved *saved, GError **error);
+void ccw_device_install(CcwDevice *d, const SubchSaved *saved);
 
 extern const TypeInfo ccw_types[];
 extern const size_t ccw_types_count;

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "hw/ccw/css.h"
 #include "hw/pci/pci.h"
 #include "hw/virtio/virtio.h"
 
@@ -24,14 +25,33 @@ typedef struct VirtioSavedQueue {
     uint32_t modern_desc[2], modern_driver[2], modern_device[2];
 } VirtioSavedQueue;
 
+typedef struct VirtioSavedIndicator {
+    uint32_t len; /* 0: not set */
+    uint64_t addr;
+} VirtioSavedIndicator;
+typedef struct VirtioSavedRoute {
+    uint64_t first_bit;
+    uint32_t summary_offset;
+} VirtioSavedRoute;
+/* Channel I/O. */
+typedef struct VirtioSavedCcw {
+    SubchSaved subch;
+    VirtioSavedIndicator indicators, indicators2, summary;
+    uint16_t config_vector;
+    VirtioSavedRoute route;
+    uint8_t isc;
+    int32_t revision;
+} VirtioSavedCcw;
+
 typedef struct VirtioSaved {
     /* of the receiver, not on the wire */
-    bool is_pci, modern, has_version_1, has_packed, has_64bit;
+    bool is_pci, is_ccw, modern, has_version_1, has_packed, has_64bit;
     uint32_t msix_table_len, msix_pba_len;
     /* transport */
     PciDeviceSaved pci;
     uint8_t *msix_table, *msix_pba;
     uint16_t config_vector;
+    VirtioSavedCcw ccw;
     /* common */
     uint8_t status, isr;
     uint16_t queue_sel;
@@ -45,7 +65,8 @@ typedef struct VirtioSaved {
     /* subsections */
     uint64_t features;
     uint32_t device_select, driver_select, driver_features[2];
-    bool got_features, broken, started;
+    bool got_features, got_endian, broken, started;
+    uint8_t device_endian; /* 1 little, 2 big */
 } VirtioSaved;
 
 extern const Record *const virtio_saved_subsections[];
@@ -53,6 +74,7 @@ extern const Record *const virtio_saved_subsections[];
 /* Field macros to lay a device's record out of. */
 #define VIRTIO_SAVED_COMMON_FIELDS                                                        \
     F_BOOL(VirtioSaved, is_pci, .flags = FIELD_LOCAL),                                    \
+        F_BOOL(VirtioSaved, is_ccw, .flags = FIELD_LOCAL),                                \
         F_BOOL(VirtioSaved, modern, .flags = FIELD_LOCAL),                                \
         F_BOOL(VirtioSaved, has_version_1, .flags = FIELD_LOCAL),                         \
         F_BOOL(VirtioSaved, has_packed, .flags = FIELD_LOCAL),                            \
@@ -60,6 +82,7 @@ extern const Record *const virtio_saved_subsections[];
         F_U32(VirtioSaved, msix_table_len, .flags = FIELD_LOCAL),                         \
         F_U32(VirtioSaved, msix_pba_len, .flags = FIELD_LOCAL),                           \
         F_STRUCT(VirtioSaved, pci, pci_device_record, .present = virtio_saved_is_pci),    \
+        F_STRUCT(VirtioSaved, ccw, virtio_saved_ccw, .present = virtio_saved_is_ccw),     \
         { .name = "msix_table",                                                           \
           .kind = FIELD_VBUFFER,                                                          \
           .size = sizeof(uint8_t *),                                                      \
@@ -110,7 +133,9 @@ extern const Record *const virtio_saved_subsections[];
     ((const VirtioSaved *)((const uint8_t *)(part)-offsetof(VirtioSaved, device)))
 
 extern const Record virtio_saved_queue;
+extern const Record virtio_saved_ccw;
 bool virtio_saved_is_pci(const void *saved, uint32_t version);
+bool virtio_saved_is_ccw(const void *saved, uint32_t version);
 bool virtio_saved_has_msix(const void *saved, uint32_t version);
 
 /* The common halves of a device's SectionOps; `device` is the caller's. */

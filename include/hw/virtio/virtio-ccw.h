@@ -45,6 +45,10 @@ void virtio_ccw_reset(Device *dev, ResetKind kind);
 CcwResult virtio_ccw_command(CcwDevice *dev, uint8_t command, CcwBuffer *data);
 void virtio_ccw_queue_notify(CcwDevice *dev, uint64_t queue);
 void virtio_ccw_leaf_init(Object *obj);
+/* ccw-state.c: the transport's part of the migrated state. */
+void virtio_ccw_save(void *transport, VirtioSaved *saved);
+bool virtio_ccw_check(void *transport, const VirtioSaved *saved, GError **error);
+void virtio_ccw_install(void *transport, const VirtioSaved *saved);
 GVariant *virtio_ccw_forward_get(Object *obj, const Property *prop);
 bool virtio_ccw_forward_set(Object *obj, const Property *prop, GVariant *value, GError **error);
 

@@ -6,11 +6,22 @@
 #ifndef TARGET_S390X_S390X_H
 #define TARGET_S390X_S390X_H
 
+#include "migration/vmstate/vmstate.h"
 #include "target/s390x/cpu.h"
+
+#define FERRY_S390_ERROR (ferry_s390_error_quark())
+GQuark ferry_s390_error_quark(void);
+typedef enum {
+    FERRY_S390_ERROR_STATE, /* migrated state that this CPU cannot have */
+} FerryS390Error;
+
+/* Migrated state; owner: the S390Cpu. */
+extern const SectionDesc s390_section_common, s390_section_cpu;
 
 extern const CpuTargetOps s390_target_ops;
 
-#define S390_FACILITY_WORDS 4
+#define S390_FACILITY_WORDS  4
+#define S390_FACILITY_VECTOR 129
 /* The facility list, as STFLE gives it. */
 const uint64_t *s390_facilities(void);
 #define S390_CPU_TYPE 0x8561u

@@ -40,12 +40,18 @@ static void raise_flags(S390Cpu *cpu, unsigned flags)
     cpu->fpc |= (flags & 0xf8) << 16;
 }
 
+bool s390_fpc_valid(uint32_t fpc)
+{
+    unsigned rm = fpc & 7;
+
+    return !(fpc & 0x03030088) && (rm < 4 || rm == 7);
+}
+
 uint64_t helper_s390_fpc_set(CpuState *cs, uint64_t v)
 {
     S390Cpu *cpu = s390_cpu(cs);
-    unsigned rm = v & 7;
 
-    if ((v & 0x03030088) || rm == 4 || rm == 5 || rm == 6) {
+    if (!s390_fpc_valid(v)) {
         s390_program(cpu, PGM_SPECIFICATION);
     }
     cpu->fpc = v;
