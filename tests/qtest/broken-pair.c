@@ -234,7 +234,7 @@ static void start_destination(BrokenPair *p)
 
 void new_destination(BrokenPair *p)
 {
-    qtest_end(p->dst);
+    g_clear_pointer(&p->dst, qtest_end);
     start_destination(p);
 }
 

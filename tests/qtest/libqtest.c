@@ -268,6 +268,15 @@ void qtest_end(QTest *q)
     g_assert_cmpint(qtest_wait_exit(q), ==, 0);
 }
 
+void qtest_kill(QTest *q)
+{
+    int status;
+    kill(q->pid, SIGKILL);
+    g_assert_cmpint(waitpid(q->pid, &status, 0), ==, q->pid);
+    g_assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    free_all(q);
+}
+
 int qtest_run_once(const char *guest, const char *args, char **err)
 {
     g_auto(GStrv) argv = make_argv(guest, args, NULL);

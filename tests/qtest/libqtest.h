@@ -24,6 +24,8 @@ QTest *qtest_start(const char *guest, const char *args, ...) G_GNUC_PRINTF(2, 3)
 void qtest_end(QTest *q);
 /* Waits for the program to end by itself; returns its exit status. */
 int qtest_wait_exit(QTest *q);
+/* kill -9, and then as qtest_end. */
+void qtest_kill(QTest *q);
 /* Runs the program with these arguments to its end; *err is what it said on stderr. */
 int qtest_run_once(const char *guest, const char *args, char **err);
 int qtest_pid(QTest *q);

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The fault matrix of the version 4 handover: the channel is cut, swallows the rest, is late or flips a
+ * bit, at message boundaries and at random bytes of either direction; and either process is killed or stopped
+ * at message boundaries. After each: who runs, the guest's memory by its hash, a cause on both sides, no
+ * descriptor and no thread too many.
+ *
+ * FERRY_FAULTS is the number of random positions of each kind (default 14); with it, every message
+ * boundary is taken instead of every eighth.
+ */
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <string.h>
+#include "broken-pair.h"
+
+#define SHORT_MS  400 /* of silence: only where silence is what is tested */
+#define EVERY     8
+#define RANDOM    14
+#define SETTLE_US (10 * G_USEC_PER_SEC)
+
+typedef enum {
+    CUT,
+    SWALLOW,
+    LATE,
+    FLIP,
+    KINDS
+} Kind;
+static const char *const kind_names[KINDS] = { "cut", "truncate", "delay", "flip" };
+
+typedef struct {
+    BrokenPair p;
+    Lengths l;
+    guint32 hash;
+    unsigned fds, threads; /* that an ended attempt leaves at the source */
+    unsigned outcomes[4];  /* completed, failed, kept by both, kept by the destination */
+} Matrix;
+
+/* ---- what is looked at ---- */
+
+static guint32 memory_hash(BrokenPair *p, QTest *q)
+{
+    g_autofree char *path = g_build_filename(p->dir, "memory", NULL), *data = NULL;
+    gsize n;
+    OK(q,
+       "{\"execute\": \"pmemsave\", \"arguments\": {\"val\": 0, \"size\": 655360, "
+       "\"filename\": \"%s\"}}",
+       path);
+    g_assert_true(g_file_get_contents(path, &data, &n, NULL));
+    guint32 hash = 5381;
+    for (gsize i = 0; i < n; i++) {
+        hash = hash * 33 + (guint8)data[i];
+    }
+    return hash;
+}
+
+static unsigned entries(QTest *q, const char *what)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/%s", qtest_pid(q), what);
+    unsigned n = 0;
+    GDir *dir = g_dir_open(path, 0, NULL);
+    g_assert_nonnull(dir);
+    while (g_dir_read_name(dir)) {
+        n++;
+    }
+    g_dir_close(dir);
+    return n;
+}
+
+/* A thread's last words come before its end: it may take a moment. */
+static void assert_no_leak(Matrix *m)
+{
+    gint64 end = g_get_monotonic_time() + SETTLE_US;
+    while (entries(m->p.src, "fd") > m->fds || entries(m->p.src, "task") > m->threads) {
+        if (g_get_monotonic_time() > end) {
+            g_error("%u descriptors and %u threads, %u and %u expected", entries(m->p.src, "fd"),
+                    entries(m->p.src, "task"), m->fds, m->threads);
+        }
+        g_usleep(1000);
+    }
+}
+
+static bool holds_guest(const char *status)
+{
+    return g_str_equal(status, "completed") || g_str_equal(status, "handover-lost");
+}
+
+static void check_memory(Matrix *m)
+{
+    BrokenPair *p = &m->p;
+    if (!g_str_equal(p->src_status, "completed")) {
+        g_assert_cmphex(memory_hash(p, p->src), ==, m->hash);
+    }
+    if (holds_guest(p->dst_status)) {
+        g_assert_cmphex(memory_hash(p, p->dst), ==, m->hash);
+    }
+}
+
+static void count_outcome(Matrix *m)
+{
+    bool src_ended = g_str_equal(m->p.src_status, "completed");
+    bool src_lost = g_str_equal(m->p.src_status, "handover-lost");
+    bool dst_kept = g_str_equal(m->p.dst_status, "handover-lost");
+    m->outcomes[src_ended ? 0 : src_lost ? 2 : dst_kept ? 3 : 1]++;
+}
+
+/* ---- the matrix ---- */
+
+static void fill(QTest *q)
+{
+    for (unsigned i = 0; i < 40; i++) { /* 160 pages that differ, the rest stays zero */
+        qtest_memset(q, 0x4000 * i, (uint8_t)(i + 1), 0x4000);
+    }
+}
+
+static void matrix_open(Matrix *m, int timeout_ms)
+{
+    Relay broken = RELAY_CLEAN;
+    *m = (Matrix){ 0 };
+    pair_open(&m->p, V4, NULL, NULL);
+    fill(m->p.src);
+    m->hash = memory_hash(&m->p, m->p.src);
+    m->l = measure(&m->p);
+    set_param(m->p.src, "peer-timeout", timeout_ms);
+    set_param(m->p.dst, "peer-timeout", timeout_ms);
+    broken.cut[TO_DST] = 100;
+    attempt(&m->p, &broken);
+    m->fds = entries(m->p.src, "fd");
+    m->threads = entries(m->p.src, "task");
+    m->threads = MIN(m->threads, entries(m->p.src, "task"));
+}
+
+static void matrix_close(Matrix *m)
+{
+    g_test_message("%u completed, %u failed, %u kept by both, %u failed and kept by the "
+                   "destination too",
+                   m->outcomes[0], m->outcomes[1], m->outcomes[2], m->outcomes[3]);
+    lengths_clear(&m->l);
+    pair_close(&m->p);
+}
+
+static void arm(Relay *r, Kind kind, int way, int64_t at)
+{
+    switch (kind) {
+    case CUT: r->cut[way] = at; break;
+    case SWALLOW: r->swallow[way] = at; break;
+    case LATE: r->late[way] = at; break;
+    default: r->flip[way] = at * 8 + g_test_rand_int_range(0, 8); break;
+    }
+}
+
+static void set_timeout(Matrix *m, int timeout_ms)
+{
+    set_param(m->p.dst, "peer-timeout", timeout_ms);
+}
+
+static void one_fault(Matrix *m, Kind kind, int way, int64_t at, int timeout_ms)
+{
+    BrokenPair *p = &m->p;
+    Relay r = RELAY_CLEAN;
+    g_test_message("%s at byte %" G_GINT64_FORMAT " to the %s", kind_names[kind], at,
+                   way == TO_DST ? "destination" : "source");
+    arm(&r, kind, way, at);
+    attempt(p, &r);
+    check_memory(m);
+    if (kind == LATE) {
+        g_assert_cmpstr(p->src_status, ==, "completed");
+    } else if (way == TO_DST && at < m->l.safe) { /* no GO: the source has it back */
+        g_assert_cmpstr(p->src_status, ==, "failed");
+        g_assert_cmpstr(p->dst_status, !=, "completed");
+    } else if (way == TO_DST || kind == CUT || kind == SWALLOW) {
+        g_assert_cmpstr(p->src_status, !=, "completed");
+    }
+    count_outcome(m);
+    bool replaced = g_str_equal(p->dst_status, "completed");
+    recover(p);
+    if (replaced) {
+        set_timeout(m, timeout_ms);
+    }
+    assert_no_leak(m);
+}
+
+static int wanted(void)
+{
+    const char *n = g_getenv("FERRY_FAULTS");
+    return n ? atoi(n) : RANDOM;
+}
+
+static unsigned step(void)
+{
+    return g_getenv("FERRY_FAULTS") ? 1 : EVERY;
+}
+
+/* EVIDENCE: MIG-WIRE-011, MIG-WIRE-013, MIG-WIRE-041, MIG-WIRE-042, MIG-WIRE-045, MIG-HAND-005 */
+static void test_kind(gconstpointer data)
+{
+    Kind kind = (Kind)GPOINTER_TO_INT(data);
+    int timeout_ms = kind == SWALLOW || kind == FLIP ? SHORT_MS : 0;
+    Matrix m;
+    matrix_open(&m, timeout_ms);
+    for (int way = 0; way < 2; way++) {
+        GArray *edges = m.l.edges[way];
+        for (guint i = 0; i < edges->len; i += way == TO_SRC ? 1 : step()) {
+            one_fault(&m, kind, way, g_array_index(edges, int64_t, i), timeout_ms);
+        }
+    }
+    for (int i = 0; i < wanted(); i++) {
+        int way = i % 8 == 7 ? TO_SRC : TO_DST;
+        int64_t at = g_test_rand_int_range(0, (gint32)(way == TO_DST ? m.l.to_dst : m.l.to_src));
+        one_fault(&m, kind, way, at, timeout_ms);
+    }
+    matrix_close(&m);
+}
+
+/* ---- dead and stopped processes ---- */
+
+/* Who is left has the guest, or gets it by `cont`; the other one is made anew. */
+static void check_survivor(Matrix *m, bool source_died)
+{
+    BrokenPair *p = &m->p;
+    QTest *left = source_died ? p->dst : p->src;
+    const char *status = source_died ? p->dst_status : p->src_status;
+    g_test_message("left: %s (%s)", status, source_died ? p->dst_desc : p->src_desc);
+    g_assert_true(g_str_equal(status, "completed") || *(source_died ? p->dst_desc : p->src_desc));
+    if (g_str_equal(status, "completed")) { /* what was under way still arrived: GO, or SHUT 0 */
+        g_assert_cmpint(is_running(left), ==, source_died);
+        g_assert_cmphex(memory_hash(p, left), ==, m->hash);
+    } else if (g_str_equal(status, "handover-lost")) {
+        g_assert_false(is_running(left));
+        OK(left, "{\"execute\": \"cont\"}");
+        g_assert_true(is_running(left));
+        g_assert_cmphex(memory_hash(p, left), ==, m->hash);
+    } else if (source_died) {
+        g_assert_cmpstr(status, ==, "failed"); /* before READY: the guest died with its source */
+        g_assert_false(is_running(left));
+    } else {
+        g_assert_cmpstr(status, ==, "failed");
+        g_assert_true(is_running(left));
+        g_assert_cmphex(memory_hash(p, left), ==, m->hash);
+    }
+}
+
+static void one_death(Matrix *m, bool source, int way, int64_t at)
+{
+    BrokenPair *p = &m->p;
+    Relay r = RELAY_CLEAN;
+    g_test_message("kill -9 of the %s at byte %" G_GINT64_FORMAT " to the %s",
+                   source ? "source" : "destination", at, way == TO_DST ? "destination" : "source");
+    r.hold[way] = at;
+    begin(p, &r);
+    relay_wait_held(&r);
+    qtest_kill(source ? p->src : p->dst);
+    relay_release(&r);
+    wait_final(source ? p->dst : p->src, source ? p->dst_status : p->src_status,
+               source ? &p->dst_desc : &p->src_desc);
+    relay_end(&r);
+    check_survivor(m, source);
+    if (source) {
+        new_source(p);
+        fill(p->src);
+        new_destination(p);
+    } else {
+        p->dst = NULL;
+        g_strlcpy(p->dst_status, "failed", sizeof(p->dst_status));
+        recover(p);
+        new_destination(p);
+    }
+}
+
+/* kill -STOP, until the other side has had enough; then -CONT. */
+static void one_stop(Matrix *m, bool source, int way, int64_t at)
+{
+    BrokenPair *p = &m->p;
+    Relay r = RELAY_CLEAN;
+    QTest *victim = source ? p->src : p->dst;
+    g_test_message("kill -STOP of the %s at byte %" G_GINT64_FORMAT " to the %s",
+                   source ? "source" : "destination", at, way == TO_DST ? "destination" : "source");
+    r.hold[way] = at;
+    begin(p, &r);
+    relay_wait_held(&r);
+    kill(qtest_pid(victim), SIGSTOP);
+    relay_release(&r);
+    wait_final(source ? p->dst : p->src, source ? p->dst_status : p->src_status,
+               source ? &p->dst_desc : &p->src_desc);
+    kill(qtest_pid(victim), SIGCONT);
+    conclude(p, &r);
+    check_memory(m);
+    count_outcome(m);
+    bool replaced = g_str_equal(p->dst_status, "completed");
+    recover(p);
+    if (replaced) {
+        set_timeout(m, SHORT_MS);
+    }
+    assert_no_leak(m);
+}
+
+/* EVIDENCE: MIG-WIRE-041, MIG-WIRE-042, MIG-WIRE-045, MIG-HAND-005 */
+static void test_signal(gconstpointer data)
+{
+    bool dies = GPOINTER_TO_INT(data) & 1, source = GPOINTER_TO_INT(data) & 2;
+    Matrix m;
+    matrix_open(&m, dies ? 0 : SHORT_MS);
+    for (int way = 0; way < 2; way++) {
+        GArray *edges = m.l.edges[way];
+        for (guint i = 0; i < edges->len; i += way == TO_SRC ? 1 : step() * 2) {
+            int64_t at = g_array_index(edges, int64_t, edges->len - 1 - i);
+            if (dies) {
+                one_death(&m, source, way, at);
+            } else {
+                one_stop(&m, source, way, at);
+            }
+        }
+    }
+    matrix_close(&m);
+}
+
+int main(int argc, char **argv)
+{
+    static const char *const signals[] = { "stopped/destination", "killed/destination",
+                                           "stopped/source", "killed/source" };
+    g_test_init(&argc, &argv, NULL);
+    for (int k = 0; k < KINDS; k++) {
+        g_autofree char *name = g_strdup_printf("/x86_64/migration/fault/%s", kind_names[k]);
+        g_test_add_data_func(name, GINT_TO_POINTER(k), test_kind);
+    }
+    for (int k = 0; k < 4; k++) {
+        g_autofree char *name = g_strdup_printf("/x86_64/migration/fault/%s", signals[k]);
+        g_test_add_data_func(name, GINT_TO_POINTER(k), test_signal);
+    }
+    return g_test_run();
+}
