@@ -1,298 +1,203 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * The manifest: what the source is about to send, said before any RAM (version 4). The destination
- * compares it with what it has and answers with everything that does not fit, not just the first of
- * it. With the flag "only" that is all: a preflight, after which both sides are as before.
- *
- *   09, u8 flags, u32 page size,
- *   u32 n, n RAM blocks {u8 length, name, u64 bytes},
- *   u32 n, n sections {u8 length, name, u32 instance, u32 version},
- *   u32 n, n CPU features {u8 length, name}
- *
- * Subsections depend on the state at the switchover, and are checked when they come.
- */
+/* Manifests: making and comparing them. How they travel: manifest-wire.c. */
 #include <inttypes.h>
 #include <string.h>
+#include "migration/manifest.h"
 #include "migration-priv.h"
 
-#define MANIFEST_ONLY 1u
-#define MAX_ROWS      4096u
-#define MAX_TEXT      3500 /* of the answer */
-
-/* ---- source ---- */
-
-typedef struct {
-    StreamOut *out;
-    GError **error;
-    uint32_t n; /* counted in the first walk */
-    bool count, ok;
-} Writer;
-
-static bool put_str(StreamOut *out, const char *s, GError **error)
+static void block_clear(gpointer p)
 {
-    size_t n = MIN(strlen(s), 255u);
-    return stream_out_u8(out, (uint8_t)n, error) && stream_out_bytes(out, s, n, error);
+    g_free(((ManifestBlock *)p)->name);
 }
 
-static bool put_block(RamBlock *block, void *opaque)
+static void section_clear(gpointer p)
 {
-    Writer *w = opaque;
-    if (!ram_block_migratable(block)) {
-        return true;
+    g_free(((ManifestSection *)p)->name);
+}
+
+Manifest *manifest_new(void)
+{
+    Manifest *m = g_new0(Manifest, 1);
+    m->blocks = g_array_new(false, false, sizeof(ManifestBlock));
+    g_array_set_clear_func(m->blocks, block_clear);
+    m->sections = g_array_new(false, false, sizeof(ManifestSection));
+    g_array_set_clear_func(m->sections, section_clear);
+    m->features = g_ptr_array_new_with_free_func(g_free);
+    m->ram_checksum = true;
+    return m;
+}
+
+void manifest_free(Manifest *m)
+{
+    if (m) {
+        g_free(m->machine);
+        g_array_unref(m->blocks);
+        g_array_unref(m->sections);
+        g_ptr_array_unref(m->features);
+        g_free(m);
     }
-    w->n += w->count;
-    w->ok = w->count || (put_str(w->out, ram_block_idstr(block), w->error) &&
-                         stream_out_u64(w->out, ram_block_used_length(block), w->error));
-    return w->ok;
 }
 
-static bool put_section(Section *s, void *opaque)
+void manifest_add_block(Manifest *m, const char *name, uint64_t length, uint64_t max_length,
+                        bool resizeable)
 {
-    Writer *w = opaque;
-    if (!s->desc->record || s->desc->unmigratable) {
-        return true;
+    ManifestBlock b = { g_strdup(name), length, max_length, resizeable };
+    g_array_append_val(m->blocks, b);
+}
+
+void manifest_add_section(Manifest *m, const char *name, uint32_t instance, uint32_t version,
+                          uint32_t min_version)
+{
+    ManifestSection s = { g_strdup(name), instance, version, min_version };
+    g_array_append_val(m->sections, s);
+}
+
+void manifest_add_feature(Manifest *m, const char *name)
+{
+    g_ptr_array_add(m->features, g_strdup(name));
+}
+
+/* ---- this machine ---- */
+
+static bool add_block(RamBlock *block, void *opaque)
+{
+    if (ram_block_migratable(block)) {
+        manifest_add_block(opaque, ram_block_idstr(block), ram_block_used_length(block),
+                           ram_block_max_length(block), ram_block_flags(block) & RAM_RESIZEABLE);
     }
-    w->n += w->count;
-    w->ok = w->count ||
-            (put_str(w->out, s->idstr, w->error) && stream_out_u32(w->out, s->instance, w->error) &&
-             stream_out_u32(w->out, s->desc->record->version, w->error));
-    return w->ok;
+    return true;
 }
 
-static bool put_blocks(Vm *vm, StreamOut *out, GError **error)
+static bool add_section(Section *s, void *opaque)
 {
-    Writer w = { out, error, 0, true, true };
-    ram_list_foreach(vm, put_block, &w);
-    w.count = false;
-    w.ok = stream_out_u32(out, w.n, error);
-    if (w.ok) {
-        ram_list_foreach(vm, put_block, &w);
+    const Record *record = s->desc->record;
+    if (record && !s->desc->unmigratable) {
+        manifest_add_section(opaque, s->idstr, s->instance, record->version, record->min_version);
     }
-    return w.ok;
+    return true;
 }
 
-static bool put_sections(Vm *vm, StreamOut *out, GError **error)
+Manifest *manifest_of(Vm *vm)
 {
-    Writer w = { out, error, 0, true, true };
-    section_foreach(vm, put_section, &w);
-    w.count = false;
-    w.ok = stream_out_u32(out, w.n, error);
-    if (w.ok) {
-        section_foreach(vm, put_section, &w);
+    Migration *session = vm->migration;
+    const MigrationHost *host = &session->host;
+    g_auto(GStrv) features = host->cpu_features ? host->cpu_features(host->opaque) : NULL;
+    Manifest *m = manifest_new();
+    m->machine = g_strdup(host->machine_name);
+    m->page_size = GUEST_PAGE_SIZE;
+    m->ram_checksum = has_cap(session->caps, MIGRATION_CAP_RAM_CHECKSUM);
+    ram_list_foreach(vm, add_block, m);
+    section_foreach(vm, add_section, m);
+    for (char **name = features; name && *name; name++) {
+        manifest_add_feature(m, *name);
     }
-    return w.ok;
+    return m;
 }
 
-static char **cpu_features(Migration *m)
-{
-    char **names = m->host.cpu_features ? m->host.cpu_features(m->host.opaque) : NULL;
-    return names ? names : g_new0(char *, 1);
-}
+/* ---- comparing ---- */
 
-static bool put_features(Migration *m, StreamOut *out, GError **error)
-{
-    g_auto(GStrv) names = cpu_features(m);
-    bool ok = stream_out_u32(out, g_strv_length(names), error);
-    for (char **name = names; ok && *name; name++) {
-        ok = put_str(out, *name, error);
-    }
-    return ok;
-}
-
-/* Into the stream's buffer only, so that the VM lock is never held over a slow channel. */
-bool save_manifest(Migration *m, StreamOut *out, bool only, GError **error)
-{
-    vm_lock(m->vm);
-    const char *changed = m->out->ram ? ram_save_disturbed(m->out->ram) : NULL;
-    if (changed) {
-        g_set_error_literal(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_RAM, changed);
-    }
-    bool ok = !changed && stream_out_u8(out, STREAM_MANIFEST, error) &&
-              stream_out_u8(out, only ? MANIFEST_ONLY : 0, error) &&
-              stream_out_u32(out, GUEST_PAGE_SIZE, error) && put_blocks(m->vm, out, error) &&
-              put_sections(m->vm, out, error) && put_features(m, out, error);
-    vm_unlock(m->vm);
-    return ok && stream_out_end(out, true, error);
-}
-
-/* ---- destination ---- */
-
-typedef struct {
-    Incoming *in;
-    GString *problems;
-    unsigned n;
-} Reader;
-
-G_GNUC_PRINTF(2, 3) static void problem(Reader *r, const char *format, ...)
+G_GNUC_PRINTF(2, 3) static void problem(GPtrArray *out, const char *format, ...)
 {
     va_list ap;
     va_start(ap, format);
-    g_autofree char *text = g_strdup_vprintf(format, ap);
+    g_ptr_array_add(out, g_strdup_vprintf(format, ap));
     va_end(ap);
-    r->n++;
-    if (r->problems->len + strlen(text) <= MAX_TEXT) {
-        g_string_append_printf(r->problems, "%s%s", r->problems->len ? "; " : "", text);
-    }
 }
 
-static bool get_count(Reader *r, const char *what, uint32_t *n, GError **error)
+static const ManifestBlock *find_block(const Manifest *m, const char *name)
 {
-    if (!stream_in_u32(&r->in->in, n, error)) {
-        return false;
-    }
-    if (*n > MAX_ROWS) {
-        g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_STREAM,
-                    "the manifest lists %u %s, at most %u are allowed", *n, what, MAX_ROWS);
-        return false;
-    }
-    return true;
-}
-
-static void compare_block(Reader *r, const char *name, uint64_t length)
-{
-    RamBlock *block = ram_block_find(r->in->m->vm, name);
-    if (!block || !ram_block_migratable(block)) {
-        problem(r, "there is no RAM block '%s' here", name);
-        return;
-    }
-    uint64_t used = ram_block_used_length(block), max = ram_block_max_length(block);
-    bool fits = length == used || ((ram_block_flags(block) & RAM_RESIZEABLE) && length <= max);
-    if (!fits) {
-        problem(r, "RAM block '%s' has 0x%" PRIx64 " bytes there and 0x%" PRIx64 " here", name,
-                length, used);
-    }
-}
-
-static bool get_blocks(Reader *r, GError **error)
-{
-    StreamIn *s = &r->in->in;
-    uint32_t n;
-    if (!get_count(r, "RAM blocks", &n, error)) {
-        return false;
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        char name[256];
-        uint64_t length;
-        if (!stream_in_str8(s, name, error) || !stream_in_u64(s, &length, error)) {
-            return false;
-        }
-        compare_block(r, name, length);
-    }
-    return true;
-}
-
-static void compare_section(Reader *r, const char *idstr, uint32_t instance, uint32_t version,
-                            GHashTable *seen)
-{
-    Section *s = section_find(r->in->m->vm, idstr, instance);
-    if (!s || !s->desc->record) {
-        problem(r, "unknown section '%s' instance %u: there is no such device here", idstr,
-                instance);
-        return;
-    }
-    g_hash_table_add(seen, s);
-    const Record *record = s->desc->record;
-    if (version > record->version || version < record->min_version) {
-        problem(r, "section '%s' has version %u there, %u to %u are known here", idstr, version,
-                record->min_version, record->version);
-    }
-}
-
-typedef struct {
-    Reader *r;
-    GHashTable *seen;
-} Unseen;
-
-static bool report_unseen(Section *s, void *opaque)
-{
-    Unseen *u = opaque;
-    if (s->desc->record && !s->desc->unmigratable && !g_hash_table_contains(u->seen, s)) {
-        problem(u->r, "section '%s' instance %u is missing in the stream", s->idstr, s->instance);
-    }
-    return true;
-}
-
-static bool get_sections(Reader *r, GError **error)
-{
-    StreamIn *s = &r->in->in;
-    g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
-    uint32_t n;
-    if (!get_count(r, "sections", &n, error)) {
-        return false;
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        char idstr[256];
-        uint32_t instance, version;
-        if (!stream_in_str8(s, idstr, error) || !stream_in_u32(s, &instance, error) ||
-            !stream_in_u32(s, &version, error)) {
-            return false;
-        }
-        compare_section(r, idstr, instance, version, seen);
-    }
-    Unseen u = { r, seen };
-    section_foreach(r->in->m->vm, report_unseen, &u);
-    return true;
-}
-
-static bool get_features(Reader *r, GError **error)
-{
-    g_auto(GStrv) ours = cpu_features(r->in->m);
-    uint32_t n;
-    if (!get_count(r, "CPU features", &n, error)) {
-        return false;
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        char name[256];
-        if (!stream_in_str8(&r->in->in, name, error)) {
-            return false;
-        }
-        if (!g_strv_contains((const char *const *)ours, name)) {
-            problem(r, "CPU feature '%s' of the guest is missing here", name);
+    for (guint i = 0; i < m->blocks->len; i++) {
+        const ManifestBlock *b = &g_array_index(m->blocks, ManifestBlock, i);
+        if (!strcmp(b->name, name)) {
+            return b;
         }
     }
-    return true;
+    return NULL;
 }
 
-static bool read_manifest(Reader *r, GError **error)
+static void compare_blocks(const Manifest *theirs, const Manifest *ours, GPtrArray *out)
 {
-    StreamIn *s = &r->in->in;
-    uint8_t flags;
-    uint32_t page_size;
-    if (!stream_in_u8(s, &flags, error) || !stream_in_u32(s, &page_size, error)) {
-        return false;
+    for (guint i = 0; i < theirs->blocks->len; i++) {
+        const ManifestBlock *a = &g_array_index(theirs->blocks, ManifestBlock, i);
+        const ManifestBlock *b = find_block(ours, a->name);
+        if (!b) {
+            problem(out, "there is no RAM block '%s' here", a->name);
+        } else if (a->length != b->length && !b->resizeable) {
+            problem(out, "RAM block '%s' has 0x%" PRIx64 " bytes there and 0x%" PRIx64 " here",
+                    a->name, a->length, b->length);
+        } else if (a->length != b->length && a->length > b->max_length) {
+            problem(out,
+                    "RAM block '%s' has 0x%" PRIx64 " bytes there, at most 0x%" PRIx64 " fit here",
+                    a->name, a->length, b->max_length);
+        }
     }
-    if (flags & ~MANIFEST_ONLY) {
-        g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_STREAM,
-                    "the manifest has the unknown flags 0x%02x", flags);
-        return false;
+    for (guint i = 0; i < ours->blocks->len; i++) {
+        const ManifestBlock *b = &g_array_index(ours->blocks, ManifestBlock, i);
+        if (!find_block(theirs, b->name)) {
+            problem(out, "RAM block '%s' (0x%" PRIx64 " bytes) is missing in the stream", b->name,
+                    b->length);
+        }
     }
-    r->in->preflight = flags & MANIFEST_ONLY;
-    if (page_size != GUEST_PAGE_SIZE) {
-        problem(r, "guest pages have %u bytes there and %u here", page_size,
-                (unsigned)GUEST_PAGE_SIZE);
-    }
-    return get_blocks(r, error) && get_sections(r, error) && get_features(r, error);
 }
 
-bool load_manifest(Incoming *in, GError **error)
+static const ManifestSection *find_section(const Manifest *m, const ManifestSection *wanted)
 {
-    Reader r = { .in = in, .problems = g_string_new(NULL) };
-    /* All of it is in memory before anything is looked up under the VM lock. */
-    bool ok = stream_in_whole_item(&in->in, error);
-    if (ok) {
-        vm_lock(in->m->vm);
-        ok = read_manifest(&r, error);
-        vm_unlock(in->m->vm);
+    for (guint i = 0; i < m->sections->len; i++) {
+        const ManifestSection *s = &g_array_index(m->sections, ManifestSection, i);
+        if (s->instance == wanted->instance && !strcmp(s->name, wanted->name)) {
+            return s;
+        }
     }
-    ok = ok && stream_in_end(&in->in, "the manifest", error);
-    if (ok && r.n) {
-        g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_CONFIG,
-                    "%u problem%s before the start: %s", r.n, r.n > 1 ? "s" : "", r.problems->str);
-        ok = false;
+    return NULL;
+}
+
+static void compare_sections(const Manifest *theirs, const Manifest *ours, GPtrArray *out)
+{
+    for (guint i = 0; i < theirs->sections->len; i++) {
+        const ManifestSection *a = &g_array_index(theirs->sections, ManifestSection, i);
+        const ManifestSection *b = find_section(ours, a);
+        if (!b) {
+            problem(out, "unknown section '%s' instance %u: there is no such device here", a->name,
+                    a->instance);
+        } else if (a->version > b->version || a->version < b->min_version) {
+            problem(out, "section '%s' has version %u there, %u to %u are known here", a->name,
+                    a->version, b->min_version, b->version);
+        }
     }
-    g_string_free(r.problems, true);
-    if (ok && in->return_path) { /* a source that is gone shows when we read on */
-        return_send(in->channel, in->in.format, RETURN_MANIFEST_OK, NULL, 0, NULL);
+    for (guint i = 0; i < ours->sections->len; i++) {
+        const ManifestSection *b = &g_array_index(ours->sections, ManifestSection, i);
+        if (!find_section(theirs, b)) {
+            problem(out, "section '%s' instance %u is missing in the stream", b->name, b->instance);
+        }
     }
-    return ok;
+}
+
+static void compare_features(const Manifest *theirs, const Manifest *ours, GPtrArray *out)
+{
+    for (guint i = 0; i < theirs->features->len; i++) {
+        const char *name = g_ptr_array_index(theirs->features, i);
+        if (!g_ptr_array_find_with_equal_func(ours->features, name, g_str_equal, NULL)) {
+            problem(out, "CPU feature '%s' of the guest is missing here", name);
+        }
+    }
+}
+
+GPtrArray *manifest_problems(const Manifest *theirs, const Manifest *ours)
+{
+    GPtrArray *out = g_ptr_array_new_with_free_func(g_free);
+    if (theirs->machine && ours->machine && strcmp(theirs->machine, ours->machine)) {
+        problem(out, "machine type received is '%s' and local is '%s'", theirs->machine,
+                ours->machine);
+    }
+    if (theirs->page_size != ours->page_size) {
+        problem(out, "guest pages have %u bytes there and %u here", theirs->page_size,
+                ours->page_size);
+    }
+    if (ours->ram_checksum && !theirs->ram_checksum) {
+        problem(out, "the source has capability 'ram-checksum' off, and it is on here");
+    }
+    compare_blocks(theirs, ours, out);
+    compare_sections(theirs, ours, out);
+    compare_features(theirs, ours, out);
+    return out;
 }

@@ -242,7 +242,7 @@ bool save_devices(Migration *m, StreamOut *out, GString *description, GError **e
 /* The starts (before RAM) or ends (after it) of the sections that come in parts. No lock held. */
 bool save_parts(Migration *m, StreamOut *out, uint8_t type, GError **error);
 
-/* manifest.c: version 4, before RAM. */
+/* manifest-wire.c: version 4, before RAM. */
 bool save_manifest(Migration *m, StreamOut *out, bool only, GError **error);
 /* Answers when all fits; else the error lists what does not. */
 bool load_manifest(Incoming *in, GError **error);

@@ -148,10 +148,11 @@ static void drain(Migration *m)
     if (m->out && migration_status_active(m->status)) {
         break_off(m->out);
     }
-    if (m->in && m->in->thread) {
+    bool loading = m->in && m->in->thread && !m->in->watch; /* else it listens, after a preflight */
+    if (loading) {
         channel_shutdown(m->in->channel);
     }
-    bool waiting = (m->out && m->out->thread) || (m->in && m->in->thread);
+    bool waiting = (m->out && m->out->thread) || loading;
     while (waiting && migration_status_active(m->status)) {
         loop_iterate(m->vm, true);
     }

@@ -50,6 +50,9 @@ static bool run(System *sys, int notify_fd, GError **error)
     if (cmd->dump_vmstate) {
         return system_dump_vmstate(sys, error);
     }
+    if (cmd->dump_manifest) {
+        return system_dump_manifest(sys, error);
+    }
     if (cmd->pidfile && !process_write_pidfile(cmd->pidfile, error)) {
         return false;
     }
@@ -64,6 +67,16 @@ static bool run(System *sys, int notify_fd, GError **error)
     }
     loop_run(sys->vm);
     return true;
+}
+
+static int check_manifests(CmdLine *cmd)
+{
+    g_autoptr(GError) error = NULL;
+    int code = system_migrate_check(cmd->migrate_check, &error);
+    if (error) {
+        print_message(cmd, error->message);
+    }
+    return code;
 }
 
 static int start(CmdLine *cmd)
@@ -115,7 +128,7 @@ int main(int argc, char **argv)
         print_message(&cmd, error->message);
     } else if (result == CMDLINE_RUN) {
         g_log_set_default_handler(log_handler, &cmd);
-        code = start(&cmd);
+        code = cmd.migrate_check ? check_manifests(&cmd) : start(&cmd);
     }
     cmdline_clear(&cmd);
     return code;

@@ -36,7 +36,7 @@ typedef struct {
     char *kernel, *initrd, *append, *dtb, *bios;
     char *boot, *name, *uuid, *rtc, *incoming, *pidfile, *sandbox;
     char *log_items, *log_file, *log_filter, *qtest, *qtest_log, *display, *vga, *icount, *gdb;
-    char *dump_vmstate;
+    char *dump_vmstate, *dump_manifest, *migrate_check;
     bool nographic, nodefaults, snapshot, no_user_config, stopped, no_reboot, no_shutdown,
         daemonize;
     bool perfmap, jitdump;
@@ -87,6 +87,10 @@ bool system_build(System *sys, GError **error);
 void system_teardown(System *sys);
 /* -dump-vmstate: the records of every section, as JSON. */
 bool system_dump_vmstate(System *sys, GError **error);
+
+/* manifest-file.c: -dump-manifest, and -migrate-check: exit status 0 it fits, 1 it does not, 2 + error. */
+bool system_dump_manifest(System *sys, GError **error);
+int system_migrate_check(const char *spec, GError **error);
 
 /* options.c: options that become machine state. VM lock held. */
 bool options_apply_machine(System *sys, GError **error);

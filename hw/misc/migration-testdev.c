@@ -11,7 +11,7 @@
  *   value      a word of its state, 0 to 1000 on the wire whatever it is here: a greater one is
  *              refused by the destination, as part of the field's description
  *   part       0 to 9 likewise, inside a subsection that travels when `part` is not 0
- *   ram-*      a RAM block of its own: length (0: none), name, whether it migrates. Changes after the start
+ *   ram-*      a RAM block of its own: length (0: none), maximum, name, whether it migrates. Changes after the start
  *              take effect when `apply` is set
  *   memdev     a memory backend that it claims, and gives back when `release` is set
  */
@@ -19,7 +19,7 @@
 #include "hw/core/device.h"
 #include "hw/misc/migration-testdev.h"
 
-#define RAM_MAX   (16u << 20)
+#define RAM_MAX   (16u << 20) /* of any */
 #define VALUE_MAX 1000
 #define PART_MAX  9
 
@@ -50,7 +50,7 @@ typedef struct {
     Device dev; /* first */
     int fail;   /* Fail */
     uint32_t fail_times, failed, delay_ms, value, part;
-    uint64_t ram_length;
+    uint64_t ram_length, ram_max;
     char *ram_name, *memdev;
     bool ram_migratable;
     RamBlock *ram; /* owned; NULL: none */
@@ -84,7 +84,7 @@ static bool make_ram(TestDev *d, GError **error)
 {
     RamBlockSpec spec = { .idstr = d->ram_name,
                           .used_length = d->ram_length,
-                          .max_length = RAM_MAX,
+                          .max_length = d->ram_max,
                           .flags = RAM_RESIZEABLE | (d->ram_migratable ? RAM_MIGRATABLE : 0),
                           .fd = -1 };
     d->ram = ram_block_new(device_vm(&d->dev), &spec, error);
@@ -214,6 +214,7 @@ static const Property props[] = {
     PROP(PROP_U32, TestDev, value, "value", "0", .settable_live = true),
     PROP(PROP_U32, TestDev, part, "part", "0", .settable_live = true),
     PROP(PROP_SIZE, TestDev, ram_length, "ram-length", "0", .settable_live = true, .max = RAM_MAX),
+    PROP(PROP_SIZE, TestDev, ram_max, "ram-max", "1M", .max = RAM_MAX),
     PROP(PROP_STR, TestDev, ram_name, "ram-name", "migration-testdev.ram", .settable_live = true),
     PROP(PROP_BOOL, TestDev, ram_migratable, "ram-migratable", "on", .settable_live = true),
     PROP(PROP_STR, TestDev, memdev, "memdev", NULL),

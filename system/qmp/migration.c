@@ -217,6 +217,12 @@ Json *qmp_migrate_preflight(QmpCall *call, Json *args, GError **error)
     return NULL;
 }
 
+Json *qmp_query_migrate_manifest(QmpCall *call, Json *args, GError **error)
+{
+    g_autoptr(Manifest) m = manifest_of(call->vm);
+    return manifest_to_json(m);
+}
+
 Json *qmp_migrate_incoming(QmpCall *call, Json *args, GError **error)
 {
     MigrationAddress *addr = where(call, args, error);

@@ -4,6 +4,7 @@
  * parses, calls public functions of the rooms and shapes the reply; it holds no state of its own.
  */
 #pragma once
+#include "migration/manifest.h"
 #include "exec/engine.h"
 #include "hw/core/device.h"
 #include "monitor/json.h"
@@ -37,3 +38,6 @@ char *qmp_ramblock_text(Vm *vm);
 
 /* The commands of the human monitor, ended by a NULL name. */
 extern const HmpCommand hmp_commands[];
+
+/* system/manifest-file.c */
+Json *manifest_to_json(const Manifest *m);

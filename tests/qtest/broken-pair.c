@@ -196,7 +196,7 @@ void relay_end(Relay *r)
 
 /* ---- the pair ---- */
 
-#define OPTIONS "-nodefaults -m 4 -device virtio-rng-pci -serial null "
+#define OPTIONS "-nodefaults -m 4 -device virtio-rng-pci,addr=2 -serial null "
 
 static QTest *start(const char *machine, const char *more, const char *and_more)
 {
@@ -238,12 +238,24 @@ void new_destination(BrokenPair *p)
     start_destination(p);
 }
 
-void pair_open(BrokenPair *p, const char *machine, const char *more_src, const char *more_dst)
+void pair_prepare(BrokenPair *p, const char *machine)
 {
-    *p = (BrokenPair){ .machine = machine, .more_src = more_src, .more_dst = more_dst };
+    *p = (BrokenPair){ .machine = machine };
     p->dir = g_dir_make_tmp("ferry-failures-XXXXXX", NULL);
+}
+
+void pair_start(BrokenPair *p)
+{
     new_source(p);
     start_destination(p);
+}
+
+void pair_open(BrokenPair *p, const char *machine, const char *more_src, const char *more_dst)
+{
+    pair_prepare(p, machine);
+    p->more_src = more_src;
+    p->more_dst = more_dst;
+    pair_start(p);
 }
 
 void pair_close(BrokenPair *p)
@@ -259,6 +271,8 @@ void pair_close(BrokenPair *p)
     g_dir_close(dir);
     g_rmdir(p->dir);
     g_free(p->dir);
+    g_free(p->owned[0]);
+    g_free(p->owned[1]);
     g_free(p->src_desc);
     g_free(p->dst_desc);
 }
@@ -280,7 +294,8 @@ bool is_running(QTest *q)
 static bool is_final(const char *status)
 {
     return g_str_equal(status, "failed") || g_str_equal(status, "completed") ||
-           g_str_equal(status, "handover-lost") || g_str_equal(status, "cancelled");
+           g_str_equal(status, "handover-lost") || g_str_equal(status, "cancelled") ||
+           g_str_equal(status, "preflight-passed");
 }
 
 void wait_for_status(QTest *q, const char *wanted)

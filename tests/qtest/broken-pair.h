@@ -64,6 +64,7 @@ void relay_end(Relay *r);
 
 typedef struct {
     const char *machine, *more_src, *more_dst;
+    char *owned[2]; /* options, if the pair shall free them */
     char *dir;
     QTest *src, *dst;
     char src_status[32], dst_status[32], *src_desc, *dst_desc;
@@ -72,6 +73,9 @@ typedef struct {
 
 /* @more: options of both, @more_dst: of the destination alone; NULL: none. */
 void pair_open(BrokenPair *p, const char *machine, const char *more_src, const char *more_dst);
+/* The same in two steps, for options that name files in its directory. */
+void pair_prepare(BrokenPair *p, const char *machine);
+void pair_start(BrokenPair *p);
 void pair_close(BrokenPair *p);
 void new_destination(BrokenPair *p);
 void new_source(BrokenPair *p);
