@@ -2,7 +2,10 @@
 /* See ram-watch.h. A block matters when it is migratable, was, or becomes so. */
 #include <inttypes.h>
 #include <stdarg.h>
+#include "base/util/trace.h"
 #include "ram-watch.h"
+
+TRACE_POINT(migration_block_changed);
 
 static RamWatch *from_notifier(RamBlockNotifier *n)
 {
@@ -19,6 +22,7 @@ G_GNUC_PRINTF(2, 3) static void disturb(RamBlockNotifier *n, const char *format,
     va_start(ap, format);
     char *why = g_strdup_vprintf(format, ap);
     va_end(ap);
+    trace(migration_block_changed, "%s", why);
     g_mutex_lock(&w->mutex);
     w->disturbed = why;
     g_mutex_unlock(&w->mutex);

@@ -7,52 +7,24 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include "dirty.h"
+#include "base/util/trace.h"
 #include "migration-priv.h"
 
-static const char *const status_names[MIGRATION_STATUS_COUNT] = {
-    [MIGRATION_NONE] = "none",
-    [MIGRATION_SETUP] = "setup",
-    [MIGRATION_CANCELLING] = "cancelling",
-    [MIGRATION_CANCELLED] = "cancelled",
-    [MIGRATION_ACTIVE] = "active",
-    [MIGRATION_PRE_SWITCHOVER] = "pre-switchover",
-    [MIGRATION_DEVICE] = "device",
-    [MIGRATION_HANDOVER] = "handover",
-    [MIGRATION_PREFLIGHT_PASSED] = "preflight-passed",
-    [MIGRATION_HANDOVER_LOST] = "handover-lost",
-    [MIGRATION_COMPLETED] = "completed",
-    [MIGRATION_FAILED] = "failed",
-};
+TRACE_POINT(migration_device);
+TRACE_POINT(migration_error);
 
-const char *migration_status_name(MigrationStatus status)
-{
-    return status_names[status];
-}
-
-bool migration_status_active(MigrationStatus status)
-{
-    return status == MIGRATION_SETUP || status == MIGRATION_CANCELLING ||
-           status == MIGRATION_ACTIVE || status == MIGRATION_PRE_SWITCHOVER ||
-           status == MIGRATION_DEVICE || status == MIGRATION_HANDOVER;
-}
-
-void migration_set_status(Migration *m, MigrationStatus status)
-{
-    if (m->status == status ||
-        (m->status == MIGRATION_CANCELLING && migration_status_active(status))) {
-        return; /* a cancelled session does not become active again */
+/* Figures that are not known. */
+#define NO_INFO                                                                        \
+    (MigrationInfo)                                                                    \
+    {                                                                                  \
+        .downtime_ms = -1, .total_ms = -1, .setup_ms = -1, .expected_downtime_ms = -1, \
+        .expected_remaining_ms = -1                                                    \
     }
-    m->status = status;
-    if (has_cap(m->caps, MIGRATION_CAP_EVENTS)) {
-        GVariantDict d;
-        g_variant_dict_init(&d, NULL);
-        g_variant_dict_insert(&d, "status", "s", status_names[status]);
-        vm_event(m->vm, "MIGRATION", g_variant_dict_end(&d));
-    }
-}
 
 void migration_set_error(Migration *m, const GError *error)
 {
+    trace(migration_error, "%s: %s", m->incoming_is_last ? "destination" : "source",
+          error->message);
     if (!m->error_desc) {
         m->error_desc = g_strdup(error->message);
     }
@@ -391,9 +363,7 @@ static Outgoing *outgoing_new(Migration *m, MigrationAddress *addr)
 static void fail_at_once(Migration *m, const GError *why)
 {
     m->out->ended = true;
-    m->last = (MigrationInfo){
-        .downtime_ms = -1, .total_ms = -1, .setup_ms = -1, .expected_downtime_ms = -1
-    };
+    m->last = NO_INFO;
     migration_set_error(m, why);
     migration_set_status(m, MIGRATION_FAILED);
 }
@@ -465,7 +435,7 @@ bool migration_continue(Vm *vm, MigrationStatus expected, GError **error)
     Migration *m = vm->migration;
     if (m->status != expected || m->status != MIGRATION_PRE_SWITCHOVER || !m->out) {
         g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_CONFIG,
-                    "Migration not in expected state: %s", status_names[m->status]);
+                    "Migration not in expected state: %s", migration_status_name(m->status));
         return false;
     }
     g_mutex_lock(&m->out->mutex);
@@ -481,6 +451,9 @@ void migration_note_device(Migration *m, const Section *s, int64_t ns, uint64_t 
 {
     DeviceStat stat = { g_strdup(s->idstr), s->instance, ns, bytes };
     g_array_append_val(m->devices, stat);
+    trace(migration_device,
+          "%s %s instance %u: %" G_GUINT64_FORMAT " bytes, %" G_GINT64_FORMAT " ns",
+          m->incoming_is_last ? "loaded" : "saved", s->idstr, s->instance, bytes, ns);
 }
 
 void migration_devices_foreach(Vm *vm,
@@ -507,6 +480,18 @@ void migration_switchover_foreach(Vm *vm, void (*fn)(const char *step, int64_t n
 static int64_t ms(int64_t from_ns, int64_t to_ns)
 {
     return from_ns && to_ns >= from_ns ? (to_ns - from_ns) / NS_PER_MS : -1;
+}
+
+/* What is left goes down by what is sent and up by what the guest writes meanwhile. */
+static int64_t expected_remaining_ms(const Outgoing *o, const MigrationInfo *info)
+{
+    double sent = o->bytes_per_ns * NS_PER_MS;
+    double dirtied = (double)info->dirty_pages_rate * GUEST_PAGE_SIZE / 1000;
+    double left = (double)info->ram_remaining;
+    if (!migration_status_active(o->m->status) || sent <= 0 || (dirtied >= sent && !o->stop_ns)) {
+        return -1;
+    }
+    return (int64_t)(left / (o->stop_ns ? sent : sent - dirtied));
 }
 
 static void outgoing_info(Outgoing *o, MigrationInfo *info)
@@ -538,14 +523,14 @@ static void outgoing_info(Outgoing *o, MigrationInfo *info)
     info->limit_round_held = o->converge.round_held_us;
     info->limit_ring_full = o->converge.ring_full_us;
     info->will_not_converge = o->will_not_converge && migration_status_active(o->m->status);
+    info->rounds = o->rounds;
+    info->expected_remaining_ms = expected_remaining_ms(o, info);
 }
 
 void migration_info(Vm *vm, MigrationInfo *info)
 {
     Migration *m = vm->migration;
-    *info = (MigrationInfo){
-        .downtime_ms = -1, .total_ms = -1, .setup_ms = -1, .expected_downtime_ms = -1
-    };
+    *info = NO_INFO;
     if (m->incoming_is_last) {
         info->incoming = true;
         if (m->in) {

@@ -8,13 +8,18 @@
 #include <poll.h>
 #include <string.h>
 #include "base/util/endian.h"
+#include "base/util/trace.h"
 #include "migration-priv.h"
 #include "ram-format.h"
+
+TRACE_POINT(migration_switchover);
+TRACE_POINT(migration_round);
 
 #define SLICE_NS        (100 * NS_PER_MS)
 #define RAM_SECTION_ID  1
 #define FREE_RUN_BUDGET (32u << 20) /* bytes a slice without a bandwidth limit */
 #define HOPELESS_ROUNDS 30
+#define HOPELESS_SHARE  0.9 /* a round that takes off less than a tenth */
 #define WAIT_SLICE_US   20000
 #define LAST_WORDS_MS   500
 #define PINGS_APART     10 /* slices */
@@ -44,6 +49,7 @@ static void mark(Outgoing *o, const char *step)
     vm_lock(m->vm);
     if (m->n_marks < G_N_ELEMENTS(m->marks)) {
         m->marks[m->n_marks++] = (SwitchoverMark){ step, now_ns(o) - o->stop_ns };
+        trace(migration_switchover, "%s %" PRId64 " us", step, (now_ns(o) - o->stop_ns) / 1000);
     }
     vm_unlock(m->vm);
 }
@@ -341,6 +347,17 @@ static void sync_ram(Outgoing *o)
     converge_synced(o, fresh, now_ns(o));
 }
 
+static void warn_of_no_end(Outgoing *o, double dirtied, double sent)
+{
+    GVariantDict d;
+    if (has_cap(o->caps, MIGRATION_CAP_EVENTS)) {
+        g_variant_dict_init(&d, NULL);
+        g_variant_dict_insert(&d, "dirtied-per-second", "x", (gint64)dirtied);
+        g_variant_dict_insert(&d, "sent-per-second", "x", (gint64)sent);
+        vm_event(o->m->vm, "MIGRATION_WILL_NOT_CONVERGE", g_variant_dict_end(&d));
+    }
+}
+
 static void report_round(Outgoing *o)
 {
     uint64_t pending = ram_save_pending(o->ram);
@@ -348,9 +365,16 @@ static void report_round(Outgoing *o)
     ram_save_stats(o->ram, &stats);
     o->rounds++;
     o->expected_downtime_ns = o->bytes_per_ns ? (int64_t)((double)pending / o->bytes_per_ns) : 0;
-    o->will_not_converge =
-        o->rounds >= HOPELESS_ROUNDS ||
-        (double)stats.dirty_rate * GUEST_PAGE_SIZE > o->bytes_per_ns * NS_PER_SEC * 1.05;
+    double dirtied = (double)stats.dirty_rate * GUEST_PAGE_SIZE,
+           sent = o->bytes_per_ns * NS_PER_SEC;
+    bool fits = pending <= switchover_budget(o);
+    bool hopeless = !fits && (o->rounds >= HOPELESS_ROUNDS || dirtied > sent * HOPELESS_SHARE);
+    trace(migration_round, "%u: %" PRIu64 " bytes left, %.0f bytes/s sent, %.0f dirtied%s",
+          o->rounds, pending, sent, dirtied, hopeless ? ", will not converge" : "");
+    if (hopeless && !o->will_not_converge) {
+        warn_of_no_end(o, dirtied, sent);
+    }
+    o->will_not_converge = hopeless;
 }
 
 /*

@@ -167,6 +167,8 @@ typedef struct {
     uint64_t limit_round_held, limit_ring_full;
     char *error_desc; /* NULL: none; owned by the info */
     bool will_not_converge;
+    unsigned rounds;               /* over all of RAM, finished */
+    int64_t expected_remaining_ms; /* until the guest runs there; -1: not known, or never */
 } MigrationInfo;
 void migration_info(Vm *vm, MigrationInfo *info);
 void migration_info_clear(MigrationInfo *info);

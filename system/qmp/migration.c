@@ -396,6 +396,10 @@ Json *qmp_query_migrate(QmpCall *call, Json *args, GError **error)
             json_add_uint(out, "dirty-limit-throttle-time-per-round", info.limit_round_held);
             json_add_uint(out, "dirty-limit-ring-full-time", info.limit_ring_full);
         }
+        if (info.rounds) {
+            json_add_uint(out, "rounds", info.rounds);
+        }
+        add_time(out, "expected-remaining-time", info.expected_remaining_ms);
         if (info.will_not_converge) {
             json_add_bool(out, "will-not-converge", true);
         }

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What an operator sees of a migration: events in order, rounds and forecasts, time and bytes of each
+ * device on both sides, the line of the switchover, and the trace points.
+ */
+#include <string.h>
+#include "broken-pair.h"
+
+#define MAX_STATES 16
+
+/* The states that events told, until a final one. */
+static unsigned states_told(QTest *q, char told[MAX_STATES][32])
+{
+    unsigned n = 0;
+    for (bool final = false; !final && n < MAX_STATES; n++) {
+        json_object *event = qtest_event(q, "MIGRATION"), *data;
+        g_assert_true(json_object_object_get_ex(event, "data", &data));
+        g_strlcpy(told[n], member(data, "status"), 32);
+        final = g_str_equal(told[n], "completed") || g_str_equal(told[n], "failed");
+        json_object_put(event);
+    }
+    return n;
+}
+
+static void assert_told(QTest *q, const char *const *wanted)
+{
+    char told[MAX_STATES][32];
+    unsigned n = states_told(q, told), i;
+    for (i = 0; wanted[i]; i++) {
+        g_assert_cmpuint(i, <, n);
+        g_assert_cmpstr(told[i], ==, wanted[i]);
+    }
+    g_assert_cmpuint(i, ==, n);
+}
+
+static json_object *list_of(json_object *info, const char *name)
+{
+    json_object *list;
+    g_assert_true(json_object_object_get_ex(info, name, &list));
+    return list;
+}
+
+/* Each device is there on both sides, with the same bytes. */
+static void compare_devices(json_object *src, json_object *dst)
+{
+    size_t n = json_object_array_length(src);
+    g_assert_cmpuint(n, >, 10);
+    g_assert_cmpuint(json_object_array_length(dst), ==, n);
+    for (size_t i = 0; i < n; i++) {
+        json_object *a = json_object_array_get_idx(src, i), *b = json_object_array_get_idx(dst, i);
+        g_assert_cmpstr(member(a, "name"), ==, member(b, "name"));
+        g_assert_cmpstr(member(a, "instance"), ==, member(b, "instance"));
+        g_assert_cmpint(atoll(member(a, "nanoseconds")), >, 0);
+        g_assert_cmpint(atoll(member(b, "nanoseconds")), >, 0);
+        g_assert_cmpint(atoll(member(a, "bytes")), >, 0);
+    }
+}
+
+static void assert_line(json_object *steps)
+{
+    static const char *const wanted[] = {
+        "stopped",           "ram-sent",       "devices-sent",
+        "destination-ready", "disks-released", "destination-runs"
+    };
+    int64_t last = 0;
+    g_assert_cmpuint(json_object_array_length(steps), ==, G_N_ELEMENTS(wanted));
+    for (size_t i = 0; i < G_N_ELEMENTS(wanted); i++) {
+        json_object *row = json_object_array_get_idx(steps, i);
+        g_assert_cmpstr(member(row, "step"), ==, wanted[i]);
+        g_assert_cmpint(atoll(member(row, "microseconds")), >=, last);
+        last = atoll(member(row, "microseconds"));
+    }
+}
+
+static void assert_traced(BrokenPair *p, const char *file, const char *const *words)
+{
+    g_autofree char *path = g_build_filename(p->dir, file, NULL), *text = NULL;
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    for (; *words; words++) {
+        if (!strstr(text, *words)) {
+            g_error("no '%s' in the trace: %s", *words, text);
+        }
+    }
+}
+
+/* EVIDENCE: MIG-OBS-001, MIG-OBS-002, MIG-OBS-003 */
+static void test_success(void)
+{
+    BrokenPair p;
+    Relay r = RELAY_CLEAN;
+    pair_prepare(&p, V4);
+    p.more_src = p.owned[0] = g_strdup_printf("-trace migration_* -D %s/src.log", p.dir);
+    p.more_dst = p.owned[1] = g_strdup_printf("-trace migration_* -D %s/dst.log", p.dir);
+    pair_start(&p);
+    set_cap(p.src, "events");
+    set_cap(p.dst, "events");
+    attempt(&p, &r);
+    assert_told(p.src, (const char *const[]){ "setup", "active", "device", "handover", "completed",
+                                              NULL });
+    assert_told(p.dst, (const char *const[]){ "setup", "active", "completed", NULL });
+    json_object *event = qtest_event(p.src, "MIGRATION_PASS"), *data;
+    g_assert_true(json_object_object_get_ex(event, "data", &data));
+    g_assert_cmpstr(member(data, "pass"), ==, "1");
+    json_object_put(event);
+    json_object *src = qtest_qmp_ok(p.src, "{\"execute\": \"query-migrate\"}");
+    json_object *dst = qtest_qmp_ok(p.dst, "{\"execute\": \"query-migrate\"}");
+    compare_devices(list_of(src, "devices"), list_of(dst, "devices"));
+    assert_line(list_of(src, "switchover"));
+    g_assert_cmpint(atoll(member(src, "rounds")), >=, 1);
+    assert_traced(&p, "src.log",
+                  (const char *const[]){
+                      "migration_status source: device to handover",
+                      "migration_round 1: ", "migration_device saved cpu instance 0",
+                      "migration_switchover destination-runs", NULL });
+    assert_traced(&p, "dst.log",
+                  (const char *const[]){ "migration_status destination: active to completed",
+                                         "migration_device loaded cpu instance 0", NULL });
+    json_object_put(src);
+    json_object_put(dst);
+    pair_close(&p);
+}
+
+/* Both sides trace what went wrong. EVIDENCE: MIG-OBS-003 */
+static void test_failure(void)
+{
+    BrokenPair p;
+    Relay r = RELAY_CLEAN;
+    pair_prepare(&p, V4);
+    p.more_src = p.owned[0] =
+        g_strdup_printf("-device pvpanic-pci -trace migration_* -D %s/src.log", p.dir);
+    p.more_dst = p.owned[1] = g_strdup_printf("-trace migration_* -D %s/dst.log", p.dir);
+    pair_start(&p);
+    attempt(&p, &r);
+    g_assert_cmpstr(p.src_status, ==, "failed");
+    assert_traced(&p, "src.log",
+                  (const char *const[]){ "migration_error source: destination: ", NULL });
+    assert_traced(&p, "dst.log",
+                  (const char *const[]){ "migration_problem unknown section",
+                                         "migration_error destination: ", NULL });
+    pair_close(&p);
+}
+
+/* The guest (here: the test) writes more than is sent: said after the first round. EVIDENCE: MIG-OBS-004, MIG-HAND-004 */
+static void test_no_end(void)
+{
+    BrokenPair p;
+    Relay r = RELAY_CLEAN;
+    pair_open(&p, V4, NULL, NULL);
+    set_cap(p.src, "events");
+    set_param(p.src, "max-bandwidth", 400000);
+    set_param(p.src, "downtime-limit", 1);
+    begin(&p, &r);
+    gint64 end = g_get_monotonic_time() + DEADLINE;
+    bool said = false, forecast = false;
+    for (unsigned round = 1; !said; round++) {
+        qtest_memset(p.src, 0x100000, (uint8_t)round, 2 << 20);
+        json_object *info = qtest_qmp_ok(p.src, "{\"execute\": \"query-migrate\"}");
+        said = g_str_equal(member(info, "will-not-converge"), "true");
+        forecast = forecast || atoll(member(info, "expected-remaining-time")) > 0;
+        g_assert_cmpint(atoll(member(info, "rounds")), <=, 3);
+        json_object_put(info);
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+        g_usleep(5000);
+    }
+    g_assert_true(forecast); /* in the first round nothing was known of the guest's writing */
+    json_object *event = qtest_event(p.src, "MIGRATION_WILL_NOT_CONVERGE"), *data;
+    g_assert_true(json_object_object_get_ex(event, "data", &data));
+    g_assert_cmpint(10 * atoll(member(data, "dirtied-per-second")), >,
+                    9 * atoll(member(data, "sent-per-second")));
+    json_object_put(event);
+    OK(p.src, "{\"execute\": \"migrate_cancel\"}");
+    conclude(&p, &r);
+    g_assert_cmpstr(p.src_status, ==, "cancelled");
+    g_assert_cmpstr(p.dst_desc, ==, "source: cancelled");
+    pair_close(&p);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/x86_64/migration/observed/success", test_success);
+    g_test_add_func("/x86_64/migration/observed/failure", test_failure);
+    g_test_add_func("/x86_64/migration/observed/will-not-converge", test_no_end);
+    return g_test_run();
+}
