@@ -89,6 +89,53 @@ static uint64_t fetch_va(const TransCtx *c, unsigned ahead)
     return (c->pc + c->pc_base + c->fetched + ahead) & c->vaddr_mask;
 }
 
+/* The page of the region that pc lies in, n_pages: none of them, or a device. */
+static unsigned page_here(const TransState *t, uint64_t va)
+{
+    unsigned k = 0;
+
+    while (k < t->n_pages && (t->vpage[k] != (va & GUEST_PAGE_MASK) || !t->host[k])) {
+        k++;
+    }
+    return k;
+}
+
+unsigned trans_look(TransCtx *c, uint64_t pc, uint8_t *buf, unsigned max)
+{
+    TransState *t = c->priv;
+    uint64_t va = (pc + c->pc_base) & c->vaddr_mask;
+    unsigned off = va & ~GUEST_PAGE_MASK, k = page_here(t, va);
+
+    if (k == t->n_pages) {
+        return 0;
+    }
+    max = MIN(max, GUEST_PAGE_SIZE - off);
+    memcpy(buf, t->host[k] + off, max);
+    return max;
+}
+
+void trans_depend(TransCtx *c, uint64_t pc, unsigned len)
+{
+    TransState *t = c->priv;
+    uint64_t va = (pc + c->pc_base) & c->vaddr_mask;
+    unsigned off = va & ~GUEST_PAGE_MASK, k = page_here(t, va);
+
+    g_assert(k < t->n_pages && len && off + len <= GUEST_PAGE_SIZE);
+    for (unsigned g = off >> 6; g <= (off + len - 1) >> 6; g++) {
+        t->granule[k] |= (uint64_t)1 << g;
+    }
+}
+
+void trans_take(TransCtx *c, const uint8_t *buf, unsigned len)
+{
+    trans_depend(c, c->pc + c->fetched, len);
+    for (unsigned i = 0; i < len; i++, c->fetched++) {
+        if (c->fetched < sizeof(c->bytes)) {
+            c->bytes[c->fetched] = buf[i];
+        }
+    }
+}
+
 uint8_t trans_fetch8(TransCtx *c)
 {
     TransState *t = c->priv;
@@ -153,19 +200,6 @@ int trans_try_peek8(TransCtx *c, unsigned ahead)
     unsigned k = fetch_page(t, va, true, &failed);
 
     return failed ? -1 : byte_at(t, k, va);
-}
-
-int trans_look8(TransCtx *c, uint64_t pc)
-{
-    TransState *t = c->priv;
-    uint64_t va = (pc + c->pc_base) & c->vaddr_mask;
-
-    for (unsigned k = 0; k < t->n_pages; k++) {
-        if (t->vpage[k] == (va & GUEST_PAGE_MASK) && t->host[k]) {
-            return byte_at(t, k, va);
-        }
-    }
-    return -1;
 }
 
 bool trans_may_follow(TransCtx *c, uint64_t pc)

@@ -70,9 +70,15 @@ static inline void trans_advance(TransCtx *ctx)
     ctx->next_pc = ctx->pc + ctx->fetched;
 }
 
-/* The byte at any pc, when it lies in a page that the region has already (which then depends on it too,
- * so that a store there drops the region); else -1. */
-int trans_look8(TransCtx *ctx, uint64_t pc);
+/*
+ * Code bytes at any pc, when they lie in a page that the region has already: copies at most max, none
+ * of another page than pc's; returns how many. What the region is made by must be named to trans_depend,
+ * so that a store there drops the region.
+ */
+unsigned trans_look(TransCtx *ctx, uint64_t pc, uint8_t *buf, unsigned max);
+void trans_depend(TransCtx *ctx, uint64_t pc, unsigned len);
+/* Fetch the next len bytes of the current instruction at once: they are in buf, by trans_look. */
+void trans_take(TransCtx *ctx, const uint8_t *buf, unsigned len);
 
 /* May the region simply continue at this pc (unconditional jump, likely branch side)? False when
  * it is on another page than those already used, already in the region, or limits are near. */

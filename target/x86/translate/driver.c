@@ -35,14 +35,17 @@ static X86DecodeResult fetch_decode(TransCtx *ctx, X86Insn *i)
 {
     uint8_t buf[15];
     const X86GateSet *gates = &x86_cpu(ctx->cpu)->gates;
-    unsigned n = 0;
-    uint64_t va = (ctx->pc + ctx->pc_base) & ctx->vaddr_mask;
-    unsigned page_left = GUEST_PAGE_SIZE - (va & (GUEST_PAGE_SIZE - 1));
 
-    for (; n < MIN(page_left, sizeof buf); n++) {
-        buf[n] = trans_peek8(ctx, n);
-    }
+    trans_peek8(ctx, 0); /* now the region has the page */
+    unsigned n = trans_look(ctx, ctx->pc, buf, sizeof buf);
     X86DecodeResult r = x86_decode(buf, n, code_mode(ctx->key.flags), gates, i);
+    if (r == X86_DECODE_OK) {
+        trans_take(ctx, buf, i->len);
+        return r;
+    }
+    if (n) {
+        trans_depend(ctx, ctx->pc, n);
+    }
     while (r == X86_DECODE_MORE && n < sizeof buf) {
         buf[n] = trans_peek8(ctx, n);
         n++;

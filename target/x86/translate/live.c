@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Are the arithmetic flags dead where a jump leads? A look at the first instructions there, as far as
- * they lie in the pages of the region (whose change then drops the region, see trans_look8).
+ * they lie in the pages of the region (whose change then drops the region, see trans_depend).
  *
  * "Dead" means that every path overwrites all six before anything reads them as flags. An interrupt
  * or fault on the way there finds old values in EFLAGS; they come back by IRET and are dead still.
@@ -75,18 +75,13 @@ bool x86_look(X86Trans *t, uint64_t rip, X86Insn *i)
 {
     unsigned mode = t->mode & MODE_CS64 ? 64 : t->mode & MODE_CS32 ? 32 : 16;
     uint8_t buf[15];
-    X86DecodeResult r = X86_DECODE_MORE;
+    unsigned n = trans_look(t->ctx, rip, buf, sizeof buf);
 
-    for (unsigned n = 0; n < sizeof buf && r == X86_DECODE_MORE;) {
-        int byte = trans_look8(t->ctx, rip + n);
-        if (byte < 0) {
-            return false;
-        }
-        buf[n++] = byte;
-        r = n < 2 && byte >= 0x80 ? X86_DECODE_MORE /* rarely one byte long */
-                                  : x86_decode(buf, n, mode, &x86_cpu(t->ctx->cpu)->gates, i);
+    if (x86_decode(buf, n, mode, &x86_cpu(t->ctx->cpu)->gates, i) != X86_DECODE_OK) {
+        return false;
     }
-    return r == X86_DECODE_OK;
+    trans_depend(t->ctx, rip, i->len);
+    return true;
 }
 
 bool x86_cc_dead_at(X86Trans *t, uint64_t rip)
