@@ -141,10 +141,45 @@ static void find_folds(HostGen *g)
     }
 }
 
+/* Is v a test of flags that COMI left shortly before? Then it compares once more itself, which costs less
+ * than flags in a register. What the comparison raises it has raised already. */
+static bool is_float_compare(const HostGen *g, const IrInsn *i, IrVal v)
+{
+    uint64_t k;
+
+    if ((i->sub != IR_TSTZ && i->sub != IR_TSTNZ) || !takes_const(i, 1) || i->op == IR_STORE ||
+        i->op >= IR_VAND || !ir_const_value(g->b, i->arg[1], &k) ||
+        (k != 1 && k != 4 && k != 0x40 && k != 0x41)) {
+        return false;
+    }
+    IrVal c = g->root[i->arg[0]];
+    if (ir_at(g->b, c)->op != IR_VFCOMI || v - c > 24) {
+        return false;
+    }
+    for (IrVal u = c + 1; u < v; u++) {
+        unsigned op = ir_at(g->b, u)->op;
+        if (op == IR_CALL || op == IR_LABEL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void find_float_compares(HostGen *g)
+{
+    for (IrVal v = 1; v < g->n; v++) {
+        g->comi[v] = is_float_compare(g, ir_at(g->b, v), v);
+    }
+}
+
 /* The value that operand k is read from. */
 IrVal hg_operand_root(const HostGen *g, const IrInsn *i, IrVal v, unsigned k)
 {
     IrVal x = i->arg[k];
+
+    if (k < 2 && g->comi[v]) {
+        return g->root[ir_at(g->b, g->root[i->arg[0]])->arg[k]];
+    }
 
     if (k == 0 && g->fold[v]) {
         x = ir_at(g->b, x)->arg[0];
@@ -312,6 +347,7 @@ void hg_analyse(HostGen *g)
     find_roots(g);
     find_folds(g);
     hg_find_windows(g);
+    find_float_compares(g);
     for (IrVal v = g->n; v-- > 1;) {
         const IrInsn *i = ir_at(g->b, v);
         g->dead_after[v] = ~needed;

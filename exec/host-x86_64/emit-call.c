@@ -262,7 +262,7 @@ void emit_call_fn(HostGen *g, const IrInsn *i, IrVal v, const void *fn)
 void emit_vec(HostGen *g, const IrInsn *i, IrVal v)
 {
     const HostRow *row = &host_vec_rows[i->op];
-    HostArgs x = { .d = HR_NONE };
+    HostArgs x = { .d = HR_NONE, .unused = !g->val[v].last };
     bool result = i->type != IR_VOID;
     uint16_t wish = 0;
 

@@ -107,15 +107,25 @@ bool emit_vfdp(HostGen *g, const IrInsn *i, const HostArgs *x)
 }
 
 /* CF, PF and ZF where EFLAGS has them: CF | PF << 2 | ZF << 6. */
+void emit_comi(HostGen *g, const IrInsn *comi, unsigned a, unsigned b)
+{
+    bool f64 = comi->sub == FS64;
+    AsmVex op = comi->imm ? (f64 ? I_VUCOMISD : I_VUCOMISS) : (f64 ? I_VCOMISD : I_VCOMISS);
+
+    asm_vrr(hg_asm(g), op, false, a, b);
+}
+
 bool emit_vfcomi(HostGen *g, const IrInsn *i, const HostArgs *x)
 {
     Vec v = vec_open(g, i, x);
-    bool f64 = i->sub == FS64;
-    AsmVex op = i->imm ? (f64 ? I_VUCOMISD : I_VUCOMISS) : (f64 ? I_VCOMISD : I_VCOMISS);
 
+    if (x->unused) {
+        emit_comi(g, i, v.s[0], v.s[1]);
+        return true;
+    }
     asm_alu_rr(v.a, ALU_XOR, 4, v.d, v.d);
     asm_alu_rr(v.a, ALU_XOR, 4, HR_SCRATCH, HR_SCRATCH);
-    asm_vrr(v.a, op, false, v.s[0], v.s[1]);
+    emit_comi(g, i, v.s[0], v.s[1]);
     asm_setcc(v.a, CC_B, asm_reg(v.d));
     asm_setcc(v.a, CC_P, asm_reg(HR_SCRATCH));
     asm_lea(v.a, 4, v.d, asm_mem_index(v.d, HR_SCRATCH, 2, 0));

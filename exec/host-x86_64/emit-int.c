@@ -396,9 +396,25 @@ static const uint8_t cc_of[IR_COND_COUNT] = {
     [IR_LEU] = CC_BE, [IR_GTU] = CC_A, [IR_TSTZ] = CC_E, [IR_TSTNZ] = CC_NE,
 };
 
+/* A test of flags as COMI gives them: it is done here. */
+static AsmCc float_compare(HostGen *g, const IrInsn *i, IrVal v)
+{
+    const IrInsn *comi = ir_at(g->b, g->root[i->arg[0]]);
+    unsigned a = hg_use(g, hg_operand_root(g, i, v, 0)), b = hg_use(g, hg_operand_root(g, i, v, 1));
+    uint64_t mask = 0;
+
+    hg_const(g, i->arg[1], &mask);
+    emit_comi(g, comi, a, b);
+    AsmCc cc = mask == 1 ? CC_B : mask == 4 ? CC_P : mask == 0x40 ? CC_E : CC_BE;
+    return i->sub == IR_TSTNZ ? cc : cc ^ 1;
+}
+
 /* Compare operands 0 and 1 of i as its sub says; the host condition that is true then. */
 AsmCc emit_compare(HostGen *g, const IrInsn *i, IrVal v)
 {
+    if (g->comi[v]) {
+        return float_compare(g, i, v);
+    }
     IrType t = ir_type(g->b, i->arg[0]);
     unsigned size = size_of(t);
     bool test = i->sub == IR_TSTZ || i->sub == IR_TSTNZ;

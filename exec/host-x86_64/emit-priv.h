@@ -56,6 +56,7 @@ typedef struct HostArgs {
     uint8_t a[4];
     uint8_t vt[3]; /* vector temporaries, as many as the row asks for */
     uint8_t it[2]; /* general temporaries */
+    bool unused;   /* nobody reads d */
     bool imm_b;    /* operand 1 is the constant `imm` (rows with HOP_IMM_B) */
     uint64_t imm;
 } HostArgs;
@@ -82,6 +83,9 @@ typedef struct HostRow {
 /* By IrOp; rows without emit fall back to a call. One table for each file of emitters; the first that has
  * an emitter for the op counts. */
 extern const HostRow host_vec_rows[IR_OP_COUNT]; /* emit-vec.c, emit-fp.c */
+
+/* Host flags as the comparison of vector registers a and b that `comi` is leaves them. */
+void emit_comi(HostGen *g, const IrInsn *comi, unsigned a, unsigned b);
 
 /* ---- for emitters ---- */
 AsmBuf *hg_asm(HostGen *g);

@@ -41,6 +41,7 @@ static void free_arrays(HostGen *g)
     g_free(g->nu);
     g_free(g->dead_after);
     g_free(g->window_of);
+    g_free(g->comi);
     g_free(g->clean);
     g_free(g->imm);
     g_free(g->fold);
@@ -82,6 +83,7 @@ static void make_arrays(HostGen *g)
     g->nu = g_new0(uint32_t, g->cap * 4);
     g->dead_after = g_new0(HostPinSet, g->cap);
     g->window_of = g_new0(uint16_t, g->cap);
+    g->comi = g_malloc0(g->cap);
     g->clean = g_malloc0(g->cap);
     g->imm = g_malloc0(g->cap);
     g->fold = g_malloc0(g->cap);

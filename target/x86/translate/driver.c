@@ -152,6 +152,7 @@ int x86_translate_insn(TransCtx *ctx)
         x86_raise_ir(&t, r == X86_DECODE_UD ? EXCP_UD : EXCP_GP, 0);
         return t.status;
     }
+    x86_cc_note(&t, &insn);
     translate_one(&t, &insn);
     if (t.status == TRANS_NEXT && mode_single(t.mode)) {
         x86_end_loop(&t);

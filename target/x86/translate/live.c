@@ -16,8 +16,30 @@ typedef enum {
     FLAGS_WRITTEN /* all of them, none read */
 } FlagUse;
 
+/* Vector code, listed first where it sets flags. */
+static FlagUse vector_flag_use(const X86Insn *i)
+{
+    switch (i->mn) {
+    case X86_MN_PTEST:
+    case X86_MN_VTESTPS:
+    case X86_MN_VTESTPD:
+    case X86_MN_PCMPESTRI:
+    case X86_MN_PCMPESTRM:
+    case X86_MN_PCMPISTRI:
+    case X86_MN_PCMPISTRM:
+    case X86_MN_COMISS:
+    case X86_MN_COMISD:
+    case X86_MN_UCOMISS:
+    case X86_MN_UCOMISD: return FLAGS_WRITTEN;
+    default: return FLAGS_KEPT;
+    }
+}
+
 static FlagUse flag_use(const X86Insn *i)
 {
+    if (i->flags & (X86_F_SSE | X86_F_AVX)) {
+        return vector_flag_use(i);
+    }
     switch (i->mn) {
     case X86_MN_ADD:
     case X86_MN_SUB:
@@ -84,10 +106,22 @@ bool x86_look(X86Trans *t, uint64_t rip, X86Insn *i)
     return true;
 }
 
+void x86_cc_note(X86Trans *t, const X86Insn *i)
+{
+    FlagUse use = flag_use(i);
+
+    if (t->region->head == X86_HEAD_UNKNOWN && use != FLAGS_KEPT) {
+        t->region->head = use == FLAGS_WRITTEN ? X86_HEAD_DEAD : X86_HEAD_LIVE;
+    }
+}
+
 bool x86_cc_dead_at(X86Trans *t, uint64_t rip)
 {
     X86Insn i;
 
+    if (trans_is_head(t->ctx, rip) && t->region->head != X86_HEAD_UNKNOWN) {
+        return t->region->head == X86_HEAD_DEAD;
+    }
     for (unsigned n = 0; n < LOOK_INSNS && x86_look(t, rip, &i); n++) {
         if (i.mn == X86_MN_JMP && i.op[0].kind == X86_OPK_REL) {
             rip = x86_rip_cut(t, rip + i.len + (uint64_t)i.imm, i.opsize);

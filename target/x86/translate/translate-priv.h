@@ -31,10 +31,18 @@ typedef struct X86CcState {
     IrVal a, b, c; /* values as given to x86_cc_set, in the operation's type; 0 = in the slot */
 } X86CcState;
 
+/* Are the flags dead at the region's head, so that a jump back there need not keep them? */
+typedef enum X86HeadFlags {
+    X86_HEAD_UNKNOWN, /* so far they are kept */
+    X86_HEAD_DEAD,
+    X86_HEAD_LIVE,
+} X86HeadFlags;
+
 /* What goes through a region from instruction to instruction; kept in TransCtx.target. */
 typedef struct X86Region {
     X86CcState cc;
     uint32_t mode; /* now: STAC and CLAC change it on the way */
+    uint8_t head;  /* X86HeadFlags */
 } X86Region;
 
 typedef struct X86Trans {
@@ -140,6 +148,8 @@ X86Cond x86_cond(X86Trans *t, unsigned cc);
 /* ---- live.c ---- */
 /* The code at rip overwrites all arithmetic flags before it reads one. */
 bool x86_cc_dead_at(X86Trans *t, uint64_t rip);
+/* The next instruction of the region, before it is translated: what it says about the flags at the head. */
+void x86_cc_note(X86Trans *t, const X86Insn *i);
 /* Decode at rip, if all of it lies in the region's pages. */
 bool x86_look(X86Trans *t, uint64_t rip, X86Insn *i);
 
