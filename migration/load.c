@@ -168,14 +168,29 @@ static bool load_command(Incoming *in, bool *go, GError **error)
     }
 }
 
+/* Version 3, rule 4: no record of the section took the subsection whose name is next. */
+static bool refuse_subsection(Incoming *in, const char *idstr, GError **error)
+{
+    char name[256];
+    if (!stream_in_str8(&in->in, name, error)) {
+        return false;
+    }
+    g_autofree char *text = g_strescape(name, NULL);
+    return load_error(error, "section '%s': unknown subsection '%s' follows its content", idstr,
+                      text);
+}
+
 static bool load_footer(Incoming *in, uint32_t section_id, const char *idstr, GError **error)
 {
     uint8_t foot[5];
-    if (!stream_in_bytes(&in->in, foot, sizeof(foot), error)) {
+    if (!stream_in_u8(&in->in, foot, error)) {
         return false;
     }
     if (foot[0] == STREAM_SUBSECTION) {
-        return load_error(error, "section '%s': an unknown subsection follows its content", idstr);
+        return refuse_subsection(in, idstr, error);
+    }
+    if (!stream_in_bytes(&in->in, foot + 1, 4, error)) {
+        return false;
     }
     if (foot[0] != STREAM_FOOTER || ld_be32(foot + 1) != section_id) {
         return load_error(error, "section '%s': expected its footer (id %u), found 0x%02x, id %u",

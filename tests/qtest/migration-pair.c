@@ -123,13 +123,16 @@ static QTest *start_sector(Pair *p, const char *machine, const char *serial, con
 
 QTest *start(Pair *p, const char *machine, const char *serial, const char *more)
 {
+    bool s390x = g_str_has_prefix(machine, "s390");
+
     if (p->sector) {
         return start_sector(p, machine, serial, more);
     }
-    return qtest_start("x86_64",
+    return qtest_start(s390x ? "s390x" : "x86_64",
                        "-accel tcg -accel qtest -machine %s -nodefaults -serial file:%s/%s "
                        "-kernel %s %s",
-                       machine, p->dir, serial, g_getenv("FERRY_PAYLOAD"), more);
+                       machine, p->dir, serial,
+                       g_getenv(s390x ? "FERRY_PAYLOAD_S390X" : "FERRY_PAYLOAD"), more);
 }
 
 bool is_running(QTest *q)

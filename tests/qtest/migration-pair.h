@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the migration tests share: two programs, the guest that writes to 99 MiB without end (see
- * payload-x86_64.S) and looks at both. All waits have deadlines, and a final state that is not the
+ * payload-x86_64.S, payload-s390x.S) and looks at both. All waits have deadlines, and a final state that is not the
  * wanted one is a failure at once.
  */
 #pragma once
 #include "libqtest.h"
 
-#define V3   "pc-q35-10.0"
-#define V4   "pc-q35-ferry-1.0"
-#define SLOW 3000000 /* bytes a second */
+#define V3      "pc-q35-10.0"
+#define V4      "pc-q35-ferry-1.0"
+#define S390_V3 "s390-ccw-virtio-10.0"
+#define S390_V4 "s390-ccw-virtio-ferry-1.0"
+#define SLOW    3000000 /* bytes a second */
 
 #define DEADLINE   (QTEST_TIMEOUT_S * G_USEC_PER_SEC)
 #define OK(q, ...) json_object_put(qtest_qmp_ok(q, __VA_ARGS__))
