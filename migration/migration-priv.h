@@ -20,7 +20,8 @@
  * Invariants: (1) disks are released only in device or later, and taken back on every way to
  * failed and cancelled. (2) After GO was written the source starts the guest only on SHUT 1.
  * (3) The destination starts the guest only after GO, or, without a return path, after the end
- * mark. (4) `status` changes only through migration_set_status().
+ * mark. (4) `status` changes only through migration_set_status(), along the table
+ * in status.c.
  */
 #pragma once
 #include "migration/migration.h"
@@ -45,6 +46,9 @@ typedef enum {
     COMMAND_SWITCHOVER_START = 11,
     COMMAND_GO = 0x40, /* version 4 */
 } CommandType;
+
+/* What a side that gives up, or that was given up, waits for the other to take or give the cause. */
+#define LAST_WORDS_MS 500
 
 #define CONFIGURATION_UUID "configuration/uuid"
 

@@ -107,7 +107,7 @@ static void break_off(Outgoing *o)
     __atomic_store_n(&o->cancel, 1, __ATOMIC_RELEASE);
     eventfd_write(o->cancel_fd, 1);
     if (o->channel) {
-        channel_hurry(o->channel);
+        channel_hurry(o->channel, LAST_WORDS_MS);
     }
     g_mutex_lock(&o->mutex);
     g_cond_broadcast(&o->cond);

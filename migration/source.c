@@ -21,7 +21,6 @@ TRACE_POINT(migration_round);
 #define HOPELESS_ROUNDS 30
 #define HOPELESS_SHARE  0.9 /* a round that takes off less than a tenth */
 #define WAIT_SLICE_US   20000
-#define LAST_WORDS_MS   500
 #define PINGS_APART     10 /* slices */
 
 enum {
@@ -202,7 +201,7 @@ static void blocks_changed(void *opaque)
 {
     Outgoing *o = opaque;
     if (o->channel) {
-        channel_hurry(o->channel);
+        channel_hurry(o->channel, LAST_WORDS_MS);
     }
     g_mutex_lock(&o->mutex);
     g_cond_broadcast(&o->cond);

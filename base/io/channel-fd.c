@@ -14,6 +14,8 @@
 #include <unistd.h>
 #include "channel-priv.h"
 
+#define HURRY_LOOK_MS 20
+
 typedef struct {
     Channel c;
     int in, out; /* the same for sockets and files; -1: none */
@@ -29,29 +31,40 @@ static ssize_t io_error(const Channel *c, const char *what, GError **error)
     return -1;
 }
 
+/* How long one poll() may last; *@over: no longer at all. */
+static int patience_ms(const FdChannel *f, int64_t hurry_until_us, bool *over)
+{
+    int64_t left_us = hurry_until_us - g_get_monotonic_time();
+    *over = hurry_until_us && left_us <= 0;
+    /* In a hurry the eventfd has served; a shutdown is noticed by looking. */
+    return hurry_until_us ? (int)CLAMP(left_us / 1000, 1, HURRY_LOOK_MS) : f->c.timeout_ms;
+}
+
 static bool wait_for(FdChannel *f, int fd, short events, GError **error)
 {
-    struct pollfd fds[2] = { { .fd = fd, .events = events },
-                             { .fd = f->cancel_fd, .events = POLLIN } };
-    int n;
-    do {
-        n = poll(fds, 2, f->c.timeout_ms);
-    } while (n < 0 && errno == EINTR);
-    if (channel_is_cancelled(&f->c)) {
-        return channel_cancelled_error(&f->c, error);
+    for (;;) {
+        struct pollfd fds[2] = { { .fd = fd, .events = events },
+                                 { .fd = f->cancel_fd, .events = POLLIN } };
+        int64_t hurry = __atomic_load_n(&f->c.hurry_until_us, __ATOMIC_ACQUIRE);
+        bool over;
+        int ms = patience_ms(f, hurry, &over);
+        over = over || (hurry && events == POLLIN);
+        int n = poll(fds, hurry ? 1 : 2, over ? 0 : ms);
+        if (channel_is_cancelled(&f->c) || (over && n == 0)) {
+            return channel_cancelled_error(&f->c, error);
+        }
+        if (n < 0 && errno != EINTR) {
+            return io_error(&f->c, "wait", error) == 0;
+        }
+        if (n > 0 && fds[0].revents) {
+            return true;
+        }
+        if (n == 0 && !hurry) {
+            g_set_error(error, FERRY_IO_ERROR, FERRY_IO_ERROR_TIMEOUT,
+                        "%s: no progress within %d ms", f->c.name, f->c.timeout_ms);
+            return false;
+        }
     }
-    if (n > 0 && !fds[0].revents && __atomic_load_n(&f->c.hurried, __ATOMIC_ACQUIRE)) {
-        return channel_cancelled_error(&f->c, error);
-    }
-    if (n < 0) {
-        return io_error(&f->c, "wait", error) == 0;
-    }
-    if (n == 0) {
-        g_set_error(error, FERRY_IO_ERROR, FERRY_IO_ERROR_TIMEOUT, "%s: no progress within %d ms",
-                    f->c.name, f->c.timeout_ms);
-        return false;
-    }
-    return true;
 }
 
 static ssize_t fd_read(Channel *c, void *buf, size_t len, GError **error)

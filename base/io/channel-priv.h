@@ -21,7 +21,8 @@ struct Channel {
     char *name;
     unsigned features;
     int timeout_ms;
-    int cancelled, hurried;             /* atomic */
+    int cancelled;                      /* atomic */
+    int64_t hurry_until_us;             /* atomic; of g_get_monotonic_time(), 0: no hurry */
     uint64_t bytes_read, bytes_written; /* atomic, relaxed */
 };
 

@@ -130,9 +130,9 @@ void channel_stop_reading(Channel *c)
     }
 }
 
-void channel_hurry(Channel *c)
+void channel_hurry(Channel *c, int ms)
 {
-    __atomic_store_n(&c->hurried, 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&c->hurry_until_us, g_get_monotonic_time() + ms * 1000, __ATOMIC_RELEASE);
     if (!c->ops->hurry || !c->ops->hurry(c)) {
         channel_shutdown(c);
     }

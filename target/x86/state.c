@@ -390,6 +390,48 @@ static bool refuse(GError **error, const char *what, uint64_t value)
     return false;
 }
 
+/*
+ * Version 3 carries no CPUID, but a guest that switched a feature on shows it: whatever of that this
+ * CPU lacks is named, all of it.
+ */
+static bool features_there(const X86CpuConfig *c, const CpuSaved *s, GError **error)
+{
+    const struct {
+        uint64_t used;
+        X86FeatureWord word;
+        uint8_t bit;
+    } needs[] = {
+        { s->cr4 & CR4_UMIP, X86_FW_7_0_ECX, 2 },
+        { s->cr4 & CR4_LA57, X86_FW_7_0_ECX, 16 },
+        { s->cr4 & CR4_FSGSBASE, X86_FW_7_0_EBX, 0 },
+        { s->cr4 & CR4_PCIDE, X86_FW_1_ECX, 17 },
+        { s->cr4 & CR4_OSXSAVE, X86_FW_1_ECX, 26 },
+        { s->cr4 & CR4_SMEP, X86_FW_7_0_EBX, 7 },
+        { s->cr4 & CR4_SMAP, X86_FW_7_0_EBX, 20 },
+        { s->cr4 & CR4_PKE, X86_FW_7_0_ECX, 3 },
+        { s->efer & EFER_SCE, X86_FW_8000_0001_EDX, 11 },
+        { s->efer & EFER_LME, X86_FW_8000_0001_EDX, 29 },
+        { s->efer & EFER_NXE, X86_FW_8000_0001_EDX, 20 },
+        { s->efer & EFER_FFXSR, X86_FW_8000_0001_EDX, 25 },
+        { s->xcr0 & 1u << 2, X86_FW_1_ECX, 28 },
+        { s->xcr0 & 7u << 5, X86_FW_7_0_EBX, 16 },
+        { s->has_deadline && s->tsc_deadline, X86_FW_1_ECX, 24 },
+        { s->has_adjust && s->tsc_adjust, X86_FW_7_0_EBX, 1 },
+    };
+    g_autoptr(GString) missing = g_string_new(NULL);
+    for (size_t i = 0; i < G_N_ELEMENTS(needs); i++) {
+        if (needs[i].used && !x86_has(c, needs[i].word, needs[i].bit)) {
+            g_string_append_printf(missing, "%s'%s'", missing->len ? ", " : "",
+                                   x86_feature_name(needs[i].word, needs[i].bit));
+        }
+    }
+    if (missing->len) {
+        g_set_error(error, FERRY_X86_ERROR, FERRY_X86_ERROR_STATE,
+                    "CPU feature %s of the guest is missing here", missing->str);
+    }
+    return !missing->len;
+}
+
 static bool cpu_check(void *owner, const void *saved, GError **error)
 {
     const X86Cpu *cpu = owner;
@@ -399,6 +441,9 @@ static bool cpu_check(void *owner, const void *saved, GError **error)
 
     efer_ok |= X86_FEAT_LM(c) ? EFER_LME | EFER_LMA : 0;
     efer_ok |= X86_FEAT_NX(c) ? EFER_NXE : 0;
+    if (!features_there(c, s, error)) {
+        return false;
+    }
     if (s->cr0 >> 32 || ((s->cr0 & CR0_PG) && !(s->cr0 & CR0_PE))) {
         return refuse(error, "CR0", s->cr0);
     }

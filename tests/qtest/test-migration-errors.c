@@ -301,13 +301,11 @@ static void test_disk(gconstpointer machine)
 {
     BrokenPair p;
     Relay r = RELAY_CLEAN, again = RELAY_CLEAN;
-    g_autofree char *path[2] = { NULL }, *options[2] = { NULL };
-    g_autofree char *name = NULL;
+    char *path[2], *options[2];
     for (int i = 0; i < 2; i++) {
-        int fd = g_file_open_tmp("ferry-disk-XXXXXX", &name, NULL);
+        int fd = g_file_open_tmp("ferry-disk-XXXXXX", &path[i], NULL);
         g_assert_cmpint(fd, >=, 0);
         g_close(fd, NULL);
-        path[i] = g_steal_pointer(&name);
         g_assert_true(g_file_set_contents(path[i], (char[512]){ 0 }, 512, NULL));
         options[i] = g_strdup_printf("-drive file=%s,if=none,id=d,format=raw "
                                      "-device virtio-blk-pci,drive=d",
@@ -325,8 +323,11 @@ static void test_disk(gconstpointer machine)
     attempt(&p, &again);
     g_assert_cmpstr(p.dst_status, ==, "completed");
     pair_close(&p);
-    g_unlink(path[0]);
-    g_unlink(path[1]);
+    for (int i = 0; i < 2; i++) {
+        g_unlink(path[i]);
+        g_free(path[i]);
+        g_free(options[i]);
+    }
 }
 
 /* The first device agreed already when the second one refuses: it is told back, the VM is as it

@@ -30,6 +30,7 @@ static const char *const kind_names[KINDS] = { "cut", "truncate", "delay", "flip
 typedef struct {
     BrokenPair p;
     Lengths l;
+    GRand *rand; /* owned; the same in every run */
     guint32 hash;
     unsigned fds, threads; /* that an ended attempt leaves at the source */
     unsigned outcomes[4];  /* completed, failed, kept by both, kept by the destination */
@@ -115,7 +116,7 @@ static void fill(QTest *q)
 static void matrix_open(Matrix *m, int timeout_ms)
 {
     Relay broken = RELAY_CLEAN;
-    *m = (Matrix){ 0 };
+    *m = (Matrix){ .rand = g_rand_new_with_seed(1) };
     pair_open(&m->p, V4, NULL, NULL);
     fill(m->p.src);
     m->hash = memory_hash(&m->p, m->p.src);
@@ -134,17 +135,18 @@ static void matrix_close(Matrix *m)
     g_test_message("%u completed, %u failed, %u kept by both, %u failed and kept by the "
                    "destination too",
                    m->outcomes[0], m->outcomes[1], m->outcomes[2], m->outcomes[3]);
+    g_rand_free(m->rand);
     lengths_clear(&m->l);
     pair_close(&m->p);
 }
 
-static void arm(Relay *r, Kind kind, int way, int64_t at)
+static void arm(Relay *r, Kind kind, int way, int64_t at, int bit)
 {
     switch (kind) {
     case CUT: r->cut[way] = at; break;
     case SWALLOW: r->swallow[way] = at; break;
     case LATE: r->late[way] = at; break;
-    default: r->flip[way] = at * 8 + g_test_rand_int_range(0, 8); break;
+    default: r->flip[way] = at * 8 + bit; break;
     }
 }
 
@@ -159,7 +161,7 @@ static void one_fault(Matrix *m, Kind kind, int way, int64_t at, int timeout_ms)
     Relay r = RELAY_CLEAN;
     g_test_message("%s at byte %" G_GINT64_FORMAT " to the %s", kind_names[kind], at,
                    way == TO_DST ? "destination" : "source");
-    arm(&r, kind, way, at);
+    arm(&r, kind, way, at, g_rand_int_range(m->rand, 0, 8));
     attempt(p, &r);
     check_memory(m);
     if (kind == LATE) {
@@ -205,7 +207,8 @@ static void test_kind(gconstpointer data)
     }
     for (int i = 0; i < wanted(); i++) {
         int way = i % 8 == 7 ? TO_SRC : TO_DST;
-        int64_t at = g_test_rand_int_range(0, (gint32)(way == TO_DST ? m.l.to_dst : m.l.to_src));
+        int64_t end = way == TO_DST ? m.l.to_dst : m.l.to_src;
+        int64_t at = g_rand_int_range(m.rand, 0, (gint32)end);
         one_fault(&m, kind, way, at, timeout_ms);
     }
     matrix_close(&m);

@@ -147,13 +147,13 @@ static void test_no_end(void)
     Relay r = RELAY_CLEAN;
     pair_open(&p, V4, NULL, NULL);
     set_cap(p.src, "events");
-    set_param(p.src, "max-bandwidth", 400000);
+    set_param(p.src, "max-bandwidth", 800000);
     set_param(p.src, "downtime-limit", 1);
     begin(&p, &r);
     gint64 end = g_get_monotonic_time() + DEADLINE;
     bool said = false, forecast = false;
     for (unsigned round = 1; !said; round++) {
-        qtest_memset(p.src, 0x100000, (uint8_t)round, 2 << 20);
+        qtest_memset(p.src, 0x100000, (uint8_t)round, 1 << 20);
         json_object *info = qtest_qmp_ok(p.src, "{\"execute\": \"query-migrate\"}");
         said = g_str_equal(member(info, "will-not-converge"), "true");
         forecast = forecast || atoll(member(info, "expected-remaining-time")) > 0;

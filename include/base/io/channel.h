@@ -59,9 +59,9 @@ void channel_shutdown(Channel *c);
 /* Reads end now, as if the peer had closed; what was written still arrives, and more can be written, where
    the two directions are apart (sockets). Elsewhere it is channel_shutdown(). Any thread. */
 void channel_stop_reading(Channel *c);
-/* From now on nothing waits: a call that would, also one that does now, fails; what can be had at once
-   still passes. Channels that cannot tell (all but sockets) are shut down. Any thread. */
-void channel_hurry(Channel *c);
+/* From now on no read waits, and in @ms no write: a call that would, also one that does now, fails; what
+   can be had at once still passes. Channels that cannot tell (all but sockets) are shut down. Any thread. */
+void channel_hurry(Channel *c, int ms);
 /* Seekable channels: absolute position of the next read or write. */
 bool channel_seek(Channel *c, uint64_t offset, GError **error);
 /* Is the other end a process that can answer? */
