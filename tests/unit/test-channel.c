@@ -64,6 +64,52 @@ static void test_shutdown(void)
     g_assert_error(error, FERRY_IO_ERROR, FERRY_IO_ERROR_CANCELLED);
 }
 
+/* The reader has had enough; what it says still arrives. */
+static void test_stop_reading(void)
+{
+    g_autoptr(Channel) a = NULL;
+    g_autoptr(Channel) b = NULL;
+    g_autoptr(GError) error = NULL;
+    char c;
+    pair(&a, &b);
+    channel_stop_reading(a);
+    g_assert_false(channel_read_all(a, &c, 1, &error));
+    g_assert_error(error, FERRY_IO_ERROR, FERRY_IO_ERROR_EOF);
+    g_assert_true(channel_write_all(a, "x", 1, NULL) && channel_read_all(b, &c, 1, NULL));
+    g_assert_cmpint(c, ==, 'x');
+}
+
+static gpointer drain(gpointer data)
+{
+    static const size_t some = 8 << 20;
+    g_autofree char *buf = g_malloc(some);
+    channel_read_all(data, buf, some, NULL);
+    return NULL;
+}
+
+/* In a hurry a read that would wait fails at once; a write that waits is let go on while its reader
+   takes it, and ends when nobody does. */
+static void test_hurry(void)
+{
+    g_autoptr(Channel) a = NULL;
+    g_autoptr(Channel) b = NULL;
+    g_autoptr(GError) error = NULL;
+    g_autofree char *much = g_malloc0(8 << 20);
+    char c;
+    pair(&a, &b);
+    channel_hurry(a, 60000);
+    g_assert_true(channel_write_all(b, "y", 1, NULL) && channel_read_all(a, &c, 1, NULL));
+    g_assert_false(channel_read_all(a, &c, 1, &error));
+    g_assert_error(error, FERRY_IO_ERROR, FERRY_IO_ERROR_CANCELLED);
+    GThread *reader = g_thread_new("reader", drain, b);
+    g_assert_true(channel_write_all(a, much, 8 << 20, NULL));
+    g_thread_join(reader);
+    g_clear_error(&error);
+    channel_hurry(a, 10);
+    g_assert_false(channel_write_all(a, much, 8 << 20, &error));
+    g_assert_error(error, FERRY_IO_ERROR, FERRY_IO_ERROR_CANCELLED);
+}
+
 static void test_file(void)
 {
     g_autoptr(GError) error = NULL;
@@ -138,6 +184,8 @@ int main(int argc, char **argv)
     g_test_add_func("/io/channel/a-socket-carries-bytes-and-tells-its-end", test_socket);
     g_test_add_func("/io/channel/a-deadline-ends-a-silent-read", test_deadline);
     g_test_add_func("/io/channel/shutdown-frees-a-blocked-reader", test_shutdown);
+    g_test_add_func("/io/channel/who-stops-reading-can-still-speak", test_stop_reading);
+    g_test_add_func("/io/channel/in-a-hurry-only-writes-wait-and-not-for-long", test_hurry);
     g_test_add_func("/io/channel/a-file-is-written-read-and-sought", test_file);
     g_test_add_func("/io/channel/a-command-is-a-channel-and-its-failure-an-error", test_exec);
     g_test_add_func("/io/channel/faults-strike-at-their-byte", test_faults);
