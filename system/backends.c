@@ -217,6 +217,14 @@ static bool device_for_drive(System *sys, const BlockDriveInfo *info, GVariantDi
         g_variant_dict_insert(dict, "bus", "s", bus);
         g_variant_dict_insert(dict, "unit", "i", info->unit);
         return true;
+    case BLOCK_IF_FLOPPY:
+        if (!bus_find(sys->vm, "floppy-bus.0", NULL)) {
+            return false;
+        }
+        g_variant_dict_insert(dict, "driver", "s", "floppy");
+        g_variant_dict_insert(dict, "bus", "s", "floppy-bus.0");
+        g_variant_dict_insert(dict, "unit", "u", (guint32)info->unit);
+        return true;
     default: return false;
     }
 }
@@ -271,10 +279,27 @@ static bool add_default_cdrom(System *sys, GError **error)
     return blocks_add_drive(sys->vm->blocks, "if=ide,index=2,media=cdrom", BLOCK_IF_IDE, error);
 }
 
+/* And the empty floppy drive, if the machine has a controller for one. */
+static bool add_default_floppy(System *sys, GError **error)
+{
+    Blocks *blocks = sys->vm->blocks;
+    if (sys->cmd->nodefaults || !bus_find(sys->vm, "floppy-bus.0", NULL) ||
+        blocks_drive_by_index(blocks, BLOCK_IF_FLOPPY, 0) ||
+        blocks_drive_by_index(blocks, BLOCK_IF_FLOPPY, 1)) {
+        return true;
+    }
+    for (guint i = 0; i < sys->cmd->devices->len; i++) {
+        if (g_str_has_prefix(((Arg *)g_ptr_array_index(sys->cmd->devices, i))->text, "floppy")) {
+            return true;
+        }
+    }
+    return blocks_add_drive(blocks, "if=floppy,index=0", BLOCK_IF_FLOPPY, error);
+}
+
 bool options_attach_drives(System *sys, GError **error)
 {
     DriveWalk walk = { sys, error, true };
-    if (!add_default_cdrom(sys, error)) {
+    if (!add_default_cdrom(sys, error) || !add_default_floppy(sys, error)) {
         return false;
     }
     blocks_foreach_drive(sys->vm->blocks, attach_drive, &walk);

@@ -163,6 +163,8 @@ DRIVE_OPTION(opt_hdb, "index=1,media=disk")
 DRIVE_OPTION(opt_hdc, "index=2,media=disk")
 DRIVE_OPTION(opt_hdd, "index=3,media=disk")
 DRIVE_OPTION(opt_cdrom, "index=2,media=cdrom")
+DRIVE_OPTION(opt_fda, "if=floppy,index=0")
+DRIVE_OPTION(opt_fdb, "if=floppy,index=1")
 
 #define FIELD(m) offsetof(CmdLine, m)
 static const Option options[] = {
@@ -201,6 +203,8 @@ static const Option options[] = {
     { "hdc", OPT_CALL, .call = opt_hdc, .args = "FILE", .help = "third hard disk" },
     { "hdd", OPT_CALL, .call = opt_hdd, .args = "FILE", .help = "fourth hard disk" },
     { "cdrom", OPT_CALL, .call = opt_cdrom, .args = "FILE", .help = "CD-ROM image" },
+    { "fda", OPT_CALL, .call = opt_fda, .args = "FILE", .help = "first floppy disk" },
+    { "fdb", OPT_CALL, .call = opt_fdb, .args = "FILE", .help = "second floppy disk" },
     { "snapshot", OPT_FLAG, FIELD(snapshot),
       .help = "disks keep what is written in temporary files" },
     { "blockdev", OPT_LIST, FIELD(blockdevs), .args = "driver=D,node-name=N... or JSON",

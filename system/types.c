@@ -3,6 +3,7 @@
 #include "base/core/secret.h"
 #include "backend/net/net.h"
 #include "base/memory/backend.h"
+#include "hw/block/fdc.h"
 #include "hw/block/pflash.h"
 #include "hw/block/virtio-blk.h"
 #include "hw/ccw/css.h"
@@ -56,6 +57,8 @@ TypeRegistry *system_types_new(void)
         { secret_types, &secret_types_n },
         { net_types, &net_types_count },
         { memory_backend_types, &memory_backend_types_n },
+        { fdc_types, &fdc_types_count },
+        { floppy_types, &floppy_types_count },
         { pflash_types, &pflash_types_count },
         { virtio_blk_types, &virtio_blk_types_count },
         { serial_types, &serial_types_n },

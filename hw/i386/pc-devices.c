@@ -6,6 +6,7 @@
  * GSI n goes to 8259 input n (n < 16) and to I/O APIC input n, except that GSI 0 (the timer) is
  * I/O APIC input 2, as the interrupt source override in the MADT says.
  */
+#include "hw/block/fdc.h"
 #include "hw/char/i8042.h"
 #include "hw/i386/cpu-device.h"
 #include "hw/misc/isa-misc.h"
@@ -229,6 +230,28 @@ static bool build_keyboard(PcMachine *pc, GError **error)
     return true;
 }
 
+/* i440FX machines always have one, the others with a drive for it. */
+static bool build_fdc(PcMachine *pc, GError **error)
+{
+    bool wanted = pc->chipset->has_fdc || fdc_has_drives(device_vm(&pc->machine.dev));
+
+    return !wanted || simple_isa(pc, "isa-fdc", NULL, error);
+}
+
+void pc_cmos_floppies(PcMachine *pc)
+{
+    const GPtrArray *devices = pc->isa->bus.devices;
+
+    for (guint i = 0; i < devices->len; i++) {
+        Device *dev = g_ptr_array_index(devices, i);
+
+        if (object_is_a(&dev->obj, "isa-fdc")) {
+            mc146818rtc_set_cmos(pc->rtc, 0x10, fdc_cmos_types(dev));
+            return;
+        }
+    }
+}
+
 static bool build_vmport(PcMachine *pc, GError **error)
 {
     return pc->vmport == ONOFFAUTO_OFF || vmport_build(pc->isa, pc->i8042, error);
@@ -249,5 +272,5 @@ bool pc_devices_build(PcMachine *pc, GError **error)
     }
     return (!pc->hpet || build_hpet(pc, error)) && (!pc->pit || build_pit(pc, error)) &&
            (!pc->i8042 || build_keyboard(pc, error)) && build_vmport(pc, error) &&
-           pc->chipset->build_rest(pc, error);
+           build_fdc(pc, error) && pc->chipset->build_rest(pc, error);
 }

@@ -83,6 +83,7 @@ static int pirq_to_irq(PcMachine *pc, int n)
 
 const PcChipset pc_chipset_i440fx = {
     .hole_base = 0xe0000000ull,
+    .has_fdc = true,
     .build = build,
     .build_rest = build_rest,
     .open_for_direct_boot = open_for_direct_boot,

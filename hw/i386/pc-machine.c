@@ -96,6 +96,7 @@ bool pc_build(PcMachine *pc, const PcChipset *chipset, uint64_t low_limit, GErro
 
 bool pc_done(Machine *m, GError **error)
 {
+    pc_cmos_floppies((PcMachine *)m);
     return pc_boot_prepare((PcMachine *)m, error);
 }
 

@@ -26,7 +26,7 @@ typedef struct PcMachine PcMachine;
 /* What one chipset does differently from the other. */
 typedef struct {
     uint64_t hole_base; /* PCI memory below 4 GiB when no firmware places it */
-    bool has_ecam;
+    bool has_ecam, has_fdc;
     /* Host bridge, then the bridge with pc->isa; sets pci_host, pci_mem and pm. */
     bool (*build)(PcMachine *pc, GError **error);
     /* After the ISA devices: functions beside the ISA bridge. */
@@ -151,7 +151,8 @@ void pc_bootorder_reset(PcMachine *pc, bool first);
 /* tpr-opt.c: a section that only travels. */
 void tpr_opt_build(PcMachine *pc);
 void tpr_opt_reset(PcMachine *pc);
-void pc_fpu_build(PcMachine *pc); /* the x87's error line */
+void pc_cmos_floppies(PcMachine *pc); /* when all drives are there */
+void pc_fpu_build(PcMachine *pc);     /* the x87's error line */
 /* Last step: tables, fw_cfg contents, kernel. */
 bool pc_boot_prepare(PcMachine *pc, GError **error);
 /* After devices are reset: images, addresses, the first CPU's registers. */

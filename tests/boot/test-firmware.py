@@ -14,18 +14,19 @@ OVMF = "/usr/share/OVMF"
 FERRY = os.path.join(BUILD, "ferry-system-x86_64")
 SERVICES = ["boot-sector", "int13-02", "int13-42", "int12", "int13-43", "int11", "int15-e820",
             "int15-2401", "int1a", "int1a-b101", "int16", "!int14", "int15-5300", "done"]
+FLOPPY_SERVICES = ["boot-floppy", "int13-08", "int13-02", "int13-03", "done"]
 
 
-def assemble(directory, name):
-    """The flat image of tests/boot/NAME.S, as a disk of 1 MiB with a mark in its last sector."""
+def assemble(directory, name, size=1 << 20):
+    """The flat image of tests/boot/NAME.S, as a disk with a mark in its last sector."""
     image = os.path.join(directory, name + ".img")
     source = os.path.join(os.path.dirname(os.path.abspath(__file__)), name + ".S")
     subprocess.run(["gcc", "-m64", "-nostdlib", "-static", "-no-pie",
                     "-Wl,-Ttext=0x7c00,--oformat=binary,--build-id=none,-e,start",
                     "-o", image, source], check=True)
     with open(image, "r+b") as disk:
-        disk.truncate(1 << 20)
-        disk.seek(2047 * 512)
+        disk.truncate(size)
+        disk.seek(size - 512)
         disk.write(b"TEST")
     return image
 
@@ -78,6 +79,19 @@ def test_services_on_ide():
     """PIIX IDE and AHCI: other INT 13h code in the firmware, PIO and DMA."""
     boot_services("-machine", "pc", "-device", "ide-hd,drive=d0")
     boot_services("-machine", "q35", "-device", "ide-hd,drive=d0")
+
+
+def test_floppy_services():
+    for machine in ("pc", "q35"):
+        with tempfile.TemporaryDirectory() as directory:
+            image = assemble(directory, "floppy-services", 1440 << 10)
+            serial, debug, done = run(directory, "-machine", machine, "-boot", "a", "-drive",
+                                      f"if=floppy,format=raw,file={image}")
+            assert done.returncode == 0, done.stderr
+            assert serial.split() == FLOPPY_SERVICES, serial + debug[-1500:]
+            with open(image, "rb") as disk:
+                disk.seek((40 * 36 + 1) * 512)
+                assert disk.read(4) == b"TEST", "the disk was not written"
 
 
 def test_bootindex_and_strict():
@@ -195,6 +209,7 @@ def main():
         ("SeaBIOS starts all CPUs", test_all_cpus_come_up),
         ("SeaBIOS boots the pc machine, with and without SMM", test_services_on_pc),
         ("SeaBIOS services work on IDE and AHCI disks", test_services_on_ide),
+        ("SeaBIOS boots a floppy disk, on both machines", test_floppy_services),
         ("bootindex and strict decide what is booted", test_bootindex_and_strict),
         ("two devices cannot have one bootindex", test_duplicate_bootindex),
         ("a kernel starts through SeaBIOS", test_kernel_through_firmware),
