@@ -85,6 +85,18 @@ GVariant *keyval_parse(const char *text, const char *implied, GError **error)
     return g_variant_dict_end(&dict);
 }
 
+bool keyval_all(const char *text, const char *key, GPtrArray *values, GError **error)
+{
+    g_autoptr(GPtrArray) pairs = split(text, NULL, error);
+    for (guint i = 0; pairs && i < pairs->len; i++) {
+        Pair *pair = g_ptr_array_index(pairs, i);
+        if (!strcmp(pair->key, key)) {
+            g_ptr_array_add(values, g_strdup(pair->value));
+        }
+    }
+    return pairs != NULL;
+}
+
 static GVariant *parse_json(const char *text, GError **error)
 {
     g_autoptr(Json) json = json_parse(text, error);

@@ -10,6 +10,8 @@
  * of equal keys wins. Floating a{sv}, or NULL + error.
  */
 GVariant *keyval_parse(const char *text, const char *implied, GError **error);
+/* Every value of @key in @text, in order, is added to @values (char *, the caller's). */
+bool keyval_all(const char *text, const char *key, GPtrArray *values, GError **error);
 /* The same, with dotted keys nested into dictionaries ("file.driver=x"), or JSON when @text starts
    with '{'. */
 GVariant *keyval_parse_nested(const char *text, const char *implied, GError **error);

@@ -491,7 +491,8 @@ bool options_apply_machine(System *sys, GError **error)
         g_prefix_error(error, "-boot: ");
         return false;
     }
-    return kernel_options(cmd, m, error) && (!cmd->cpu || parse_cpu(sys->vm, m, cmd->cpu, error));
+    return options_apply_numa(sys, m, error) && kernel_options(cmd, m, error) &&
+           (!cmd->cpu || parse_cpu(sys->vm, m, cmd->cpu, error));
 }
 
 bool options_apply_devices(System *sys, GError **error)
@@ -502,70 +503,6 @@ bool options_apply_devices(System *sys, GError **error)
         g_autoptr(GVariant) props = parsed ? g_variant_ref_sink(parsed) : NULL;
         if (!props || !device_add_user(sys->vm, props, false, error)) {
             g_prefix_error(error, "-device %s: ", arg->text);
-            return false;
-        }
-    }
-    return true;
-}
-
-static GBytes *fw_cfg_bytes(GVariant *props, GError **error)
-{
-    const char *file = keyval_str(props, "file"), *text = keyval_str(props, "string");
-    char *data;
-    gsize size;
-    if (!file == !text) {
-        config_error(error, "exactly one of 'file' and 'string' is needed");
-        return NULL;
-    }
-    if (text) {
-        return g_bytes_new(text, strlen(text));
-    }
-    return g_file_get_contents(file, &data, &size, error) ? g_bytes_new_take(data, size) : NULL;
-}
-
-static bool apply_fw_cfg(Machine *m, const char *text, GError **error)
-{
-    static const char *const known[] = { "name", "file", "string", NULL };
-    GVariant *parsed = keyval_parse(text, "name", error);
-    g_autoptr(GVariant) props = parsed ? g_variant_ref_sink(parsed) : NULL;
-    if (!props || !keyval_only(props, known, error)) {
-        return false;
-    }
-    const char *name = keyval_str(props, "name");
-    if (!name || !*name || strlen(name) > 55) {
-        return config_error(error, "'name' of 1 to 55 bytes is needed");
-    }
-    if (!machine_ops(m)->add_fw_cfg) {
-        return config_error(error, "this machine has no fw_cfg");
-    }
-    g_autoptr(GBytes) bytes = fw_cfg_bytes(props, error);
-    return bytes && machine_ops(m)->add_fw_cfg(m, name, bytes, error);
-}
-
-static bool apply_acpi_table(Machine *m, const char *text, GError **error)
-{
-    GVariant *parsed = keyval_parse(text, NULL, error);
-    g_autoptr(GVariant) props = parsed ? g_variant_ref_sink(parsed) : NULL;
-
-    if (props && !machine_ops(m)->add_acpi_table) {
-        return config_error(error, "this machine has no ACPI tables");
-    }
-    return props && machine_ops(m)->add_acpi_table(m, props, error);
-}
-
-bool options_apply_fw_cfgs(System *sys, GError **error)
-{
-    for (guint i = 0; i < sys->cmd->acpi_tables->len; i++) {
-        Arg *arg = g_ptr_array_index(sys->cmd->acpi_tables, i);
-        if (!apply_acpi_table(vm_machine(sys->vm), arg->text, error)) {
-            g_prefix_error(error, "-acpitable %s: ", arg->text);
-            return false;
-        }
-    }
-    for (guint i = 0; i < sys->cmd->fw_cfgs->len; i++) {
-        Arg *arg = g_ptr_array_index(sys->cmd->fw_cfgs, i);
-        if (!apply_fw_cfg(vm_machine(sys->vm), arg->text, error)) {
-            g_prefix_error(error, "-fw_cfg %s: ", arg->text);
             return false;
         }
     }

@@ -32,6 +32,7 @@ typedef struct {
     GPtrArray *monitors; /* -mon, -qmp, -qmp-pretty, -monitor */
     GPtrArray *vncs;
     GPtrArray *serials, *fds, *machine_props, *accels, *traces, *fw_cfgs, *data_dirs, *acpi_tables;
+    GPtrArray *numas, *smbios;
     char *machine, *cpu, *memory, *smp;
     char *kernel, *initrd, *append, *dtb, *bios;
     char *boot, *name, *uuid, *rtc, *incoming, *pidfile, *sandbox;
@@ -99,6 +100,7 @@ bool options_apply_rtc(System *sys, GError **error);
 bool options_apply_objects(System *sys, GError **error);
 bool options_apply_devices(System *sys, GError **error);
 /* -fw_cfg; after the board is built. */
+bool options_apply_numa(System *sys, Machine *m, GError **error);
 bool options_apply_fw_cfgs(System *sys, GError **error);
 /* backends.c: host sides, and the default devices that connect to them. */
 bool options_apply_drives(System *sys, GError **error);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include "base/memory/backend.h"
 #include "hw/core/machine.h"
+#include "hw/core/numa.h"
 #include "hw/core/types.h"
 
 typedef struct {
@@ -64,6 +65,7 @@ static void machine_finalize(Object *obj)
         memory_region_clear(m->ram);
         g_free(m->ram);
     }
+    g_clear_pointer(&m->numa, numa_free);
 }
 
 static const Property machine_props[] = {
@@ -315,6 +317,9 @@ static bool make_ram(Machine *m, GError **error)
         return true;
     }
     m->ram = g_new0(MemoryRegion, 1);
+    if (m->numa && numa_has_memory(m->numa)) {
+        return numa_make_ram(m, error);
+    }
     if (!m->memory_backend || !*m->memory_backend) {
         bool ok = memory_region_init_ram(m->ram, vm, &m->dev.obj, ops->default_ram_id, m->ram_bytes,
                                          error);
@@ -338,7 +343,7 @@ bool machine_build(Machine *m, GError **error)
         return false;
     }
     bus_root(device_vm(&m->dev));
-    return make_ram(m, error) && machine_ops(m)->build(m, error);
+    return numa_finish(m, error) && make_ram(m, error) && machine_ops(m)->build(m, error);
 }
 
 bool machine_finish(Machine *m, GError **error)

@@ -11,6 +11,7 @@
 #include "acpi-tables.h"
 #include "base/util/endian.h"
 #include "hw/acpi/aml.h"
+#include "hw/core/numa.h"
 #include "piix-priv.h"
 #include "q35-priv.h"
 
@@ -269,7 +270,7 @@ static guint dsdt(GByteArray *blob, const AcpiConfig *c)
     other_devices(&a, c);
     aml_close(&a);
     acpi_pcihp_gpe_aml(&a, c->pm, c->root);
-    acpi_cpuhp_aml(&a, c->pm, NULL);
+    acpi_cpuhp_aml(&a, c->pm, c->numa ? c->numa->cpu_node : NULL);
     acpi_memhp_aml(&a, c->pm);
     if (!c->no_s3) {
         sleep_state(&a, "\\_S3", 1);
@@ -457,6 +458,95 @@ static guint waet(GByteArray *b, GByteArray *linker, const AcpiConfig *c)
     return at;
 }
 
+/* ---- affinity (ACPI 6.4, 5.2.16 and 5.2.17) ---- */
+#define SRAT_ENABLED   1
+#define SRAT_HOTPLUG   2
+#define SRAT_LASTS     4 /* keeps its contents without power */
+#define LOW_HOLE_BEGIN (640 * KiB)
+
+static void srat_cpu(GByteArray *b, uint32_t apic_id, uint32_t node)
+{
+    if (apic_id < 255) {
+        acpi_u8(b, 0);
+        acpi_u8(b, 16);
+        acpi_u8(b, node);
+        acpi_u8(b, apic_id);
+        acpi_u32(b, SRAT_ENABLED);
+        acpi_zero(b, 8);
+    } else {
+        acpi_u8(b, 2);
+        acpi_u8(b, 24);
+        acpi_u16(b, 0);
+        acpi_u32(b, node);
+        acpi_u32(b, apic_id);
+        acpi_u32(b, SRAT_ENABLED);
+        acpi_zero(b, 8);
+    }
+}
+
+static void srat_memory(GByteArray *b, uint64_t base, uint64_t len, uint32_t node, uint32_t flags)
+{
+    acpi_u8(b, 1);
+    acpi_u8(b, 40);
+    acpi_u32(b, node);
+    acpi_u16(b, 0);
+    acpi_u64(b, base);
+    acpi_u64(b, len);
+    acpi_u32(b, 0);
+    acpi_u32(b, flags);
+    acpi_u64(b, 0);
+}
+
+/* The part of [from, to), offsets into RAM, that lies in the piece of it at @piece. */
+static void srat_piece(GByteArray *b, uint32_t node, uint64_t from, uint64_t to, uint64_t piece,
+                       uint64_t piece_len, uint64_t address)
+{
+    uint64_t begin = MAX(from, piece), end = MIN(to, piece + piece_len);
+
+    if (begin < end) {
+        srat_memory(b, address + (begin - piece), end - begin, node, SRAT_ENABLED);
+    }
+}
+
+static guint srat(GByteArray *b, GByteArray *linker, const AcpiConfig *c)
+{
+    guint at = acpi_table_begin(b, "SRAT", 1, c->oem_id, c->oem_table_id);
+    uint64_t from = 0;
+
+    acpi_u32(b, 1);
+    acpi_u64(b, 0);
+    for (unsigned i = 0; i < c->max_cpus; i++) {
+        srat_cpu(b, c->apic_ids[i], c->numa->cpu_node[i]);
+    }
+    for (unsigned node = 0; node < c->numa->nodes; node++) {
+        uint64_t to = from + c->numa->mem_bytes[node];
+
+        srat_piece(b, node, from, to, 0, LOW_HOLE_BEGIN, 0);
+        srat_piece(b, node, from, to, MiB, c->low_ram_top - MiB, MiB);
+        srat_piece(b, node, from, to, c->low_ram_top, c->ram_above_4g, 4 * GiB);
+        from = to;
+    }
+    if (c->devmem_bytes) {
+        srat_memory(b, c->devmem_base, c->devmem_bytes, c->numa->nodes - 1,
+                    SRAT_ENABLED | SRAT_HOTPLUG);
+    }
+    checksum_later(b, linker, at);
+    return at;
+}
+
+static guint slit(GByteArray *b, GByteArray *linker, const AcpiConfig *c)
+{
+    guint at = acpi_table_begin(b, "SLIT", 1, c->oem_id, c->oem_table_id);
+    unsigned n = c->numa->nodes;
+
+    acpi_u64(b, n);
+    for (unsigned i = 0; i < n; i++) {
+        g_byte_array_append(b, c->numa->distance[i], n);
+    }
+    checksum_later(b, linker, at);
+    return at;
+}
+
 /*
  * The list of all tables, and the user's behind it: firmware that took the size of the file before
  * the tables were built again loses the end of the user's rather than the list.
@@ -491,7 +581,7 @@ static guint rsdt(GByteArray *b, GByteArray *linker, const AcpiConfig *c, const 
 void acpi_blobs_build(const AcpiConfig *c, AcpiBlobs *out)
 {
     GByteArray *b = g_byte_array_new(), *linker = g_byte_array_new(), *rsdp = g_byte_array_new();
-    guint tables[8], n = 0, rsdt_at, facs_at, dsdt_at;
+    guint tables[16], n = 0, rsdt_at, facs_at, dsdt_at;
 
     acpi_loader_allocate(linker, ACPI_RSDP_FILE, 16, true);
     acpi_loader_allocate(linker, ACPI_TABLES_FILE, 64, false);
@@ -508,6 +598,12 @@ void acpi_blobs_build(const AcpiConfig *c, AcpiBlobs *out)
         tables[n++] = mcfg(b, linker, c);
     }
     tables[n++] = waet(b, linker, c);
+    if (c->numa) {
+        tables[n++] = srat(b, linker, c);
+    }
+    if (c->numa && c->numa->has_distances) {
+        tables[n++] = slit(b, linker, c);
+    }
     rsdt_at = rsdt(b, linker, c, tables, n);
 
     g_byte_array_append(rsdp, (const void *)"RSD PTR ", 8);

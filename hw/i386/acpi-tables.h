@@ -12,6 +12,8 @@ typedef struct {
     GPtrArray *cpus;                                 /* borrowed; NULL where one is not plugged */
     const struct AcpiPm *pm;                         /* for hotplug */
     uint64_t low_ram_top, hole64_base, hole64_limit; /* inclusive limit; 0,0: no high window */
+    uint64_t ram_above_4g, devmem_base, devmem_bytes;
+    const struct MachineNuma *numa; /* borrowed; NULL: no affinity tables */
     bool hpet, i8042, rtc, serial[4];
     bool no_s3;
     bool i440fx; /* else q35 */

@@ -9,7 +9,7 @@
  */
 #include "hw/i386/cpu-device.h"
 #include "pc-priv.h"
-#include "smbios.h"
+#include "hw/core/numa.h"
 #include "target/x86/cpu.h"
 
 #define RSDP_ADDR      0xf0000
@@ -36,6 +36,35 @@ static void build_e820_file(PcMachine *pc)
     }
     bytes = g_bytes_new(raw, 20 * n);
     fw_cfg_set_file(pc->fw_cfg, "etc/e820", bytes);
+    if (pc->devmem.size) { /* PCI memory above 4 GiB begins behind it */
+        g_autoptr(GBytes) end = NULL;
+
+        st_le64(raw, pc_hole64_base(pc));
+        end = g_bytes_new(raw, 8);
+        fw_cfg_set_file(pc->fw_cfg, "etc/reserved-memory-end", end);
+    }
+}
+
+/* Nodes, the node of each CPU by APIC id, the memory of each node: 64-bit numbers. */
+static GBytes *numa_file(const PcMachine *pc)
+{
+    const Machine *m = &pc->machine;
+    const MachineNuma *n = m->numa;
+    unsigned nodes = n ? n->nodes : 0, ids = m->smp.max_cpus;
+
+    if (n) {
+        ids = pc->apic_ids[m->smp.max_cpus - 1] + 1;
+    }
+    gsize size = 8 * (1 + ids + nodes);
+    uint8_t *raw = g_malloc0(size);
+    st_le64(raw, nodes);
+    for (unsigned i = 0; n && i < n->cpus; i++) {
+        st_le64(raw + 8 * (1 + pc->apic_ids[i]), n->cpu_node[i]);
+    }
+    for (unsigned i = 0; i < nodes; i++) {
+        st_le64(raw + 8 * (1 + ids + i), n->mem_bytes[i]);
+    }
+    return g_bytes_new_take(raw, size);
 }
 
 bool pc_fw_cfg_build(PcMachine *pc, GError **error)
@@ -43,8 +72,7 @@ bool pc_fw_cfg_build(PcMachine *pc, GError **error)
     Machine *m = &pc->machine;
     Vm *vm = device_vm(&m->dev);
     Device *dev = device_new(vm, TYPE_FW_CFG_IO, error);
-    g_autoptr(GBytes) numa =
-        g_bytes_new_take(g_malloc0(8 * (1 + m->smp.max_cpus)), 8 * (1 + m->smp.max_cpus));
+    g_autoptr(GBytes) numa = numa_file(pc);
 
     if (!dev) {
         return false;
@@ -74,6 +102,10 @@ static void acpi_config(PcMachine *pc, AcpiConfig *c)
     *c = (AcpiConfig){
         .cpus = m->cpus,
         .pm = pc->pm,
+        .numa = m->numa,
+        .ram_above_4g = pc->ram_above_4g,
+        .devmem_base = pc->devmem.base,
+        .devmem_bytes = pc->devmem.size,
         .max_cpus = m->smp.max_cpus,
         .apic_ids = pc->apic_ids,
         .low_ram_top = pc->ram_below_4g,
@@ -240,6 +272,7 @@ static bool publish_smbios(PcMachine *pc, GError **error)
         .product = machine_ops(m)->description,
         .version = machine_ops(m)->machine_name,
         .uuid = vm->uuid_set ? vm->uuid : NULL,
+        .options = pc->smbios,
     };
 
     smbios_build(&c, tables, anchor);

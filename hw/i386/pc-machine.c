@@ -152,6 +152,16 @@ bool pc_add_acpi_table(Machine *m, GVariant *values, GError **error)
     return true;
 }
 
+bool pc_add_smbios(Machine *m, GVariant *values, GError **error)
+{
+    PcMachine *pc = (PcMachine *)m;
+
+    if (!pc->smbios) {
+        pc->smbios = smbios_options_new();
+    }
+    return smbios_options_add(pc->smbios, values, error);
+}
+
 bool pc_add_fw_cfg(Machine *m, const char *name, GBytes *bytes, GError **error)
 {
     return fw_cfg_add_file(((PcMachine *)m)->fw_cfg, name, bytes, error);
@@ -163,6 +173,7 @@ void pc_machine_finalize(Object *obj)
 
     g_clear_pointer(&pc->roms, rom_store_free);
     g_clear_pointer(&pc->tpr_opt, g_free);
+    g_clear_pointer(&pc->smbios, smbios_options_free);
     if (pc->ioapic) {
         object_unref(&pc->ioapic->obj);
     }

@@ -10,6 +10,7 @@
 #include "linux-boot.h"
 #include "piix-priv.h"
 #include "q35-priv.h"
+#include "smbios.h"
 
 #define PC_MAX_CPUS     ACPI_MAX_CPUS
 #define PC_PFLASH_COUNT 2
@@ -85,18 +86,19 @@ struct PcMachine {
     RamBlock *acpi_blocks[3]; /* tables, linker, rsdp */
     Section *acpi_section;
     bool acpi_patched;
-    TprOpt *tpr_opt; /* owned */
+    TprOpt *tpr_opt;       /* owned */
+    SmbiosOptions *smbios; /* owned; NULL: none */
 };
 
 /* pc-machine.c: what every machine type of this family has. */
 extern const Property pc_machine_props[];
 #define PC_OPS                                                                                     \
-    .boots_kernel = true, .max_cpus = PC_MAX_CPUS, .default_cpus = 1,                              \
+    .boots_kernel = true, .takes_numa = true, .max_cpus = PC_MAX_CPUS, .default_cpus = 1,          \
     .default_ram_bytes = 128 * MiB, .default_ram_id = "pc.ram",                                    \
     .default_cpu_type = "qemu64-x86_64-cpu", .cpu_type_suffix = "-x86_64-cpu", .target = "x86_64", \
     .serial_driver = "isa-serial", .default_nic = "virtio-net-pci", .has_hotpluggable_cpus = true, \
     .hotplug_cpu_type = "x86_64-cpu", .done = pc_done, .reset = pc_reset, .nmi = pc_nmi,           \
-    .add_fw_cfg = pc_add_fw_cfg, .add_acpi_table = pc_add_acpi_table,                              \
+    .add_fw_cfg = pc_add_fw_cfg, .add_acpi_table = pc_add_acpi_table, .add_smbios = pc_add_smbios, \
     .describe_irqs = pc_describe_pic, .describe_cpu_irqs = pc_describe_lapic,                      \
     .pre_plug = pc_pre_plug, .plugged = pc_plugged, .unplug_request = pc_unplug_request,           \
     .unplugged = pc_unplugged, .visit_memory = pc_visit_memory, .visit_ost = pc_visit_ost
@@ -104,6 +106,7 @@ bool pc_done(Machine *m, GError **error);
 void pc_reset(Machine *m, ShutdownCause cause);
 void pc_nmi(Machine *m, int cpu_index, GError **error);
 bool pc_add_fw_cfg(Machine *m, const char *name, GBytes *bytes, GError **error);
+bool pc_add_smbios(Machine *m, GVariant *values, GError **error);
 bool pc_add_acpi_table(Machine *m, GVariant *values, GError **error);
 void pc_describe_pic(Machine *m, GString *out);
 void pc_describe_lapic(Machine *m, unsigned cpu_index, GString *out);

@@ -119,6 +119,78 @@ def test_iasl_accepts_pc():
     assert found == ["FACS", "DSDT", "FACP", "APIC", "HPET", "WAET", "RSDT"], found
 
 
+NODES = ("-object", "memory-backend-ram,id=a,size=64M", "-object", "memory-backend-ram,id=b,size=64M",
+         "-numa", "node,memdev=a", "-numa", "node,nodeid=1,memdev=b")
+
+
+def refused(*options, words):
+    done = subprocess.run([FERRY, "-display", "none", *options], capture_output=True, text=True,
+                          timeout=30, check=False)
+    assert done.returncode == 1 and words in done.stderr, (options, done)
+
+
+def test_iasl_accepts_nodes():
+    found = disassemble_all("-machine", "q35", "-smp", "2,maxcpus=4,sockets=4",
+                            "-m", "128M,slots=2,maxmem=2G", *NODES,
+                            "-numa", "dist,src=0,dst=1,val=30",
+                            "-device", "pcie-root-port,id=p,chassis=1")
+    assert found[-3:] == ["SRAT", "SLIT", "RSDT"], found
+    found = disassemble_all("-machine", "pc", "-m", "64M,slots=2,maxmem=1G",
+                            "-device", "pci-bridge,id=b,addr=7", "-device", "virtio-rng-pci,bus=b")
+    assert "SRAT" in found and "SLIT" not in found, found
+    node = ("-object", "memory-backend-ram,id=a,size=64M", "-numa")
+    refused("-m", "64", *node, "node,mem=64", words="Use -numa node,memdev")
+    refused("-m", "128", *node, "node,memdev=a", words="should equal RAM size")
+    refused("-m", "64", *node, "node,nodeid=1,memdev=a", words="Node ID missing: 0")
+    refused("-m", "64", *node, "node,memdev=a,cpus=1", words="not a range of CPUs")
+    refused("-m", "64", *node, "node,memdev=x", words="no memory backend")
+    refused("-m", "64", *node, "hmat-lb,initiator=0", words="not available")
+    refused("-m", "128", *NODES, "-numa", "dist,src=0,dst=1,val=10", words="further from others")
+    refused("-m", "128", *NODES, "-numa", "cpu,node-id=7,socket-id=0", words="no such NUMA node")
+
+
+def structures_of(blob):
+    """[(type, formatted area, strings)] of SMBIOS structures one after another."""
+    found, at = [], 0
+    while at < len(blob):
+        kind, size = blob[at], blob[at + 1]
+        end = blob.index(b"\0\0", at + size) + 2
+        strings = [s.decode() for s in blob[at + size:end - 2].split(b"\0")]
+        found.append((kind, blob[at:at + size], strings if strings != [""] else []))
+        at = end
+    return found
+
+
+def test_smbios_options():
+    with tempfile.TemporaryDirectory() as directory:
+        path = os.path.join(directory, "structure")
+        with open(path, "wb") as file:
+            file.write(bytes([200, 4, 1, 0]) + b"text\0\0")
+        with Qtest("-machine", "q35", "-smp", "2,sockets=2", "-smbios", "type=0,vendor=V,release=3.4",
+                   "-smbios", "type=1,manufacturer=M1", "-smbios", "type=1,manufacturer=M2,serial=S",
+                   "-smbios", "type=2,product=board", "-smbios", "type=3,asset=tag",
+                   "-smbios", "type=4,max-speed=1234,sock_pfx=S", "-smbios",
+                   "type=11,value=one,value=two", "-smbios", "type=17,loc_pfx=slot,speed=77",
+                   "-smbios", f"file={path}") as machine:
+            blob = machine.file("etc/smbios/smbios-tables")
+            anchor = machine.file("etc/smbios/smbios-anchor")
+        found = structures_of(blob)
+        assert [kind for kind, _, _ in found] == [200, 0, 1, 2, 3, 4, 4, 11, 16, 17, 19, 32, 127]
+        assert sum(anchor) % 256 == 0 and struct.unpack("<H", anchor[28:30])[0] == len(found)
+        by_type = {kind: (data, strings) for kind, data, strings in found}
+        assert by_type[0][1][0] == "V" and by_type[0][0][20:22] == b"\3\4", by_type[0]
+        assert by_type[1][1][0] == "M2" and by_type[1][1][-1] == "S", by_type[1]
+        assert by_type[2][1][1] == "board" and "tag" in by_type[3][1], by_type
+        assert struct.unpack("<H", by_type[4][0][20:22])[0] == 1234, by_type[4]
+        assert by_type[11][1] == ["one", "two"], by_type[11]
+        assert by_type[17][1][0] == "slot 0" and by_type[17][0][21] == 77, by_type[17]
+    for options, words in (("type=5", "cannot be set"), ("type=1,vendor=x", "invalid parameter"),
+                           ("type=1,uuid=x", "no UUID"), ("type=0,release=1", "MAJOR.MINOR"),
+                           ("type=4,max-speed=70000", "not a number"), ("vendor=x", "needed"),
+                           ("file=/nonexistent", "No such file"), ("file=/dev/null", "no SMBIOS")):
+        refused("-smbios", options, words=words)
+
+
 def test_user_tables():
     with tempfile.TemporaryDirectory() as directory:
         path = os.path.join(directory, "body")
@@ -216,6 +288,8 @@ def main():
     return guest.run_tap([
         ("iasl accepts the tables of q35", test_iasl_accepts_q35),
         ("iasl accepts the tables of pc", test_iasl_accepts_pc),
+        ("iasl accepts the tables of NUMA nodes", test_iasl_accepts_nodes),
+        ("SMBIOS structures say what the user said", test_smbios_options),
         ("tables of the user are added and checked", test_user_tables),
         ("tables that grow during a move make it fail and the guest runs on",
          test_growing_tables_fail_the_move),

@@ -49,6 +49,17 @@ def test_cpus_come_up():
     assert value(text, "CPUS") == "4", text[-2000:]
 
 
+def test_nodes():
+    text = run_script(
+        "for n in 0 1; do cd /sys/devices/system/node/node$n; echo N$n=$(cat cpulist distance); done\n"
+        "echo DMI=$(cat /sys/class/dmi/id/product_serial)\n",
+        "-smp", "4,sockets=2", "-object", "memory-backend-ram,id=a,size=256M",
+        "-object", "memory-backend-ram,id=b,size=256M", "-numa", "node,memdev=a",
+        "-numa", "node,memdev=b", "-numa", "dist,src=0,dst=1,val=30", "-smbios", "type=1,serial=S17")
+    assert value(text, "N0") == "0-1 10 30" and value(text, "N1") == "2-3 30 10", text[-2000:]
+    assert value(text, "DMI") == "S17", text[-2000:]
+
+
 def test_reboot_ends():
     run_script("reboot -f\n")
 
@@ -109,6 +120,7 @@ def main():
     return guest.run_tap([
         ("the shell answers typed commands", test_shell_answers),
         ("all four CPUs come up", test_cpus_come_up),
+        ("two NUMA nodes and a serial number are as they were told", test_nodes),
         ("a reboot ends a machine that must not reboot", test_reboot_ends),
         ("the random number device gives numbers", test_random_device),
         ("a virtio disk is read and written", disk_test),

@@ -41,6 +41,7 @@ typedef struct {
     bool has_hotpluggable_cpus;
     bool boots_kernel; /* takes -kernel, -initrd, -append */
     bool takes_dtb;    /* takes -dtb */
+    bool takes_numa;   /* takes -numa */
     bool numa_mem_supported;
     unsigned stream_version;            /* 3 or 4 */
     const CompatProp *const *compat;    /* NULL-terminated array of {NULL}-terminated lists */
@@ -57,6 +58,8 @@ typedef struct {
     void (*describe_irqs)(Machine *m, GString *out);
     /* An ACPI table of the user's (-acpitable, its values as a{sv}); NULL: the board has no ACPI. */
     bool (*add_acpi_table)(Machine *m, GVariant *values, GError **error);
+    /* What the user says of SMBIOS structures (-smbios); NULL: the board has none. */
+    bool (*add_smbios)(Machine *m, GVariant *values, GError **error);
     /* A file for the guest's firmware (-fw_cfg), between build and done; NULL: the board has none. */
     bool (*add_fw_cfg)(Machine *m, const char *name, GBytes *bytes, GError **error);
     /* Devices that plug into the board itself (DeviceOps.on_board: CPUs, memory): one comes, and is
@@ -81,6 +84,8 @@ typedef struct {
     unsigned drawers, books, modules;
 } CpuTopology;
 
+typedef struct MachineNuma MachineNuma; /* hw/core/numa.h */
+
 struct Machine {
     Device dev; /* first; a machine is a Device without a bus */
     CpuTopology smp;
@@ -92,6 +97,7 @@ struct Machine {
     bool firmware_optional; /* no CPU runs: the usual firmware may be missing */
     char *cpu_type;         /* full type name */
     GVariant *cpu_props;    /* a{ss} in order: features from -cpu MODEL,... ; NULL: none */
+    MachineNuma *numa;      /* owned; NULL: one node that nobody is told of */
     GPtrArray *acpi_tables; /* GBytes, complete tables; NULL: none */
     char *boot_order, *boot_once;
     bool boot_menu, boot_strict;
