@@ -493,31 +493,58 @@ static void emit_movcond(HostGen *g, const IrInsn *i, IrVal v)
     }
 }
 
-/* ---- odd ones by a call ---- */
+/* ---- divisions ---- */
 
-#define EVAL_FN(op, suffix, type)                                                       \
-    static uint64_t eval_##op##suffix(uint64_t a, uint64_t b)                           \
-    {                                                                                   \
-        uint64_t r = 0;                                                                 \
-        ir_eval(IR_##op, type, 0, a &ir_type_mask(type), b &ir_type_mask(type), 0, &r); \
-        return r;                                                                       \
-    }
-#define EVAL_BOTH(op) EVAL_FN(op, 32, IR_I32) EVAL_FN(op, 64, IR_I64)
-EVAL_BOTH(DIVU)
-EVAL_BOTH(DIVS)
-EVAL_BOTH(REMU)
-EVAL_BOTH(REMS)
-
-static const void *eval_fn(const IrInsn *i)
+/* The quotient to RAX, the remainder to RDX; the divisor is 0, or of signed ones -1. */
+static void odd_division(HostGen *g, unsigned size, bool sign, unsigned b, AsmLabel done)
 {
-    bool q = i->type == IR_I64;
+    AsmBuf *as = &g->as;
+    AsmLabel zero = asm_label(as);
 
-    switch (i->op) {
-    case IR_DIVU: return q ? eval_DIVU64 : eval_DIVU32;
-    case IR_DIVS: return q ? eval_DIVS64 : eval_DIVS32;
-    case IR_REMU: return q ? eval_REMU64 : eval_REMU32;
-    default: return q ? eval_REMS64 : eval_REMS32;
+    if (sign) {
+        asm_test(as, size, asm_reg(b), b);
+        asm_jcc_short(as, CC_E, zero);
+        asm_unary(as, UN_NEG, size, asm_reg(RAX));
+        asm_alu_rr(as, ALU_XOR, 4, RDX, RDX);
+        asm_jmp_short(as, done);
+        asm_bind(as, zero);
     }
+    asm_mov_rr(as, size, RDX, RAX);
+    asm_alu_rr(as, ALU_XOR, 4, RAX, RAX);
+}
+
+static void emit_div(HostGen *g, const IrInsn *i, IrVal v)
+{
+    bool sign = i->op == IR_DIVS || i->op == IR_REMS, rem = i->op == IR_REMU || i->op == IR_REMS;
+    unsigned size = size_of(i->type), from = rem ? RDX : RAX;
+    AsmBuf *as = &g->as;
+    AsmLabel plain = asm_label(as), done = asm_label(as);
+
+    hg_take(g, RDX);
+    hg_take(g, RAX);
+    hg_use_in(g, i->arg[0], RAX);
+    unsigned b = hg_use(g, i->arg[1]);
+    if (sign) {
+        asm_lea(as, size, HR_SCRATCH, asm_mem(b, 1));
+        asm_alu_ri(as, ALU_CMP, size, HR_SCRATCH, 1);
+        asm_jcc_short(as, CC_A, plain);
+    } else {
+        asm_test(as, size, asm_reg(b), b);
+        asm_jcc_short(as, CC_NE, plain);
+    }
+    odd_division(g, size, sign, b, done);
+    asm_jmp_short(as, done);
+    asm_bind(as, plain);
+    if (sign) {
+        asm_cdq(as, size);
+    } else {
+        asm_alu_rr(as, ALU_XOR, 4, RDX, RDX);
+    }
+    asm_unary(as, sign ? UN_IDIV : UN_DIV, size, asm_reg(b));
+    asm_bind(as, done);
+    g->lock[0] &= ~(HR_BIT(RAX) | HR_BIT(RDX));
+    hg_release(g);
+    copy_to(g, size, hg_def(g, v, HR_BIT(from)), from);
 }
 
 bool emit_int(HostGen *g, const IrInsn *i, IrVal v)
@@ -534,7 +561,7 @@ bool emit_int(HostGen *g, const IrInsn *i, IrVal v)
     case IR_DIVU:
     case IR_DIVS:
     case IR_REMU:
-    case IR_REMS: emit_call_fn(g, i, v, eval_fn(i)); return true;
+    case IR_REMS: emit_div(g, i, v); return true;
     case IR_ANDN: emit_andn(g, i, v); return true;
     case IR_SHL:
     case IR_SHR:

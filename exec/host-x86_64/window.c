@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Windows: accesses to places near each other, by constant distance from one value, share one look
+ * Windows: accesses to places near each other, by constant distance from one value or from 0, share one look
  * into the software TLB. The first of them checks the whole range and keeps what to add to an address
  * in a register; the others see in its low byte, which is zero, that it is good, and go straight.
  *
@@ -35,7 +35,7 @@ static bool ends_windows(const IrInsn *i)
            i->op == IR_ATOMIC || i->op == IR_CMPXCHG || i->op == IR_PROBE;
 }
 
-/* The address is the value returned plus *disp. */
+/* The address is the value returned, 0 for none, plus *disp. */
 static IrVal base_of(const HostGen *g, IrVal addr, int64_t *disp)
 {
     IrVal x = g->root[addr];
@@ -47,6 +47,10 @@ static IrVal base_of(const HostGen *g, IrVal addr, int64_t *disp)
          i = ir_at(g->b, x)) {
         *disp += (int64_t)k;
         x = g->root[i->arg[0]];
+    }
+    if (ir_const_value(g->b, x, &k)) {
+        *disp += (int64_t)k;
+        return 0;
     }
     return x;
 }
