@@ -36,6 +36,7 @@ static void test_smram_is_seen_by_smm_and_when_open_by_everybody(void)
     g_assert_cmphex(cfg_read(b, 0, 0, 0x9e, 1), ==, 0x38);
     bus_reset(bus_root(b->vm), RESET_COLD);
     g_assert_cmphex(cfg_read(b, 0, 0, 0x9d, 1), ==, 0x02);
+    memory_region_clear(&vga);
     board_free(b);
 }
 
@@ -88,6 +89,7 @@ static void test_pam_shows_pci_ram_or_unwritable_ram(void)
     g_assert_cmphex(mem_read(b, 0xc0000), ==, 0x3333);
     cfg_write(b, 0, 0, 0x90, 0x00, 1);
     g_assert_cmphex(mem_read(b, 0xf0000), ==, 0x77777777);
+    memory_region_clear(&rom);
     board_free(b);
 }
 
