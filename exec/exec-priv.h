@@ -256,6 +256,7 @@ struct CpuPriv {
     Tb *last_tb; /* exited by an unlinked direct exit ... */
     TbLink *last_link;
     bool count_out;      /* icount: the slice ends by single instructions */
+    bool yielded;        /* icount: the guest waits for another vCPU */
     unsigned one_insn;   /* run this many regions of a single instruction */
     bool debug_after;    /* a watchpoint was hit by the instruction that runs alone */
     uint8_t debug_cause; /* CpuDebugCause of the next CPU_EXCP_DEBUG */
@@ -282,6 +283,7 @@ struct CpuPriv {
     bool quit;
     bool stop_request;
     CpuWork *work, **work_tail;
+    bool working;          /* on one that it took off */
     GCond done_cond;       /* others wait: stopped, work done */
     bool parked;           /* not executing, state precise */
     gint64 pause_until_us; /* throttled until then (monotonic clock); 0: not */
@@ -347,12 +349,22 @@ typedef struct CodePage {
 
 typedef struct Icount {
     bool on;
-    unsigned shift;
     GMutex mutex; /* guards what follows */
+    unsigned shift;
     int64_t bias; /* ns at count 0 */
     int64_t done; /* instructions before the slice */
     int64_t slice;
     CpuState *running; /* in its slice; atomic */
+
+    /* icount-turns.c */
+    unsigned turn; /* index of the vCPU whose turn it is; atomic */
+    int64_t left;  /* instructions of its turn; its thread's */
+    GCond cond;    /* all are idle: their kicks */
+    uint32_t kicks;
+
+    /* icount-pace.c; of the thread whose turn it is */
+    int64_t real_from, virtual_from; /* where both were compared first; 0: not yet */
+    int64_t next_look, last_behind;
 } Icount;
 
 struct ExecEngine {
@@ -472,7 +484,15 @@ void icount_setup(ExecEngine *e);
 void icount_clear(ExecEngine *e);
 void icount_begin(CpuState *cpu);
 void icount_end(CpuState *cpu);
-bool icount_idle(CpuState *cpu);
+void icount_shift_set(Icount *ic, unsigned shift);
+int64_t icount_until_timer(ExecEngine *e); /* ns; TIMER_NEVER. VM lock held */
+void icount_turn(CpuState *cpu);           /* one turn of the thread's loop; p->mutex held */
+void icount_step_aside(CpuState *cpu);     /* a held vCPU gives its turn away */
+void icount_kick(ExecEngine *e);
+void icount_keep_pace(ExecEngine *e); /* between slices */
+void icount_rebase(ExecEngine *e);    /* real time passed that does not count */
+bool cpu_wants_to_run(CpuState *cpu);
+void cpu_run_guest(CpuState *cpu);
 /* A region is left before its end, pc is stored. */
 void icount_refund(CpuState *cpu);
 

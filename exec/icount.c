@@ -1,22 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Virtual time from executed instructions (-icount): 2^shift ns each, so that a run is the same every
- * time as far as nothing comes from outside.
+ * time as far as nothing comes from outside. Whose turn it is: icount-turns.c.
  *
- * 1. The vCPU runs in slices. A slice is as many instructions as it takes to the next virtual timer;
- *    timers run between slices, on the vCPU's thread.
+ * 1. One vCPU at a time runs, in slices. A slice is as many instructions as it takes to the next virtual
+ *    timer, or as its turn lasts; timers run between slices, on the vCPU's thread.
  * 2. Each region begins with a call of icount_take(), which charges all its instructions. In this
  *    mode regions end at the first exit, so leaving one earlier is a fault or a helper: the rest is
  *    given back by its position (icount_refund).
  * 3. A region that costs more than is left is not begun: the slice ends with single instructions.
- * 4. The virtual clock is read at any time: bias + count << shift. While all is idle it jumps to the
- *    next timer, at once or (sleep) after as much real time.
+ * 4. The virtual clock is read at any time: bias + count << shift.
  */
 #include <inttypes.h>
 #include "base/util/log.h"
 #include "exec/exec-priv.h"
 
-#define SLICE_MAX ((int64_t)1 << 24)
 /* -d statehash: a line every so many instructions */
 #define HASH_BITS 18
 
@@ -68,8 +66,10 @@ void icount_setup(ExecEngine *e)
     ClockDriver driver = {
         .now = icount_now, .set = icount_set, .deadline = icount_deadline, .opaque = e
     };
+    e->config.single_thread = true;
     ic->shift = e->config.icount_shift;
     g_mutex_init(&ic->mutex);
+    g_cond_init(&ic->cond);
     clock_virtual_take_driver(e->vm, &driver);
 }
 
@@ -78,12 +78,13 @@ void icount_clear(ExecEngine *e)
     if (e->icount.on) {
         clock_virtual_take_driver(e->vm, NULL);
         g_mutex_clear(&e->icount.mutex);
+        g_cond_clear(&e->icount.cond);
     }
 }
 
 /* ---- slices ---- */
 
-static int64_t until_timer(ExecEngine *e)
+int64_t icount_until_timer(ExecEngine *e)
 {
     int64_t when = clock_deadline_ns(e->vm, CLOCK_KIND_VIRTUAL);
 
@@ -94,13 +95,13 @@ void icount_begin(CpuState *cpu)
 {
     ExecEngine *e = cpu->engine;
     Icount *ic = &e->icount;
-    int64_t n = SLICE_MAX;
+    int64_t n = ic->left;
 
     vm_lock(e->vm);
     clock_virtual_run(e->vm);
-    int64_t ns = until_timer(e);
+    int64_t ns = icount_until_timer(e);
     vm_unlock(e->vm);
-    if (ns < SLICE_MAX << ic->shift) {
+    if (ns >> ic->shift < n) {
         n = MAX(1, (ns + (1 << ic->shift) - 1) >> ic->shift);
     }
     g_mutex_lock(&ic->mutex);
@@ -115,44 +116,18 @@ void icount_end(CpuState *cpu)
     Icount *ic = &cpu->engine->icount;
 
     g_mutex_lock(&ic->mutex);
+    ic->left -= ic->slice - cpu->icount_budget;
     ic->done = count_locked(ic);
     __atomic_store_n(&ic->running, NULL, __ATOMIC_RELEASE);
     g_mutex_unlock(&ic->mutex);
 }
 
-/* Nothing runs: to the next timer. p->mutex held, dropped meanwhile. False: there is no timer. */
-bool icount_idle(CpuState *cpu)
+void icount_shift_set(Icount *ic, unsigned shift)
 {
-    CpuPriv *p = priv_of(cpu);
-    ExecEngine *e = cpu->engine;
-    Icount *ic = &e->icount;
-
-    g_mutex_unlock(&p->mutex);
-    vm_lock(e->vm);
-    int64_t ns = clock_virtual_running(e->vm) ? until_timer(e) : TIMER_NEVER;
-    vm_unlock(e->vm);
-    g_mutex_lock(&p->mutex);
-    if (ns == TIMER_NEVER) {
-        return false;
-    }
-    gint64 from = g_get_monotonic_time(), to = from + ns / 1000;
-    while (e->config.icount_sleep && ns > 0 && !p->kicked && !p->work && !p->stop_request) {
-        if (!g_cond_wait_until(&p->cond, &p->mutex, to)) {
-            break;
-        }
-    }
-    if (e->config.icount_sleep && p->kicked) {
-        ns = MIN(ns, (g_get_monotonic_time() - from) * 1000);
-    }
-    g_mutex_unlock(&p->mutex);
     g_mutex_lock(&ic->mutex);
-    ic->bias += MAX(ns, 0);
+    ic->bias += (count_locked(ic) << ic->shift) - (count_locked(ic) << shift);
+    ic->shift = shift;
     g_mutex_unlock(&ic->mutex);
-    vm_lock(e->vm);
-    clock_virtual_run(e->vm);
-    vm_unlock(e->vm);
-    g_mutex_lock(&p->mutex);
-    return true;
 }
 
 /* ---- regions ---- */
@@ -181,8 +156,8 @@ static void log_hash(CpuState *cpu, unsigned n)
         return;
     }
     cpu_sync_state(cpu);
-    log_printf(LOG_STATEHASH, "statehash %" PRId64 " pc 0x%" PRIx64 " %016" PRIx64 "\n", after - n,
-               cpu_get_pc(cpu), state_hash(cpu));
+    log_printf(LOG_STATEHASH, "statehash %" PRId64 " cpu %u pc 0x%" PRIx64 " %016" PRIx64 "\n",
+               after - n, cpu->index, cpu_get_pc(cpu), state_hash(cpu));
 }
 
 uint64_t helper_icount_take(CpuState *cpu, uint64_t n)

@@ -170,6 +170,7 @@ static bool handle_exception(CpuState *cpu)
     case CPU_EXCP_LOOP: stepped(cpu); return false;
     case CPU_EXCP_YIELD:
         cpu->exception = CPU_EXCP_NONE;
+        p->yielded = true;
         g_thread_yield();
         return cpu->engine->config.single_thread;
     case CPU_EXCP_DEBUG: return debug_stop(cpu);

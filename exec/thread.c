@@ -27,6 +27,9 @@ void cpu_kick(CpuState *cpu)
     p->kicked = true;
     g_cond_signal(&p->cond);
     g_mutex_unlock(&p->mutex);
+    if (cpu->engine->icount.on) {
+        icount_kick(cpu->engine);
+    }
 }
 
 void cpu_interrupt(CpuState *cpu, uint32_t mask)
@@ -99,15 +102,17 @@ static void run_work(CpuState *cpu)
     if (!p->work) {
         p->work_tail = &p->work;
     }
+    p->working = true;
     g_mutex_unlock(&p->mutex);
     w->fn(cpu, w->opaque);
     g_mutex_lock(&p->mutex);
+    p->working = false;
     if (w->sync) {
         w->done = true;
-        g_cond_broadcast(&p->done_cond);
     } else {
         g_free(w);
     }
+    g_cond_broadcast(&p->done_cond);
 }
 
 /* ---- turns, for thread=single ---- */
@@ -141,20 +146,18 @@ static void turn_give(CpuState *cpu)
 
 /* ---- the thread ---- */
 
-static void run_guest(CpuState *cpu)
+void cpu_run_guest(CpuState *cpu)
 {
-    bool turns = cpu->engine->config.single_thread;
+    bool turns = cpu->engine->config.single_thread && !cpu->engine->icount.on;
 
+    if (cpu->halted) {
+        cpu->singlestep &= CPU_STEP_ON; /* what woke it is the next step */
+    }
+    cpu->halted = 0;
     if (turns) {
         turn_take(cpu);
     }
-    if (cpu->engine->icount.on) {
-        icount_begin(cpu);
-    }
     cpu_exec(cpu);
-    if (cpu->engine->icount.on) {
-        icount_end(cpu);
-    }
     if (turns) {
         turn_give(cpu);
     }
@@ -170,6 +173,27 @@ static bool has_work(CpuState *cpu)
     return work;
 }
 
+bool cpu_wants_to_run(CpuState *cpu)
+{
+    return !cpu->halted || cpu->exception != CPU_EXCP_NONE || has_work(cpu);
+}
+
+/* Until somebody lets it go on. */
+static void park(CpuState *cpu)
+{
+    CpuPriv *p = priv_of(cpu);
+
+    p->parked = true;
+    cpu->stopped = 1;
+    g_cond_broadcast(&p->done_cond);
+    if (cpu->engine->icount.on) {
+        icount_step_aside(cpu);
+    }
+    while (!p->kicked) {
+        g_cond_wait(&p->cond, &p->mutex);
+    }
+}
+
 /* p->mutex held. */
 static void one_turn(CpuState *cpu)
 {
@@ -181,12 +205,7 @@ static void one_turn(CpuState *cpu)
     }
     p->kicked = false;
     if (p->stop_request) {
-        p->parked = true;
-        cpu->stopped = 1;
-        g_cond_broadcast(&p->done_cond);
-        while (!p->kicked) {
-            g_cond_wait(&p->cond, &p->mutex);
-        }
+        park(cpu);
         return;
     }
     p->parked = false;
@@ -195,19 +214,16 @@ static void one_turn(CpuState *cpu)
         cpu_hold_back(cpu);
         return;
     }
-    g_mutex_unlock(&p->mutex);
-    bool run = !cpu->halted || cpu->exception != CPU_EXCP_NONE || has_work(cpu);
-    if (run) {
-        if (cpu->halted) {
-            cpu->singlestep &= CPU_STEP_ON; /* what woke it is the next step */
-        }
-        cpu->halted = 0;
-        run_guest(cpu);
-    }
-    g_mutex_lock(&p->mutex);
-    if (!run && cpu->engine->icount.on && icount_idle(cpu)) {
+    if (cpu->engine->icount.on) {
+        icount_turn(cpu);
         return;
     }
+    g_mutex_unlock(&p->mutex);
+    bool run = cpu_wants_to_run(cpu);
+    if (run) {
+        cpu_run_guest(cpu);
+    }
+    g_mutex_lock(&p->mutex);
     while (!run && !p->kicked && !p->work && !p->stop_request && !p->quit) {
         g_cond_wait(&p->cond, &p->mutex);
     }
@@ -318,9 +334,14 @@ void engine_pause_all(ExecEngine *e)
 
 void engine_resume_all(ExecEngine *e)
 {
+    if (e->icount.on) {
+        icount_rebase(e);
+    }
     for (unsigned i = 0; i < engine_cpu_count(e); i++) {
         if (!engine_cpu(e, i)->held) {
             cpu_resume(engine_cpu(e, i));
+        } else if (e->icount.on) {
+            cpu_kick(engine_cpu(e, i)); /* its turn goes to another */
         }
     }
 }

@@ -272,7 +272,7 @@ static const Option options[] = {
       .help = "name native code for perf, in /tmp/perf-PID.map" },
     { "jitdump", OPT_FLAG, FIELD(jitdump),
       .help = "native code and names for perf inject, in jit-PID.dump" },
-    { "icount", OPT_STRING, FIELD(icount), .args = "shift=N",
+    { "icount", OPT_STRING, FIELD(icount), .args = "shift=N|auto[,align=on][,sleep=off]",
       .help = "count instructions for time" },
     { "fw_cfg", OPT_LIST, FIELD(fw_cfgs), .args = "[name=]NAME,file=F or string=S",
       .help = "an fw_cfg file" },

@@ -138,6 +138,7 @@ static bool accel_values(System *sys, GVariant *props, GError **error)
         return false;
     }
     sys->exec.single_thread |= single;
+    sys->exec.multi_thread |= thread && !single;
     return keyval_only(props, known, error) &&
            keyval_bool(props, "one-insn-per-tb", &sys->exec.one_insn, error) &&
            keyval_bool(props, "jit", &sys->exec.jit, error) &&
@@ -179,12 +180,23 @@ static bool accel_options(System *sys, GError **error)
     return true;
 }
 
-/* -icount [shift=]N[,align=off][,sleep=on|off]. What would make a run differ from the next is refused. */
+static bool icount_shift(System *sys, GVariant *props, GError **error)
+{
+    const char *shift = keyval_str(props, "shift");
+
+    if (!shift || !strcmp(shift, "auto")) {
+        sys->exec.icount_adapt = true;
+        sys->exec.icount_shift = 3; /* to begin with */
+        return true;
+    }
+    return keyval_uint(props, "shift", 10, &sys->exec.icount_shift, error);
+}
+
+/* -icount [shift=]N|auto[,align=on|off][,sleep=on|off] */
 static bool icount_options(System *sys, GError **error)
 {
     static const char *const known[] = { "shift", "align", "sleep", NULL };
     const CmdLine *cmd = sys->cmd;
-    bool align = false;
 
     if (!cmd->icount) {
         return true;
@@ -194,20 +206,21 @@ static bool icount_options(System *sys, GError **error)
         return false;
     }
     g_autoptr(GVariant) props = g_variant_ref_sink(parsed);
-    const char *shift = keyval_str(props, "shift");
     sys->exec.icount = sys->exec.icount_sleep = true;
-    if (!shift || !strcmp(shift, "auto")) {
-        return config_error(error,
-                            "'shift' must be a number, 0 to 10: adapting it is not supported");
-    }
-    if (!keyval_only(props, known, error) ||
-        !keyval_uint(props, "shift", 10, &sys->exec.icount_shift, error) ||
-        !keyval_bool(props, "align", &align, error) ||
+    if (!keyval_only(props, known, error) || !icount_shift(sys, props, error) ||
+        !keyval_bool(props, "align", &sys->exec.icount_align, error) ||
         !keyval_bool(props, "sleep", &sys->exec.icount_sleep, error)) {
         return false;
     }
-    if (align) {
-        return config_error(error, "'align=on' is not supported");
+    if (sys->exec.icount_align && !keyval_str(props, "shift")) {
+        return config_error(error, "'align' needs a 'shift'");
+    }
+    if (sys->exec.icount_align && !sys->exec.icount_sleep) {
+        return config_error(error, "align=on and sleep=off exclude each other");
+    }
+    if (sys->exec.multi_thread) {
+        return config_error(error, "vCPUs whose instructions are counted take turns: they cannot "
+                                   "run at a time (-accel tcg,thread=multi)");
     }
     if (sys->accel_qtest) {
         return config_error(error, "there are no instructions to count under -accel qtest");
@@ -483,9 +496,6 @@ bool options_apply_machine(System *sys, GError **error)
     if (cmd->smp && !parse_smp(m, cmd->smp, error)) {
         g_prefix_error(error, "-smp: ");
         return false;
-    }
-    if (sys->exec.icount && m->smp.max_cpus > 1) {
-        return config_error(error, "-icount: instructions of one CPU only can be counted (-smp 1)");
     }
     if (cmd->boot && !parse_boot(m, cmd->boot, error)) {
         g_prefix_error(error, "-boot: ");

@@ -153,6 +153,8 @@ static void setup_engine(System *sys)
         .cache_bytes = (size_t)sys->exec.tb_mib << 20,
         .icount = sys->exec.icount,
         .icount_sleep = sys->exec.icount_sleep,
+        .icount_align = sys->exec.icount_align,
+        .icount_adapt = sys->exec.icount_adapt,
         .icount_shift = sys->exec.icount_shift,
     };
     sys->engine = engine_new(vm, &config);

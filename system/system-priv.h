@@ -74,8 +74,9 @@ typedef struct System {
     bool accel_qtest;
     struct {
         bool one_insn, jit, single_thread;
-        unsigned tb_mib; /* 0: the engine's default */
-        bool icount, icount_sleep;
+        unsigned tb_mib;   /* 0: the engine's default */
+        bool multi_thread; /* said so */
+        bool icount, icount_sleep, icount_align, icount_adapt;
         unsigned icount_shift;
     } exec; /* from -accel and -icount */
 } System;

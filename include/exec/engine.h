@@ -16,8 +16,10 @@ typedef struct ExecConfig {
     bool no_opt;        /* lowering without optimisation (a test oracle) */
     unsigned max_insns; /* per region, 0 = default; 1 = one-insn-per-tb */
     size_t cache_bytes; /* bound on translations, 0 = default */
-    bool icount;        /* virtual time is 2^icount_shift ns an instruction; one vCPU only */
-    bool icount_sleep;  /* ... and passes in real time while the vCPU is halted */
+    bool icount;        /* virtual time is 2^icount_shift ns an instruction; vCPUs take turns */
+    bool icount_sleep;  /* ... and passes in real time while all vCPUs are halted */
+    bool icount_align;  /* ... and the vCPUs wait when it is ahead of real time */
+    bool icount_adapt;  /* icount_shift follows the speed of the host */
     unsigned icount_shift;
 } ExecConfig;
 

@@ -4,6 +4,7 @@
  * system side of x86 meet. Most programs run in real mode, where handlers need only a vector.
  */
 #include <string.h>
+#include "exec/exec-priv.h"
 #include "target/x86/decode.h"
 #include "x86-machine.h"
 
@@ -51,6 +52,61 @@ static void test_into_and_bound_trap_only_when_they_should(void)
     m->cpu->rip = 0;
     x86m_run_hex(m, "62 07");
     g_assert_cmpint(m->vector, ==, EXCP_BR);
+}
+
+/* ---- REP and interrupts ---- */
+
+static unsigned walks;
+static bool (*real_translate)(CpuState *cpu, GuestVirt va, MmuAccess access, unsigned mmu,
+                              bool probe, MmuResult *res);
+
+/* Somebody asks for the CPU when it comes to the fifth page. */
+static bool asking_translate(CpuState *cpu, GuestVirt va, MmuAccess access, unsigned mmu,
+                             bool probe, MmuResult *res)
+{
+    if (va >= 0x100000 && ++walks == 5) {
+        cpu_exit_request(cpu);
+    }
+    return real_translate(cpu, va, access, mmu, probe, res);
+}
+
+/* REP gives way at the next page, with its registers where it was, and goes on from there. */
+static void rep_gives_way(const char *hex, unsigned bytes_per_count)
+{
+    X86Cpu *cpu = m->cpu;
+    const uint64_t total = 0x40000;
+
+    x86m_reset(m, 32);
+    cpu->gpr[X86_RCX] = total / bytes_per_count;
+    cpu->gpr[X86_RSI] = 0x200000;
+    cpu->gpr[X86_RDI] = 0x100000;
+    cpu->gpr[X86_RAX] = 0x11111111;
+    memset(m->mem + 0x200000, 0x11, total);
+    walks = 0;
+    real_translate = m->ops.mmu_translate;
+    m->ops.mmu_translate = asking_translate;
+    x86m_load(m, hex, strlen(hex));
+    cpu->base.halted = 0;
+    cpu->base.exception = CPU_EXCP_NONE;
+    cpu_exec(&cpu->base);
+    uint64_t done = total - cpu->gpr[X86_RCX] * bytes_per_count;
+    g_assert_cmpuint(done, >=, 2 * 0x1000);
+    g_assert_cmpuint(done, <=, 5 * 0x1000);
+    g_assert_cmphex(cpu->gpr[X86_RDI], ==, 0x100000 + done);
+    g_assert_cmphex(cpu->rip, ==, X86M_CODE);
+    g_assert_false(cpu->base.halted);
+    x86m_resume(m);
+    m->ops.mmu_translate = real_translate;
+    g_assert_cmpuint(cpu->gpr[X86_RCX], ==, 0);
+    g_assert_true(m->mem[0x100000] == 0x11 && m->mem[0x100000 + total - 1] == 0x11);
+}
+
+static void test_rep_gives_way_at_a_page(void)
+{
+    rep_gives_way("\xf3\xaa", 1); /* stosb */
+    rep_gives_way("\xf3\xab", 4); /* stosd */
+    rep_gives_way("\xf3\xa4", 1); /* movsb */
+    rep_gives_way("\xf3\xa5", 4); /* movsd */
 }
 
 /* The handler counts at [700h]. BX: flags with TF clear, AX: with TF set. */
@@ -268,6 +324,7 @@ int main(int argc, char **argv)
       test_a_software_interrupt_returns_behind_itself);
     T("into-and-bound-trap-only-when-they-should", test_into_and_bound_trap_only_when_they_should);
     T("single-step-traps-after-each-instruction", test_single_step_traps_after_each_instruction);
+    T("rep-gives-way-at-a-page", test_rep_gives_way_at_a_page);
     T("single-step-traps-after-each-element-of-rep",
       test_single_step_traps_after_each_element_of_rep);
     T("far-calls-and-jumps-change-cs", test_far_calls_and_jumps_change_cs);
