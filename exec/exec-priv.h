@@ -447,6 +447,8 @@ Tb *tb_find(CpuState *cpu, const TbKey *key, RamAddr phys, uint32_t cflags);
 /* Remember in the jump cache. */
 void tb_remember(CpuPriv *p, Tb *tb);
 void tb_link(ExecEngine *e, TbLink *l, Tb *dst, bool cross);
+/* Zeroed, with room for the links behind it. */
+Tb *tb_new(unsigned n_links);
 void tb_free(Tb *tb);
 /* A store to [addr, addr + len), within one page, hits the code of the region that runs: it must be
  * done by its instruction alone (the caller raises EXCP_RETRY_ONE). */

@@ -10,6 +10,7 @@
 #include <string.h>
 #include "base/util/log.h"
 #include "exec/exec-priv.h"
+#include "exec/ir/ir-priv.h"
 
 void translate_abort(CpuPriv *p)
 {
@@ -393,18 +394,37 @@ static bool compile(CpuState *cpu, Tb *tb)
     return interp_compile(tb, p->low);
 }
 
-static Tb *build(CpuState *cpu, TransState *t, RamAddr phys, uint32_t cflags)
+/* Through the stages up to code. False: over a limit. */
+static bool lower(CpuState *cpu, TransState *t)
 {
     CpuPriv *p = priv_of(cpu);
     ExecEngine *e = cpu->engine;
-    Tb *tb = g_aligned_alloc0(1, sizeof(Tb), 64);
 
+    if (t->charge) {
+        ir_at(p->raw, t->charge)->imm = t->n;
+    }
+    log_ir(p->raw, LOG_OP, &t->ctx.key);
+    opt_lower(p->raw, p->low, e->slot_map, !e->config.no_opt);
+    if (!e->config.no_opt) {
+        opt_dead(p->low);
+    }
+    log_ir(p->low, LOG_OP_OPT, &t->ctx.key);
+    return !p->raw->overflow && !p->low->overflow;
+}
+
+static Tb *build(CpuState *cpu, TransState *t, RamAddr phys, uint32_t cflags)
+{
+    CpuPriv *p = priv_of(cpu);
+
+    if (!lower(cpu, t)) {
+        return NULL;
+    }
+    Tb *tb = tb_new(ir_count_links(p->low));
     tb->key = t->ctx.key;
     tb->phys = phys;
     tb->cflags = cflags;
     tb->n_insns = t->n;
     if (t->charge) {
-        ir_at(p->raw, t->charge)->imm = t->n;
         tb->insn_pc = g_memdup2(t->pcs, t->n * sizeof(*t->pcs));
     }
     if (!t->nocache) {
@@ -413,13 +433,7 @@ static Tb *build(CpuState *cpu, TransState *t, RamAddr phys, uint32_t cflags)
         memcpy(tb->page, t->page, sizeof(tb->page));
         memcpy(tb->granule, t->granule, sizeof(tb->granule));
     }
-    log_ir(p->raw, LOG_OP, &tb->key);
-    opt_lower(p->raw, p->low, e->slot_map, !e->config.no_opt);
-    if (!e->config.no_opt) {
-        opt_dead(p->low);
-    }
-    log_ir(p->low, LOG_OP_OPT, &tb->key);
-    if (p->raw->overflow || p->low->overflow || !compile(cpu, tb)) {
+    if (!compile(cpu, tb)) {
         tb_free(tb);
         return NULL;
     }

@@ -4,6 +4,7 @@
  * Intel SDM, volume 2: a row of constants a function, all through op_rm().
  */
 #include <string.h>
+#include "exec/ir/ir-priv.h"
 #include "asm.h"
 
 #define INSN_MAX 16 /* bytes; an instruction has at most 15 */
@@ -17,10 +18,12 @@ typedef struct Fixup {
 
 /* ---- the buffer ---- */
 
+#define ROOM 1024 /* labels and fixups for which appending is a store */
+
 void asm_init(AsmBuf *a)
 {
-    *a = (AsmBuf){ .labels = g_array_new(FALSE, FALSE, sizeof(int64_t)),
-                   .fixups = g_array_new(FALSE, FALSE, sizeof(Fixup)) };
+    *a = (AsmBuf){ .labels = g_array_sized_new(FALSE, FALSE, sizeof(int64_t), ROOM),
+                   .fixups = g_array_sized_new(FALSE, FALSE, sizeof(Fixup), ROOM) };
 }
 
 void asm_clear(AsmBuf *a)
@@ -36,8 +39,8 @@ void asm_begin(AsmBuf *a, uint8_t *start, size_t size, uint64_t run_at)
     a->end = start + size;
     a->run_at = run_at;
     a->overflow = false;
-    g_array_set_size(a->labels, 0);
-    g_array_set_size(a->fixups, 0);
+    a->labels->len = 0;
+    a->fixups->len = 0;
 }
 
 bool asm_room(AsmBuf *a)
@@ -99,7 +102,7 @@ AsmLabel asm_label(AsmBuf *a)
 {
     int64_t none = -1;
 
-    g_array_append_val(a->labels, none);
+    ir_push(a->labels, ROOM, int64_t, none);
     return a->labels->len - 1;
 }
 
@@ -125,7 +128,7 @@ static void put_fixup(AsmBuf *a, AsmLabel l, unsigned size, unsigned trail)
 {
     Fixup f = { .at = asm_size(a), .size = size, .trail = trail, .label = l };
 
-    g_array_append_val(a->fixups, f);
+    ir_push(a->fixups, ROOM, Fixup, f);
     put_le(a, 0, size);
 }
 
@@ -143,7 +146,7 @@ bool asm_finish(AsmBuf *a)
             a->start[f->at + i] = rel >> 8 * i;
         }
     }
-    g_array_set_size(a->fixups, 0);
+    a->fixups->len = 0;
     return true;
 }
 

@@ -15,7 +15,7 @@ HgStub *hg_stub(HostGen *g, HgStubKind kind)
 {
     HgStub s = { .kind = kind, .entry = asm_label(&g->as) };
 
-    g_array_append_val(g->stubs, s);
+    ir_push(g->stubs, HG_ROOM, HgStub, s);
     return &g_array_index(g->stubs, HgStub, g->stubs->len - 1);
 }
 

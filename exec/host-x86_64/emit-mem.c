@@ -187,7 +187,7 @@ static void emit_load(HostGen *g, const IrInsn *i, IrVal v)
         load_value(g, i, &s, w);
     }
     asm_bind(&g->as, s.back);
-    g_array_append_val(g->stubs, s);
+    ir_push(g->stubs, HG_ROOM, HgStub, s);
     end_access(g, win, v);
 }
 
@@ -241,7 +241,7 @@ static void emit_store(HostGen *g, const IrInsn *i, IrVal v)
         store_value(g, i, v, &s, w);
     }
     asm_bind(&g->as, s.back);
-    g_array_append_val(g->stubs, s);
+    ir_push(g->stubs, HG_ROOM, HgStub, s);
     end_access(g, win, v);
 }
 
@@ -444,7 +444,7 @@ static void emit_atomic(HostGen *g, const IrInsn *i, IrVal v)
         atomic_op(g, &s, i, asm_mem(w, 0));
     }
     asm_bind(&g->as, s.back);
-    g_array_append_val(g->stubs, s);
+    ir_push(g->stubs, HG_ROOM, HgStub, s);
     hg_release(g);
     g->lock[0] &= ~HR_BIT(RAX);
     unsigned d = hg_def(g, v, HR_BIT(RAX));

@@ -21,12 +21,12 @@ HostGen *host_gen_new(CpuState *cpu)
     g->pins = &g->code->pins;
     g->chunk_no = ~0u;
     asm_init(&g->as);
-    g->stubs = g_array_new(FALSE, FALSE, sizeof(HgStub));
-    g->xfers = g_array_new(FALSE, FALSE, sizeof(HgXfer));
-    g->sites = g_array_new(FALSE, FALSE, sizeof(HostSite));
-    g->entries = g_array_new(FALSE, FALSE, sizeof(HostSiteEntry));
-    g->consts = g_array_new(FALSE, FALSE, sizeof(uint64_t));
-    g->literals = g_array_new(FALSE, FALSE, sizeof(HgLiteral));
+    g->stubs = g_array_sized_new(FALSE, FALSE, sizeof(HgStub), HG_ROOM);
+    g->xfers = g_array_sized_new(FALSE, FALSE, sizeof(HgXfer), HG_ROOM);
+    g->sites = g_array_sized_new(FALSE, FALSE, sizeof(HostSite), HG_ROOM);
+    g->entries = g_array_sized_new(FALSE, FALSE, sizeof(HostSiteEntry), HG_ROOM);
+    g->consts = g_array_sized_new(FALSE, FALSE, sizeof(uint64_t), HG_ROOM);
+    g->literals = g_array_sized_new(FALSE, FALSE, sizeof(HgLiteral), HG_ROOM);
     g->windows = g_array_new(FALSE, FALSE, sizeof(HgWindow));
     g->lit_data = g_byte_array_new();
     g->label = g_new0(AsmLabel, IR_MAX_LABELS + 1);
@@ -89,17 +89,6 @@ static void make_arrays(HostGen *g)
     g->fold = g_malloc0(g->cap);
 }
 
-static unsigned count_links(const IrBuilder *b)
-{
-    unsigned n = 0;
-
-    for (IrVal v = 1; v < ir_count(b); v++) {
-        unsigned op = ir_at(b, v)->op;
-        n += op == IR_EXIT_DIRECT || op == IR_EXIT_DIRECT_IF;
-    }
-    return n;
-}
-
 static void begin(HostGen *g, Tb *tb, IrBuilder *b)
 {
     uint32_t at = g->chunk_no * HOST_CHUNK_BYTES + g->chunk_used;
@@ -117,12 +106,12 @@ static void begin(HostGen *g, Tb *tb, IrBuilder *b)
     g->n_free_cell[0] = g->n_free_cell[1] = 0;
     g->n_links = 0;
     g->failed = g->stop = g->in_cells = false;
-    g_array_set_size(g->stubs, 0);
-    g_array_set_size(g->xfers, 0);
-    g_array_set_size(g->sites, 0);
-    g_array_set_size(g->entries, 0);
-    g_array_set_size(g->consts, 0);
-    g_array_set_size(g->literals, 0);
+    g->stubs->len = 0;
+    g->xfers->len = 0;
+    g->sites->len = 0;
+    g->entries->len = 0;
+    g->consts->len = 0;
+    g->literals->len = 0;
     g_byte_array_set_size(g->lit_data, 0);
     asm_begin(&g->as, g->code->rw + at, HOST_REGION_MAX, (uintptr_t)g->code->rx + at);
     for (unsigned k = 0; k <= b->n_labels && k <= IR_MAX_LABELS; k++) {
@@ -212,23 +201,42 @@ static void log_code(const HostGen *g)
                g->tb->key.pc, g->tb->key.flags, g->as.run_at + HEAD_BYTES, n - HEAD_BYTES, s->str);
 }
 
-static void finish(HostGen *g)
+static void *put_behind(uint8_t **at, const void *from, size_t n)
 {
-    HostTb *h = g_new0(HostTb, 1);
-    Tb *tb = g->tb;
+    void *to = memcpy(*at, from, n);
 
-    h->owner = g->code;
-    h->chunk = g->chunk_no;
+    *at += n;
+    return to;
+}
+
+/* The record of the region, with its tables behind it in order of their alignment. */
+static HostTb *make_record(HostGen *g)
+{
+    const size_t consts = g->consts->len * sizeof(uint64_t),
+                 sites = g->sites->len * sizeof(HostSite),
+                 entries = g->entries->len * sizeof(HostSiteEntry),
+                 homes = hg_loops(g) ? g->own.n * sizeof(HostPin) : 0;
+    HostTb *h = g_malloc(sizeof(HostTb) + consts + sites + entries + homes);
+    uint8_t *at = (uint8_t *)(h + 1);
+
+    *h = (HostTb){ .owner = g->code, .chunk = g->chunk_no, .n_sites = g->sites->len };
     h->code = (const uint8_t *)g->as.run_at;
     h->size = asm_size(&g->as);
-    h->n_sites = g->sites->len;
-    h->sites = g_memdup2(g->sites->data, g->sites->len * sizeof(HostSite));
-    h->entries = g_memdup2(g->entries->data, g->entries->len * sizeof(HostSiteEntry));
-    h->consts = g_memdup2(g->consts->data, g->consts->len * sizeof(uint64_t));
+    h->consts = put_behind(&at, g->consts->data, consts);
+    h->sites = put_behind(&at, g->sites->data, sites);
+    h->entries = put_behind(&at, g->entries->data, entries);
     if (hg_loops(g)) {
-        h->homes = g_memdup2(g->own.pin, g->own.n * sizeof(HostPin));
+        h->homes = put_behind(&at, g->own.pin, homes);
         h->loop = asm_label_addr(&g->as, g->head);
     }
+    return h;
+}
+
+static void finish(HostGen *g)
+{
+    HostTb *h = make_record(g);
+    Tb *tb = g->tb;
+
     tb->host = h;
     tb->native = h->code + HEAD_BYTES;
     tb->n_links = g->n_links;
@@ -247,7 +255,6 @@ bool host_compile(HostGen *g, Tb *tb, IrBuilder *b)
     }
     g->mode = tb->mode ? tb->mode : UINT32_MAX; /* which no region has */
     begin(g, tb, b);
-    tb->link = g_new0(TbLink, count_links(b) + 1);
     if (b->pool->len && !tb->pool) {
         tb->pool = g_aligned_alloc(b->pool->len, sizeof(IrVec), 32);
         memcpy(tb->pool, b->pool->data, b->pool->len * sizeof(IrVec));
@@ -255,7 +262,7 @@ bool host_compile(HostGen *g, Tb *tb, IrBuilder *b)
     hg_analyse(g);
     generate(g);
     if (g->failed || !asm_finish(&g->as)) {
-        g_clear_pointer(&tb->link, g_free);
+        memset(tb->link, 0, g->n_links * sizeof(*tb->link));
         g_aligned_free(g_steal_pointer(&tb->pool));
         return false;
     }
@@ -278,10 +285,6 @@ void host_tb_free(HostTb *h)
     __atomic_sub_fetch(&h->owner->bytes, h->size, __ATOMIC_RELAXED);
     __atomic_sub_fetch(&h->owner->regions, 1, __ATOMIC_RELAXED);
     host_chunk_put(h->owner, h->chunk);
-    g_free(h->sites);
-    g_free(h->entries);
-    g_free(h->consts);
-    g_free(h->homes);
     g_free(h);
 }
 

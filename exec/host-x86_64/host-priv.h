@@ -159,6 +159,9 @@ typedef struct HgXfer { /* one move of a parallel move */
     int32_t off;
 } HgXfer;
 
+/* The generator's arrays have room for so many elements from the start (ir_push). */
+#define HG_ROOM 512
+
 #define HOST_NO_GUESS 1 /* what no jump cache holds */
 
 typedef enum HgStubKind {

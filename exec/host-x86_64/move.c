@@ -38,7 +38,7 @@ AsmRm hg_literal(HostGen *g, const void *data, unsigned size)
     }
     HgLiteral l = { .label = asm_label(&g->as), .at = g->lit_data->len, .size = size };
     g_byte_array_append(g->lit_data, data, size);
-    g_array_append_val(g->literals, l);
+    ir_push(g->literals, HG_ROOM, HgLiteral, l);
     return asm_at_label(l.label);
 }
 
@@ -220,7 +220,7 @@ static void plan(HostGen *g, HgXfer x)
                  (x.from.kind == LOC_REG || x.from.kind == LOC_VREG);
 
     if (!stays) {
-        g_array_append_val(g->xfers, x);
+        ir_push(g->xfers, HG_ROOM, HgXfer, x);
     }
 }
 
@@ -296,7 +296,7 @@ static uint16_t const_number(HostGen *g, uint64_t k)
             return n;
         }
     }
-    g_array_append_val(g->consts, k);
+    ir_push(g->consts, HG_ROOM, uint64_t, k);
     return g->consts->len - 1;
 }
 
@@ -328,7 +328,7 @@ uint32_t hg_site(HostGen *g, uint32_t snap)
     for (unsigned k = 0; k < s->count; k++) {
         HostSiteEntry e =
             site_entry(g, &g_array_index(g->b->snap_entries, IrSnapEntry, s->first + k));
-        g_array_append_val(g->entries, e);
+        ir_push(g->entries, HG_ROOM, HostSiteEntry, e);
     }
     /* often the same as before: share the entries */
     if (g->sites->len) {
@@ -337,10 +337,10 @@ uint32_t hg_site(HostGen *g, uint32_t snap)
         if (site.count && o->count == site.count &&
             !memcmp(all + o->first, all + site.first, site.count * sizeof(*all))) {
             site.first = o->first;
-            g_array_set_size(g->entries, g->entries->len - site.count);
+            g->entries->len -= site.count;
         }
     }
-    g_array_append_val(g->sites, site);
+    ir_push(g->sites, HG_ROOM, HostSite, site);
     return g->sites->len;
 }
 

@@ -665,17 +665,6 @@ static void make_snaps(Comp *c)
     }
 }
 
-static unsigned count_links(const IrBuilder *b)
-{
-    unsigned n = 0;
-
-    for (IrVal v = 1; v < ir_count(b); v++) {
-        unsigned op = ir_at(b, v)->op;
-        n += op == IR_EXIT_DIRECT || op == IR_EXIT_DIRECT_IF;
-    }
-    return n;
-}
-
 static void finish(Comp *c)
 {
     Tb *tb = c->tb;
@@ -728,7 +717,6 @@ bool interp_compile(Tb *tb, IrBuilder *b)
     if (tb->pool) {
         memcpy(tb->pool, b->pool->data, b->pool->len * sizeof(IrVec));
     }
-    tb->link = g_new0(TbLink, count_links(b) + 1);
     analyse(&c);
     generate(&c);
     gen_stubs(&c);

@@ -64,6 +64,11 @@ uint64_t ir_mop_extend(uint64_t raw, IrMemOp mo, IrType t);
         }                                                        \
     } while (0)
 
+/* Zeroed memory for a pass, good until the next asks. */
+void *ir_scratch(IrBuilder *b, size_t bytes);
+/* Direct exits in the region. */
+unsigned ir_count_links(const IrBuilder *b);
+
 /* Number of operands an instruction has, calls excepted. */
 static inline unsigned ir_nargs(const IrInsn *i)
 {

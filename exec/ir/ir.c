@@ -43,7 +43,29 @@ void ir_builder_free(IrBuilder *b)
     g_array_free(b->snaps, TRUE);
     g_array_free(b->snap_entries, TRUE);
     g_free(b->cse);
+    g_free(b->scratch);
     g_free(b);
+}
+
+void *ir_scratch(IrBuilder *b, size_t bytes)
+{
+    if (bytes > b->scratch_bytes) {
+        g_free(b->scratch);
+        b->scratch_bytes = bytes * 2;
+        b->scratch = g_malloc(b->scratch_bytes);
+    }
+    return memset(b->scratch, 0, bytes);
+}
+
+unsigned ir_count_links(const IrBuilder *b)
+{
+    unsigned n = 0;
+
+    for (IrVal v = 1; v < ir_count(b); v++) {
+        unsigned op = ir_at(b, v)->op;
+        n += op == IR_EXIT_DIRECT || op == IR_EXIT_DIRECT_IF;
+    }
+    return n;
 }
 
 void ir_reset(IrBuilder *b, const IrSlotTable *slots)
@@ -52,11 +74,11 @@ void ir_reset(IrBuilder *b, const IrSlotTable *slots)
     static const IrSnap nosnap = { 0 };
 
     b->slots = slots;
-    g_array_set_size(b->ins_a, 0);
-    g_array_set_size(b->calls, 0);
-    g_array_set_size(b->pool, 0);
-    g_array_set_size(b->snaps, 0);
-    g_array_set_size(b->snap_entries, 0);
+    b->ins_a->len = 0;
+    b->calls->len = 0;
+    b->pool->len = 0;
+    b->snaps->len = 0;
+    b->snap_entries->len = 0;
     g_array_append_val(b->ins_a, nop);
     g_array_append_val(b->snaps, nosnap);
     b->n_labels = 0;

@@ -2,6 +2,7 @@
 /*
  * Dead code: one pass from the end. Roots are side effects, faults and snapshots.
  */
+#include "exec/ir/ir-priv.h"
 #include "opt.h"
 
 static bool removable(const IrBuilder *b, const IrInsn *i)
@@ -17,7 +18,7 @@ static bool removable(const IrBuilder *b, const IrInsn *i)
 void opt_dead(IrBuilder *b)
 {
     unsigned n = ir_count(b);
-    g_autofree uint8_t *used = g_malloc0(n + b->snaps->len);
+    uint8_t *used = ir_scratch(b, n + b->snaps->len);
     uint8_t *snap_seen = used + n;
 
     for (IrVal v = n; v-- > 1;) {

@@ -412,8 +412,7 @@ void opt_lower(const IrBuilder *src, IrBuilder *dst, const SlotMap *map, bool op
 {
     unsigned n = map->n;
     IrVal values[IR_MAX_INSNS + 1];
-    g_autofree uint8_t *mem =
-        g_malloc0(n * (sizeof(IrVal) + sizeof(IrSlot) + sizeof(IrSnapEntry) + 3));
+    uint8_t *mem = ir_scratch(dst, n * (sizeof(IrVal) + sizeof(IrSlot) + sizeof(IrSnapEntry) + 3));
     IrSnapEntry *base = (IrSnapEntry *)mem;
     IrVal *known = (IrVal *)(base + n);
     IrSlot *order = (IrSlot *)(known + n);

@@ -38,6 +38,14 @@ static unsigned hash_of(const TbKey *k, RamAddr phys)
     return (h ^ h >> 29) * 0xbf58476d1ce4e5b9u >> (64 - TB_HASH_BITS);
 }
 
+Tb *tb_new(unsigned n_links)
+{
+    Tb *tb = g_aligned_alloc0(1, sizeof(Tb) + n_links * sizeof(TbLink), 64);
+
+    tb->link = (TbLink *)(tb + 1);
+    return tb;
+}
+
 void tb_free(Tb *tb)
 {
     g_free(tb->code);
@@ -47,7 +55,6 @@ void tb_free(Tb *tb)
     g_free(tb->snap_entries);
     g_free(tb->calls);
     g_aligned_free(tb->pool);
-    g_free(tb->link);
     host_tb_free(tb->host);
     g_aligned_free(tb);
 }

@@ -293,6 +293,8 @@ typedef struct IrBuilder {
 #define IR_CSE_BITS 9
     uint16_t *cse;   /* pure ops by hash, to be compared */
     IrVal cse_floor; /* values below are not for use here: a label came after them */
+    void *scratch;   /* ir_scratch() */
+    size_t scratch_bytes;
 } IrBuilder;
 
 IrBuilder *ir_builder_new(const IrSlotTable *slots);
