@@ -175,6 +175,12 @@ LOOP control, call
 2:      inc     %rax
 END
 
+LOOP control, other_page
+1:      jmp     2f
+        .skip   8192, 0x90
+2:      NEXT    1b
+END
+
 LOOP control, call_indirect
         lea     2f(%rip), %r8
         lea     3f(%rip), %r9
@@ -204,6 +210,32 @@ LOOP control, switch
         jmp     2f
 13:     add     $3, %rcx
 2:      NEXT    1b
+END
+
+/* ---- code ---- */
+/* An instruction's operand is written anew each time before it runs. */
+LOOP code, rewrite
+        lea     2f(%rip), %r8
+1:      mov     %esi, 1(%r8)
+        call    *%r8
+        NEXT    1b
+        ret
+        .skip   4096, 0x90
+2:      .byte   0xb8 /* mov $, %eax */
+        .long   0
+END
+
+/* Data beside code: in its page, never executed. */
+LOOP code, data_beside
+        lea     2f(%rip), %r8
+1:      mov     %rsi, 512(%r8)
+        call    *%r8
+        NEXT    1b
+        ret
+        .skip   4096, 0x90
+2:      inc     %rax
+        ret
+        .skip   1024, 0x90
 END
 
 /* ---- floating point ---- */
