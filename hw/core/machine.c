@@ -61,11 +61,11 @@ static void machine_finalize(Object *obj)
     g_clear_pointer(&m->acpi_tables, g_ptr_array_unref);
     g_free(m->boot_splash);
     g_clear_pointer(&m->cpu_props, g_variant_unref);
+    g_clear_pointer(&m->numa, numa_free); /* its parts are in the RAM region */
     if (m->ram) {
         memory_region_clear(m->ram);
         g_free(m->ram);
     }
-    g_clear_pointer(&m->numa, numa_free);
 }
 
 static const Property machine_props[] = {

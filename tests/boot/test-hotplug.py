@@ -156,21 +156,57 @@ def memory(s):
     s.qmp.run("object-del", id="m0")
 
 
+Q35 = ("-machine", "pc-q35-10.0", "-device", "pcie-root-port,id=p,chassis=1",
+       "-m", "512,slots=2,maxmem=2G", "-smp", "1,maxcpus=3,sockets=3")
+
+
+def moved(s):
+    """What was plugged in moves to a machine that begins with it, and goes there."""
+    online = s.ask("nproc")
+    s.qmp.run("object-add", **{"qom-type": "memory-backend-ram", "id": "m0", "size": 256 << 20})
+    s.qmp.run("device_add", driver="pc-dimm", id="d0", memdev="m0")
+    s.qmp.run("device_add", driver="virtio-rng-pci", id="r0", bus="p")
+    cpus_there = [c["props"] for c in s.qmp.run("query-cpus-fast")][1:]
+    stream, path = (os.path.join(s.directory, name) for name in ("stream", "qmp2"))
+    s.qmp.run("migrate", uri=f"file:{stream}")
+    while (info := s.qmp.run("query-migrate"))["status"] not in ("completed", "failed"):
+        time.sleep(0.1)
+    assert info["status"] == "completed", info
+    plugged = ["-object", "memory-backend-ram,id=m0,size=256M", "-device", "pc-dimm,id=d0,memdev=m0",
+               "-device", "virtio-rng-pci,id=r0,bus=p"]
+    for props in cpus_there:
+        plugged += ["-device", f"qemu64-x86_64-cpu,id=c{props['socket-id']}," +
+                    ",".join(f"{key}={value}" for key, value in props.items())]
+    s.machine.process.kill()
+    with guest.Machine(BUILD, "-nodefaults", "-serial", "stdio", "-qmp",
+                       f"unix:{path},server=on,wait=off", *Q35, *plugged,
+                       "-incoming", f"file:{stream}") as s.machine:
+        s.qmp, s.at = Qmp(path), 0
+        while s.qmp.run("query-status")["status"] != "running":
+            assert time.monotonic() < s.machine.deadline, s.qmp.run("query-migrate")
+            time.sleep(0.1)
+        assert s.ask("nproc") == online
+        for name in ("r0", "d0", "c1"):
+            s.qmp.run("device_del", id=name)
+            s.deleted(name)
+        s.wait("nproc", str(int(online) - 1))
+
+
 def test_q35():
-    with session("-device", "pcie-root-port,id=p,chassis=1", "-m", "512,slots=2,maxmem=2G",
-                 "-smp", "1,maxcpus=3,sockets=3") as s:
+    with session(*Q35) as s:
         pci(s, "p")
         assert "does not support hotplugging" in s.qmp.refused(
             "device_add", driver="virtio-rng-pci", bus="pcie.0")
         cpus(s)
         memory(s)
+        moved(s)
 
 
 def main():
     guest.fetch()
     return guest.run_tap([
         ("a disk comes and goes on pc, also behind a bridge", test_pci_acpi_pc),
-        ("a disk, CPUs and memory come and go on q35", test_q35),
+        ("a disk, CPUs and memory come and go on q35, also after a move", test_q35),
         ("a disk comes and goes at a port that has its own hotplug", test_pci_native),
     ])
 
