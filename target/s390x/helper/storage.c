@@ -338,3 +338,89 @@ uint64_t helper_s390_mvck(CpuState *cs, uint64_t a1, uint64_t a2, uint64_t n, ui
     }
     return n > 256 ? 3 : 0;
 }
+
+/* ---- COMPARE AND SWAP AND STORE ---- */
+
+/* What a comparison reads out of a register or an even-odd pair, as storage has it. */
+static void register_bytes(const S390Cpu *cpu, unsigned r, unsigned n, uint8_t *out)
+{
+    for (unsigned k = 0; k < n; k++) {
+        unsigned from_end = n - 1 - k;
+        uint64_t v = n == 16 ? cpu->gpr[from_end < 8 ? r + 1 : r] : cpu->gpr[r];
+
+        out[k] = v >> from_end % 8 * 8;
+    }
+}
+
+static void register_set_bytes(S390Cpu *cpu, unsigned r, unsigned n, const uint8_t *in)
+{
+    uint64_t v[2] = { 0 };
+
+    for (unsigned k = 0; k < n; k++) {
+        v[k / 8] = v[k / 8] << 8 | in[k];
+    }
+    if (n == 4) {
+        cpu->gpr[r] = (cpu->gpr[r] & ~0xffffffffull) | v[0];
+        return;
+    }
+    cpu->gpr[r] = v[0];
+    if (n == 16) {
+        cpu->gpr[r + 1] = v[1];
+    }
+}
+
+/* Leaves what was there in old. */
+static bool swap_bytes(void *p, unsigned n, uint8_t *old, const uint8_t *want, const uint8_t *v)
+{
+    memcpy(old, want, n);
+    if (n == 4) {
+        return __atomic_compare_exchange((uint32_t *)p, (uint32_t *)old, (uint32_t *)v, false,
+                                         __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    }
+    if (n == 8) {
+        return __atomic_compare_exchange((uint64_t *)p, (uint64_t *)old, (uint64_t *)v, false,
+                                         __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    }
+    uint64_t e[2], w[2];
+    bool same;
+
+    memcpy(e, want, 16);
+    memcpy(w, v, 16);
+    asm volatile("lock cmpxchg16b %1"
+                 : "=@ccz"(same), "+m"(*(__int128 *)p), "+a"(e[0]), "+d"(e[1])
+                 : "b"(w[0]), "c"(w[1])
+                 : "memory");
+    memcpy(old, e, 16);
+    return same;
+}
+
+/*
+ * r0: function code (4 << code bytes are compared) and store characteristic; r1: the list with the two
+ * new values. Everything that may fault comes before the swap.
+ */
+uint64_t helper_s390_csst(CpuState *cs, uint64_t a1, uint64_t a2, uint64_t r3, uint64_t mmu)
+{
+    S390Cpu *cpu = s390_cpu(cs);
+    unsigned code = cpu->gpr[0] & 0xff, store = cpu->gpr[0] >> 8 & 0xff;
+    uint64_t list = s390_cut(cpu, cpu->gpr[1]);
+    uint8_t want[16], swap[16], old[16], bytes[16];
+
+    if (code > 2 || store > 4 || (code == 2 && (r3 & 1)) || (a1 & ((4u << code) - 1)) ||
+        (a2 & ((1u << store) - 1))) {
+        s390_program(cpu, PGM_SPECIFICATION);
+    }
+    cpu_ld_bytes(cs, list, swap, 4u << code, mmu);
+    cpu_ld_bytes(cs, list + 16, bytes, 1u << store, mmu);
+    cpu_probe_access(cs, a2, 1u << store, MMU_ACCESS_WRITE, mmu);
+    void *p = cpu_host_ptr(cs, a1, 4u << code, MMU_ACCESS_WRITE, mmu);
+    if (!p) { /* no memory: nothing there can be swapped */
+        s390_program(cpu, PGM_ADDRESSING);
+    }
+    register_bytes(cpu, r3, 4u << code, want);
+    if (!swap_bytes(p, 4u << code, old, want, swap)) {
+        register_set_bytes(cpu, r3, 4u << code, old);
+        return 1;
+    }
+    cpu_st_bytes(cs, a2, bytes, 1u << store, mmu);
+    return 0;
+}

@@ -173,6 +173,12 @@ void s390_tr_tprot(S390Trans *t, const S390Insn *i)
     s390_cc_from(t, ir_call(t->b, &hd_s390_tprot, s390_addr1(t), s390_mmu(t)));
 }
 
+void s390_tr_csst(S390Trans *t, const S390Insn *i)
+{
+    IrVal a1 = s390_addr1(t), a2 = s390_addr2(t);
+    s390_cc_from(t, ir_call(t->b, &hd_s390_csst, a1, a2, ir_c64(t->b, i->r3), s390_mmu(t)));
+}
+
 /* ---- lines that the table knows and nobody has written: a clear refusal ---- */
 static void missing(S390Trans *t)
 {
@@ -181,11 +187,6 @@ static void missing(S390Trans *t)
 }
 
 void s390_tr_plo(S390Trans *t, const S390Insn *i)
-{
-    missing(t);
-}
-
-void s390_tr_csst(S390Trans *t, const S390Insn *i)
 {
     missing(t);
 }
