@@ -168,35 +168,36 @@ static bool load_command(Incoming *in, bool *go, GError **error)
     }
 }
 
-/* Version 3, rule 4: no record of the section took the subsection whose name is next. */
-static bool refuse_subsection(Incoming *in, const char *idstr, GError **error)
+/* A subsection that no record of the section took: version 3 leaves it to us. */
+static bool refuse_subsection(StreamIn *s, const char *idstr, GError **error)
 {
     char name[256];
-    if (!stream_in_str8(&in->in, name, error)) {
-        return false;
+    if (!stream_in_str8(s, name, NULL)) {
+        strcpy(name, "?");
     }
-    g_autofree char *text = g_strescape(name, NULL);
+    g_autofree char *shown = g_strescape(name, NULL);
     return load_error(error, "section '%s': unknown subsection '%s' follows its content", idstr,
-                      text);
+                      shown);
 }
 
-static bool load_footer(Incoming *in, uint32_t section_id, const char *idstr, GError **error)
+bool load_footer(StreamIn *s, uint32_t section_id, const char *idstr, GError **error)
 {
-    uint8_t foot[5];
-    if (!stream_in_u8(&in->in, foot, error)) {
+    uint8_t type;
+    uint32_t id;
+    if (!stream_in_u8(s, &type, error)) {
         return false;
     }
-    if (foot[0] == STREAM_SUBSECTION) {
-        return refuse_subsection(in, idstr, error);
+    if (type == STREAM_SUBSECTION) {
+        return refuse_subsection(s, idstr, error);
     }
-    if (!stream_in_bytes(&in->in, foot + 1, 4, error)) {
+    if (!stream_in_u32(s, &id, error)) {
         return false;
     }
-    if (foot[0] != STREAM_FOOTER || ld_be32(foot + 1) != section_id) {
+    if (type != STREAM_FOOTER || id != section_id) {
         return load_error(error, "section '%s': expected its footer (id %u), found 0x%02x, id %u",
-                          idstr, section_id, foot[0], ld_be32(foot + 1));
+                          idstr, section_id, type, id);
     }
-    return stream_in_end(&in->in, idstr, error);
+    return stream_in_end(s, idstr, error);
 }
 
 static Section *find_device(Incoming *in, const char *idstr, uint32_t instance, GError **error)
@@ -285,7 +286,7 @@ static bool load_part(Incoming *in, uint8_t type, uint32_t id, const Parts *part
             uint32_t version = parts->started[i].version;
             return (type == STREAM_SECTION_END ? load_device(in, section, version, error)
                                                : load_start(in, section, version, error)) &&
-                   load_footer(in, id, section->idstr, error);
+                   load_footer(&in->in, id, section->idstr, error);
         }
     }
     return load_error(error, "a part of section %u comes before its start", id);
@@ -309,7 +310,7 @@ static bool start_device(Incoming *in, const char *idstr, uint32_t instance, uin
     parts->started[parts->n_started].section = section;
     parts->started[parts->n_started].id = id;
     parts->started[parts->n_started++].version = version;
-    return load_start(in, section, version, error) && load_footer(in, id, idstr, error);
+    return load_start(in, section, version, error) && load_footer(&in->in, id, idstr, error);
 }
 
 static bool load_full(Incoming *in, const char *idstr, uint32_t instance, uint32_t id,
@@ -319,7 +320,7 @@ static bool load_full(Incoming *in, const char *idstr, uint32_t instance, uint32
     if (section && section->desc->start) {
         return load_error(error, "section '%s' instance %u must come in parts", idstr, instance);
     }
-    return section && load_device(in, section, version, error) && load_footer(in, id, idstr, error);
+    return section && load_device(in, section, version, error) && load_footer(&in->in, id, idstr, error);
 }
 
 static bool load_section(Incoming *in, uint8_t type, Parts *ram, GError **error)
@@ -335,7 +336,7 @@ static bool load_section(Incoming *in, uint8_t type, Parts *ram, GError **error)
             return load_part(in, type, id, ram, error);
         }
         return ram_load_body(in->ram, s, RAM_SECTION_VERSION, error) &&
-               load_footer(in, id, RAM_SECTION_ID_STR, error);
+               load_footer(s, id, RAM_SECTION_ID_STR, error);
     }
     if (!stream_in_str8(s, idstr, error) || !stream_in_u32(s, &instance, error) ||
         !stream_in_u32(s, &version, error)) {
@@ -353,7 +354,7 @@ static bool load_section(Incoming *in, uint8_t type, Parts *ram, GError **error)
     incoming_stop_listening(in);
     ram->known = true;
     ram->id = id;
-    if (!ram_load_body(in->ram, s, version, error) || !load_footer(in, id, idstr, error)) {
+    if (!ram_load_body(in->ram, s, version, error) || !load_footer(&in->in, id, idstr, error)) {
         return false;
     }
     vm_lock(in->m->vm);

@@ -257,6 +257,8 @@ typedef struct {
     void *saved; /* owned */
 } LoadedSection;
 bool load_stream(Incoming *in, GError **error);
+/* The end of a section, behind its records: a subsection that none of them took is refused here. */
+bool load_footer(StreamIn *s, uint32_t section_id, const char *idstr, GError **error);
 /* Installs what load_stream gathered. VM lock held. */
 bool load_install(Incoming *in, GError **error);
 /* Asks every section's device whether the guest can run on it. VM lock held. */

@@ -432,6 +432,41 @@ static bool features_there(const X86CpuConfig *c, const CpuSaved *s, GError **er
     return !missing->len;
 }
 
+/*
+ * State of what no CPU here has: virtualization (SVM), and what only a hypervisor of another kind keeps. A
+ * guest that relies on it must not go on without.
+ */
+static bool check_absent(const CpuSaved *s, GError **error)
+{
+    const struct {
+        const char *what;
+        uint64_t value;
+    } absent[] = {
+        { "KVM's system time MSR", s->system_time_msr },
+        { "KVM's wall clock MSR", s->wall_clock_msr },
+        { "SVM control block address", s->vm_vmcb },
+        { "SVM TSC offset", s->svm_tsc_offset },
+        { "SVM intercepts", s->intercept },
+        { "SVM CR read intercepts", s->intercept_cr_read },
+        { "SVM CR write intercepts", s->intercept_cr_write },
+        { "SVM DR read intercepts", s->intercept_dr_read },
+        { "SVM DR write intercepts", s->intercept_dr_write },
+        { "SVM exception intercepts", s->intercept_exceptions },
+        { "SVM virtual TPR", s->v_tpr },
+        { "injected soft interrupt", s->soft_interrupt },
+        { "injected NMI", s->nmi_injected },
+        { "injected interrupt", (uint32_t)s->interrupt_injected + 1u },
+        { "pending exception", (uint32_t)s->exception_nr + 1u },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(absent); i++) {
+        if (absent[i].value) {
+            return refuse(error, absent[i].what, absent[i].value);
+        }
+    }
+    return true;
+}
+
 static bool cpu_check(void *owner, const void *saved, GError **error)
 {
     const X86Cpu *cpu = owner;
@@ -483,7 +518,7 @@ static bool cpu_check(void *owner, const void *saved, GError **error)
     if (s->has_pkru && s->pkru && !X86_FEAT_PKU(c)) {
         return refuse(error, "PKRU", s->pkru);
     }
-    return true;
+    return check_absent(s, error);
 }
 
 /* ---- install ---- */

@@ -73,6 +73,8 @@ typedef enum {
     SUBSECTION_WARN
 } SubsectionPolicy;
 
+#define RECORD_SUBSECTIONS_MAX 64
+
 struct Record {
     const char *name; /* "mc146818rtc"; a subsection: "<parent>/<leaf>" */
     uint32_t version, min_version;

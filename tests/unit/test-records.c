@@ -1,0 +1,816 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Every record of every machine: it meets the registration rules, what it saves loads and is saved again
+ * the same, and no way to take a subsection out of its place, cut it, rename it or send it to a
+ * machine that lacks it is misread.
+ */
+#include <string.h>
+#include "base/util/endian.h"
+#include "machine-vm.h"
+#include "migration/migration-priv.h"
+#include "records-kept.h"
+#include "saved-fuzz.h"
+#include "wire-tree.h"
+
+#define SECTION_ID 77
+
+typedef struct {
+    const MachineRow *row;
+    MachineVm *machine;
+    Section *section;
+    const Record *record;
+    StreamFormat format;
+    void *mine;  /* as the device is */
+    void *saved; /* the same, with every subsection marked as there */
+    WireNode *tree;
+    gsize loads; /* refused or not */
+} Case;
+
+/* ---- bytes in and out ---- */
+
+static void case_open(Case *c, Section *s, StreamFormat format)
+{
+    const Record *r = s->desc->record;
+
+    c->section = s;
+    c->record = r;
+    c->format = format;
+    c->mine = g_malloc0(r->size);
+    c->saved = g_malloc0(r->size);
+    s->desc->ops->save(s->owner, c->mine);
+    s->desc->ops->save(s->owner, c->saved);
+    wire_mark_all(r, c->saved);
+    saved_clamp(r, c->saved);
+    c->tree = wire_tree_new(r, c->saved, format);
+}
+
+static void case_close(Case *c)
+{
+    wire_tree_free(c->tree);
+    record_clear(c->record, c->mine);
+    record_clear(c->record, c->saved);
+    g_free(c->mine);
+    g_free(c->saved);
+}
+
+/* The content as the loader gets it: behind it the footer, and in version 3 the stream's end mark. */
+static GBytes *stream_of(const Case *c, const uint8_t *content, size_t n)
+{
+    g_autoptr(Channel) channel = channel_new_buffer("", 0);
+    StreamOut out;
+
+    stream_out_init(&out, channel, c->format);
+    stream_out_bytes(&out, content, n, NULL);
+    stream_out_u8(&out, STREAM_FOOTER, NULL);
+    stream_out_u32(&out, SECTION_ID, NULL);
+    stream_out_end(&out, true, NULL);
+    if (c->format < STREAM_V4) {
+        stream_out_u8(&out, STREAM_EOF, NULL);
+        stream_out_end(&out, true, NULL);
+    }
+    stream_out_clear(&out);
+    return channel_buffer_written(channel);
+}
+
+static bool load_as(Case *c, const Record *record, uint32_t version, const uint8_t *content,
+                    size_t n, void *saved, GError **error)
+{
+    g_autoptr(GBytes) bytes = stream_of(c, content, n);
+    gsize len;
+    const void *data = g_bytes_get_data(bytes, &len);
+    g_autoptr(Channel) channel = channel_new_buffer(data, len);
+    StreamIn in;
+
+    c->loads++;
+    stream_in_init(&in, channel);
+    in.format = c->format;
+    bool ok = stream_in_record(&in, record, version, saved, c->mine, error) &&
+              load_footer(&in, SECTION_ID, c->section->idstr, error);
+    stream_in_clear(&in);
+    return ok;
+}
+
+static bool load(Case *c, const uint8_t *content, size_t n, void *saved, GError **error)
+{
+    return load_as(c, c->record, c->record->version, content, n, saved, error);
+}
+
+/* The same without the stream around it, for the many. */
+static bool decode(Case *c, const uint8_t *content, size_t n, void *saved, GError **error)
+{
+    static const uint8_t footer[] = { STREAM_FOOTER, 0, 0, 0, SECTION_ID, STREAM_EOF };
+    g_autofree uint8_t *bytes = g_malloc(n + sizeof(footer));
+    ByteReader r;
+
+    c->loads++;
+    memcpy(bytes, content, n);
+    memcpy(bytes + n, footer, sizeof(footer));
+    byte_reader_init(&r, bytes, n + sizeof(footer));
+    if (!record_decode(c->record, c->record->version, c->format, &r, saved, c->mine, error)) {
+        return false;
+    }
+    if (byte_reader_pos(&r) != n) {
+        g_set_error(error, FERRY_VMSTATE_ERROR, FERRY_VMSTATE_ERROR_SYNTAX, "no footer");
+        return false;
+    }
+    return true;
+}
+
+static void encode(const Case *c, const void *saved, ByteWriter *w)
+{
+    byte_writer_init(w);
+    record_encode(c->record, saved, c->format, w);
+}
+
+static void write_tree(const Case *c, const WireNode *tree, ByteWriter *w)
+{
+    byte_writer_init(w);
+    wire_tree_write(tree, c->format, w);
+}
+
+static GString *say(const Case *c, const char *what)
+{
+    GString *s = g_string_new(NULL);
+
+    g_string_printf(s, "%s, version %d, %s %u: %s", c->row->name, c->format, c->section->idstr,
+                    c->section->instance, what);
+    return s;
+}
+
+#define FAIL(c, what, ...)                               \
+    do {                                                 \
+        GString *words_ = say(c, what);                  \
+        g_string_append_printf(words_, " " __VA_ARGS__); \
+        g_error("%s", words_->str);                      \
+    } while (0)
+
+/* @once: a record that several devices or machines share is looked at only where it comes first. */
+static void each_section(gconstpointer row, GHashTable *once, void (*fn)(Case *c))
+{
+    static const StreamFormat formats[] = { STREAM_V3, STREAM_V4 };
+    Case c = { .row = row, .machine = machine_vm_new(row) };
+    g_autoptr(GPtrArray) all = machine_vm_sections(c.machine);
+
+    Incoming incoming = { .m = c.machine->sys.vm->migration };
+
+    g_assert_cmpuint(all->len, >, 0);
+    incoming.m->in = &incoming; /* where the run state goes */
+    for (guint i = 0; i < all->len; i++) {
+        Section *s = g_ptr_array_index(all, i);
+
+        if (once && !g_hash_table_add(once, (gpointer)s->desc->record)) {
+            continue;
+        }
+        for (unsigned f = 0; f < G_N_ELEMENTS(formats); f++) {
+            case_open(&c, s, formats[f]);
+            fn(&c);
+            case_close(&c);
+        }
+    }
+    incoming.m->in = NULL;
+    g_test_message("%u sections, %zu loads", all->len, c.loads);
+    machine_vm_free(c.machine);
+}
+
+/* ---- shape ---- */
+
+static bool is_legacy(const Record *parent, const Record *sub)
+{
+    size_t n = strlen(parent->name);
+
+    return strncmp(sub->name, parent->name, n) || sub->name[n] != '/';
+}
+
+static void check_marks(const Record *r)
+{
+    for (const Field *f = r->fields; f->kind != FIELD_END; f++) {
+        if (f->record) {
+            check_marks(f->record);
+        }
+    }
+    for (const Record *const *s = r->subsections; s && *s; s++) {
+        g_assert_cmpint((*s)->legacy_name, ==, is_legacy(r, *s)); /* none is marked for nothing */
+        g_assert_nonnull((*s)->needed);
+        check_marks(*s);
+    }
+}
+
+static void check_shape(Case *c)
+{
+    g_autofree char *problem = record_check(c->record);
+
+    if (problem) {
+        FAIL(c, "malformed:", "%s", problem);
+    }
+    check_marks(c->record);
+}
+
+/* EVIDENCE: MIG-WIRE-026 */
+static void test_shapes(gconstpointer row)
+{
+    each_section(row, NULL, check_shape);
+}
+
+/* ---- round trips ---- */
+
+/* Installs a saved form; what the device then saves is in @w. */
+static void install_and_save(Case *c, const void *saved, ByteWriter *w)
+{
+    const SectionOps *ops = c->section->desc->ops;
+    void *again = g_malloc0(c->record->size);
+
+    ops->install(c->section->owner, saved);
+    if (ops->installed) {
+        ops->installed(c->section->owner);
+    }
+    ops->save(c->section->owner, again);
+    encode(c, again, w);
+    record_clear(c->record, again);
+    g_free(again);
+}
+
+static bool same(const ByteWriter *a, const ByteWriter *b)
+{
+    return a->len == b->len && !memcmp(a->data, b->data, a->len);
+}
+
+static void check_round_trip(Case *c)
+{
+    const SectionOps *ops = c->section->desc->ops;
+    g_autofree void *loaded = g_malloc0(c->record->size);
+    g_autoptr(GError) error = NULL;
+    g_auto(ByteWriter) first, second = { 0 };
+
+    encode(c, c->mine, &first);
+    if (!load(c, first.data, first.len, loaded, &error) ||
+        (ops->check && !ops->check(c->section->owner, loaded, &error))) {
+        FAIL(c, "its own state is refused:", "%s", error->message);
+    }
+    install_and_save(c, loaded, &second);
+    if (!same(&first, &second)) {
+        FAIL(c, "another state is saved after it was loaded", " ");
+    }
+    record_clear(c->record, loaded);
+}
+
+/* EVIDENCE: MIG-WIRE-027 */
+static void test_round_trips(gconstpointer row)
+{
+    each_section(row, NULL, check_round_trip);
+}
+
+/* ---- subsections ---- */
+
+typedef struct {
+    WireNode *parent, *sub;
+    guint at; /* in parent->subs */
+    Case *c;
+} Place;
+
+static WireNode *take_out(const Place *p)
+{
+    return g_ptr_array_steal_index(p->parent->subs, p->at);
+}
+
+static void put_back(const Place *p)
+{
+    g_ptr_array_insert(p->parent->subs, (gint)p->at, p->sub);
+}
+
+/* Loads the tree as it is now; NULL: taken, else what the loader said. */
+static char *verdict_as(const Place *p, const Record *record, void **out)
+{
+    Case *c = p->c;
+    void *saved = g_malloc0(c->record->size);
+    GError *error = NULL;
+    char *words = NULL;
+    g_auto(ByteWriter) w;
+
+    write_tree(c, c->tree, &w);
+    if (!load_as(c, record, record->version, w.data, w.len, saved, &error)) {
+        words = g_strdup(error->message);
+        g_error_free(error);
+    }
+    if (out && !words) {
+        *out = saved;
+    } else {
+        record_clear(c->record, saved);
+        g_free(saved);
+    }
+    return words;
+}
+
+static void expect_refusal(const Place *p, const char *what, const char *words)
+{
+    g_autofree char *said = verdict_as(p, p->c->record, NULL);
+
+    if (!said) {
+        FAIL(p->c, what, "of '%s' is taken", p->sub->name);
+    }
+    if (!strstr(said, words)) {
+        FAIL(p->c, what, "of '%s' is refused with \"%s\", not \"%s\"", p->sub->name, said, words);
+    }
+}
+
+/* The same stream, with only this one's content not as it was. */
+static void same_but_for_it(const Place *p, void *saved, const char *what)
+{
+    Case *c = p->c;
+    g_auto(ByteWriter) theirs, ours;
+
+    wire_mark_all(c->record, saved);
+    WireNode *tree = wire_tree_new(c->record, saved, c->format);
+    g_autoptr(GPtrArray) mine = wire_tree_parents(c->tree), other = wire_tree_parents(tree);
+    WireNode *ours_parent = p->parent;
+    guint index;
+    g_assert_cmpuint(mine->len, ==, other->len);
+    g_assert_true(g_ptr_array_find(mine, ours_parent, &index));
+    WireNode *lost =
+        g_ptr_array_steal_index(((WireNode *)g_ptr_array_index(other, index))->subs, p->at);
+    WireNode *kept = take_out(p);
+    write_tree(c, c->tree, &ours);
+    write_tree(c, tree, &theirs);
+    if (ours.len != theirs.len || memcmp(ours.data, theirs.data, ours.len)) {
+        FAIL(c, what, "of '%s': something else was read", p->sub->name);
+    }
+    g_ptr_array_insert(p->parent->subs, (gint)p->at, kept);
+    wire_tree_free(lost);
+    wire_tree_free(tree);
+}
+
+static void deleted(const Place *p)
+{
+    void *saved = NULL;
+    WireNode *sub = take_out(p);
+    g_autofree char *said = verdict_as(p, p->c->record, &saved);
+
+    g_ptr_array_insert(p->parent->subs, (gint)p->at, sub);
+    if (said) {
+        FAIL(p->c, "a stream without", "'%s' is refused: %s", p->sub->name, said);
+    }
+    if (sub->record->has_present) {
+        same_but_for_it(p, saved, "the absence");
+    }
+    record_clear(p->c->record, saved);
+    g_free(saved);
+}
+
+static void doubled(const Place *p)
+{
+    g_autofree char *words = g_strdup_printf("subsection '%s' comes twice", p->sub->name);
+
+    put_back(p);
+    expect_refusal(p, "the double", words);
+    take_out(p);
+}
+
+static void renamed(const Place *p)
+{
+    char *name = p->sub->name;
+    const char *record = p->parent->record->name;
+    bool v4 = p->c->format >= STREAM_V4;
+    g_autofree char *ours = g_strdup_printf("%s/of-another-build", record);
+    g_autofree char *longer = g_strdup_printf("%s2", name);
+    const char *const names[] = { ours, "stranger/part", longer, "x", "" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+        bool prefixed = i == 0 || (i == 2 && !p->sub->record->legacy_name);
+        g_autofree char *words =
+            v4 || prefixed ? g_strdup_printf("unknown subsection '%s' of '%s'", names[i], record)
+                           : g_strdup("");
+
+        p->sub->name = (char *)names[i];
+        expect_refusal(p, "another name", words);
+        p->sub->name = name;
+    }
+}
+
+static void reordered(const Place *p)
+{
+    gpointer *list = p->parent->subs->pdata;
+    void *saved = NULL;
+
+    if (p->at + 1 == p->parent->subs->len) {
+        return;
+    }
+    list[p->at] = list[p->at + 1];
+    list[p->at + 1] = p->sub;
+    if (p->c->format >= STREAM_V4) {
+        expect_refusal(p, "another order", "before which it belongs");
+    } else {
+        g_autofree char *said = verdict_as(p, p->c->record, &saved);
+        if (said) {
+            FAIL(p->c, "another order", "of '%s' is refused: %s", p->sub->name, said);
+        }
+    }
+    list[p->at + 1] = list[p->at];
+    list[p->at] = p->sub;
+    if (saved) {
+        same_but_for_it(p, saved, "another order");
+        record_clear(p->c->record, saved);
+        g_free(saved);
+    }
+}
+
+/* The last run of plain bytes inside a node; NULL: there is none. */
+static GByteArray *last_bytes(const WireNode *n)
+{
+    for (guint i = n->parts->len; i-- > 0;) {
+        const WirePart *part = &g_array_index(n->parts, WirePart, i);
+        GByteArray *bytes = part->node ? last_bytes(part->node) : part->bytes;
+
+        if (bytes && bytes->len) {
+            return bytes;
+        }
+    }
+    return NULL;
+}
+
+static void cut(const Place *p)
+{
+    GByteArray *bytes = last_bytes(p->sub);
+    guint whole = bytes ? bytes->len : 0;
+
+    for (guint lost = 1; lost <= MIN(whole, 9u); lost++) {
+        bytes->len = whole - lost;
+        expect_refusal(p, "a cut", "");
+    }
+    if (bytes) {
+        bytes->len = whole;
+    }
+}
+
+/* To @to, at its end. In version 3 one stream may stand for several places (the tail of the last
+   record is that of the outer one): then it must mean the one that is right. */
+static void moved(const Place *p, WireNode *to, const char *what)
+{
+    g_autofree char *words =
+        g_strdup_printf("unknown subsection '%s' of '%s'", p->sub->name, to->record->name);
+    void *saved = NULL;
+    WireNode *sub = take_out(p);
+
+    g_ptr_array_add(to->subs, sub);
+    if (p->c->format >= STREAM_V4) {
+        expect_refusal(p, what, words);
+    } else {
+        g_free(verdict_as(p, p->c->record, &saved));
+    }
+    g_ptr_array_steal_index(to->subs, to->subs->len - 1);
+    g_ptr_array_insert(p->parent->subs, (gint)p->at, sub);
+    if (saved) {
+        same_but_for_it(p, saved, what);
+        record_clear(p->c->record, saved);
+        g_free(saved);
+    }
+}
+
+static void moved_to_child(const Place *p)
+{
+    g_autoptr(GPtrArray) children = wire_tree_children(p->parent);
+
+    for (guint i = 0; i < MIN(children->len, 20u); i++) {
+        moved(p, g_ptr_array_index(children, i), "the move to a child");
+    }
+    for (guint i = 0; i < p->parent->subs->len; i++) {
+        if (i != p->at) {
+            moved(p, g_ptr_array_index(p->parent->subs, i), "the move to a sister");
+        }
+    }
+}
+
+static void moved_to_parent(const Place *p)
+{
+    for (WireNode *up = p->parent->parent; up; up = up->parent) {
+        moved(p, up, "the move to a parent");
+    }
+}
+
+/* A copy of the record without one subsection, as an older build has it. */
+static const Record *without(const Record *r, const Record *lost, GPtrArray *arena)
+{
+    Record *copy = g_memdup2(r, sizeof(*r));
+    GArray *fields = g_array_new(TRUE, TRUE, sizeof(Field)); /* FIELD_END is zero */
+    GPtrArray *subs = g_ptr_array_new();
+
+    for (const Field *f = r->fields; f->kind != FIELD_END; f++) {
+        Field one = *f;
+
+        one.record = f->record ? without(f->record, lost, arena) : NULL;
+        g_array_append_val(fields, one);
+    }
+    for (const Record *const *s = r->subsections; s && *s; s++) {
+        if (*s != lost) {
+            g_ptr_array_add(subs, (gpointer)without(*s, lost, arena));
+        }
+    }
+    g_ptr_array_add(subs, NULL);
+    copy->subsections = (const Record *const *)subs->pdata;
+    g_ptr_array_add(arena, g_ptr_array_free(subs, FALSE));
+    copy->fields = (const Field *)(void *)fields->data;
+    g_ptr_array_add(arena, g_array_free(fields, FALSE));
+    g_ptr_array_add(arena, copy);
+    return copy;
+}
+
+static void unknown_there(const Place *p)
+{
+    g_autoptr(GPtrArray) arena = g_ptr_array_new_with_free_func(g_free);
+    const Record *older = without(p->c->record, p->sub->record, arena);
+    g_autofree char *said = verdict_as(p, older, NULL);
+
+    if (!said) {
+        FAIL(p->c, "a build that lacks", "'%s' takes it", p->sub->name);
+    }
+    if ((p->c->format >= STREAM_V4 || !p->sub->record->legacy_name) &&
+        !strstr(said, p->sub->name)) {
+        FAIL(p->c, "a build that lacks", "'%s' says: %s", p->sub->name, said);
+    }
+}
+
+static void other_version(const Place *p)
+{
+    static const uint32_t add[] = { 1, 256, 65536, 0x80000000u };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(add); i++) {
+        g_autofree char *words = g_strdup_printf("'%s': version %u is not supported", p->sub->name,
+                                                 p->sub->record->version + add[i]);
+
+        p->sub->version += add[i];
+        expect_refusal(p, "another version", words);
+        p->sub->version -= add[i];
+    }
+}
+
+static void (*const mutations[])(const Place *p) = {
+    deleted,        doubled,         renamed,       reordered,     cut,
+    moved_to_child, moved_to_parent, unknown_there, other_version,
+};
+
+static void check_subsections(Case *c)
+{
+    g_autoptr(GPtrArray) parents = wire_tree_parents(c->tree);
+    g_autofree char *whole = verdict_as(&(Place){ .c = c }, c->record, NULL);
+    g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
+
+    if (whole) {
+        FAIL(c, "with all its subsections it is refused:", "%s", whole);
+    }
+    for (guint i = 0; i < parents->len; i++) {
+        WireNode *parent = g_ptr_array_index(parents, i);
+
+        if (!g_hash_table_add(seen, (gpointer)parent->record) && i % 16) {
+            continue; /* one of many alike */
+        }
+        for (guint at = 0; at < parent->subs->len; at++) {
+            Place p = { parent, g_ptr_array_index(parent->subs, at), at, c };
+
+            for (unsigned m = 0; m < G_N_ELEMENTS(mutations); m++) {
+                mutations[m](&p);
+            }
+        }
+    }
+}
+
+/* EVIDENCE: MIG-WIRE-021, MIG-WIRE-022, MIG-WIRE-025 */
+static void test_subsections(gconstpointer row)
+{
+    static GHashTable *once;
+
+    once = once ? once : g_hash_table_new(NULL, NULL);
+    each_section(row, once, check_subsections);
+}
+
+/* ---- any byte behind an embedded record ---- */
+
+/* Where the first embedded record ends. */
+static size_t after_first_record(const Case *c)
+{
+    size_t at = 0;
+
+    for (guint i = 0; i < c->tree->parts->len; i++) {
+        const WirePart *part = &g_array_index(c->tree->parts, WirePart, i);
+
+        if (part->node) {
+            g_auto(ByteWriter) w;
+
+            write_tree(c, part->node, &w);
+            return at + w.len;
+        }
+        at += part->bytes->len;
+    }
+    return SIZE_MAX;
+}
+
+/* What is taken must be what was sent, to the byte (or the byte was one that nobody looks at). */
+static void check_bytes(Case *c, const ByteWriter *plain, const uint8_t *bytes, size_t at)
+{
+    void *saved = g_malloc0(c->record->size);
+    g_autoptr(GError) error = NULL;
+
+    if (decode(c, bytes, plain->len, saved, &error)) {
+        g_auto(ByteWriter) again;
+
+        wire_mark_all(c->record, saved);
+        WireNode *tree = wire_tree_new(c->record, saved, c->format);
+        write_tree(c, tree, &again);
+        if (again.len != plain->len ||
+            (memcmp(again.data, bytes, again.len) && memcmp(again.data, plain->data, again.len))) {
+            FAIL(c, "byte", "%zu with 0x%02x is misread", at, bytes[at]);
+        }
+        wire_tree_free(tree);
+    } else if (!*error->message) {
+        FAIL(c, "byte", "%zu is refused without words", at);
+    }
+    record_clear(c->record, saved);
+    g_free(saved);
+}
+
+static void check_bytes_behind(Case *c)
+{
+    static const uint8_t values[] = { 5, 6, 0 };
+    static const size_t runs[] = { 1, 8 };
+    size_t first = after_first_record(c);
+    g_auto(ByteWriter) plain;
+
+    write_tree(c, c->tree, &plain);
+    size_t far = g_test_slow() ? 1 : plain.len / 128 + 1;
+    for (size_t at = first; at < plain.len; at += at < first + 64 ? 1 : far) {
+        for (unsigned i = 0; i < G_N_ELEMENTS(values) * G_N_ELEMENTS(runs); i++) {
+            size_t n = MIN(runs[i / G_N_ELEMENTS(values)], plain.len - at);
+            g_autofree uint8_t *bytes = g_memdup2(plain.data, plain.len);
+
+            memset(bytes + at, values[i % G_N_ELEMENTS(values)], n);
+            check_bytes(c, &plain, bytes, at);
+        }
+    }
+}
+
+/* EVIDENCE: MIG-WIRE-021, MIG-WIRE-022 */
+static void test_bytes_behind(gconstpointer row)
+{
+    static GHashTable *once;
+
+    once = once ? once : g_hash_table_new(NULL, NULL);
+    each_section(row, once, check_bytes_behind);
+}
+
+/* ---- fuzzed states ---- */
+
+static void restore(Case *c)
+{
+    c->section->desc->ops->install(c->section->owner, c->mine);
+    if (c->section->desc->ops->installed) {
+        c->section->desc->ops->installed(c->section->owner);
+    }
+}
+
+static bool may_change(const char *path)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(not_kept); i++) {
+        if (g_pattern_match_simple(not_kept[i].path, path)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Once a device made something else of it, that stays: it is a state of its own. */
+static void check_stays(Case *c, const ByteWriter *first, const char *path)
+{
+    const SectionOps *ops = c->section->desc->ops;
+    void *loaded = g_malloc0(c->record->size);
+    g_autoptr(GError) error = NULL;
+
+    if (!decode(c, first->data, first->len, loaded, &error) ||
+        (ops->check && !ops->check(c->section->owner, loaded, &error))) {
+        FAIL(c, "does not take back what it made of", "%s: %s", path, error->message);
+    }
+    g_auto(ByteWriter) second;
+    install_and_save(c, loaded, &second);
+    if (!same(first, &second)) {
+        FAIL(c, "changes each time that it moves:", "%s", path);
+    }
+    record_clear(c->record, loaded);
+    g_free(loaded);
+}
+
+/* Installs what was loaded; what is saved then must be it. */
+static void check_installed(Case *c, const ByteWriter *sent, const void *loaded, const char *path)
+{
+    g_auto(ByteWriter) first;
+
+    install_and_save(c, loaded, &first);
+    if (!same(&first, sent)) {
+        if (!may_change(path)) {
+            FAIL(c, "was taken, and is not as it was sent:", "%s", path);
+        }
+        check_stays(c, &first, path);
+    }
+    restore(c);
+}
+
+/* The record alone, with every subsection: what is read is what was written. */
+static void check_codec(Case *c, void *saved, const char *path)
+{
+    void *loaded = g_malloc0(c->record->size);
+    g_autoptr(GError) error = NULL;
+    g_auto(ByteWriter) sent, again = { 0 };
+
+    wire_mark_all(c->record, saved);
+    WireNode *tree = wire_tree_new(c->record, saved, c->format);
+    write_tree(c, tree, &sent);
+    wire_tree_free(tree);
+    if (decode(c, sent.data, sent.len, loaded, &error)) {
+        wire_mark_all(c->record, loaded);
+        tree = wire_tree_new(c->record, loaded, c->format);
+        write_tree(c, tree, &again);
+        wire_tree_free(tree);
+        if (again.len != sent.len || memcmp(again.data, sent.data, again.len)) {
+            FAIL(c, "does not come back as sent:", "%s", path);
+        }
+    } else if (!*error->message) {
+        FAIL(c, "is refused without words:", "%s", path);
+    }
+    record_clear(c->record, loaded);
+    g_free(loaded);
+}
+
+/* With the device: what it takes is what it has. */
+static void check_fuzzed(Case *c, GRand *rand, unsigned leaf)
+{
+    const SectionOps *ops = c->section->desc->ops;
+    void *saved = g_malloc0(c->record->size), *loaded = g_malloc0(c->record->size);
+    char path[256];
+    g_autoptr(GError) error = NULL;
+    g_auto(ByteWriter) sent;
+
+    ops->save(c->section->owner, saved);
+    saved_change(rand, c->record, saved, leaf, path);
+    encode(c, saved, &sent);
+    if (decode(c, sent.data, sent.len, loaded, &error) &&
+        (!ops->check || ops->check(c->section->owner, loaded, &error))) {
+        check_installed(c, &sent, loaded, path);
+    }
+    if (error && !*error->message) {
+        FAIL(c, "is refused without words:", "%s", path);
+    }
+    if (g_rand_int_range(rand, 0, 4) == 0) {
+        check_codec(c, saved, path);
+    }
+    record_clear(c->record, saved);
+    record_clear(c->record, loaded);
+    g_free(saved);
+    g_free(loaded);
+}
+
+static void check_all_fuzzed(Case *c)
+{
+    g_autoptr(GRand) rand = g_rand_new_with_seed(17);
+    g_auto(ByteWriter) w;
+
+    encode(c, c->mine, &w);
+    unsigned leaves = saved_leaves(c->record, c->mine);
+    unsigned tries = MIN(leaves, (unsigned)(g_test_slow() ? 3000 : 200000 / w.len + 20));
+    tries = g_test_slow() ? tries : MIN(tries, 250u);
+    for (unsigned i = 0; i < tries; i++) {
+        unsigned leaf = leaves > tries ? (unsigned)g_rand_int_range(rand, 0, (gint32)leaves) : i;
+
+        for (unsigned k = 0; k < 4; k++) {
+            check_fuzzed(c, rand, leaf);
+        }
+    }
+}
+
+/* EVIDENCE: MIG-WIRE-027 */
+static void test_fuzzed(gconstpointer row)
+{
+    static GHashTable *once;
+
+    once = once ? once : g_hash_table_new(NULL, NULL);
+    each_section(row, once, check_all_fuzzed);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        void (*fn)(gconstpointer row);
+    } tests[] = {
+        { "every-record-meets-the-rules", test_shapes },
+        { "what-is-saved-loads-and-is-saved-again-the-same", test_round_trips },
+        { "a-subsection-out-of-its-place-is-refused-by-name", test_subsections },
+        { "no-byte-behind-an-embedded-record-is-misread", test_bytes_behind },
+        { "any-state-comes-back-the-same-or-is-refused", test_fuzzed },
+    };
+
+    g_test_init(&argc, &argv, NULL);
+    for (size_t m = 0; m < machine_rows_n; m++) {
+        for (size_t t = 0; t < G_N_ELEMENTS(tests); t++) {
+            g_autofree char *path =
+                g_strdup_printf("/records/%s/%s", machine_rows[m].name, tests[t].name);
+
+            g_test_add_data_func(path, &machine_rows[m], tests[t].fn);
+        }
+    }
+    return g_test_run();
+}
