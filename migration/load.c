@@ -320,7 +320,8 @@ static bool load_full(Incoming *in, const char *idstr, uint32_t instance, uint32
     if (section && section->desc->start) {
         return load_error(error, "section '%s' instance %u must come in parts", idstr, instance);
     }
-    return section && load_device(in, section, version, error) && load_footer(&in->in, id, idstr, error);
+    return section && load_device(in, section, version, error) &&
+           load_footer(&in->in, id, idstr, error);
 }
 
 static bool load_section(Incoming *in, uint8_t type, Parts *ram, GError **error)

@@ -41,6 +41,10 @@ static GPtrArray *split(const char *text, const char *implied, GError **error)
 {
     g_autoptr(GPtrArray) pairs = g_ptr_array_new_with_free_func(pair_free);
     bool first = true;
+    if (!g_utf8_validate(text, -1, NULL)) { /* properties are text */
+        g_set_error(error, FERRY_SYSTEM_ERROR, FERRY_SYSTEM_ERROR_OPTION, "it is not valid UTF-8");
+        return NULL;
+    }
     while (*text) {
         g_autofree char *part = next_part(&text);
         char *eq = strchr(part, '=');

@@ -5,6 +5,7 @@
  * when all regions in it have been freed (which epochs govern: exec/tb); eviction is first in,
  * first out, so old chunks empty as a whole.
  */
+#include <cpuid.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,13 +20,20 @@ typedef struct HostMode {
 } HostMode;
 #define MODES_MAX 1024
 
+/* Those that not every compiler's __builtin_cpu_supports() knows: MOVBE, F16C, LZCNT. */
+static bool has_rest(void)
+{
+    unsigned a, b, c, d, ext;
+    return __get_cpuid(1, &a, &b, &c, &d) && __get_cpuid(0x80000001, &a, &b, &ext, &d) &&
+           (c & bit_MOVBE) && (c & bit_F16C) && (ext & bit_LZCNT);
+}
+
 bool host_available(void)
 {
     __builtin_cpu_init();
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
            __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma") &&
-           __builtin_cpu_supports("popcnt") && __builtin_cpu_supports("lzcnt") &&
-           __builtin_cpu_supports("movbe") && __builtin_cpu_supports("f16c");
+           __builtin_cpu_supports("popcnt") && has_rest();
 }
 
 /* ---- pins ---- */

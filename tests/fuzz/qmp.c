@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Fuzz target: bytes from a QMP client, through framing, parsing, request and argument checks, up
- * to where a handler would run, and the reply writer. LLVMFuzzerTestOneInput() is libFuzzer's
- * entry; without libFuzzer, main() replays the files and directories it is given.
+ * to where a handler would run, and the reply writer.
  */
-#include <dirent.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
+#include "fuzz.h"
 #include "monitor/framing-priv.h"
 #include "monitor/schema.h"
 #include "qmp-schema-gen.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_request(Json *request)
 {
@@ -52,36 +45,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     return 0;
 }
-
-#ifndef FERRY_LIBFUZZER
-static int replay(const char *path)
-{
-    g_autofree char *bytes = NULL;
-    gsize len;
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    if (dir) {
-        int n = 0;
-        for (const char *name; (name = g_dir_read_name(dir));) {
-            g_autofree char *below = g_build_filename(path, name, NULL);
-            n += replay(below);
-        }
-        return n;
-    }
-    if (!g_file_get_contents(path, &bytes, &len, NULL)) {
-        fprintf(stderr, "cannot read %s\n", path);
-        exit(1);
-    }
-    LLVMFuzzerTestOneInput((const uint8_t *)bytes, len);
-    return 1;
-}
-
-int main(int argc, char **argv)
-{
-    int n = 0;
-    for (int i = 1; i < argc; i++) {
-        n += replay(argv[i]);
-    }
-    printf("%d inputs replayed\n", n);
-    return n ? 0 : 1;
-}
-#endif

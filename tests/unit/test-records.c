@@ -702,7 +702,8 @@ static void check_installed(Case *c, const ByteWriter *sent, const void *loaded,
     install_and_save(c, loaded, &first);
     if (!same(&first, sent)) {
         if (!may_change(path)) {
-            FAIL(c, "was taken, and is not as it was sent:", "%s", path);
+            g_test_message("%s: taken, and is not as it was sent: %s", c->record->name, path);
+            g_test_fail(); /* and on: a new device has several */
         }
         check_stays(c, &first, path);
     }
