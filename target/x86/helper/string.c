@@ -206,8 +206,36 @@ static void copy_backward(uint8_t *dst, const uint8_t *src, size_t len, unsigned
     }
 }
 
+/* Short copies, as compilers and libraries make them: 64-bit code, upwards, each side in one page of
+ * plain RAM. False: nothing was done. */
+static bool movs_at_once(CpuState *cs, X86StrOp op)
+{
+    X86Cpu *cpu = x86_cpu(cs);
+    uint64_t si = cpu->gpr[X86_RSI], di = cpu->gpr[X86_RDI], n = cpu->gpr[X86_RCX];
+    unsigned mmu = mode_mmu(cpu->mode);
+
+    if (!(cpu->mode & MODE_CS64) || (cpu->eflags & X86_DF) || op.adsize != 8 || op.seg == X86_FS ||
+        op.seg == X86_GS || n == 0 || n > GUEST_PAGE_SIZE / op.size) {
+        return false;
+    }
+    size_t len = n * op.size;
+    void *src = cpu_host_ptr(cs, si, len, MMU_ACCESS_READ, mmu);
+    void *dst = src ? cpu_host_ptr(cs, di, len, MMU_ACCESS_WRITE, mmu) : NULL;
+    if (!dst) {
+        return false;
+    }
+    copy_forward(dst, src, len, op.size);
+    cpu->gpr[X86_RSI] = si + len;
+    cpu->gpr[X86_RDI] = di + len;
+    cpu->gpr[X86_RCX] = 0;
+    return true;
+}
+
 uint64_t helper_x86_rep_movs(CpuState *cs, uint64_t word, uint64_t most)
 {
+    if (most == UINT64_MAX && movs_at_once(cs, x86_strop_unpack(word))) {
+        return 1;
+    }
     Str s = str_begin(cs, word, most);
     while (s.count) {
         uint64_t si = offset(&s, X86_RSI), di = offset(&s, X86_RDI), sva = 0, dva = 0;
