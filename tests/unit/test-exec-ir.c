@@ -47,7 +47,6 @@ static void run_ir(ToyCpu *t, IrBuilder *raw, RunMode mode)
     bool optimise = mode & RUN_OPTIMISED, native = mode & RUN_NATIVE;
     CpuState *cpu = &t->parent;
     CpuPriv *p = cpu->priv;
-    Tb *tb = g_new0(Tb, 1);
     g_autoptr(GError) error = NULL;
 
     g_assert_true(ir_verify(raw, &error));
@@ -63,6 +62,7 @@ static void run_ir(ToyCpu *t, IrBuilder *raw, RunMode mode)
         ir_print(p->low, s);
         g_error("%s\n%s", error->message, s->str);
     }
+    Tb *tb = tb_new(ir_count_links(p->low));
     tb->n_insns = 1;
     tb->cflags = TBC_ONE;
     tb->key.pc = HEAD;
