@@ -4,6 +4,8 @@
  * firmware files.
  */
 #include <string.h>
+#include "base/util/units.h"
+#include "hw/core/firmware.h"
 #include "hw/core/numa.h"
 #include "system/keyval.h"
 #include "system-priv.h"
@@ -46,6 +48,38 @@ static bool apply_fw_cfg(Machine *m, const char *text, GError **error)
     }
     g_autoptr(GBytes) bytes = fw_cfg_bytes(props, error);
     return bytes && machine_ops(m)->add_fw_cfg(m, name, bytes, error);
+}
+
+/* Firmware runs what lies below genroms/. */
+static bool apply_option_rom(System *sys, Machine *m, const char *text, GError **error)
+{
+    static const char *const known[] = { "romfile", NULL };
+    GVariant *parsed = keyval_parse(text, "romfile", error);
+    g_autoptr(GVariant) props = parsed ? g_variant_ref_sink(parsed) : NULL;
+    if (!props || !keyval_only(props, known, error)) {
+        return false;
+    }
+    const char *name = keyval_str(props, "romfile");
+    if (!name || !*name) {
+        return config_error(error, "the name of a file is needed");
+    }
+    if (!machine_ops(m)->add_fw_cfg) {
+        return config_error(error, "this machine has no fw_cfg");
+    }
+    g_autofree char *path = firmware_find(sys->vm, name, error);
+    g_autofree char *leaf = g_path_get_basename(name);
+    g_autofree char *file = g_strconcat("genroms/", leaf, NULL);
+    char *data;
+    gsize size;
+    if (!path || !g_file_get_contents(path, &data, &size, error)) {
+        return false;
+    }
+    g_autoptr(GBytes) bytes = g_bytes_new_take(data, size);
+    if (size < 3 || size % 512 || size > 64 * KiB || memcmp(data, "\x55\xaa", 2)) {
+        return config_error(
+            error, "an option ROM begins with 55 aa and has up to 128 blocks of 512 bytes");
+    }
+    return machine_ops(m)->add_fw_cfg(m, file, bytes, error);
 }
 
 static bool apply_acpi_table(Machine *m, const char *text, GError **error)
@@ -127,6 +161,13 @@ bool options_apply_fw_cfgs(System *sys, GError **error)
         Arg *arg = g_ptr_array_index(sys->cmd->acpi_tables, i);
         if (!apply_acpi_table(vm_machine(sys->vm), arg->text, error)) {
             g_prefix_error(error, "-acpitable %s: ", arg->text);
+            return false;
+        }
+    }
+    for (guint i = 0; i < sys->cmd->option_roms->len; i++) {
+        Arg *arg = g_ptr_array_index(sys->cmd->option_roms, i);
+        if (!apply_option_rom(sys, vm_machine(sys->vm), arg->text, error)) {
+            g_prefix_error(error, "-option-rom %s: ", arg->text);
             return false;
         }
     }

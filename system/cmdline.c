@@ -274,6 +274,8 @@ static const Option options[] = {
       .help = "native code and names for perf inject, in jit-PID.dump" },
     { "icount", OPT_STRING, FIELD(icount), .args = "shift=N|auto[,align=on][,sleep=off]",
       .help = "count instructions for time" },
+    { "option-rom", OPT_LIST, FIELD(option_roms), .args = "FILE",
+      .help = "a ROM that firmware runs" },
     { "fw_cfg", OPT_LIST, FIELD(fw_cfgs), .args = "[name=]NAME,file=F or string=S",
       .help = "an fw_cfg file" },
     { "acpitable", OPT_LIST, FIELD(acpi_tables), .args = "[sig=S][,rev=N]...,data=F|file=F",

@@ -31,7 +31,8 @@ typedef struct {
     GPtrArray *objects, *devices, *globals, *drives, *blockdevs, *netdevs, *nics, *chardevs;
     GPtrArray *monitors; /* -mon, -qmp, -qmp-pretty, -monitor */
     GPtrArray *vncs;
-    GPtrArray *serials, *fds, *machine_props, *accels, *traces, *fw_cfgs, *data_dirs, *acpi_tables;
+    GPtrArray *serials, *fds, *machine_props, *accels, *traces, *fw_cfgs, *option_roms, *data_dirs,
+        *acpi_tables;
     GPtrArray *numas, *smbios;
     char *machine, *cpu, *memory, *smp;
     char *kernel, *initrd, *append, *dtb, *bios;

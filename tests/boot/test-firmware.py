@@ -94,6 +94,23 @@ def test_floppy_services():
                 assert disk.read(4) == b"TEST", "the disk was not written"
 
 
+def test_option_rom():
+    """It prints one letter; then the disk boots."""
+    # pusha; mov dx,3f8h; mov al,'R'; out dx,al; mov al,10; out dx,al; popa; retf
+    rom = bytearray(bytes.fromhex("55aa01 60 baf803 b052 ee b00a ee 61 cb").ljust(512, b"\0"))
+    rom[511] = -sum(rom) & 0xff
+    with tempfile.TemporaryDirectory() as directory:
+        with open(os.path.join(directory, "letter.rom"), "wb") as f:
+            f.write(rom)
+        image = assemble(directory, "bios-services")
+        serial, debug, _ = run(directory, "-L", directory, "-option-rom", "letter.rom", "-drive",
+                               f"file={image},format=raw,if=virtio")
+        assert serial.split() == ["R", *SERVICES], serial + debug[-1500:]
+        done = subprocess.run([FERRY, "-display", "none", "-option-rom", image], capture_output=True,
+                              text=True, timeout=30, check=False)
+        assert done.returncode == 1 and "begins with 55 aa" in done.stderr, done
+
+
 def test_bootindex_and_strict():
     debug = boot_services("-machine", "q35", "-boot", "strict=on", "-device",
                           "virtio-blk-pci,drive=d0,bootindex=7,addr=5")
@@ -210,6 +227,7 @@ def main():
         ("SeaBIOS boots the pc machine, with and without SMM", test_services_on_pc),
         ("SeaBIOS services work on IDE and AHCI disks", test_services_on_ide),
         ("SeaBIOS boots a floppy disk, on both machines", test_floppy_services),
+        ("SeaBIOS runs an option ROM", test_option_rom),
         ("bootindex and strict decide what is booted", test_bootindex_and_strict),
         ("two devices cannot have one bootindex", test_duplicate_bootindex),
         ("a kernel starts through SeaBIOS", test_kernel_through_firmware),
