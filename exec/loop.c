@@ -171,7 +171,10 @@ static bool handle_exception(CpuState *cpu)
     case CPU_EXCP_YIELD:
         cpu->exception = CPU_EXCP_NONE;
         p->yielded = true;
-        g_thread_yield();
+        if (!cpu->engine->icount
+                 .on) { /* there the turn goes on, and the host would take its time */
+            g_thread_yield();
+        }
         return cpu->engine->config.single_thread;
     case CPU_EXCP_DEBUG: return debug_stop(cpu);
     case EXCP_BUDGET:
