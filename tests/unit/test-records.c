@@ -6,6 +6,7 @@
  */
 #include <string.h>
 #include "base/util/endian.h"
+#include "effort.h"
 #include "machine-vm.h"
 #include "migration/migration-priv.h"
 #include "records-kept.h"
@@ -633,8 +634,8 @@ static void check_bytes_behind(Case *c)
     g_auto(ByteWriter) plain;
 
     write_tree(c, c->tree, &plain);
-    size_t far = g_test_slow() ? 1 : plain.len / 128 + 1;
-    for (size_t at = first; at < plain.len; at += at < first + 64 ? 1 : far) {
+    size_t far = g_test_slow() ? 1 : plain.len / test_effort(128) + 1, near = test_effort(64);
+    for (size_t at = first; at < plain.len; at += at < first + near ? 1 : far) {
         for (unsigned i = 0; i < G_N_ELEMENTS(values) * G_N_ELEMENTS(runs); i++) {
             size_t n = MIN(runs[i / G_N_ELEMENTS(values)], plain.len - at);
             g_autofree uint8_t *bytes = g_memdup2(plain.data, plain.len);
@@ -772,7 +773,7 @@ static void check_all_fuzzed(Case *c)
     encode(c, c->mine, &w);
     unsigned leaves = saved_leaves(c->record, c->mine);
     unsigned tries = MIN(leaves, (unsigned)(g_test_slow() ? 3000 : 200000 / w.len + 20));
-    tries = g_test_slow() ? tries : MIN(tries, 250u);
+    tries = g_test_slow() ? tries : MIN(tries, test_effort(250));
     for (unsigned i = 0; i < tries; i++) {
         unsigned leaf = leaves > tries ? (unsigned)g_rand_int_range(rand, 0, (gint32)leaves) : i;
 
@@ -787,6 +788,12 @@ static void test_fuzzed(gconstpointer row)
 {
     static GHashTable *once;
 
+#ifdef __SANITIZE_ADDRESS__
+    if (!g_test_slow()) { /* minutes; the fuzz target `vmstate` does the same under the sanitizers */
+        g_test_skip("in a sanitized build only with -m slow");
+        return;
+    }
+#endif
     once = once ? once : g_hash_table_new(NULL, NULL);
     each_section(row, once, check_all_fuzzed);
 }
