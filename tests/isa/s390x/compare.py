@@ -346,7 +346,7 @@ def main():
         if len(theirs) != len(data):
             print('qemu-s390x ended early')
             sys.exit(1)
-        ours = run_ferry(a.ferry, kernel_image(code, data), len(data), tmp)
+        ours = run_ferry(os.path.abspath(a.ferry), kernel_image(code, data), len(data), tmp)
     bad = {}
     for i, case in enumerate(cases):
         x, y = ours[i * SLOT:(i + 1) * SLOT], theirs[i * SLOT:(i + 1) * SLOT]

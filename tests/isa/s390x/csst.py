@@ -119,7 +119,7 @@ def run(ferry, directory):
 
 def main():
     with tempfile.TemporaryDirectory(prefix="ferry-csst-") as directory:
-        data = run(sys.argv[1], directory)
+        data = run(os.path.abspath(sys.argv[1]), directory)
     real = [c for c in CASES if c[0] <= 2 and c[1] <= 4]
     bad = []
     for k, case in enumerate(real):
