@@ -2,10 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """test-acpi.py BUILDDIR: ACPI tables as the guest gets them: iasl accepts each without a warning, the
 user's tables are among them, and tables that grow while memory is on its way stop the move (TAP)."""
-import json
 import os
 import shutil
-import socket
 import struct
 import subprocess
 import sys
@@ -211,38 +209,6 @@ def test_user_tables():
     assert struct.unpack("<I", table[24:28])[0] == 0x1234
 
 
-class Qmp:
-    def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX)
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                self.socket.connect(path)
-                break
-            except OSError:
-                assert time.monotonic() < deadline, "no QMP socket"
-                time.sleep(0.05)
-        self.stream = self.socket.makefile("rw")
-        self.stream.readline()
-        self.command("qmp_capabilities")
-
-    def command(self, name, **arguments):
-        self.stream.write(json.dumps({"execute": name, "arguments": arguments}) + "\n")
-        self.stream.flush()
-        while True:
-            reply = json.loads(self.stream.readline())
-            assert "error" not in reply, (name, reply)
-            if "return" in reply:
-                return reply["return"]
-
-    def wait(self, what, arrived):
-        deadline = time.monotonic() + guest.TIMEOUT
-        while not arrived(value := self.command(what)):
-            assert time.monotonic() < deadline, value
-            time.sleep(0.05)
-        return value
-
-
 def test_growing_tables_fail_the_move():
     """Devices that are plugged in before the guest starts are in the tables that firmware reads."""
     ports = []
@@ -263,18 +229,18 @@ def test_growing_tables_fail_the_move():
              "-device", "isa-debugcon,iobase=0x402,chardev=debug"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         try:
-            qmp = Qmp(path)
+            qmp = guest.Qmp(path)
             for n in range(8):
-                qmp.command("device_add", driver="virtio-rng-pci", bus=f"p{n}", id=f"r{n}",
+                qmp.run("device_add", driver="virtio-rng-pci", bus=f"p{n}", id=f"r{n}",
                             addr="0.1")  # function 0 is described whether it is there or not
-            qmp.command("migrate", uri="exec:exec sleep 60 >/dev/null 2>&1")
+            qmp.run("migrate", uri="exec:exec sleep 60 >/dev/null 2>&1")
             qmp.wait("query-migrate", lambda r: r.get("status") == "active")
-            qmp.command("cont")
+            qmp.run("cont")
             info = qmp.wait("query-migrate", lambda r: r["status"] not in ("active", "setup"))
             assert info["status"] == "failed", info
             assert ("RAM block '/rom@etc/acpi/tables' resized during precopy"
                     in info["error-desc"]), info
-            assert qmp.command("query-status")["status"] == "running"
+            assert qmp.run("query-status")["status"] == "running"
             deadline = time.monotonic() + guest.TIMEOUT
             while "No bootable device" not in open(debug, errors="replace").read():
                 assert time.monotonic() < deadline, "the guest does not go on"

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """test-display.py BUILDDIR: what the user sees and types, through firmware: a boot sector that echoes keys to screen
 and serial port, driven by QMP and by a VNC client; screenshots (TAP)."""
-import json
 import os
 import socket
 import struct
@@ -44,15 +43,8 @@ class Session(guest.Machine):
         self.directory.cleanup()
 
     def run(self, command, **arguments):
-        if not self.qmp:
-            self.qmp = connect(self.qmp_path)
-            self.lines = self.qmp.makefile("rb")
-            self.lines.readline()
-            self.run("qmp_capabilities")
-        self.qmp.sendall(json.dumps({"execute": command, "arguments": arguments}).encode())
-        while "event" in (reply := json.loads(self.lines.readline())):
-            pass
-        return reply
+        self.qmp = self.qmp or guest.Qmp(self.qmp_path)
+        return self.qmp.reply(command, **arguments)
 
     def shoot(self, form):
         path = os.path.join(self.directory.name, "shot")
