@@ -84,7 +84,7 @@ typedef struct Lower {
     uint64_t pc;
     uint32_t aux;
     uint32_t base_snap; /* cached snapshot of base, 0 = none yet */
-    bool rolled;        /* base undoes a store already made: sync without leaving is not possible */
+    bool rolled;        /* base undoes a store already made: one must be made again after a sync */
 } Lower;
 
 static void note(Lower *l, IrSlot s)
@@ -273,8 +273,35 @@ static void lower_put(Lower *l, IrSlot s, IrVal v)
     note(l, s);
 }
 
+/* A helper that may fault may also apply base and return. Where that undoes stores already made: what
+ * memory has now, for put_again. */
+static unsigned rolled_values(Lower *l, IrSnapEntry *now)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < l->n_base; i++) {
+        IrSlot s = l->base[i].slot;
+        if (!l->dirty[s]) { /* else a store is still to come */
+            IrType t = l->dst->slots->slots[s].type;
+            IrVal v = l->known[s] ? l->known[s] : ir_emit(l->dst, IR_GET, t, 0, 0, 0, 0, 0, s);
+            now[n++] = (IrSnapEntry){ .slot = s, .val = v };
+        }
+    }
+    return n;
+}
+
+static void put_again(Lower *l, const IrSnapEntry *now, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        IrType t = l->dst->slots->slots[now[i].slot].type;
+        ir_emit(l->dst, IR_PUT, t, 0, now[i].val, 0, 0, 0, now[i].slot);
+    }
+}
+
 static void lower_call(Lower *l, const IrInsn *i, IrVal from)
 {
+    g_autofree IrSnapEntry *now = NULL;
+    unsigned n_now = 0;
     IrCall c = g_array_index(l->src->calls, IrCall, i->imm);
     unsigned flags = c.helper->flags;
     bool slot_write = false, slot_args = false;
@@ -294,8 +321,11 @@ static void lower_call(Lower *l, const IrInsn *i, IrVal from)
     }
     if (flags & (HELPER_READS | HELPER_WRITES)) {
         flush_all(l);
-    } else if (slot_args || ((flags & HELPER_FAULTS) && l->rolled)) {
+    } else if (slot_args) {
         take_base(l);
+    } else if ((flags & HELPER_FAULTS) && !(flags & HELPER_NORETURN) && l->rolled) {
+        now = g_new(IrSnapEntry, l->n_base);
+        n_now = rolled_values(l, now);
     }
     ir_push(l->dst->calls, IR_ROOM_CALLS, IrCall, c);
     IrVal v = ir_emit(l->dst, IR_CALL, i->type, 0, 0, 0, 0, 0, l->dst->calls->len - 1);
@@ -303,6 +333,7 @@ static void lower_call(Lower *l, const IrInsn *i, IrVal from)
         ir_at(l->dst, v)->snap = fault_snap(l);
     }
     l->map[from] = v;
+    put_again(l, now, n_now);
     if (flags & HELPER_WRITES) {
         forget_all(l);
     } else if (slot_write) {

@@ -243,6 +243,45 @@ static void test_fp_ops(void)
     machine_free(m);
 }
 
+/* A get of all of V0 after a put of its half stores the half early. A helper that may fault still sees
+ * the start of the instruction, and so does a fault after it; without a fault no put is lost. */
+static void test_rolled_back_store_and_sync(void)
+{
+    Machine *m = machine_new(&native_config);
+    ToyCpu *t = m->cpu[0];
+    IrBuilder *b = ir_builder_new(&toy_ops.slots);
+
+    t->perm[9] = MMU_R;
+    for (unsigned k = 0; k < 8; k++) {
+        bool fault = k & 1;
+        ir_reset(b, &toy_ops.slots);
+        ir_insn_start(b, 0x100, 0);
+        ir_put(b, S_R(1), ir_c64(b, 77));
+        ir_put(b, S_V0LO, ir_vhi128(b, ir_get(b, S_V1)));
+        ir_put(b, S_R(2), ir_vgetlane(b, IR_I64, V64, ir_get(b, S_V0), 0));
+        ir_put(b, S_R(3), ir_call(b, &hd_toy_sync, ir_c64(b, 5)));
+        ir_store(b, ir_c64(b, fault ? 0x9000 : 0x8000), ir_get(b, S_R(2)), MO_64);
+        finish_region(b);
+        t->r[1] = t->r[2] = t->r[3] = 1;
+        t->v[0] = (IrVec){ .q = { 10, 11, 12, 13 } };
+        t->v[1] = (IrVec){ .q = { 20, 21, 22, 23 } };
+        t->parent.exception = CPU_EXCP_NONE;
+        t->seen_pc = t->seen_r1 = 0;
+        run_ir(t, b, k / 2);
+        g_assert_true((t->parent.exception != CPU_EXCP_NONE) == fault);
+        g_assert_cmphex(t->seen_pc, ==, 0x100);
+        g_assert_cmpuint(t->seen_r1, ==, 1);
+        g_assert_cmpuint(t->r[1], ==, fault ? 1 : 77);
+        g_assert_cmpuint(t->r[2], ==, fault ? 1 : 22);
+        g_assert_cmpuint(t->r[3], ==, fault ? 1 : 6);
+        g_assert_cmpuint(t->v[0].q[0], ==, fault ? 10 : 22);
+        g_assert_cmpuint(t->v[0].q[1], ==, fault ? 11 : 23);
+        g_assert_cmpuint(t->v[0].q[2], ==, 12);
+    }
+    ir_builder_free(b);
+    machine_free(m);
+}
+
 /* ---- random programs ---- */
 
 typedef struct Rand {
@@ -611,6 +650,8 @@ int main(int argc, char **argv)
     g_test_add_func("/exec/ir/integer-ops-match-the-folder", test_integer_ops);
     g_test_add_func("/exec/ir/vector-ops-and-overlapping-slots", test_vector_ops);
     g_test_add_func("/exec/ir/fp-ops", test_fp_ops);
+    g_test_add_func("/exec/ir/a-sync-under-a-store-rolled-back-loses-nothing",
+                    test_rolled_back_store_and_sync);
     g_test_add_func("/exec/ir/random-programs-give-the-same-interpreted-and-native",
                     test_random_programs);
     g_test_add_func("/exec/ir/more-values-than-registers-keep-their-own-cells",
