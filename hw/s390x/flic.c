@@ -255,8 +255,8 @@ static void flic_save(void *owner, void *saved)
     s->sends_full = f->migrate_all_state;
     s->pending = (f->service ? SAVED_SERVICE : 0) | (f->channel_report ? SAVED_CHANNEL_REPORT : 0);
     s->service_param = f->service_params;
-    for (unsigned isc = 0; isc < 8; isc++) {
-        save_io(f, s, isc);
+    for (unsigned isc = 0; f->migrate_all_state && isc < 8; isc++) {
+        save_io(f, s, isc); /* else nobody would free the lists */
     }
 }
 
