@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The 440FX host bridge, 8086:1237 (Intel 82441FX datasheet), and the host device that owns the
- * conventional PCI root bus. PAM is at 59-5f, the SMRAM register at 72: the window a0000-bffff is
+ * The 440FX host bridge, 8086:1237 (Intel 82441FX datasheet), and its host device.
+ * PAM is at 59-5f, the SMRAM register at 72: the window a0000-bffff is
  * all the SMM memory there is.
  */
 #include "piix-priv.h"
@@ -46,18 +46,18 @@ static void bridge_reset(PciDevice *dev, ResetKind kind)
     bridge_update((I440fx *)dev);
 }
 
-void i440fx_open_for_direct_boot(I440fx *fx)
+void i440fx_open_for_direct_boot(PciDevice *bridge)
 {
-    pci_config_write(&fx->pci, FX_PAM0, 0x30, 1);
+    pci_config_write(bridge, FX_PAM0, 0x30, 1);
     for (int i = 1; i < PAM_REGISTERS; i++) {
-        pci_config_write(&fx->pci, FX_PAM0 + i, 0x33, 1);
+        pci_config_write(bridge, FX_PAM0 + i, 0x33, 1);
     }
 }
 
 static bool bridge_realize(PciDevice *dev, GError **error)
 {
     I440fx *fx = (I440fx *)dev;
-    I440fxHost *host = (I440fxHost *)pci_device_bus(dev)->host;
+    PcHost *host = pc_host_of(dev);
 
     pci_wmask8(dev, FX_SMRAM, SMRAM_WRITABLE);
     pci_set8(dev, FX_DRB7, MIN(memory_region_size(host->ram) / (8 * MiB), 255u));
@@ -117,61 +117,19 @@ static const PciDeviceOps bridge_ops = {
 };
 
 /* ---- the host device ---- */
-static bool host_realize(Device *dev, GError **error)
-{
-    I440fxHost *fx = (I440fxHost *)dev;
-    PciHost *host = &fx->host;
-    Vm *vm = device_vm(dev);
-    Device *bridge;
-
-    memory_region_init(&fx->pci_mem, vm, &dev->obj, "pci", UINT64_MAX);
-    memory_region_add_overlap(memory_system_region(vm), 0, &fx->pci_mem, -1);
-    pci_root_bus_new(host, TYPE_PCI_BUS, "pci.0", &fx->pci_mem, memory_io_region(vm));
-    host->bus->slots_reserved = 1u << 0 | 1u << 1;
-    pci_host_init_ports(host);
-    memory_region_add(memory_io_region(vm), 0xcf8, &host->conf_mr);
-    memory_region_add(memory_io_region(vm), 0xcfc, &host->data_mr);
-    bridge = device_new(vm, "i440FX", error);
-    if (!bridge || !object_set_str(&bridge->obj, "addr", "0", error) ||
-        !device_realize(bridge, &host->bus->bus, "i440fx", error)) {
-        return false;
-    }
-    fx->bridge = (I440fx *)bridge;
-    object_unref(&bridge->obj);
-    pci_host_register_sections(host);
-    return true;
-}
-
-static void host_unrealize(Device *dev)
-{
-    I440fxHost *fx = (I440fxHost *)dev;
-    PciHost *host = &fx->host;
-
-    memory_region_clear(&host->conf_mr);
-    memory_region_clear(&host->data_mr);
-    pci_host_unregister_sections(host);
-    /* What others still show in PCI space (firmware ROM) goes on its own. */
-    while (fx->pci_mem.subregions && fx->pci_mem.subregions->len) {
-        memory_region_del(&fx->pci_mem, g_ptr_array_index(fx->pci_mem.subregions, 0));
-    }
-    memory_region_clear(&fx->pci_mem);
-}
-
-static void host_reset(Device *dev, ResetKind kind)
-{
-    ((PciHost *)dev)->config_reg = 0;
-}
-
-static const DeviceOps host_ops = {
-    .realize = host_realize,
-    .unrealize = host_unrealize,
-    .reset = host_reset,
+static const PcHostOps host_ops = {
+    .dev = { PC_HOST_DEVICE },
+    .bus_type = TYPE_PCI_BUS,
+    .bus_name = "pci.0",
+    .bridge_type = "i440FX",
+    .bridge_id = "i440fx",
+    .slots_reserved = 1u << 0 | 1u << 1,
 };
 
 const TypeInfo i440fx_types[] = {
     { .name = "i440FX-pcihost",
       .parent = TYPE_PCI_HOST,
-      .instance_size = sizeof(I440fxHost),
+      .instance_size = sizeof(PcHost),
       .ops = &host_ops },
     { .name = "i440FX",
       .parent = TYPE_PCI_DEVICE,

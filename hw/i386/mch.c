@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The q35 memory controller hub: host bridge 8086:29c0 (Intel 3 Series Express Chipset Family
- * datasheet) and the host device that owns the root bus.
+ * datasheet), and its host device.
  *
  * PCIEXBAR places ECAM; PAM0-6 choose RAM or PCI for c0000-fffff; SMRAM, ESMRAMC and the extended
  * registers for TSEG's size and the default SMBASE say what only SMM sees. The lock bit freezes
@@ -142,27 +142,27 @@ static void mch_reset(PciDevice *dev, ResetKind kind)
     mch_update((Mch *)dev);
 }
 
-void mch_open_for_direct_boot(Mch *mch)
+void mch_open_for_direct_boot(PciDevice *mch)
 {
-    pci_config_write(&mch->pci, MCH_PCIEXBAR, Q35_ECAM_BASE | 1, 4);
-    pci_config_write(&mch->pci, MCH_PAM0, 0x33333330, 4);
-    pci_config_write(&mch->pci, MCH_PAM0 + 4, 0x33, 1);
-    pci_config_write(&mch->pci, MCH_PAM0 + 5, 0x33, 1);
-    pci_config_write(&mch->pci, MCH_PAM0 + 6, 0x33, 1);
+    pci_config_write(mch, MCH_PCIEXBAR, Q35_ECAM_BASE | 1, 4);
+    pci_config_write(mch, MCH_PAM0, 0x33333330, 4);
+    pci_config_write(mch, MCH_PAM0 + 4, 0x33, 1);
+    pci_config_write(mch, MCH_PAM0 + 5, 0x33, 1);
+    pci_config_write(mch, MCH_PAM0 + 6, 0x33, 1);
 }
 
 static bool mch_realize(PciDevice *dev, GError **error)
 {
     Mch *mch = (Mch *)dev;
-    Q35Host *q35 = (Q35Host *)pci_device_bus(dev)->host;
+    PcHost *host = pc_host_of(dev);
 
-    mch->host = &q35->host;
-    mch->ram_below_4g = q35->ram_below_4g;
+    mch->host = &host->host;
+    mch->ram_below_4g = host->ram_below_4g;
     pci_wmask8(dev, MCH_SMRAM, SMRAM_WRITABLE);
     pci_wmask8(dev, MCH_ESMRAMC, ESMRAM_H | ESMRAM_SIZE | ESMRAM_T_EN);
     dev->w1cmask[MCH_ESMRAMC] = ESMRAM_ERROR;
-    smram_init(&mch->smram, &dev->dev, q35->smram_view, q35->ram, &q35->pci_mem, true);
-    pam_init(&mch->pam, &dev->dev, q35->ram, &q35->pci_mem);
+    smram_init(&mch->smram, &dev->dev, host->smram_view, host->ram, &host->pci_mem, true);
+    pam_init(&mch->pam, &dev->dev, host->ram, &host->pci_mem);
     return true;
 }
 
@@ -224,62 +224,19 @@ static const PciDeviceOps mch_ops = {
 };
 
 /* ---- the host device ---- */
-static bool host_realize(Device *dev, GError **error)
-{
-    Q35Host *q35 = (Q35Host *)dev;
-    PciHost *host = &q35->host;
-    Vm *vm = device_vm(dev);
-    Device *mch;
-
-    memory_region_init(&q35->pci_mem, vm, &dev->obj, "pci", UINT64_MAX);
-    memory_region_add_overlap(memory_system_region(vm), 0, &q35->pci_mem, -1);
-    pci_root_bus_new(host, TYPE_PCIE_BUS, "pcie.0", &q35->pci_mem, memory_io_region(vm));
-    host->bus->slots_reserved = 1u << 0 | 1u << 31;
-    pci_host_init_ports(host);
-    memory_region_add(memory_io_region(vm), 0xcf8, &host->conf_mr);
-    memory_region_add(memory_io_region(vm), 0xcfc, &host->data_mr);
-    mch = device_new(vm, "mch", error);
-    if (!mch || !object_set_str(&mch->obj, "addr", "0", error) ||
-        !device_realize(mch, &host->bus->bus, "mch", error)) {
-        return false;
-    }
-    q35->mch = (Mch *)mch;
-    object_unref(&mch->obj);
-    pci_host_register_sections(host);
-    return true;
-}
-
-static void host_unrealize(Device *dev)
-{
-    Q35Host *q35 = (Q35Host *)dev;
-    PciHost *host = &q35->host;
-
-    pci_host_map_ecam(host, false, 0, 0);
-    memory_region_clear(&host->conf_mr);
-    memory_region_clear(&host->data_mr);
-    pci_host_unregister_sections(host);
-    /* What others still show in PCI space (firmware ROM) goes on its own. */
-    while (q35->pci_mem.subregions && q35->pci_mem.subregions->len) {
-        memory_region_del(&q35->pci_mem, g_ptr_array_index(q35->pci_mem.subregions, 0));
-    }
-    memory_region_clear(&q35->pci_mem);
-}
-
-static void host_reset(Device *dev, ResetKind kind)
-{
-    ((PciHost *)dev)->config_reg = 0;
-}
-
-static const DeviceOps host_ops = {
-    .realize = host_realize,
-    .unrealize = host_unrealize,
-    .reset = host_reset,
+static const PcHostOps host_ops = {
+    .dev = { PC_HOST_DEVICE },
+    .bus_type = TYPE_PCIE_BUS,
+    .bus_name = "pcie.0",
+    .bridge_type = "mch",
+    .bridge_id = "mch",
+    .slots_reserved = 1u << 0 | 1u << 31,
 };
 
 const TypeInfo q35_host_types[] = {
     { .name = "q35-pcihost",
       .parent = TYPE_PCI_HOST,
-      .instance_size = sizeof(Q35Host),
+      .instance_size = sizeof(PcHost),
       .ops = &host_ops },
     { .name = "mch",
       .parent = TYPE_PCI_DEVICE,

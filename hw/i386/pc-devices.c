@@ -52,6 +52,26 @@ bool pc_realize(Device *dev, Bus *bus, const char *name, GError **error)
     return ok;
 }
 
+bool pc_build_host(PcMachine *pc, const char *type, const char *path, GError **error)
+{
+    Device *dev = new_device(pc, type, error);
+    PcHost *host = (PcHost *)dev;
+
+    if (!dev) {
+        return false;
+    }
+    host->ram = pc->machine.ram;
+    host->ram_below_4g = pc->ram_below_4g;
+    host->smram_view = &pc->smram_view;
+    if (!pc_realize(dev, bus_root(device_vm(&pc->machine.dev)), path, error)) {
+        return false;
+    }
+    pc->host = host;
+    pc->pci_host = &host->host;
+    pc->pci_mem = &host->pci_mem;
+    return true;
+}
+
 static bool simple_isa(PcMachine *pc, const char *type, Device **out, GError **error)
 {
     Device *dev = new_device(pc, type, error);

@@ -7,25 +7,6 @@
 #include "hw/i386/pc.h"
 #include "pc-priv.h"
 
-static bool build_host(PcMachine *pc, GError **error)
-{
-    Vm *vm = device_vm(&pc->machine.dev);
-    Device *host = device_new(vm, "i440FX-pcihost", error);
-
-    if (!host) {
-        return false;
-    }
-    pc->fx_host = (I440fxHost *)host;
-    pc->fx_host->ram = pc->machine.ram;
-    pc->fx_host->smram_view = &pc->smram_view;
-    if (!pc_realize(host, bus_root(vm), "/machine/i440fx", error)) {
-        return false;
-    }
-    pc->pci_host = &pc->fx_host->host;
-    pc->pci_mem = &pc->fx_host->pci_mem;
-    return true;
-}
-
 static Device *add_function(PcMachine *pc, const char *type, const char *addr, bool first,
                             GError **error)
 {
@@ -41,7 +22,7 @@ static Device *add_function(PcMachine *pc, const char *type, const char *addr, b
 /* The power management function comes first: others ask it about SMM and ACPI. */
 static bool build(PcMachine *pc, GError **error)
 {
-    if (!build_host(pc, error)) {
+    if (!pc_build_host(pc, "i440FX-pcihost", "/machine/i440fx", error)) {
         return false;
     }
     pc->piix3 = (Piix3 *)add_function(pc, "PIIX3", "1.0", true, error);
@@ -71,7 +52,7 @@ static bool build_rest(PcMachine *pc, GError **error)
 
 static void open_for_direct_boot(PcMachine *pc)
 {
-    i440fx_open_for_direct_boot(pc->fx_host->bridge);
+    i440fx_open_for_direct_boot(pc->host->bridge);
     piix3_open_for_direct_boot(pc->piix3);
     piix4_pm_open_for_direct_boot(pc->piix4);
 }

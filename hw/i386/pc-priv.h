@@ -55,15 +55,12 @@ struct PcMachine {
     bool has_high_ram, has_bios, has_option_roms, has_flash;
     /* parts; borrowed from the tree */
     const PcChipset *chipset;
-    PciHost *pci_host;
+    PcHost *host;
+    PciHost *pci_host; /* of it, as pci_mem is */
     AcpiPm *pm;
     union {
-        struct {
-            Q35Host *host;
-            Ich9Lpc *lpc;
-        };
-        struct {
-            I440fxHost *fx_host;
+        Ich9Lpc *lpc; /* q35 */
+        struct {      /* pc */
             Piix3 *piix3;
             Piix4Pm *piix4;
         };
@@ -117,6 +114,8 @@ bool pc_build(PcMachine *pc, const PcChipset *chipset, uint64_t low_limit, GErro
 void pc_connect_isa(PcMachine *pc, Device *bridge);
 void pc_smm_build(PcMachine *pc);
 bool pc_realize(Device *dev, Bus *bus, const char *name, GError **error);
+/* The host device @type as @path of the tree; sets host, pci_host and pci_mem. */
+bool pc_build_host(PcMachine *pc, const char *type, const char *path, GError **error);
 bool pc_memory_build(PcMachine *pc, uint64_t low_limit, GError **error);
 bool pc_cpus_build(PcMachine *pc, GError **error);
 /* pc-cpus.c, of the hooks below: a CPU comes, is there, is asked to go, goes. */

@@ -5,6 +5,7 @@
 #include "hw/i2c/smbus.h"
 #include "hw/pci/pci.h"
 #include "pam.h"
+#include "pc-host.h"
 #include "smram.h"
 
 #define PIIX_PIRQS       4
@@ -21,13 +22,7 @@ typedef struct {
     Smram smram;
 } I440fx;
 
-typedef struct {
-    PciHost host; /* first */
-    MemoryRegion pci_mem;
-    I440fx *bridge;
-    MemoryRegion *ram, *smram_view; /* borrowed */
-} I440fxHost;
-void i440fx_open_for_direct_boot(I440fx *bridge);
+void i440fx_open_for_direct_boot(PciDevice *bridge);
 
 /* ---- PIIX3: ISA bridge ---- */
 typedef struct {

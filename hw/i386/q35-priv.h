@@ -11,6 +11,7 @@
 #include "hw/pci/pci.h"
 #include "acpi-pm.h"
 #include "pam.h"
+#include "pc-host.h"
 #include "smram.h"
 
 #define PC_GSI_COUNT       24
@@ -38,15 +39,8 @@ typedef struct {
     bool smbase_smram;
 } Mch;
 
-typedef struct {
-    PciHost host; /* first */
-    MemoryRegion pci_mem;
-    Mch *mch;
-    MemoryRegion *ram, *smram_view; /* borrowed */
-    uint64_t ram_below_4g;
-} Q35Host;
 /* Opens c0000-fffff as RAM (what firmware leaves behind), turns ECAM on. */
-void mch_open_for_direct_boot(Mch *mch);
+void mch_open_for_direct_boot(PciDevice *mch);
 
 /* ---- ICH9 LPC ---- */
 typedef struct {

@@ -8,31 +8,11 @@
 #include "hw/i386/pc.h"
 #include "pc-priv.h"
 
-static bool build_host(PcMachine *pc, GError **error)
-{
-    Vm *vm = device_vm(&pc->machine.dev);
-    Device *host = device_new(vm, "q35-pcihost", error);
-
-    if (!host) {
-        return false;
-    }
-    pc->host = (Q35Host *)host;
-    pc->host->ram = pc->machine.ram;
-    pc->host->ram_below_4g = pc->ram_below_4g;
-    pc->host->smram_view = &pc->smram_view;
-    if (!pc_realize(host, bus_root(vm), "/machine/q35", error)) {
-        return false;
-    }
-    pc->pci_host = &pc->host->host;
-    pc->pci_mem = &pc->host->pci_mem;
-    return true;
-}
-
 static bool build(PcMachine *pc, GError **error)
 {
     Device *dev;
 
-    if (!build_host(pc, error)) {
+    if (!pc_build_host(pc, "q35-pcihost", "/machine/q35", error)) {
         return false;
     }
     dev = device_new(device_vm(&pc->machine.dev), "ICH9-LPC", error);
@@ -81,7 +61,7 @@ static bool publish(PcMachine *pc, GError **error)
 
 static void open_for_direct_boot(PcMachine *pc)
 {
-    mch_open_for_direct_boot(pc->host->mch);
+    mch_open_for_direct_boot(pc->host->bridge);
     ich9_lpc_open_for_direct_boot(pc->lpc);
 }
 

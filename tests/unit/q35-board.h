@@ -16,7 +16,7 @@ typedef struct {
     MemoryRegion ram, low, smram_view, as_smm_root, as_smm_low;
     AddressSpace *smm;
     int smis, smis_everyone;
-    Q35Host *host;
+    PcHost *host;
     Ich9Lpc *lpc;
     FwCfg *fw_cfg;
     Irq pins[PC_GSI_COUNT];
@@ -38,9 +38,9 @@ static inline Device *make(Board *b, const char *type, Bus *bus, const char *add
         g_assert_true(object_set_str(&dev->obj, "addr", addr, &error));
     }
     if (!strcmp(type, "q35-pcihost")) {
-        ((Q35Host *)dev)->ram = &b->ram;
-        ((Q35Host *)dev)->ram_below_4g = 32 * MiB;
-        ((Q35Host *)dev)->smram_view = &b->smram_view;
+        ((PcHost *)dev)->ram = &b->ram;
+        ((PcHost *)dev)->ram_below_4g = 32 * MiB;
+        ((PcHost *)dev)->smram_view = &b->smram_view;
     }
     device_realize(dev, bus, NULL, &error);
     g_assert_no_error(error);
@@ -93,7 +93,7 @@ static inline Board *board_new_with(const TypeInfo *extra)
     memory_region_add(memory_system_region(b->vm), 0, &b->low);
     make_smm_space(b);
     b->fw_cfg = (FwCfg *)make(b, TYPE_FW_CFG_IO, bus_root(b->vm), NULL);
-    b->host = (Q35Host *)make(b, "q35-pcihost", bus_root(b->vm), NULL);
+    b->host = (PcHost *)make(b, "q35-pcihost", bus_root(b->vm), NULL);
     b->lpc = (Ich9Lpc *)make(b, "ICH9-LPC", &b->host->host.bus->bus, "1f.0");
     for (int i = 0; i < PC_GSI_COUNT; i++) {
         irq_init(&b->pins[i], gsi, b, i);
