@@ -282,3 +282,13 @@ void assert_cause(QTest *q, const char *words)
     }
     json_object_put(info);
 }
+
+void add_versions(const char *arch, const char *name, const char *v4, const char *v3,
+                  GTestDataFunc fn)
+{
+    g_autofree char *path4 = g_strdup_printf("/%s/migration/%s", arch, name);
+    g_autofree char *path3 = g_strdup_printf("/%s/migration/version-3/%s", arch, name);
+
+    g_test_add_data_func(path4, v4, fn);
+    g_test_add_data_func(path3, v3, fn);
+}

@@ -59,3 +59,7 @@ void migrate(QTest *q, const char *uri);
 char *connect_unix(Pair *p);
 /* error-desc of query-migrate has these words. */
 void assert_cause(QTest *q, const char *words);
+
+/* The case /<arch>/migration/<name> on machine @v4, and .../version-3/<name> on @v3: @fn gets the machine. */
+void add_versions(const char *arch, const char *name, const char *v4, const char *v3,
+                  GTestDataFunc fn);

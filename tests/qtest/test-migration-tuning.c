@@ -693,14 +693,7 @@ static void test_dirty_rate(void)
     close_pair(&p);
 }
 
-static void add_both(const char *name, void (*fn)(const void *machine))
-{
-    g_autofree char *v4 = g_strdup_printf("/x86_64/migration/%s", name);
-    g_autofree char *v3 = g_strdup_printf("/x86_64/migration/version-3/%s", name);
-
-    g_test_add_data_func(v4, V4, fn);
-    g_test_add_data_func(v3, V3, fn);
-}
+#define ADD_X86(name_, fn_) add_versions("x86_64", name_, V4, V3, fn_)
 
 int main(int argc, char **argv)
 {
@@ -710,21 +703,21 @@ int main(int argc, char **argv)
     g_test_add_data_func("/x86_64/migration/precopy/unix/abstract", V4, test_channels_abstract);
     g_test_add_data_func("/x86_64/migration/precopy/tcp/incoming-channel", V4,
                          test_incoming_channel);
-    add_both("auto_converge", test_auto_converge);
+    ADD_X86("auto_converge", test_auto_converge);
     g_test_add_func("/x86_64/migration/auto_converge/ends", test_throttle_ends);
-    add_both("precopy/unix/xbzrle", test_xbzrle);
-    add_both("precopy/tcp/plain/switchover-ack", test_switchover_ack);
-    add_both("validate_uuid", test_uuid);
-    add_both("validate_uuid_error", test_uuid_error);
+    ADD_X86("precopy/unix/xbzrle", test_xbzrle);
+    ADD_X86("precopy/tcp/plain/switchover-ack", test_switchover_ack);
+    ADD_X86("validate_uuid", test_uuid);
+    ADD_X86("validate_uuid_error", test_uuid_error);
     g_test_add_func("/x86_64/migration/precopy/unix/no-ram-checksum", test_no_ram_checksum);
     g_test_add_func("/x86_64/migration/validate_uuid_src_not_set", test_uuid_src_not_set);
     g_test_add_func("/x86_64/migration/validate_uuid_dst_not_set", test_uuid_dst_not_set);
     g_test_add_func("/x86_64/migration/preflight/passed", test_preflight);
     g_test_add_func("/x86_64/migration/preflight/problems", test_preflight_problems);
     g_test_add_func("/x86_64/migration/version-3/preflight", test_preflight_version_3);
-    add_both("events", test_events);
-    add_both("figures", test_figures);
-    add_both("dirty_limit", test_dirty_limit);
+    ADD_X86("events", test_events);
+    ADD_X86("figures", test_figures);
+    ADD_X86("dirty_limit", test_dirty_limit);
     g_test_add_func("/x86_64/migration/vcpu_dirty_limit", test_vcpu_dirty_limit);
     g_test_add_func("/x86_64/migration/dirty_rate", test_dirty_rate);
     return g_test_run();

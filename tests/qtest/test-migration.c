@@ -427,55 +427,40 @@ static void test_flic_absent(const void *machine)
     close_pair(&p);
 }
 
-static void add_s390x(const char *name, void (*fn)(const void *machine))
-{
-    g_autofree char *v4 = g_strdup_printf("/s390x/migration/%s", name);
-    g_autofree char *v3 = g_strdup_printf("/s390x/migration/version-3/%s", name);
-
-    g_test_add_data_func(v4, S390_V4, fn);
-    g_test_add_data_func(v3, S390_V3, fn);
-}
-
-static void add_both(const char *name, void (*fn)(const void *machine))
-{
-    g_autofree char *v4 = g_strdup_printf("/x86_64/migration/%s", name);
-    g_autofree char *v3 = g_strdup_printf("/x86_64/migration/version-3/%s", name);
-
-    g_test_add_data_func(v4, V4, fn);
-    g_test_add_data_func(v3, V3, fn);
-}
+#define ADD_X86(name_, fn_)  add_versions("x86_64", name_, V4, V3, fn_)
+#define ADD_S390(name_, fn_) add_versions("s390x", name_, S390_V4, S390_V3, fn_)
 
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    add_both("precopy/unix/plain", test_unix);
+    ADD_X86("precopy/unix/plain", test_unix);
     g_test_add_data_func("/x86_64/migration/precopy/unix/boot-sector-q35", "q35", test_boot_sector);
     g_test_add_data_func("/x86_64/migration/precopy/unix/boot-sector-pc", "pc", test_boot_sector);
-    add_both("precopy/tcp/plain", test_tcp);
-    add_both("precopy/fd/tcp", test_fd);
-    add_both("precopy/exec", test_exec);
-    add_both("precopy/file", test_file);
-    add_both("precopy/file/offset", test_file_offset);
-    add_both("precopy/paused", test_paused);
-    add_both("precopy/there-and-back", test_there_and_back);
-    add_both("precopy/pause-before-switchover", test_pause_before_switchover);
+    ADD_X86("precopy/tcp/plain", test_tcp);
+    ADD_X86("precopy/fd/tcp", test_fd);
+    ADD_X86("precopy/exec", test_exec);
+    ADD_X86("precopy/file", test_file);
+    ADD_X86("precopy/file/offset", test_file_offset);
+    ADD_X86("precopy/paused", test_paused);
+    ADD_X86("precopy/there-and-back", test_there_and_back);
+    ADD_X86("precopy/pause-before-switchover", test_pause_before_switchover);
     g_test_add_data_func("/x86_64/migration/precopy/bandwidth", V4, test_bandwidth);
-    add_both("cancel/src/and-again", test_cancel_and_again);
+    ADD_X86("cancel/src/and-again", test_cancel_and_again);
     g_test_add_func("/x86_64/migration/refused/other-ram", test_other_ram);
     g_test_add_func("/x86_64/migration/refused/other-machine", test_other_machine);
     g_test_add_func("/x86_64/migration/refused/missing-device", test_missing_device);
-    add_both("broken/destination-killed", test_killed);
+    ADD_X86("broken/destination-killed", test_killed);
     g_test_add_func("/x86_64/migration/broken/nobody-there", test_nobody_there);
     g_test_add_func("/x86_64/migration/broken/exit-on-error", test_exit_on_error);
-    add_both("broken/truncated-file", test_truncated_file);
+    ADD_X86("broken/truncated-file", test_truncated_file);
     g_test_add_func("/x86_64/migration/validate-uri/bad-arguments", test_bad_arguments);
-    add_s390x("precopy/unix/plain", test_unix);
-    add_s390x("precopy/file", test_file);
-    add_s390x("precopy/there-and-back", test_there_and_back);
-    add_s390x("cancel/src/and-again", test_cancel_and_again);
-    add_s390x("broken/destination-killed", test_killed);
-    add_s390x("broken/truncated-file", test_truncated_file);
-    add_s390x("refused/flic-full-state-unknown", test_flic_unknown);
-    add_s390x("precopy/flic-full-state-absent", test_flic_absent);
+    ADD_S390("precopy/unix/plain", test_unix);
+    ADD_S390("precopy/file", test_file);
+    ADD_S390("precopy/there-and-back", test_there_and_back);
+    ADD_S390("cancel/src/and-again", test_cancel_and_again);
+    ADD_S390("broken/destination-killed", test_killed);
+    ADD_S390("broken/truncated-file", test_truncated_file);
+    ADD_S390("refused/flic-full-state-unknown", test_flic_unknown);
+    ADD_S390("precopy/flic-full-state-absent", test_flic_absent);
     return g_test_run();
 }
