@@ -340,6 +340,7 @@ bool migration_incoming(Vm *vm, MigrationAddress *addr, bool exit_on_error, GErr
     m->in = in;
     m->incoming_is_last = true;
     g_clear_pointer(&m->error_desc, g_free);
+    g_ptr_array_set_size(m->warnings, 0);
     yank_register(m, YANK_INCOMING, NULL, -1);
     migration_set_status(m, MIGRATION_SETUP);
     if (channel) {

@@ -213,6 +213,21 @@ static Section *find_device(Incoming *in, const char *idstr, uint32_t instance, 
     return section;
 }
 
+typedef struct {
+    Migration *m;
+    const Section *section;
+} Warn;
+
+/* State that is left out here: the guest survives it, the operator should know. */
+static void warn_left_out(void *opaque, const char *subsection, const char *why)
+{
+    const Warn *w = opaque;
+    g_autofree char *text =
+        g_strdup_printf("section '%s' instance %u: subsection '%s' is left out: %s",
+                        w->section->idstr, w->section->instance, subsection, why);
+    migration_warn(w->m, text);
+}
+
 /* Decodes and checks a device's section, or the end of one in parts; installs nothing. */
 static bool load_device(Incoming *in, Section *section, uint32_t version, GError **error)
 {
@@ -235,7 +250,9 @@ static bool load_device(Incoming *in, Section *section, uint32_t version, GError
     vm_unlock(vm);
     int64_t start = clock_now_ns(vm, CLOCK_KIND_REALTIME);
     uint64_t before = in->in.consumed;
-    bool ok = stream_in_record(&in->in, record, version, l->saved, mine, error);
+    Warn warn = { in->m, section };
+    RecordHost asks = { section->owner, warn_left_out, &warn };
+    bool ok = stream_in_record(&in->in, record, version, l->saved, mine, &asks, error);
     record_clear(record, mine);
     if (ok && ops->check) {
         vm_lock(vm);
@@ -270,7 +287,7 @@ static bool load_start(Incoming *in, Section *section, uint32_t version, GError 
 {
     const Record *record = section->desc->start;
     g_autofree void *saved = g_malloc0(record->size);
-    bool ok = stream_in_record(&in->in, record, version, saved, NULL, error);
+    bool ok = stream_in_record(&in->in, record, version, saved, NULL, NULL, error);
     record_clear(record, saved);
     if (!ok) {
         g_prefix_error(error, "section '%s' instance %u: ", section->idstr, section->instance);

@@ -153,10 +153,11 @@ struct Migration {
     /* What yank breaks: references of its own, so that it needs no VM lock. */
     GMutex yank_mutex;
     Channel *yank_channels[2]; /* outgoing, incoming; yank_mutex */
-    int yank_connect; /* eventfd that ends connecting; -1: no session connects. yank_mutex */
-    bool yankable[2]; /* a session is there; yank_mutex */
-    char *error_desc; /* of the last failure; VM lock */
-    GArray *devices;  /* DeviceStat; VM lock */
+    int yank_connect;    /* eventfd that ends connecting; -1: no session connects. yank_mutex */
+    bool yankable[2];    /* a session is there; yank_mutex */
+    char *error_desc;    /* of the last failure; VM lock */
+    GPtrArray *warnings; /* char *: what the last incoming one left out; VM lock */
+    GArray *devices;     /* DeviceStat; VM lock */
     SwitchoverMark marks[8];
     unsigned n_marks; /* VM lock */
     int64_t loaded_ticks;
@@ -177,6 +178,8 @@ static inline int peer_timeout(const MigrationParams *p)
 void migration_set_status(Migration *m, MigrationStatus status);
 /* Remembers the cause (the first one counts). VM lock held. */
 void migration_set_error(Migration *m, const GError *error);
+/* Remembers what was lost on the way and the guest survives (once). Takes the VM lock. */
+void migration_warn(Migration *m, const char *text);
 void migration_note_device(Migration *m, const Section *s, int64_t ns, uint64_t bytes);
 /* Frees a finished session of either direction; waits for its thread. VM lock held. */
 void outgoing_reap(Migration *m);

@@ -12,6 +12,7 @@
 
 TRACE_POINT(migration_device);
 TRACE_POINT(migration_error);
+TRACE_POINT(migration_warning);
 
 /* Figures that are not known. */
 #define NO_INFO                                                                        \
@@ -28,6 +29,16 @@ void migration_set_error(Migration *m, const GError *error)
     if (!m->error_desc) {
         m->error_desc = g_strdup(error->message);
     }
+}
+
+void migration_warn(Migration *m, const char *text)
+{
+    vm_lock(m->vm);
+    if (!g_ptr_array_find_with_equal_func(m->warnings, text, g_str_equal, NULL)) {
+        trace(migration_warning, "%s", text);
+        g_ptr_array_add(m->warnings, g_strdup(text));
+    }
+    vm_unlock(m->vm);
 }
 
 typedef struct {
@@ -87,6 +98,7 @@ void migration_setup(Vm *vm, const MigrationHost *host)
     m->vm = vm;
     m->host = *host;
     m->blockers = g_ptr_array_new_with_free_func(blocker_free);
+    m->warnings = g_ptr_array_new_with_free_func(g_free);
     m->devices = g_array_new(false, false, sizeof(DeviceStat));
     g_array_set_clear_func(m->devices, device_stat_clear);
     migration_params_init(&m->params);
@@ -146,6 +158,7 @@ void migration_teardown(Vm *vm)
     g_array_unref(m->devices);
     migration_params_clear(&m->params);
     g_free(m->error_desc);
+    g_ptr_array_unref(m->warnings);
     g_mutex_clear(&m->yank_mutex);
     g_clear_pointer(&vm->migration, g_free);
 }
@@ -350,6 +363,7 @@ static Outgoing *outgoing_new(Migration *m, MigrationAddress *addr)
     g_mutex_init(&o->mutex);
     g_cond_init(&o->cond);
     g_clear_pointer(&m->error_desc, g_free);
+    g_ptr_array_set_size(m->warnings, 0);
     g_array_set_size(m->devices, 0);
     m->out = o;
     m->n_marks = 0;
@@ -544,9 +558,18 @@ void migration_info(Vm *vm, MigrationInfo *info)
     }
     info->status = m->status;
     info->error_desc = g_strdup(m->error_desc);
+    info->warnings = NULL;
+    if (m->warnings->len) {
+        g_autoptr(GStrvBuilder) list = g_strv_builder_new();
+        for (guint i = 0; i < m->warnings->len; i++) {
+            g_strv_builder_add(list, g_ptr_array_index(m->warnings, i));
+        }
+        info->warnings = g_strv_builder_end(list);
+    }
 }
 
 void migration_info_clear(MigrationInfo *info)
 {
     g_clear_pointer(&info->error_desc, g_free);
+    g_clear_pointer(&info->warnings, g_strfreev);
 }

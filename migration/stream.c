@@ -368,13 +368,13 @@ bool stream_in_end(StreamIn *s, const char *what, GError **error)
 }
 
 bool stream_in_record(StreamIn *s, const Record *record, uint32_t version, void *saved,
-                      const void *mine, GError **error)
+                      const void *mine, const RecordHost *host, GError **error)
 {
     for (;;) {
         ByteReader r;
         GError *local = NULL;
         byte_reader_init(&r, stream_in_data(s), stream_in_available(s));
-        if (record_decode(record, version, s->format, &r, saved, mine, &local)) {
+        if (record_decode(record, version, s->format, &r, saved, mine, host, &local)) {
             stream_in_consume(s, byte_reader_pos(&r));
             return true;
         }

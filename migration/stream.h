@@ -90,4 +90,4 @@ bool stream_in_str8(StreamIn *s, char out[256], GError **error);
 bool stream_in_end(StreamIn *s, const char *what, GError **error);
 /* Decodes a record from the current item; in version 3 reads on until it is complete. */
 bool stream_in_record(StreamIn *s, const Record *record, uint32_t version, void *saved,
-                      const void *mine, GError **error);
+                      const void *mine, const RecordHost *host, GError **error);

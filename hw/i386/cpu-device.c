@@ -182,7 +182,6 @@ static const Property cpu_props[] = {
     DEV(PROP_U32, guest_phys_bits, "guest-phys-bits", "4294967295"),
     DEV(PROP_BOOL, inert[0], "kvm", "on"),
     DEV(PROP_BOOL, inert[1], "fill-mtrr-mask", "on"),
-    DEV(PROP_BOOL, inert[2], "x-migrate-smi-count", "on"),
     DEV(PROP_BOOL, inert[3], "kvm-no-smi-migration", "off"),
     DEV(PROP_BOOL, inert[4], "vmware-cpuid-freq", "on"),
     DEV(PROP_BOOL, inert[5], "x-l1-cache-per-thread", "on"),

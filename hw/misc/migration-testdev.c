@@ -11,6 +11,9 @@
  *   value      a word of its state, 0 to 1000 on the wire whatever it is here: a greater one is
  *              refused by the destination, as part of the field's description
  *   part       0 to 9 likewise, inside a subsection that travels when `part` is not 0
+ *   takes-part off: this side cannot honour that subsection, and must refuse it
+ *   note       a word in another subsection, likewise
+ *   takes-note off: this side cannot honour it, and survives that
  *   ram-*      a RAM block of its own: length (0: none), maximum, name, whether it migrates. Changes after the start
  *              take effect when `apply` is set
  *   memdev     a memory backend that it claims, and gives back when `release` is set
@@ -42,6 +45,7 @@ typedef struct {
     uint32_t value;
     bool has_part;
     SavedPart part;
+    uint32_t note;
 } Saved;
 
 /* ---- live ---- */
@@ -49,7 +53,8 @@ typedef struct {
 typedef struct {
     Device dev; /* first */
     int fail;   /* Fail */
-    uint32_t fail_times, failed, delay_ms, value, part;
+    uint32_t fail_times, failed, delay_ms, value, part, note;
+    bool takes_part, takes_note;
     uint64_t ram_length, ram_max;
     char *ram_name, *memdev;
     bool ram_migratable;
@@ -149,7 +154,7 @@ static bool realize(Device *dev, GError **error)
 static void save(void *owner, void *saved)
 {
     const TestDev *d = owner;
-    *(Saved *)saved = (Saved){ d->value, d->part != 0, { d->part } };
+    *(Saved *)saved = (Saved){ d->value, d->part != 0, { d->part }, d->note };
 }
 
 static bool check(void *owner, const void *saved, GError **error)
@@ -163,11 +168,34 @@ static void install(void *owner, const void *saved)
     const Saved *s = saved;
     d->value = s->value;
     d->part = s->has_part ? s->part.part : 0;
+    d->note = s->note;
 }
 
 static bool prepare_to_run(void *owner, GError **error)
 {
     return pass(owner, FAIL_PREPARE, error);
+}
+
+static bool told_not_to(const char *subsection, GError **error)
+{
+    g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
+                "migration-testdev was told not to take its %s", subsection);
+    return false;
+}
+
+static bool part_supported(void *owner, GError **error)
+{
+    return ((const TestDev *)owner)->takes_part || told_not_to("part", error);
+}
+
+static bool note_supported(void *owner, GError **error)
+{
+    return ((const TestDev *)owner)->takes_note || told_not_to("note", error);
+}
+
+static bool note_needed(const void *saved)
+{
+    return ((const Saved *)saved)->note != 0;
 }
 
 static bool part_needed(const void *saved)
@@ -191,6 +219,17 @@ static const Record part_record = {
     .needed = part_needed,
     .has_present = true,
     .present_offset = offsetof(Saved, has_part),
+    .supported = part_supported,
+};
+static const Record note_record = {
+    .name = "migration-testdev/note",
+    .version = 1,
+    .min_version = 1,
+    .size = sizeof(Saved),
+    .fields = (const Field[]){ F_U32(Saved, note), F_END },
+    .needed = note_needed,
+    .supported = note_supported,
+    .policy = SUBSECTION_WARN,
 };
 static const Record record = {
     .name = "migration-testdev",
@@ -198,7 +237,7 @@ static const Record record = {
     .min_version = 1,
     .size = sizeof(Saved),
     .fields = (const Field[]){ F_U32(Saved, value, .max = VALUE_MAX), F_END },
-    .subsections = (const Record *const[]){ &part_record, NULL },
+    .subsections = (const Record *const[]){ &part_record, &note_record, NULL },
 };
 static const SectionOps section_ops = {
     .save = save, .check = check, .install = install, .prepare_to_run = prepare_to_run
@@ -213,6 +252,9 @@ static const Property props[] = {
     PROP(PROP_U32, TestDev, delay_ms, "delay-ms", "0", .settable_live = true, .max = 60000),
     PROP(PROP_U32, TestDev, value, "value", "0", .settable_live = true),
     PROP(PROP_U32, TestDev, part, "part", "0", .settable_live = true),
+    PROP(PROP_BOOL, TestDev, takes_part, "takes-part", "on", .settable_live = true),
+    PROP(PROP_U32, TestDev, note, "note", "0", .settable_live = true),
+    PROP(PROP_BOOL, TestDev, takes_note, "takes-note", "on", .settable_live = true),
     PROP(PROP_SIZE, TestDev, ram_length, "ram-length", "0", .settable_live = true, .max = RAM_MAX),
     PROP(PROP_SIZE, TestDev, ram_max, "ram-max", "1M", .max = RAM_MAX),
     PROP(PROP_STR, TestDev, ram_name, "ram-name", "migration-testdev.ram", .settable_live = true),

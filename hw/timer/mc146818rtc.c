@@ -573,6 +573,14 @@ static bool reinject_needed(const void *saved)
     return ((const RtcSaved *)saved)->irq_reinject_on_ack_count != 0;
 }
 
+/* Ticks that the guest missed are dropped here: it is told late by as many. */
+static bool reinject_supported(void *owner, GError **error)
+{
+    g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
+                "missed ticks of the clock are not made good here");
+    return false;
+}
+
 static const Record reinject_record = {
     .name = "mc146818rtc/irq_reinject_on_ack_count",
     .version = 1,
@@ -580,6 +588,8 @@ static const Record reinject_record = {
     .size = sizeof(RtcSaved),
     .fields = (const Field[]){ F_U16(RtcSaved, irq_reinject_on_ack_count), F_END },
     .needed = reinject_needed,
+    .supported = reinject_supported,
+    .policy = SUBSECTION_WARN,
 };
 
 static const Record rtc_record = {

@@ -166,6 +166,8 @@ typedef struct {
     bool dirty_limited; /* the next two are known, in us */
     uint64_t limit_round_held, limit_ring_full;
     char *error_desc; /* NULL: none; owned by the info */
+    char *
+        *warnings; /* what was left out and the guest survives; NULL: nothing; owned by the info */
     bool will_not_converge;
     unsigned rounds;               /* over all of RAM, finished */
     int64_t expected_remaining_ms; /* until the guest runs there; -1: not known, or never */

@@ -17,8 +17,11 @@ GQuark ferry_vmstate_error_quark(void)
 typedef struct {
     StreamFormat format;
     ByteReader *r;
-    uint32_t version; /* of the record being read */
+    const RecordHost *host; /* NULL: nobody asks what it can honour */
 } Decode;
+
+static bool decode_record(Decode *d, const Record *record, uint32_t version, void *saved,
+                          const void *mine, GError **error);
 
 static bool short_error(const Decode *d, GError **error)
 {
@@ -93,7 +96,7 @@ static bool decode_integer(Decode *d, const Field *f, uint8_t *at, const uint8_t
 static bool decode_struct(Decode *d, const Record *record, void *at, const void *mine,
                           GError **error)
 {
-    return record_decode(record, record->version, d->format, d->r, at, mine, error);
+    return decode_record(d, record, record->version, at, mine, error);
 }
 
 /*
@@ -256,12 +259,49 @@ static char *peek_name(const Decode *d)
     return g_strescape(raw, NULL);
 }
 
+/* Can this process do what the subsection tells? If not, *@why says what is missing, and its policy what that means. */
+static bool ask_host(const Decode *d, const Record *sub, char **why, GError **error)
+{
+    g_autoptr(GError) missing = NULL;
+    if (!d->host || !sub->supported || sub->supported(d->host->owner, &missing)) {
+        return true;
+    }
+    *why = g_strdup(missing ? missing->message : "it is not supported here");
+    if (sub->policy == SUBSECTION_WARN) {
+        return true;
+    }
+    g_set_error(error, FERRY_VMSTATE_ERROR, FERRY_VMSTATE_ERROR_UNSUPPORTED,
+                "subsection '%s' cannot be honoured: %s", sub->name, *why);
+    return false;
+}
+
+/* Reads past a subsection as if it had not come: what it holds goes into a copy, and with that away. */
+static bool leave_out(Decode *d, const Record *sub, uint32_t version, const void *saved,
+                      const void *mine, GError **error)
+{
+    g_autofree void *copy = g_memdup2(saved, sub->size);
+    bool ok = decode_record(d, sub, version, copy, mine, error);
+    record_clear(sub, copy); /* nothing of its own was there before */
+    return ok;
+}
+
 static bool load_subsection(Decode *d, const Record *sub, void *saved, const void *mine,
                             GError **error)
 {
+    g_autofree char *why = NULL;
     byte_reader_skip(d->r, 2 + strlen(sub->name));
     uint32_t version = byte_reader_be32(d->r);
-    if (!record_decode(sub, version, d->format, d->r, saved, mine, error)) {
+    if (!ask_host(d, sub, &why, error)) {
+        return false;
+    }
+    if (why) {
+        if (!leave_out(d, sub, version, saved, mine, error)) {
+            return false;
+        }
+        d->host->warn(d->host->opaque, sub->name, why);
+        return true;
+    }
+    if (!decode_record(d, sub, version, saved, mine, error)) {
         return false;
     }
     if (sub->has_present) {
@@ -343,10 +383,9 @@ static bool decode_tail(Decode *d, const Record *record, void *saved, const void
     }
 }
 
-bool record_decode(const Record *record, uint32_t version, StreamFormat format, ByteReader *r,
-                   void *saved, const void *mine, GError **error)
+static bool decode_record(Decode *d, const Record *record, uint32_t version, void *saved,
+                          const void *mine, GError **error)
 {
-    Decode d = { format, r, version };
     if (version > record->version || version < record->min_version) {
         g_set_error(error, FERRY_VMSTATE_ERROR, FERRY_VMSTATE_ERROR_VERSION,
                     "'%s': version %u is not supported (%u to %u are)", record->name, version,
@@ -354,16 +393,23 @@ bool record_decode(const Record *record, uint32_t version, StreamFormat format, 
         return false;
     }
     for (const Field *f = record->fields; f->kind != FIELD_END; f++) {
-        if (field_present(f, saved, version) && !decode_field(&d, f, saved, mine, error)) {
+        if (field_present(f, saved, version) && !decode_field(d, f, saved, mine, error)) {
             g_prefix_error(error, "'%s', field '%s': ", record->name, f->name);
             return false;
         }
     }
-    if (!decode_tail(&d, record, saved, mine, error)) {
+    if (!decode_tail(d, record, saved, mine, error)) {
         g_prefix_error(error, "'%s': ", record->name);
         return false;
     }
     return true;
+}
+
+bool record_decode(const Record *record, uint32_t version, StreamFormat format, ByteReader *r,
+                   void *saved, const void *mine, const RecordHost *host, GError **error)
+{
+    Decode d = { format, r, host };
+    return decode_record(&d, record, version, saved, mine, error);
 }
 
 static void clear_element(const Field *f, uint8_t *at)

@@ -149,29 +149,83 @@ static void ram_rows(HmpCall *call, Json *ram)
     row(call, ram, "dirty-pages-rate", "dirty pages rate", " pages");
 }
 
+/* One line for each element of a list of strings. */
+static void lines(HmpCall *call, Json *info, const char *name, const char *label)
+{
+    Json *list = json_member(info, name);
+    for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+        hmp_printf(call, "%s: %s\n", label,
+                   json_object_get_string(json_object_array_get_idx(list, i)));
+    }
+}
+
+/* What is known of how it goes on, beyond bytes. */
+static void progress_rows(HmpCall *call, Json *info)
+{
+    row(call, info, "rounds", "rounds", "");
+    row(call, info, "expected-remaining-time", "expected remaining time", " ms");
+    if (json_has(info, "will-not-converge")) {
+        hmp_puts(call, "will not converge: the guest writes faster than it is sent\n");
+    }
+    row(call, info, "cpu-throttle-percentage", "cpu throttle percentage", "");
+    row(call, info, "dirty-limit-throttle-time-per-round", "dirty-limit throttle time", " us");
+    row(call, info, "dirty-limit-ring-full-time", "dirty-limit ring full time", " us");
+}
+
+static void xbzrle_rows(HmpCall *call, Json *cache)
+{
+    row(call, cache, "cache-size", "cache size", " bytes");
+    kib_row(call, cache, "bytes", "xbzrle transferred");
+    row(call, cache, "pages", "xbzrle pages", " pages");
+    row(call, cache, "cache-miss", "xbzrle cache miss", " pages");
+    row(call, cache, "cache-miss-rate", "xbzrle cache miss rate", "");
+    row(call, cache, "encoding-rate", "xbzrle encoding rate", "");
+    row(call, cache, "overflow", "xbzrle overflow", "");
+}
+
+/* The steps of the switchover, and how long each section took. */
+static void detail_rows(HmpCall *call, Json *info)
+{
+    Json *steps = json_member(info, "switchover"), *devices = json_member(info, "devices");
+    for (size_t i = 0; steps && i < json_object_array_length(steps); i++) {
+        Json *s = json_object_array_get_idx(steps, i);
+        hmp_printf(call, "switchover, %s: after %" PRId64 " us\n", json_str(s, "step", ""),
+                   json_int(s, "microseconds", 0));
+    }
+    for (size_t i = 0; devices && i < json_object_array_length(devices); i++) {
+        Json *d = json_object_array_get_idx(devices, i);
+        hmp_printf(call, "section %s instance %" PRId64 ": %" PRId64 " bytes, %" PRId64 " ns\n",
+                   json_str(d, "name", ""), json_int(d, "instance", 0), json_int(d, "bytes", 0),
+                   json_int(d, "nanoseconds", 0));
+    }
+}
+
 void hmp_info_migrate(HmpCall *call)
 {
     g_autoptr(Json) info = hmp_qmp(call, "query-migrate", json_object_new_object());
     if (!info) {
         return;
     }
-    Json *reasons = json_member(info, "blocked-reasons");
-    for (size_t i = 0; reasons && i < json_object_array_length(reasons); i++) {
-        hmp_printf(call, "Migration blocked: %s\n",
-                   json_object_get_string(json_object_array_get_idx(reasons, i)));
-    }
+    lines(call, info, "blocked-reasons", "Migration blocked");
     const char *cause = json_str(info, "error-desc", NULL);
     if (json_has(info, "status")) {
         hmp_printf(call, "Migration status: %s%s%s%s\n", json_str(info, "status", ""),
                    cause ? " (" : "", cause ? cause : "", cause ? ")" : "");
     }
+    lines(call, info, "warnings", "Migration warning");
     row(call, info, "total-time", "total time", " ms");
     row(call, info, "expected-downtime", "expected downtime", " ms");
     row(call, info, "downtime", "downtime", " ms");
     row(call, info, "setup-time", "setup", " ms");
-    row(call, info, "cpu-throttle-percentage", "cpu throttle percentage", "");
+    progress_rows(call, info);
     if (json_has(info, "ram")) {
         ram_rows(call, json_member(info, "ram"));
+    }
+    if (json_has(info, "xbzrle-cache")) {
+        xbzrle_rows(call, json_member(info, "xbzrle-cache"));
+    }
+    if (call->argc && !strcmp(call->argv[0], "-a")) {
+        detail_rows(call, info);
     }
 }
 

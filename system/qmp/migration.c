@@ -367,6 +367,15 @@ static Json *listening_address(Vm *vm)
     return out;
 }
 
+static Json *strings(char **list)
+{
+    Json *out = json_object_new_array();
+    for (; list && *list; list++) {
+        json_object_array_add(out, json_object_new_string(*list));
+    }
+    return out;
+}
+
 Json *qmp_query_migrate(QmpCall *call, Json *args, GError **error)
 {
     MigrationInfo info;
@@ -378,6 +387,7 @@ Json *qmp_query_migrate(QmpCall *call, Json *args, GError **error)
     if (info.status != MIGRATION_NONE) {
         json_add_str(out, "status", migration_status_name(info.status));
         json_add_str_opt(out, "error-desc", info.error_desc);
+        add_list(out, "warnings", strings(info.warnings));
         add_time(out, "total-time", info.total_ms);
         if (!info.incoming && info.ram_total) {
             add_time(out, "setup-time", info.setup_ms);

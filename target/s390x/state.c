@@ -62,7 +62,8 @@ typedef struct {
         .offset = offsetof(CpuSaved, right) + 8 * (n)                 \
     }
 
-#define SUB(id, nm, flag, cond, ...)                           \
+#define SUB(id, nm, flag, cond, ...) SUB_NEEDS(id, nm, flag, cond, NULL, __VA_ARGS__)
+#define SUB_NEEDS(id, nm, flag, cond, supported_, ...)         \
     static const Field id##_fields[] = { __VA_ARGS__, F_END }; \
     static bool id##_needed(const void *saved)                 \
     {                                                          \
@@ -78,14 +79,26 @@ typedef struct {
         .needed = id##_needed,                                 \
         .present_offset = offsetof(CpuSaved, flag),            \
         .has_present = true,                                   \
+        .supported = (supported_),                             \
     }
+
+static bool has_vector(void *owner, GError **error)
+{
+    bool has = s390_facility(owner, S390_FACILITY_VECTOR);
+
+    if (!has) {
+        g_set_error(error, FERRY_S390_ERROR, FERRY_S390_ERROR_STATE,
+                    "CPU feature 'vx' of the guest is missing here");
+    }
+    return has;
+}
 
 /* clang-format off */
 SUB(fpu, "cpu/fpu", has_fpu, s != NULL,
     LEFT(0), LEFT(1), LEFT(2), LEFT(3), LEFT(4), LEFT(5), LEFT(6), LEFT(7),
     LEFT(8), LEFT(9), LEFT(10), LEFT(11), LEFT(12), LEFT(13), LEFT(14), LEFT(15),
     F_U32(CpuSaved, fpc, .name = "env.fpc"));
-SUB(vregs, "cpu/vregs", has_vregs, s->vector,
+SUB_NEEDS(vregs, "cpu/vregs", has_vregs, s->vector, has_vector,
     LEFT(16), LEFT(17), LEFT(18), LEFT(19), LEFT(20), LEFT(21), LEFT(22), LEFT(23),
     LEFT(24), LEFT(25), LEFT(26), LEFT(27), LEFT(28), LEFT(29), LEFT(30), LEFT(31),
     RIGHT(0), RIGHT(1), RIGHT(2), RIGHT(3), RIGHT(4), RIGHT(5), RIGHT(6), RIGHT(7),

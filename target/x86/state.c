@@ -71,44 +71,83 @@ typedef struct {
 
 /* ---- subsections ---- */
 
-#define SUB(id, nm, flag, cond, ...)                           \
-    static const Field id##_fields[] = { __VA_ARGS__, F_END }; \
-    static bool id##_needed(const void *saved)                 \
-    {                                                          \
-        const CpuSaved *s = saved;                             \
-        return cond;                                           \
-    }                                                          \
-    static const Record id##_record = {                        \
-        .name = nm,                                            \
-        .version = 1,                                          \
-        .min_version = 1,                                      \
-        .size = sizeof(CpuSaved),                              \
-        .fields = id##_fields,                                 \
-        .needed = id##_needed,                                 \
-        .present_offset = offsetof(CpuSaved, flag),            \
-        .has_present = true,                                   \
+#define SUB(id, nm, flag, cond, ...) SUB_NEEDS(id, nm, flag, cond, NULL, 0, __VA_ARGS__)
+#define SUB_NEEDS(id, nm, flag, cond, supported_, policy_, ...) \
+    static const Field id##_fields[] = { __VA_ARGS__, F_END };  \
+    static bool id##_needed(const void *saved)                  \
+    {                                                           \
+        const CpuSaved *s = saved;                              \
+        return cond;                                            \
+    }                                                           \
+    static const Record id##_record = {                         \
+        .name = nm,                                             \
+        .version = 1,                                           \
+        .min_version = 1,                                       \
+        .size = sizeof(CpuSaved),                               \
+        .fields = id##_fields,                                  \
+        .needed = id##_needed,                                  \
+        .present_offset = offsetof(CpuSaved, flag),             \
+        .has_present = true,                                    \
+        .supported = (supported_),                              \
+        .policy = (policy_),                                    \
     }
 
+/* What a subsection needs: a feature of this CPU. */
+#define FEATURE(id, feature_word, feature_bit)                                \
+    static bool has_##id##_feature(void *owner, GError **error)               \
+    {                                                                         \
+        const X86CpuConfig *c = ((const X86Cpu *)owner)->sys.cfg;             \
+        return x86_has(c, (feature_word), (feature_bit)) ||                   \
+               lacks(error, x86_feature_name((feature_word), (feature_bit))); \
+    }
+
+static bool lacks(GError **error, const char *feature)
+{
+    g_set_error(error, FERRY_X86_ERROR, FERRY_X86_ERROR_STATE,
+                "CPU feature '%s' of the guest is missing here", feature);
+    return false;
+}
+
+static bool keeps_smi_count(void *owner, GError **error)
+{
+    bool keeps = ((const X86Cpu *)owner)->sys.cfg->migrate_smi_count;
+
+    if (!keeps) {
+        g_set_error(error, FERRY_X86_ERROR, FERRY_X86_ERROR_STATE,
+                    "x-migrate-smi-count is off here, the count of SMIs starts anew");
+    }
+    return keeps;
+}
+
+FEATURE(adjust, X86_FW_7_0_EBX, 1)
+FEATURE(deadline, X86_FW_1_ECX, 24)
+FEATURE(spec, X86_FW_7_0_EDX, 26)
+FEATURE(xss, X86_FW_D_1_EAX, 3)
+FEATURE(pkru, X86_FW_7_0_ECX, 3)
+
+/* A hint for a hypervisor of another kind; senders without one have 0 here, not the usual 1. */
 SUB(poll, "cpu/poll_control_msr", has_poll, s->poll_control != 1,
     F_U64(CpuSaved, poll_control, .name = "env.poll_control_msr"));
 SUB(fpop, "cpu/fpop_ip_dp", has_fpop, s->fpop || s->fpip || s->fpdp,
     F_U16(CpuSaved, fpop, .name = "env.fpop"), F_U64(CpuSaved, fpip, .name = "env.fpip"),
     F_U64(CpuSaved, fpdp, .name = "env.fpdp"));
-SUB(smi, "cpu/msr_smi_count", has_smi, s->smi_count != 0 && s->sends_smi,
-    F_U64(CpuSaved, smi_count, .name = "env.msr_smi_count"));
+SUB_NEEDS(smi, "cpu/msr_smi_count", has_smi, s->smi_count != 0 && s->sends_smi, keeps_smi_count,
+          SUBSECTION_WARN, F_U64(CpuSaved, smi_count, .name = "env.msr_smi_count"));
 SUB(misc, "cpu/msr_ia32_misc_enable", has_misc, s->misc_enable != 1,
     F_U64(CpuSaved, misc_enable, .name = "env.msr_ia32_misc_enable"));
 SUB(feature, "cpu/msr_ia32_feature_control", has_feature, s->feature_control != 0,
     F_U64(CpuSaved, feature_control, .name = "env.msr_ia32_feature_control"));
-SUB(adjust, "cpu/msr_tsc_adjust", has_adjust, s->tsc_adjust != 0,
-    F_U64(CpuSaved, tsc_adjust, .name = "env.tsc_adjust"));
-SUB(deadline, "cpu/msr_tscdeadline", has_deadline, s->tsc_deadline != 0,
-    F_U64(CpuSaved, tsc_deadline, .name = "env.tsc_deadline"));
-SUB(spec, "cpu/spec_ctrl", has_spec, s->spec_ctrl != 0,
-    F_U64(CpuSaved, spec_ctrl, .name = "env.spec_ctrl"));
-SUB(xss, "cpu/xss", has_xss, s->xss != 0, F_U64(CpuSaved, xss, .name = "env.xss"));
+SUB_NEEDS(adjust, "cpu/msr_tsc_adjust", has_adjust, s->tsc_adjust != 0, has_adjust_feature,
+          SUBSECTION_FAIL, F_U64(CpuSaved, tsc_adjust, .name = "env.tsc_adjust"));
+SUB_NEEDS(deadline, "cpu/msr_tscdeadline", has_deadline, s->tsc_deadline != 0, has_deadline_feature,
+          SUBSECTION_FAIL, F_U64(CpuSaved, tsc_deadline, .name = "env.tsc_deadline"));
+SUB_NEEDS(spec, "cpu/spec_ctrl", has_spec, s->spec_ctrl != 0, has_spec_feature, SUBSECTION_FAIL,
+          F_U64(CpuSaved, spec_ctrl, .name = "env.spec_ctrl"));
+SUB_NEEDS(xss, "cpu/xss", has_xss, s->xss != 0, has_xss_feature, SUBSECTION_FAIL,
+          F_U64(CpuSaved, xss, .name = "env.xss"));
 SUB(hwcr, "cpu/msr_hwcr", has_hwcr, s->hwcr != 0, F_U64(CpuSaved, hwcr, .name = "env.msr_hwcr"));
-SUB(pkru, "cpu/pkru", has_pkru, s->pkru != 0, F_U32(CpuSaved, pkru, .name = "env.pkru"));
+SUB_NEEDS(pkru, "cpu/pkru", has_pkru, s->pkru != 0, has_pkru_feature, SUBSECTION_FAIL,
+          F_U32(CpuSaved, pkru, .name = "env.pkru"));
 
 static const Record *const cpu_subsections[] = {
     &poll_record,     &fpop_record, &smi_record, &misc_record, &feature_record, &adjust_record,
@@ -335,7 +374,8 @@ static void save_control(const X86Cpu *cpu, CpuSaved *s)
     s->fmask = cpu->sfmask;
     s->kernelgsbase = cpu->kernel_gs_base;
     s->smbase = cpu->sys.smbase;
-    s->hflags2 = 0x101 | (cpu->sys.nmi_blocked ? 1u << 2 : 0);
+    s->hflags2 = 0x101 | (cpu->sys.nmi_blocked ? 1u << 2 : 0) |
+                 (cpu->sys.smm && cpu->sys.smm_was_nmi_blocked ? 1u << 4 : 0);
     s->xcr0 = cpu->xcr0;
     s->pkru = cpu->pkru;
     s->interrupt_injected = -1;
@@ -383,6 +423,9 @@ static void cpu_save(void *owner, void *saved)
 
 /* ---- check ---- */
 
+/* Of hflags2: what only a guest with guests of its own has otherwise (the first one inverted). */
+#define HFLAGS2_SVM (1u << 0 | 1u << 1 | 1u << 3 | 1u << 6)
+
 static bool refuse(GError **error, const char *what, uint64_t value)
 {
     g_set_error(error, FERRY_X86_ERROR, FERRY_X86_ERROR_STATE,
@@ -415,8 +458,7 @@ static bool features_there(const X86CpuConfig *c, const CpuSaved *s, GError **er
         { s->efer & EFER_FFXSR, X86_FW_8000_0001_EDX, 25 },
         { s->xcr0 & 1u << 2, X86_FW_1_ECX, 28 },
         { s->xcr0 & 7u << 5, X86_FW_7_0_EBX, 16 },
-        { s->has_deadline && s->tsc_deadline, X86_FW_1_ECX, 24 },
-        { s->has_adjust && s->tsc_adjust, X86_FW_7_0_EBX, 1 },
+        { s->efer & EFER_SVME, X86_FW_8000_0001_ECX, 2 },
     };
     g_autoptr(GString) missing = g_string_new(NULL);
     for (size_t i = 0; i < G_N_ELEMENTS(needs); i++) {
@@ -453,6 +495,8 @@ static bool check_absent(const CpuSaved *s, GError **error)
         { "SVM DR write intercepts", s->intercept_dr_write },
         { "SVM exception intercepts", s->intercept_exceptions },
         { "SVM virtual TPR", s->v_tpr },
+        { "SVM guest mode", s->hflags & 1u << 21 },
+        { "SVM interrupt state", (s->hflags2 ^ 1) & HFLAGS2_SVM },
         { "injected soft interrupt", s->soft_interrupt },
         { "injected NMI", s->nmi_injected },
         { "injected interrupt", (uint32_t)s->interrupt_injected + 1u },
@@ -472,7 +516,7 @@ static bool cpu_check(void *owner, const void *saved, GError **error)
     const X86Cpu *cpu = owner;
     const CpuSaved *s = saved;
     const X86CpuConfig *c = cpu->sys.cfg;
-    uint64_t efer_ok = EFER_SCE | EFER_FFXSR | EFER_SVME;
+    uint64_t efer_ok = EFER_SCE | EFER_FFXSR;
 
     efer_ok |= X86_FEAT_LM(c) ? EFER_LME | EFER_LMA : 0;
     efer_ok |= X86_FEAT_NX(c) ? EFER_NXE : 0;
@@ -514,9 +558,6 @@ static bool cpu_check(void *owner, const void *saved, GError **error)
     }
     if (s->has_xss && s->xss) {
         return refuse(error, "XSS", s->xss);
-    }
-    if (s->has_pkru && s->pkru && !X86_FEAT_PKU(c)) {
-        return refuse(error, "PKRU", s->pkru);
     }
     return check_absent(s, error);
 }
@@ -572,7 +613,7 @@ static void load_control(X86Cpu *cpu, const CpuSaved *s)
     cpu->cr2 = s->cr2;
     cpu->cr3 = s->cr3;
     cpu->cr4 = s->cr4;
-    cpu->efer = s->efer & ~(uint64_t)EFER_SVME;
+    cpu->efer = s->efer;
     memcpy(cpu->dr, s->dr, sizeof(cpu->dr));
     cpu->dr[6] = (s->dr[6] & 0xe00f) | DR6_FIXED;
     cpu->sys.a20_mask = s->a20_mask >> 20 & 1 ? UINT64_MAX : ~(1ull << 20);
@@ -584,6 +625,7 @@ static void load_control(X86Cpu *cpu, const CpuSaved *s)
     cpu->kernel_gs_base = s->kernelgsbase;
     cpu->sys.smbase = s->smbase;
     cpu->sys.nmi_blocked = s->hflags2 >> 2 & 1;
+    cpu->sys.smm_was_nmi_blocked = s->hflags2 >> 4 & 1;
     cpu->xcr0 = s->xcr0;
     cpu->pkru = s->has_pkru ? s->pkru : 0;
 }

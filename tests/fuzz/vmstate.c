@@ -61,7 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     ops->save(s->owner, mine);
     byte_reader_init(&r, in.data, in.left);
-    if (record_decode(record, record->version, format, &r, saved, mine, &error) &&
+    if (record_decode(record, record->version, format, &r, saved, mine, NULL, &error) &&
         (!ops->check || ops->check(s->owner, saved, &error))) {
         void *again = g_malloc0(record->size);
         g_auto(ByteWriter) w;

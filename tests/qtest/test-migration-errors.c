@@ -179,6 +179,13 @@ static const Point points[] = {
       .dst = { "fail=check", "fail-times=2" },
       .words = "section 'migration-testdev' instance 0: migration-testdev was told to fail at "
                "'check'" },
+    { .name = "ability",
+      .machine = V4,
+      .src = { "part=3" },
+      .dst = { "takes-part=off" },
+      .words = "section 'migration-testdev' instance 0: 'migration-testdev': subsection "
+               "'migration-testdev/part' cannot be honoured: migration-testdev was told not to "
+               "take its part" },
     { .name = "ram/offset", .machine = V4, .edit = ram_beyond, .words = "lies outside RAM block" },
     { .name = "ram/flags", .machine = V4, .edit = ram_flags, .words = "unknown flags" },
     { .name = "checksum", .machine = V4, .flip = 8 * (8 + 8 + 9), .words = "checksum of frame 0" },
@@ -215,6 +222,11 @@ static const Point points[] = {
       .our_fault = true,
       .words = "cannot go to state 'finish-migrate'" },
     { .name = "field", .machine = V3, .src = { "value=1001" }, .words = "value 0x3e9" },
+    { .name = "ability",
+      .machine = V3,
+      .src = { "part=3" },
+      .dst = { "takes-part=off" },
+      .words = "'migration-testdev/part' cannot be honoured: migration-testdev was told not to" },
     { .name = "post-load", .machine = V3, .dst = { "fail=check" }, .words = "at 'check'" },
     { .name = "prepare-to-run", .machine = V3, .dst = { "fail=prepare" }, .words = "cannot run" },
     { .name = "start", .machine = V3, .dst = { "fail=start" }, .words = "to state 'running'" },
@@ -228,11 +240,16 @@ static const Point points[] = {
 static void set(QTest *q, const char *setting)
 {
     g_auto(GStrv) word = g_strsplit(setting, "=", 2);
-    bool number = g_ascii_isdigit(*word[1]);
+    bool flag = g_str_equal(word[1], "on") || g_str_equal(word[1], "off");
+    const char *quote = flag || g_ascii_isdigit(*word[1]) ? "" : "\"";
     OK(q,
        "{\"execute\": \"qom-set\", \"arguments\": {\"path\": \"/machine/peripheral/t\", "
        "\"property\": \"%s\", \"value\": %s%s%s}}",
-       word[0], number ? "" : "\"", word[1], number ? "" : "\"");
+       word[0], quote,
+       !flag               ? word[1]
+       : word[1][1] == 'n' ? "true"
+                           : "false",
+       quote);
 }
 
 static void set_all(QTest *q, const char *const settings[SETTINGS])
@@ -242,12 +259,24 @@ static void set_all(QTest *q, const char *const settings[SETTINGS])
     }
 }
 
+static int64_t number_of(QTest *q, const char *property)
+{
+    json_object *value = qtest_qmp_ok(q,
+                                      "{\"execute\": \"qom-get\", \"arguments\": {\"path\": "
+                                      "\"/machine/peripheral/t\", \"property\": \"%s\"}}",
+                                      property);
+    int64_t n = json_object_get_int64(value);
+    json_object_put(value);
+    return n;
+}
+
 static void set_back(QTest *q)
 {
     set(q, "fail=never");
     set(q, "delay-ms=0");
     set(q, "value=7");
     set(q, "part=3");
+    set(q, "takes-part=on");
 }
 
 static void check_words(const BrokenPair *p, const Point *t)
@@ -293,6 +322,38 @@ static void test_point(gconstpointer data)
     attempt(&p, &again);
     g_assert_cmpstr(p.dst_status, ==, "completed");
     g_assert_cmphex(qtest_readl(p.dst, 0x100000), ==, 0x600dcafe);
+    pair_close(&p);
+}
+
+/* State that the destination cannot honour and whose loss the guest survives: the move succeeds, and the
+   operator can see what did not arrive. EVIDENCE: MIG-WIRE-028 */
+static void test_left_out(gconstpointer machine)
+{
+    const char *text = "section 'migration-testdev' instance 0: subsection "
+                       "'migration-testdev/note' is left out: migration-testdev was told not to "
+                       "take its note";
+    BrokenPair p;
+    Relay r = RELAY_CLEAN;
+    pair_open(&p, machine, DEVICE, NULL);
+    set(p.src, "part=3");
+    set(p.src, "note=5");
+    set(p.dst, "takes-note=off");
+    attempt(&p, &r);
+    g_assert_cmpstr(p.dst_status, ==, "completed");
+    json_object *info = qtest_qmp_ok(p.dst, "{\"execute\": \"query-migrate\"}"), *list;
+    g_assert_true(json_object_object_get_ex(info, "warnings", &list));
+    g_assert_cmpuint(json_object_array_length(list), ==, 1);
+    g_assert_cmpstr(json_object_get_string(json_object_array_get_idx(list, 0)), ==, text);
+    json_object_put(info);
+    json_object *monitor =
+        qtest_qmp_ok(p.dst, "{\"execute\": \"human-monitor-command\", \"arguments\": "
+                            "{\"command-line\": \"info migrate -a\"}}");
+    const char *shown = json_object_get_string(monitor);
+    g_assert_nonnull(strstr(shown, text));
+    g_assert_nonnull(strstr(shown, "section migration-testdev instance 0: "));
+    json_object_put(monitor);
+    g_assert_cmpint(number_of(p.dst, "note"), ==, 0);
+    g_assert_cmpint(number_of(p.dst, "part"), ==, 3);
     pair_close(&p);
 }
 
@@ -356,6 +417,9 @@ int main(int argc, char **argv)
                             g_str_equal(points[i].machine, V3) ? "version-3/" : "", points[i].name);
         g_test_add_data_func(name, &points[i], test_point);
     }
+    g_test_add_data_func("/x86_64/migration/ability/left-out-and-told", V4, test_left_out);
+    g_test_add_data_func("/x86_64/migration/version-3/ability/left-out-and-told", V3,
+                         test_left_out);
     g_test_add_data_func("/x86_64/migration/error/disk", V4, test_disk);
     g_test_add_data_func("/x86_64/migration/version-3/error/disk", V3, test_disk);
     g_test_add_func("/x86_64/migration/error/those-who-agreed-are-told-back", test_told_back);

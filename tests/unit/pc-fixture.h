@@ -139,7 +139,8 @@ static inline bool pc_decode(Device *dev, const ByteWriter *w, GError **error)
     bytes[len] = STREAM_FOOTER;
     desc->ops->save(dev, mine);
     byte_reader_init(&r, bytes, len + 1);
-    bool ok = record_decode(desc->record, desc->record->version, STREAM_V3, &r, saved, mine, error);
+    bool ok =
+        record_decode(desc->record, desc->record->version, STREAM_V3, &r, saved, mine, NULL, error);
 
     ok = ok && (!desc->ops->check || desc->ops->check(dev, saved, error));
     if (ok) {

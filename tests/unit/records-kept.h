@@ -62,7 +62,6 @@ static const NotKept not_kept[] = {
     { "cpu.env.cr[[]0[]]", "ET is always set" },
     { "cpu.env.eflags", "bits that are always zero or one" },
     { "cpu.env.hflags2", "only the blocked NMI" },
-    { "cpu.env.efer", "bits that this CPU lacks" },
     { "cpu.env.nmi_pending", "a flag" },
     { "segment.*", "attributes of a descriptor, a 16-bit selector" },
     { "ioapic.irr", "the wired pins" },

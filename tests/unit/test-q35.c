@@ -313,7 +313,7 @@ static void round_trip(Board *b, const char *idstr, size_t wire_bytes)
     g_assert_cmpuint(byte_writer_len(&w), ==, wire_bytes);
     byte_writer_u8(&w, STREAM_FOOTER); /* what a version 3 reader looks at to see the end */
     byte_reader_init(&r, w.data, w.len);
-    record_decode(record, record->version, STREAM_V3, &r, got, mine, &error);
+    record_decode(record, record->version, STREAM_V3, &r, got, mine, NULL, &error);
     g_assert_no_error(error);
     g_assert_cmpuint(byte_reader_left(&r), ==, 1);
     g_assert_true(!s->desc->ops->check || s->desc->ops->check(s->owner, got, &error));

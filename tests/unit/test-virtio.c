@@ -654,7 +654,8 @@ static void move(Rig *r, const char *section, StreamFormat format, bool expect_g
     byte_writer_u8(&w, STREAM_FOOTER);
     byte_writer_be32(&w, 0);
     byte_reader_init(&reader, w.data, w.len);
-    record_decode(s->desc->record, s->desc->record->version, format, &reader, in, out, &error);
+    record_decode(s->desc->record, s->desc->record->version, format, &reader, in, out, NULL,
+                  &error);
     g_assert_no_error(error);
     g_assert_cmpuint(byte_reader_left(&reader), ==, 5);
     g_assert_cmpint(s->desc->ops->check(r->dev, in, &error), ==, expect_good);

@@ -121,7 +121,7 @@ static bool decode(const void *data, size_t n, StreamFormat format, Outer *o, si
     ByteReader r;
     byte_reader_init(&r, data, n);
     memset(o, 0, sizeof(*o));
-    bool ok = record_decode(&outer, 3, format, &r, o, &(Outer){ .id = 7 }, error);
+    bool ok = record_decode(&outer, 3, format, &r, o, &(Outer){ .id = 7 }, NULL, error);
     *used = byte_reader_pos(&r);
     return ok;
 }
@@ -216,7 +216,7 @@ static void expect_subsection(StreamFormat format, const char *name, const char 
     append_subsection(&w, name, format == STREAM_V4);
     byte_writer_u8(&w, format == STREAM_V4 ? STREAM_RECORD_END : STREAM_FOOTER);
     byte_reader_init(&r, w.data, w.len);
-    bool ok = record_decode(&inner, 1, format, &r, &out, NULL, &error);
+    bool ok = record_decode(&inner, 1, format, &r, &out, NULL, NULL, &error);
     if (message) {
         g_assert_false(ok);
         g_assert_nonnull(strstr(error->message, message));
@@ -279,6 +279,64 @@ static void test_values(void)
     record_clear(&outer, &o);
 }
 
+/* ---- what this process can honour ---- */
+
+static bool has_ability(void *owner, GError **error)
+{
+    if (!*(bool *)owner) {
+        g_set_error(error, FERRY_VMSTATE_ERROR, FERRY_VMSTATE_ERROR_UNSUPPORTED, "no ability");
+    }
+    return *(bool *)owner;
+}
+
+static void note_warning(void *opaque, const char *subsection, const char *why)
+{
+    g_string_append_printf(opaque, "%s: %s", subsection, why);
+}
+
+/* Returns whether the stream was taken; @extra: whether the subsection came through. */
+static bool decode_with(bool able, SubsectionPolicy policy, bool *extra, GString *said)
+{
+    Record sub = inner_extra, rec = inner;
+    const Record *const subs[] = { &sub, NULL };
+    Inner in = { .kind = 1, .has_extra = true, .extra = 7 }, out = { 0 };
+    RecordHost host = { &able, note_warning, said };
+    ByteReader r;
+    g_autoptr(GError) error = NULL;
+    g_auto(ByteWriter) w;
+
+    sub.supported = has_ability;
+    sub.policy = policy;
+    rec.subsections = subs;
+    byte_writer_init(&w);
+    record_encode(&rec, &in, STREAM_V4, &w);
+    byte_reader_init(&r, w.data, w.len);
+    bool ok = record_decode(&rec, 1, STREAM_V4, &r, &out, NULL, &host, &error);
+    *extra = out.has_extra;
+    if (error) {
+        g_assert_error(error, FERRY_VMSTATE_ERROR, FERRY_VMSTATE_ERROR_UNSUPPORTED);
+        g_string_append(said, error->message);
+    }
+    return ok;
+}
+
+/* EVIDENCE: MIG-WIRE-028 */
+static void test_abilities(void)
+{
+    g_autoptr(GString) said = g_string_new(NULL);
+    bool extra;
+
+    g_assert_true(decode_with(true, SUBSECTION_FAIL, &extra, said) && extra);
+    g_assert_true(decode_with(true, SUBSECTION_WARN, &extra, said) && extra);
+    g_assert_cmpstr(said->str, ==, "");
+    g_assert_true(decode_with(false, SUBSECTION_WARN, &extra, said) && !extra);
+    g_assert_cmpstr(said->str, ==, "inner/extra: no ability");
+    g_string_truncate(said, 0);
+    g_assert_false(decode_with(false, SUBSECTION_FAIL, &extra, said));
+    g_assert_cmpstr(said->str, ==,
+                    "'inner': subsection 'inner/extra' cannot be honoured: no ability");
+}
+
 static void test_versions(void)
 {
     static const uint32_t bad[] = { 0, 1, 4, 257, 0x80000003, UINT32_MAX };
@@ -288,7 +346,7 @@ static void test_versions(void)
         ByteReader r;
         g_autoptr(GError) error = NULL;
         byte_reader_init(&r, zero, sizeof(zero));
-        g_assert_false(record_decode(&outer, bad[i], STREAM_V4, &r, &b, NULL, &error));
+        g_assert_false(record_decode(&outer, bad[i], STREAM_V4, &r, &b, NULL, NULL, &error));
         g_assert_error(error, FERRY_VMSTATE_ERROR, FERRY_VMSTATE_ERROR_VERSION);
     }
 }
@@ -336,6 +394,7 @@ int main(int argc, char **argv)
     g_test_add_func("/vmstate/subsections-are-taken-refused-or-left-by-name",
                     test_subsection_rules);
     g_test_add_func("/vmstate/values-out-of-range-name-their-path", test_values);
+    g_test_add_func("/vmstate/what-cannot-be-honoured-is-refused-or-told", test_abilities);
     g_test_add_func("/vmstate/version-257-is-not-version-1", test_versions);
     g_test_add_func("/vmstate/malformed-records-are-found-at-registration", test_checks);
     g_test_add_func("/vmstate/a-description-says-what-was-sent", test_description);

@@ -14,11 +14,12 @@
 #define FERRY_VMSTATE_ERROR (ferry_vmstate_error_quark())
 GQuark ferry_vmstate_error_quark(void);
 typedef enum {
-    FERRY_VMSTATE_ERROR_VERSION,    /* newer than ours, or older than our minimum */
-    FERRY_VMSTATE_ERROR_VALUE,      /* a field out of its range, unequal, too long */
-    FERRY_VMSTATE_ERROR_SUBSECTION, /* unknown, doubled, or not for this place */
-    FERRY_VMSTATE_ERROR_SYNTAX,     /* a byte that the format does not allow here */
-    FERRY_VMSTATE_ERROR_SHORT,      /* the buffer ends inside the record */
+    FERRY_VMSTATE_ERROR_VERSION,     /* newer than ours, or older than our minimum */
+    FERRY_VMSTATE_ERROR_VALUE,       /* a field out of its range, unequal, too long */
+    FERRY_VMSTATE_ERROR_SUBSECTION,  /* unknown, doubled, or not for this place */
+    FERRY_VMSTATE_ERROR_SYNTAX,      /* a byte that the format does not allow here */
+    FERRY_VMSTATE_ERROR_SHORT,       /* the buffer ends inside the record */
+    FERRY_VMSTATE_ERROR_UNSUPPORTED, /* a subsection whose needs this process does not meet */
 } FerryVmstateError;
 
 typedef enum {
@@ -44,15 +45,23 @@ enum {
 /* Appends @saved as @record says. */
 void record_encode(const Record *record, const void *saved, StreamFormat format, ByteWriter *w);
 
+/* Who is asked whether a subsection can be honoured, and who hears of one that is left out (policy
+   warn), perhaps more than once. */
+typedef struct {
+    void *owner; /* for Record.supported */
+    void (*warn)(void *opaque, const char *subsection, const char *why);
+    void *opaque;
+} RecordHost;
+
 /*
  * Fills the zeroed @saved from @r. @mine is this process's own saved form for FIELD_EQUAL and
  * FIELD_AT_MOST (NULL: those fields are only read). ERROR_SHORT means that more bytes could help;
  * @saved is then to be cleared and the call repeated from the start. In version 3 the reader is
  * left at the first byte that does not belong to the record; a subsection that nobody took is the
- * caller's error to raise (section_decode does).
+ * caller's error to raise. @host NULL: everything can be honoured.
  */
 bool record_decode(const Record *record, uint32_t version, StreamFormat format, ByteReader *r,
-                   void *saved, const void *mine, GError **error);
+                   void *saved, const void *mine, const RecordHost *host, GError **error);
 
 /* Frees what decode or save allocated inside @saved (not @saved itself). */
 void record_clear(const Record *record, void *saved);

@@ -67,10 +67,10 @@ struct Field {
     const char *wire_type; /* type name in the VM description when not the kind's usual one */
 };
 
-/* What a host or a configuration must offer for a subsection to be honoured. */
+/* What becomes of a subsection that this process cannot honour. */
 typedef enum {
-    SUBSECTION_FAIL,
-    SUBSECTION_WARN
+    SUBSECTION_FAIL, /* the migration is refused */
+    SUBSECTION_WARN, /* it is left out, as if it had not come, and query-migrate tells */
 } SubsectionPolicy;
 
 #define RECORD_SUBSECTIONS_MAX 64
@@ -87,7 +87,8 @@ struct Record {
     size_t present_offset; /* offset of a bool that load sets to true, valid if has_present */
     bool has_present;
     bool legacy_name; /* its name does not start with "<parent>/", as QEMU ships it */
-    /* Can this process honour it? NULL: yes. @owner is the section's owner. */
+    /* Can this process honour it (a CPU feature, an ability of the accelerator, a setting)? NULL: yes. @owner
+       is the section's; what is asked does not change while a migration runs. The error names what is missing. */
     bool (*supported)(void *owner, GError **error);
     SubsectionPolicy policy;
 };
