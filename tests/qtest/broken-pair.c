@@ -196,11 +196,13 @@ void relay_end(Relay *r)
 
 /* ---- the pair ---- */
 
-#define OPTIONS "-nodefaults -m 4 -device virtio-rng-pci,addr=2 -serial null "
-
 static QTest *start(const char *machine, const char *more, const char *and_more)
 {
-    return qtest_start("x86_64", "-accel qtest -machine %s " OPTIONS "%s %s", machine,
+    bool s390x = g_str_has_prefix(machine, "s390");
+
+    return qtest_start(s390x ? "s390x" : "x86_64",
+                       "-accel qtest -machine %s -nodefaults -m 4 -serial null -device %s %s %s",
+                       machine, s390x ? "virtio-rng-ccw" : "virtio-rng-pci,addr=2",
                        more ? more : "", and_more ? and_more : "");
 }
 

@@ -10,6 +10,7 @@
 
 #define V3       "pc-q35-10.0"
 #define V4       "pc-q35-ferry-1.0"
+#define S390_V4  "s390-ccw-virtio-ferry-1.0"
 #define DEADLINE (QTEST_TIMEOUT_S * G_USEC_PER_SEC)
 #define FOREVER  INT64_MAX
 
