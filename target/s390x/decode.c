@@ -134,7 +134,8 @@ bool s390_assemble(const S390Insn *i, uint8_t bytes[6])
 /* The field that a syntax letter and number name ("i2"), or NULL. */
 static const int64_t *named(const S390Insn *i, char letter, char number)
 {
-    const int64_t *r[] = { &i->r1, &i->r2, &i->r3 }, *m[] = { &i->m1, &i->m2, &i->m3, &i->m4 };
+    const int64_t *r[] = { &i->r1, &i->r2, &i->r3, &i->r4 };
+    const int64_t *m[] = { &i->m1, &i->m2, &i->m3, &i->m4, &i->m5, &i->m6 };
     const int64_t *imm[] = { &i->i1, &i->i2, &i->i3, &i->i4, &i->i5 };
     unsigned n = number - '1';
 
@@ -160,6 +161,7 @@ static void put_address(const S390Insn *i, const char *op, GString *out)
             return;
         }
         break;
+    case 'v': g_string_append_printf(out, "(%%v%d,%%r%d)", (int)i->r2, (int)b[n]); return;
     case 'l':
         g_string_append_printf(out, "(%d,%%r%d)", (int)(n ? i->l2 : i->l1) + 1, (int)b[n]);
         return;
@@ -169,6 +171,20 @@ static void put_address(const S390Insn *i, const char *op, GString *out)
     if (b[n]) {
         g_string_append_printf(out, "(%%r%d)", (int)b[n]);
     }
+}
+
+/* Letter of a register operand: vector registers by their field, else by the instruction. */
+static char register_kind(const S390Insn *i, const int64_t *v)
+{
+    const S390FormatDesc *f = &s390_formats[i->fmt];
+
+    for (unsigned k = 0; k < f->n_fields; k++) {
+        if (f->fields[k].kind == FIELD_VR &&
+            f->fields[k].offset == (const char *)v - (const char *)i) {
+            return 'v';
+        }
+    }
+    return i->flags & S390_F_AFP ? 'f' : 'r';
 }
 
 static void put_operand(const S390Insn *i, uint64_t pc, const char *op, GString *out)
@@ -181,8 +197,7 @@ static void put_operand(const S390Insn *i, uint64_t pc, const char *op, GString 
     } else if (op[0] == '$' && (v = named(i, op[1], op[2]))) {
         g_string_append_printf(out, "%" G_GINT64_FORMAT, *v);
     } else if ((v = named(i, op[0], op[1]))) {
-        char kind = i->flags & S390_F_VEC ? 'v' : i->flags & S390_F_AFP ? 'f' : 'r';
-        g_string_append_printf(out, "%%%c%d", kind, (int)*v);
+        g_string_append_printf(out, "%%%c%d", register_kind(i, v), (int)*v);
     } else if (g_ascii_isdigit(op[0])) {
         put_address(i, op, out);
     }

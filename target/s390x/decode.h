@@ -17,7 +17,7 @@ enum {
     S390_F_ENDS = 1 << 2, /* the region ends after it */
     S390_F_AFP =
         1 << 3, /* data exception unless CR0's AFP-register control is on (or 0, 2, 4, 6) */
-    S390_F_VEC = 1 << 4,
+    S390_F_VEC = 1 << 4, /* data exception unless CR0's vector-enablement control is on too */
 };
 
 /* One decoded instruction. Fields that its format does not have are zero; relative operands are
@@ -30,7 +30,7 @@ typedef struct S390Insn {
     uint8_t flags;
     char w;  /* width of the operation: w 32, g 64 bits; e, d, x floating point; - none */
     int arg; /* constant of the instruction's line */
-    int64_t r1, r2, r3, m1, m2, m3, m4, b1, b2, b3, b4, x2, d1, d2, d3, d4, l1, l2;
+    int64_t r1, r2, r3, r4, m1, m2, m3, m4, m5, m6, b1, b2, b3, b4, x2, d1, d2, d3, d4, l1, l2;
     int64_t i1, i2, i3, i4, i5, ri2, ri3, ri4;
 } S390Insn;
 

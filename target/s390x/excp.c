@@ -174,7 +174,7 @@ static void program_interrupt(S390Cpu *cpu, unsigned code)
         return;
     }
     lc_st16x2(cpu, LC_PGM_ILC, cpu->ilen, code);
-    if (code == PGM_DATA) {
+    if (code == PGM_DATA || code == PGM_VECTOR) {
         lc_st32(cpu, LC_DXC, cpu->dxc);
     }
     if (code == PGM_PROTECTION || code == PGM_SEGMENT || code == PGM_PAGE || nullifies(code)) {

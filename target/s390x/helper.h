@@ -60,6 +60,9 @@ static inline void s390_set_mode_reg(S390Cpu *cpu, unsigned r, uint64_t v)
     }
 }
 G_NORETURN void s390_data_exception(S390Cpu *cpu, uint8_t dxc);
+G_NORETURN void s390_vector_exception(S390Cpu *cpu, uint8_t vxc);
+/* Rounding mode that an instruction's field asks for; raises for one that does not exist. */
+unsigned s390_fp_rounding(S390Cpu *cpu, unsigned m);
 /* The condition code of a lazy form. */
 unsigned s390_cc_eval(uint32_t op, uint64_t a, uint64_t b);
 

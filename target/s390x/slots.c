@@ -12,6 +12,7 @@
     S(SLOT_GPR + (n), "r" #n, gpr[n], 0, IR_I64, 8),    \
         S(SLOT_FPR + (n), "f" #n, vr[n], 8, IR_I64, 8), \
         S(SLOT_AR + (n), "a" #n, ar[n], 0, IR_I32, 4)
+#define VR(n) S(SLOT_VR + (n), "v" #n, vr[n], 0, IR_V128, 16)
 
 const IrSlotDesc s390_slots[SLOT_COUNT] = {
     REG(0),
@@ -39,4 +40,36 @@ const IrSlotDesc s390_slots[SLOT_COUNT] = {
     S(SLOT_EX_NEXT, "ex_next", ex_next, 0, IR_I64, 8),
     S(SLOT_EX_PC, "ex_pc", ex_pc, 0, IR_I64, 8),
     S(SLOT_BEAR, "bear", breaking_addr, 0, IR_I64, 8),
+    VR(0),
+    VR(1),
+    VR(2),
+    VR(3),
+    VR(4),
+    VR(5),
+    VR(6),
+    VR(7),
+    VR(8),
+    VR(9),
+    VR(10),
+    VR(11),
+    VR(12),
+    VR(13),
+    VR(14),
+    VR(15),
+    VR(16),
+    VR(17),
+    VR(18),
+    VR(19),
+    VR(20),
+    VR(21),
+    VR(22),
+    VR(23),
+    VR(24),
+    VR(25),
+    VR(26),
+    VR(27),
+    VR(28),
+    VR(29),
+    VR(30),
+    VR(31),
 };

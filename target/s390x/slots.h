@@ -20,7 +20,8 @@ enum {
     SLOT_EX_NEXT,
     SLOT_EX_PC,
     SLOT_BEAR,
-    SLOT_COUNT,
+    SLOT_VR, /* v128; the left halves of the first 16 are SLOT_FPR */
+    SLOT_COUNT = SLOT_VR + 32,
 };
 
 extern const IrSlotDesc s390_slots[SLOT_COUNT];

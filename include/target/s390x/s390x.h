@@ -20,8 +20,10 @@ extern const SectionDesc s390_section_common, s390_section_cpu;
 
 extern const CpuTargetOps s390_target_ops;
 
-#define S390_FACILITY_WORDS  4
-#define S390_FACILITY_VECTOR 129
+#define S390_FACILITY_WORDS       4
+#define S390_FACILITY_VECTOR      129
+#define S390_FACILITY_VECTOR_ENH1 135
+#define S390_FACILITY_VECTOR_ENH2 148
 /* The facility list, as STFLE gives it. */
 const uint64_t *s390_facilities(void);
 #define S390_CPU_TYPE 0x8561u

@@ -13,7 +13,7 @@ const uint64_t s390_facility_list[S390_FACILITY_WORDS] = {
         BIT(25) | BIT(27) | BIT(31) | BIT(32) | BIT(33) | BIT(34) | BIT(35) | BIT(37) | BIT(40) |
         BIT(41) | BIT(45) | BIT(49) | BIT(51) | BIT(52) | BIT(53) | BIT(58),
     BIT(75),
-    0,
+    BIT(129) | BIT(135) | BIT(148),
     0,
 };
 

@@ -84,7 +84,7 @@ enum {
     RM_PREPARE = 7,
 };
 
-static unsigned effective_rm(S390Cpu *cpu, unsigned m)
+unsigned s390_fp_rounding(S390Cpu *cpu, unsigned m)
 {
     static const uint8_t of[] = {
         0, RM_AWAY, 0xff, RM_PREPARE, RM_NEAREST, RM_ZERO, RM_UP, RM_DOWN
@@ -487,7 +487,7 @@ uint64_t helper_s390_bfp_long_to_short(CpuState *cs, uint64_t x, uint64_t m)
     double a = as_long(quiet(cpu, x, LONG));
     float r;
 
-    HOST_FP(cpu, effective_rm(cpu, m & 15), a, a, r, (float)a);
+    HOST_FP(cpu, s390_fp_rounding(cpu, m & 15), a, a, r, (float)a);
     return of_short(r);
 }
 
@@ -495,7 +495,7 @@ static uint64_t helper_s390_bfp_from_ext(CpuState *cs, const IrVec *x, uint64_t 
 {
     S390Cpu *cpu = s390_cpu(cs);
     u128 v = quiet(cpu, bits_ext(as_ext(x)), EXTENDED);
-    unsigned rm = effective_rm(cpu, m & 15);
+    unsigned rm = s390_fp_rounding(cpu, m & 15);
     f128 a;
 
     memcpy(&a, &v, 16);
@@ -555,7 +555,7 @@ static uint64_t to_int(S390Cpu *cpu, u128 v, unsigned how, unsigned *cc, unsigne
         return is_unsigned ? 0 : -limit;
     }
     n = u.kind == IS_INF ? ~(u128)0
-                         : round_magnitude(u, effective_rm(cpu, how >> 8 & 15), &inexact);
+                         : round_magnitude(u, s390_fp_rounding(cpu, how >> 8 & 15), &inexact);
     if (u.sign ? n > limit : n > max) {
         return u.sign ? -limit : max;
     }
@@ -604,7 +604,7 @@ HELPER(s390_bfp_to_int_cc_ext, IR_I64, HELPER_STATE, HARG_V128, HARG_I64);
 uint64_t helper_s390_bfp_from_int(CpuState *cs, uint64_t v, uint64_t how, uint64_t m)
 {
     S390Cpu *cpu = s390_cpu(cs);
-    unsigned rm = effective_rm(cpu, m & 15);
+    unsigned rm = s390_fp_rounding(cpu, m & 15);
     f128 a = how & 4 ? (f128)v : (f128)(int64_t)v; /* exact */
 
     if ((how & 3) == SHORT) {
@@ -635,7 +635,7 @@ static u128 to_integer_value(S390Cpu *cpu, u128 v, unsigned format, unsigned m)
     if (u.kind == IS_INF || u.kind == IS_ZERO || u.exp >= 0) {
         return v;
     }
-    f128 r = (f128)round_magnitude(u, effective_rm(cpu, m & 15), &inexact);
+    f128 r = (f128)round_magnitude(u, s390_fp_rounding(cpu, m & 15), &inexact);
     if (inexact && !(m >> 4 & 4)) {
         raise_flags(cpu, FLAG_INEXACT);
     }

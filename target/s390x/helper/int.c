@@ -74,14 +74,26 @@ G_NORETURN void s390_program(S390Cpu *cpu, unsigned code)
     cpu_raise(&cpu->base, EXCP_PGM, code);
 }
 
-G_NORETURN void s390_data_exception(S390Cpu *cpu, uint8_t dxc)
+/* The code goes to the FPC too where there is one. */
+static void set_exception_code(S390Cpu *cpu, uint8_t code)
 {
     cpu_sync_state(&cpu->base);
-    cpu->dxc = dxc;
+    cpu->dxc = code;
     if (cpu->cr[0] & CR0_AFP) {
-        cpu->fpc = (cpu->fpc & ~0xff00u) | dxc << 8;
+        cpu->fpc = (cpu->fpc & ~0xff00u) | code << 8;
     }
+}
+
+G_NORETURN void s390_data_exception(S390Cpu *cpu, uint8_t dxc)
+{
+    set_exception_code(cpu, dxc);
     s390_program(cpu, PGM_DATA);
+}
+
+G_NORETURN void s390_vector_exception(S390Cpu *cpu, uint8_t vxc)
+{
+    set_exception_code(cpu, vxc);
+    s390_program(cpu, PGM_VECTOR);
 }
 
 uint64_t helper_s390_data_exception(CpuState *cs, uint64_t dxc)

@@ -31,6 +31,11 @@ static bool afp_needed(const S390Insn *i)
     return !(short_or_long && plain >> i->r1 & 1 && (i->fmt != FMT_RR || plain >> i->r2 & 1));
 }
 
+static bool vector_enabled(const S390Trans *t)
+{
+    return (t->mode & MODE_AFP) && (t->mode & MODE_VX);
+}
+
 void s390_translate_decoded(S390Trans *t, const S390Insn *i)
 {
     const S390Line *ln = &s390_lines[i->mn];
@@ -43,6 +48,9 @@ void s390_translate_decoded(S390Trans *t, const S390Insn *i)
         s390_pgm(t, PGM_PRIVILEGED);
     } else if ((i->flags & S390_F_AFP) && !(t->mode & MODE_AFP) && afp_needed(i)) {
         ir_call(t->b, &hd_s390_data_exception, ir_c64(t->b, 1));
+        t->status = TRANS_END;
+    } else if ((i->flags & S390_F_VEC) && !vector_enabled(t)) {
+        ir_call(t->b, &hd_s390_data_exception, ir_c64(t->b, 0xfe));
         t->status = TRANS_END;
     } else {
         s390_translate_fns[i->mn](t, i);

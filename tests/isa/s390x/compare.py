@@ -77,6 +77,8 @@ def enc(mn, **v):
             x >>= 1
         if kind == 'y':
             w |= (x & 0xfff) << 16 | (x >> 12 & 0xff) << 8
+        elif kind == 'v':  # the fifth bit is in RXB
+            w |= (x & 15) << (44 - pos) | (x >> 4) << (8 + (0 if pos == 32 else 3 - (pos - 8) // 4))
         else:
             w |= (x & ((1 << ln_) - 1)) << (48 - pos - ln_)
     return w.to_bytes(6, 'big')[:length]
@@ -253,7 +255,7 @@ def kernel_image(code, data):
     seq = enc('lctlg', r1=0, r3=0, b2=0, d2=0x800)
     seq += enc('brcl', m1=15, ri2=CODE + 0x1000 - (start + len(seq)))
     img[start:start + len(seq)] = seq
-    img[0x800:0x808] = struct.pack('>Q', 0xe0 | 0x40000)
+    img[0x800:0x808] = struct.pack('>Q', 0xe0 | 0x60000)  # AFP and vector registers
     img[0x810:0x820] = struct.pack('>QQ', 0x0002000180000000, 0)
     img[0x1d0:0x1e0] = struct.pack('>QQ', 0x0002000180000000, 0xdead)
     body = code + enc('lpswe', b2=0, d2=0x810)
@@ -262,12 +264,12 @@ def kernel_image(code, data):
     return bytes(img)
 
 
-def run_ferry(ferry, image, n, tmp):
+def run_ferry(ferry, image, n, tmp, jit=True):
     kernel, dump = os.path.join(tmp, 'kernel'), os.path.join(tmp, 'dump')
     open(kernel, 'wb').write(image)
     p = subprocess.Popen([ferry, '-machine', 's390-ccw-virtio', '-m', '128', '-display', 'none', '-serial',
-                          'none', '-monitor', 'none', '-qmp', 'stdio', '-action', 'panic=pause', '-kernel',
-                          kernel], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+                          'none', '-monitor', 'none', '-qmp', 'stdio', '-action', 'panic=pause', '-accel',
+                          'tcg,jit=' + ('on' if jit else 'off'), '-kernel', kernel], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def command(name, **args):
         p.stdin.write(json.dumps({'execute': name, 'arguments': args}) + '\n')
@@ -359,4 +361,5 @@ def main():
     sys.exit(1 if bad else 0)
 
 
-main()
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Vector floating point: operand checks, and a helper for the elements (helper/vector-fp.c says what
+ * "how" holds).
+ */
+#include "target/s390x/translate/vector-priv.h"
+
+enum {
+    SHORT = 2,
+    LONG = 3,
+    EXTENDED = 4,
+    ONE_ELEMENT = 8,
+};
+
+static bool enh1(S390Trans *t)
+{
+    return s390_facility(s390_cpu(t->ctx->cpu), S390_FACILITY_VECTOR_ENH1);
+}
+
+static bool enh2(S390Trans *t)
+{
+    return s390_facility(s390_cpu(t->ctx->cpu), S390_FACILITY_VECTOR_ENH2);
+}
+
+/* The formats of arithmetic, and which bits of the controls may be set. */
+static bool bad_format(S390Trans *t, unsigned format, unsigned controls, unsigned allowed)
+{
+    if (controls & ~allowed) {
+        s390_pgm(t, PGM_SPECIFICATION);
+        return true;
+    }
+    return enh1(t) ? v_bad_size(t, format, SHORT, EXTENDED) : v_bad_size(t, format, LONG, LONG);
+}
+
+static bool bad_rounding(S390Trans *t, unsigned m)
+{
+    if (m == 2 || m > 7) {
+        s390_pgm(t, PGM_SPECIFICATION);
+        return true;
+    }
+    return false;
+}
+
+static IrVal how(S390Trans *t, unsigned format, unsigned controls, unsigned op, uint64_t more)
+{
+    controls |= format == EXTENDED ? ONE_ELEMENT : 0;
+    return ir_c64(t->b, format | controls << 4 | op << 8 | more << 12);
+}
+
+void s390_tr_vf2(S390Trans *t, const S390Insn *i)
+{
+    if (!bad_format(t, i->m4, i->m5, ONE_ELEMENT)) {
+        v_put(t, i->r1,
+              ir_call(t->b, &hd_s390_vf2, v_get(t, i->r2), v_get(t, i->r3),
+                      how(t, i->m4, i->m5, i->arg, 0)));
+    }
+}
+
+void s390_tr_vfma(S390Trans *t, const S390Insn *i)
+{
+    if (!bad_format(t, i->m6, i->m5, ONE_ELEMENT)) {
+        v_put(t, i->r1,
+              ir_call(t->b, &hd_s390_vfma, v_get(t, i->r2), v_get(t, i->r3), v_get(t, i->r4),
+                      how(t, i->m6, i->m5, i->arg, 0)));
+    }
+}
+
+void s390_tr_vfsqrt(S390Trans *t, const S390Insn *i)
+{
+    if (!bad_format(t, i->m3, i->m4, ONE_ELEMENT)) {
+        v_put(t, i->r1, ir_call(t->b, &hd_s390_vf1, v_get(t, i->r2), how(t, i->m3, i->m4, 0, 0)));
+    }
+}
+
+void s390_tr_vfint(S390Trans *t, const S390Insn *i)
+{
+    if (!bad_format(t, i->m3, i->m4, ONE_ELEMENT | 4) && !bad_rounding(t, i->m5)) {
+        v_put(t, i->r1,
+              ir_call(t->b, &hd_s390_vf1, v_get(t, i->r2), how(t, i->m3, i->m4, 1, i->m5)));
+    }
+}
+
+static void integers(S390Trans *t, const S390Insn *i, unsigned op)
+{
+    if (!v_bad_size(t, i->m3, enh2(t) ? SHORT : LONG, LONG) && !bad_rounding(t, i->m5)) {
+        v_put(t, i->r1,
+              ir_call(t->b, &hd_s390_vf1, v_get(t, i->r2), how(t, i->m3, i->m4 & 12, op, i->m5)));
+    }
+}
+
+void s390_tr_vffrom(S390Trans *t, const S390Insn *i)
+{
+    integers(t, i, 2 + i->arg);
+}
+
+void s390_tr_vfto(S390Trans *t, const S390Insn *i)
+{
+    integers(t, i, 4 + i->arg);
+}
+
+void s390_tr_vflengthen(S390Trans *t, const S390Insn *i)
+{
+    if (!v_bad_size(t, i->m3, SHORT, enh1(t) ? LONG : SHORT)) {
+        v_put(t, i->r1,
+              ir_call(t->b, &hd_s390_vflengthen, v_get(t, i->r2),
+                      how(t, i->m3, i->m4 & ONE_ELEMENT, 0, 0)));
+    }
+}
+
+void s390_tr_vfround(S390Trans *t, const S390Insn *i)
+{
+    if (!v_bad_size(t, i->m3, LONG, enh1(t) ? EXTENDED : LONG) && !bad_rounding(t, i->m5)) {
+        v_put(t, i->r1,
+              ir_call(t->b, &hd_s390_vfround, v_get(t, i->r2),
+                      how(t, i->m3, i->m4 & 12, 0, i->m5)));
+    }
+}
+
+/* Condition code of the elements that were compared. */
+static void mask_cc(S390Trans *t, IrVal mask, unsigned format, bool one)
+{
+    IrBuilder *ib = t->b;
+
+    if (one && format != EXTENDED) {
+        IrVal left = v_half(t, mask, true), zero = ir_c64(ib, 0);
+        s390_cc_value(t, ir_movcond(ib, IR_NE, left, zero, zero, ir_c64(ib, 3)));
+    } else {
+        v_cc_of_mask(t, mask);
+    }
+}
+
+void s390_tr_vfcompare(S390Trans *t, const S390Insn *i)
+{
+    unsigned allowed = ONE_ELEMENT | (enh1(t) ? 4 : 0);
+
+    if (i->m6 & 14) {
+        s390_pgm(t, PGM_SPECIFICATION);
+    } else if (!bad_format(t, i->m4, i->m5, allowed)) {
+        IrVal m = ir_call(t->b, &hd_s390_vfcompare, v_get(t, i->r2), v_get(t, i->r3),
+                          how(t, i->m4, i->m5, i->arg, 0));
+        v_put(t, i->r1, m);
+        if (i->m6 & 1) {
+            mask_cc(t, m, i->m4, i->m5 & ONE_ELEMENT);
+        }
+    }
+}
+
+void s390_tr_vfscalar_compare(S390Trans *t, const S390Insn *i)
+{
+    if (!bad_format(t, i->m3, i->m4, 0)) {
+        s390_cc_from(t, ir_call(t->b, &hd_s390_vfscalar_compare, v_get(t, i->r1), v_get(t, i->r2),
+                                how(t, i->m3, 0, i->arg, 0)));
+    }
+}
+
+/* The sign bit: 0 complement, 1 set, 2 clear. */
+void s390_tr_vfsign(S390Trans *t, const S390Insn *i)
+{
+    static const uint8_t bytes[] = { 4, 8, 16 };
+    IrBuilder *ib = t->b;
+    IrVec sign = { 0 };
+
+    if (bad_format(t, i->m3, i->m4, ONE_ELEMENT) || v_bad_size(t, i->m5, 0, 2)) {
+        return;
+    }
+    unsigned n = bytes[i->m3 - SHORT], first = i->m4 & ONE_ELEMENT ? 16 - n : 0;
+    for (unsigned k = first; k < 16; k += n) {
+        sign.b[k + n - 1] = 0x80;
+    }
+    IrVal v = v_get(t, i->r2), s = ir_vconst(ib, IR_V128, &sign);
+    v_put(t, i->r1,
+          i->m5 == 0   ? ir_vxor(ib, v, s)
+          : i->m5 == 1 ? ir_vor(ib, v, s)
+                       : ir_vandn(ib, s, v));
+}
+
+void s390_tr_vftest(S390Trans *t, const S390Insn *i)
+{
+    if (!bad_format(t, i->m4, i->m5, ONE_ELEMENT)) {
+        IrVal m = ir_call(t->b, &hd_s390_vftest, v_get(t, i->r2), how(t, i->m4, i->m5, 0, i->i3));
+        v_put(t, i->r1, m);
+        mask_cc(t, m, i->m4, i->m5 & ONE_ELEMENT);
+    }
+}
+
+void s390_tr_vfminmax(S390Trans *t, const S390Insn *i)
+{
+    if ((i->m6 & 7) > 4) {
+        s390_pgm(t, PGM_SPECIFICATION);
+    } else if (!bad_format(t, i->m4, i->m5, ONE_ELEMENT)) {
+        v_put(t, i->r1,
+              ir_call(t->b, &hd_s390_vfminmax, v_get(t, i->r2), v_get(t, i->r3),
+                      how(t, i->m4, i->m5, i->arg, i->m6)));
+    }
+}
