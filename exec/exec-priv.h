@@ -134,13 +134,15 @@ struct Tb {
     uint32_t cflags;
     RamAddr phys; /* RAM address of the first byte, or TB_NO_PAGE */
     uint16_t n_insns;
+    uint16_t guest_bytes;
     uint8_t invalid; /* unlinked: must not be entered from caches. Atomic */
     uint8_t n_pages;
     uint64_t vpage[2];
     RamAddr page[2];     /* RAM pages the code bytes lie in */
     uint64_t granule[2]; /* 64-byte pieces of them */
     Tb *hash_next;       /* atomic readers */
-    Tb *page_next[2];    /* list of CodePage, low bit: which of page[] */
+    Tb *page_next[2];    /* list of CodePage, low bit: which of page[] ... */
+    Tb **page_at[2];     /* ... and what leads here in it */
     TbLink *in;          /* direct exits that jump here */
     TbLink *link;        /* n_links of ours */
     uint16_t n_links;
@@ -148,6 +150,8 @@ struct Tb {
     Tb *retire_next;
     Tb *all_next, *all_prev; /* FIFO for eviction */
     size_t bytes;
+    int32_t heat;      /* of a draft: how often it runs until it is hot; not exact */
+    bool draft;        /* a basic block, that a larger region replaces when it is hot */
     uint64_t *insn_pc; /* icount: of each instruction; else NULL */
     HostTb *host;
     /* interpreter */
@@ -324,9 +328,13 @@ struct TransState {
     uint64_t granule[2];
     uint64_t seq[2];
     bool nocache;
-    bool counted;    /* icount */
-    unsigned charge; /* the constant that says how many instructions */
+    unsigned hot_after; /* of the engine; 0: nobody counts runs */
+    bool draft;         /* ends at the first branch ... */
+    bool cut;           /* ... and did, where a larger region would go on */
+    bool counted;       /* icount */
+    unsigned charge;    /* the constant that says how many instructions */
     unsigned n;
+    unsigned n_bytes;
     uint64_t pcs[TRANS_MAX_INSNS];
     /* builder's lengths at the current instruction's start */
     unsigned mark_ins, mark_calls, mark_labels, mark_vars;
@@ -439,11 +447,13 @@ void mem_probe(CpuState *cpu, GuestVirt va, size_t len, MmuAccess access, unsign
 /* The page will be translated from: write-protect it; the sequence number to compare later. */
 uint64_t tb_page_pin(ExecEngine *e, RamAddr page);
 void tb_page_unpin(ExecEngine *e, RamAddr page);
-/* Enter a finished translation; returns the one to use (another vCPU's may have been first), or
- * NULL when its bytes changed meanwhile (tb freed): translate again. */
-Tb *tb_insert(ExecEngine *e, Tb *tb, const uint64_t seq[2]);
+/* Enter a finished translation, in place of old if that is not NULL; returns the one to use (another
+ * vCPU's may have been first), or NULL when its bytes changed meanwhile (tb freed): translate again. */
+Tb *tb_insert(ExecEngine *e, Tb *tb, Tb *old, const uint64_t seq[2]);
 /* In the shared table, without a lock; own thread. A second page must still be mapped as it was. */
 Tb *tb_find(CpuState *cpu, const TbKey *key, RamAddr phys, uint32_t cflags);
+/* How often the code at key was entered, as far as is known: 0 never, the engine's hot_after: or more. */
+unsigned tb_runs(ExecEngine *e, const TbKey *key, RamAddr phys);
 /* Remember in the jump cache. */
 void tb_remember(CpuPriv *p, Tb *tb);
 void tb_link(ExecEngine *e, TbLink *l, Tb *dst, bool cross);
@@ -464,7 +474,8 @@ void tb_cache_clear(ExecEngine *e);
 
 /* ---- translate, interpret ---- */
 void translate_abort(CpuPriv *p);
-Tb *translate_region(CpuState *cpu, const TbKey *key, RamAddr phys, uint32_t cflags);
+/* hot: the draft that is to be replaced, or NULL. */
+Tb *translate_region(CpuState *cpu, const TbKey *key, RamAddr phys, uint32_t cflags, Tb *hot);
 /* Bytecode of a lowered region into tb; false: too large. */
 bool interp_compile(Tb *tb, IrBuilder *b);
 /* Run from tb until something wants the loop. */

@@ -307,6 +307,11 @@ const void *loop_next(CpuState *cpu, TbLink *link)
     return tb->native;
 }
 
+static bool is_hot(const Tb *tb)
+{
+    return tb->draft && __atomic_load_n(&tb->heat, __ATOMIC_RELAXED) <= 0;
+}
+
 static void run_region(CpuState *cpu)
 {
     CpuPriv *p = priv_of(cpu);
@@ -326,8 +331,9 @@ static void run_region(CpuState *cpu)
     }
     cpu->ops->get_tb_key(cpu, &key);
     Tb *tb = tb_lookup_key(cpu, &key, cflags, &phys);
-    if (!tb) {
-        tb = translate_region(cpu, &key, phys, cflags);
+    Tb *hot = tb && is_hot(tb) ? tb : NULL;
+    if (!tb || hot) {
+        tb = translate_region(cpu, &key, phys, cflags, hot);
     }
     if (!(tb->cflags & TBC_NOCACHE)) {
         if (!cflags) {

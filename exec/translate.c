@@ -220,7 +220,35 @@ bool trans_may_follow(TransCtx *c, uint64_t pc)
             return false;
         }
     }
-    return true;
+    t->cut |= t->draft;
+    return !t->draft;
+}
+
+bool trans_ends_at_branch(TransCtx *c)
+{
+    TransState *t = c->priv;
+
+    t->cut |= t->draft;
+    return t->draft;
+}
+
+static unsigned runs_at(const TransState *t, uint64_t pc)
+{
+    const TransCtx *c = &t->ctx;
+    uint64_t va = (pc + c->pc_base) & c->vaddr_mask;
+    unsigned k = page_here(t, va);
+    TbKey key = { .pc = pc, .vaddr = va, .flags = c->key.flags };
+
+    return k == t->n_pages ? 0
+                           : tb_runs(c->cpu->engine, &key, t->page[k] + (va & ~GUEST_PAGE_MASK));
+}
+
+bool trans_prefers(TransCtx *c, uint64_t pc, uint64_t other)
+{
+    TransState *t = c->priv;
+
+    return t->hot_after && !t->draft && runs_at(t, pc) / 4 > runs_at(t, other) &&
+           trans_may_follow(c, pc);
 }
 
 static bool breakpoint_at(const CpuPriv *p, uint64_t pc)
@@ -322,6 +350,7 @@ static bool one_insn(TransState *t)
         log_in_asm(t);
     }
     t->n++;
+    t->n_bytes += c->fetched;
     if (status == TRANS_END) {
         return false;
     }
@@ -335,7 +364,8 @@ static bool one_insn(TransState *t)
         return true;
     }
     if (status == TRANS_END_DIRECT || t->n >= c->max_insns || t->nocache ||
-        ir_count(b) > IR_SOFT_INSNS || (t->counted && has_exit(b, t->mark_ins))) {
+        ir_count(b) > IR_SOFT_INSNS || ((t->counted || t->draft) && has_exit(b, t->mark_ins))) {
+        t->cut |= t->draft && has_exit(b, t->mark_ins);
         exit_to(c, c->pc);
         return false;
     }
@@ -370,6 +400,7 @@ static void begin(CpuState *cpu, TransState *t, const TbKey *key, uint32_t cflag
     t->mmu = cpu->ops->fetch_mmu_idx(cpu);
     t->active = true;
     t->counted = cpu->engine->icount.on;
+    t->hot_after = cpu->engine->host && !t->counted ? cpu->engine->config.hot_after : 0;
     ir_reset(p->raw, &cpu->ops->slots);
     p->raw->no_fold = cpu->engine->config.no_opt;
 }
@@ -424,6 +455,9 @@ static Tb *build(CpuState *cpu, TransState *t, RamAddr phys, uint32_t cflags)
     tb->phys = phys;
     tb->cflags = cflags;
     tb->n_insns = t->n;
+    tb->guest_bytes = t->n_bytes;
+    tb->draft = t->cut;
+    tb->heat = (int32_t)cpu->engine->config.hot_after;
     if (t->charge) {
         tb->insn_pc = g_memdup2(t->pcs, t->n * sizeof(*t->pcs));
     }
@@ -440,14 +474,22 @@ static Tb *build(CpuState *cpu, TransState *t, RamAddr phys, uint32_t cflags)
     return tb;
 }
 
+/* Is it worth little to begin with? A basic block then, as long as no one knows how often it runs. */
+static bool wants_draft(const TransState *t, uint32_t cflags, const Tb *hot)
+{
+    return t->hot_after && !cflags && !hot && !log_enabled(LOG_EXEC);
+}
+
 /* One attempt with at most max instructions. NULL: try again (limits, or the code changed). */
-static Tb *attempt(CpuState *cpu, const TbKey *key, RamAddr phys, uint32_t cflags, unsigned *max)
+static Tb *attempt(CpuState *cpu, const TbKey *key, RamAddr phys, uint32_t cflags, Tb *hot,
+                   unsigned *max)
 {
     CpuPriv *p = priv_of(cpu);
     ExecEngine *e = cpu->engine;
     TransState *t = p->trans;
 
     begin(cpu, t, key, cflags, *max);
+    t->draft = wants_draft(t, cflags, hot);
     if (cpu->ops->translate_begin) {
         cpu->ops->translate_begin(&t->ctx);
     }
@@ -466,20 +508,20 @@ static Tb *attempt(CpuState *cpu, const TbKey *key, RamAddr phys, uint32_t cflag
         tb->cflags |= TBC_ONE | TBC_NOCACHE;
         p->once = tb;
     } else {
-        tb = tb_insert(e, tb, t->seq);
+        tb = tb_insert(e, tb, hot, t->seq);
     }
     translate_abort(p);
     return tb;
 }
 
-Tb *translate_region(CpuState *cpu, const TbKey *key, RamAddr phys, uint32_t cflags)
+Tb *translate_region(CpuState *cpu, const TbKey *key, RamAddr phys, uint32_t cflags, Tb *hot)
 {
     unsigned limit = cpu->engine->config.max_insns;
     unsigned max = cflags & TBC_ONE ? 1 : limit ? MIN(limit, TRANS_MAX_INSNS) : TRANS_MAX_INSNS;
     Tb *tb;
 
     do {
-        tb = attempt(cpu, key, phys, cflags, &max);
+        tb = attempt(cpu, key, phys, cflags, hot, &max);
     } while (!tb);
     return tb;
 }

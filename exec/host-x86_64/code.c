@@ -63,10 +63,33 @@ static void choose_pins(HostPins *p, const IrSlotTable *t, const SlotMap *overla
 
 /* ---- memory ---- */
 
+#define HUGE_PAGE ((size_t)2 << 20)
+
+/* Both views begin at a huge page, so that the host may map them by such: what runs once is soon more
+ * than its TLB holds of small ones. */
+static uint8_t *map_writable(int fd, size_t size)
+{
+    uint8_t *room = mmap(NULL, size + HUGE_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (room == MAP_FAILED) {
+        return NULL;
+    }
+    uint8_t *at = (uint8_t *)(((uintptr_t)room + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1));
+    if (at > room) {
+        munmap(room, at - room);
+    }
+    munmap(at + size, room + HUGE_PAGE - at);
+    if (mmap(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
+        munmap(at, size);
+        return NULL;
+    }
+    return at;
+}
+
 /* Executable view: near our own code if it can be had, so that calls are short. */
 static uint8_t *map_near(int fd, size_t size)
 {
-    uintptr_t text = (uintptr_t)&host_available & ~(uintptr_t)0xfffff;
+    uintptr_t text = (uintptr_t)&host_available & ~(HUGE_PAGE - 1);
 
     for (unsigned k = 1; k < 48; k++) {
         uintptr_t at = text - size - ((uintptr_t)k << 25);
@@ -90,11 +113,12 @@ static bool map_code(HostCode *c, GError **error)
 {
     c->fd = memfd_create("ferry-code", MFD_CLOEXEC);
     if (c->fd >= 0 && ftruncate(c->fd, c->size) == 0) {
-        void *rw = mmap(NULL, c->size, PROT_READ | PROT_WRITE, MAP_SHARED, c->fd, 0);
-        c->rw = rw == MAP_FAILED ? NULL : rw;
+        c->rw = map_writable(c->fd, c->size);
         c->rx = map_near(c->fd, c->size);
     }
     if (c->rw && c->rx) {
+        madvise(c->rw, c->size, MADV_HUGEPAGE);
+        madvise(c->rx, c->size, MADV_HUGEPAGE);
         return true;
     }
     g_set_error(error, FERRY_EXEC_ERROR, FERRY_EXEC_ERROR_CONFIG,
@@ -108,7 +132,8 @@ HostCode *host_code_new(size_t bytes, const CpuTargetOps *ops, const SlotMap *ov
     HostCode *c = g_new0(HostCode, 1);
 
     /* Some slack: chunks that are nearly empty. */
-    c->size = (bytes + bytes / 4 + 16 * (size_t)HOST_CHUNK_BYTES) & ~(size_t)(HOST_CHUNK_BYTES - 1);
+    c->size =
+        (bytes + bytes / 4 + 16 * (size_t)HOST_CHUNK_BYTES + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
     c->size = MIN(c->size, (size_t)1 << 30); /* all within reach of a 32-bit jump */
     c->n_chunks = c->size / HOST_CHUNK_BYTES;
     c->n_unused = 1; /* 0 is the common code's */

@@ -5,7 +5,7 @@
  * A direct exit is a jump whose 32-bit field is redirected when the two regions are linked (host_link).
  * Else, and where the link crosses pages, it leads to a stub: common code follows the link after a
  * look into the jump cache, or asks for the region (loop_next). Indirect exits look there at the site.
- * Every region begins with the poll of exit_request.
+ * Every region begins with the poll of exit_request; a draft counts its runs there.
  */
 #include "host-priv.h"
 
@@ -384,6 +384,11 @@ void emit_entry(HostGen *g)
     }
     asm_alu_imm(&g->as, ALU_CMP, 4, hg_state(offsetof(CpuState, exit_request)), 0);
     asm_jcc(&g->as, CC_NE, s->entry);
+    if (g->tb->draft) {
+        asm_mov_imm(&g->as, RAX, (uintptr_t)&g->tb->heat);
+        asm_alu_imm(&g->as, ALU_SUB, 4, asm_mem(RAX, 0), 1);
+        asm_jcc(&g->as, CC_E, s->entry);
+    }
 }
 
 bool emit_control(HostGen *g, const IrInsn *i, IrVal v)

@@ -167,7 +167,7 @@ void hg_choose_homes(HostGen *g)
 
     forget_own(g);
     g->pins = &g->code->pins;
-    if (!back) {
+    if (!back || g->tb->draft) {
         return;
     }
     g_autofree uint16_t *mem = g_malloc0(n * (sizeof(uint16_t) + 4));

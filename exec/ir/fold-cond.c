@@ -6,7 +6,7 @@
  */
 #include "ir-priv.h"
 
-static IrCond inverse(IrCond c)
+IrCond ir_cond_inverse(IrCond c)
 {
     static const uint8_t inv[IR_COND_COUNT] = {
         [IR_EQ] = IR_NE,   [IR_NE] = IR_EQ,   [IR_LT] = IR_GE,      [IR_GE] = IR_LT,
@@ -55,7 +55,8 @@ static bool fold_zero(IrBuilder *b, IrCondition *q)
 
     switch (i->op) {
     case IR_SETCOND:
-        *q = (IrCondition){ q->c == IR_NE ? i->sub : inverse(i->sub), i->arg[0], i->arg[1] };
+        *q =
+            (IrCondition){ q->c == IR_NE ? i->sub : ir_cond_inverse(i->sub), i->arg[0], i->arg[1] };
         return true;
     case IR_AND: *q = (IrCondition){ test, i->arg[0], i->arg[1] }; return true;
     case IR_ZEXT8: set(b, q, test, i->arg[0], 0xff); return true;

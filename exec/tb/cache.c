@@ -123,7 +123,7 @@ void tb_page_unpin(ExecEngine *e, RamAddr page)
     unlock(e);
 }
 
-/* Page lists are singly linked through page_next[k]; the low bit of a link says which k. */
+/* Page lists are linked through page_next[k]; the low bit of a link says which k. */
 static Tb *list_tb(const Tb *t, unsigned *k)
 {
     *k = (uintptr_t)t & 1;
@@ -133,19 +133,12 @@ static Tb *list_tb(const Tb *t, unsigned *k)
 static void page_unlink(ExecEngine *e, Tb *tb, unsigned k)
 {
     CodePage *cp = page_get(e, tb->page[k]);
+    unsigned j;
+    Tb *next = list_tb(tb->page_next[k], &j);
 
-    if (!cp) {
-        return;
-    }
-    Tb **at = &cp->tbs;
-    while (*at) {
-        unsigned j;
-        Tb *t = list_tb(*at, &j);
-        if (t == tb && j == k) {
-            *at = t->page_next[j];
-            break;
-        }
-        at = &t->page_next[j];
+    *tb->page_at[k] = tb->page_next[k];
+    if (next) {
+        next->page_at[j] = tb->page_at[k];
     }
     page_maybe_drop(e, cp);
 }
@@ -326,7 +319,13 @@ static void table_add(ExecEngine *e, Tb *tb)
     for (unsigned k = 0; k < tb->n_pages; k++) {
         CodePage *cp = page_get(e, tb->page[k]);
         __atomic_store_n(&cp->granules, cp->granules | tb->granule[k], __ATOMIC_SEQ_CST);
+        unsigned j;
+        Tb *next = list_tb(cp->tbs, &j);
         tb->page_next[k] = cp->tbs;
+        tb->page_at[k] = &cp->tbs;
+        if (next) {
+            next->page_at[j] = &tb->page_next[k];
+        }
         cp->tbs = (Tb *)((uintptr_t)tb | k);
     }
     tb->all_prev = e->all_last;
@@ -334,11 +333,26 @@ static void table_add(ExecEngine *e, Tb *tb)
     e->all_last = tb;
     e->tb_bytes += tb->bytes;
     e->stats.translations++;
+    e->stats.insns += tb->n_insns;
+    e->stats.guest_bytes += tb->guest_bytes;
     tb->hash_next = *bucket;
     __atomic_store_n(bucket, tb, __ATOMIC_RELEASE);
 }
 
-Tb *tb_insert(ExecEngine *e, Tb *tb, const uint64_t seq[2])
+unsigned tb_runs(ExecEngine *e, const TbKey *key, RamAddr phys)
+{
+    const Tb *tb = __atomic_load_n(&e->hash[hash_of(key, phys)], __ATOMIC_ACQUIRE);
+
+    for (; tb; tb = __atomic_load_n(&tb->hash_next, __ATOMIC_ACQUIRE)) {
+        if (tb->phys == phys && !tb->cflags && same_key(&tb->key, key)) {
+            int32_t left = tb->draft ? MAX(__atomic_load_n(&tb->heat, __ATOMIC_RELAXED), 0) : 0;
+            return e->config.hot_after - MIN((unsigned)left, e->config.hot_after);
+        }
+    }
+    return 0;
+}
+
+Tb *tb_insert(ExecEngine *e, Tb *tb, Tb *old, const uint64_t seq[2])
 {
     bool fresh = true;
 
@@ -346,6 +360,10 @@ Tb *tb_insert(ExecEngine *e, Tb *tb, const uint64_t seq[2])
     for (unsigned k = 0; k < tb->n_pages; k++) {
         CodePage *cp = page_get(e, tb->page[k]);
         fresh &= cp->seq == seq[k];
+    }
+    if (fresh && old) {
+        tb_remove(e, old);
+        e->stats.hot++;
     }
     Tb *other = fresh ? same_in_table(e, tb) : NULL;
     if (fresh && !other) {

@@ -15,6 +15,7 @@ typedef struct ExecConfig {
     bool jit;           /* use the host backend where there is one */
     bool no_opt;        /* lowering without optimisation (a test oracle) */
     unsigned max_insns; /* per region, 0 = default; 1 = one-insn-per-tb */
+    unsigned hot_after; /* runs of a basic block until it becomes a larger region; 0: at once */
     size_t cache_bytes; /* bound on translations, 0 = default */
     bool icount;        /* virtual time is 2^icount_shift ns an instruction; vCPUs take turns */
     bool icount_sleep;  /* ... and passes in real time while all vCPUs are halted */
@@ -57,6 +58,8 @@ void engine_flush_tlbs(ExecEngine *e);
 
 typedef struct ExecStats {
     uint64_t translations, invalidations, tb_flushes, tlb_flushes;
+    uint64_t hot;                /* of the translations: of drafts that ran often */
+    uint64_t insns, guest_bytes; /* in all translations */
     uint64_t tb_bytes;
     uint64_t native_bytes, native_regions; /* by the host backend, now */
 } ExecStats;

@@ -413,6 +413,7 @@ static inline IrVal ir_deposit(IrBuilder *b, IrVal x, IrVal y, unsigned pos, uns
     return ir_emit(b, IR_DEPOSIT, ir_type(b, x), 0, x, y, 0, 0, pos | len << 8);
 }
 /* 0 or 1, of the operands' type. */
+IrCond ir_cond_inverse(IrCond c); /* what holds when c does not */
 static inline IrVal ir_setcond(IrBuilder *b, IrCond c, IrVal x, IrVal y)
 {
     return ir_emit(b, IR_SETCOND, ir_type(b, x), c, x, y, 0, 0, 0);

@@ -84,6 +84,12 @@ void trans_take(TransCtx *ctx, const uint8_t *buf, unsigned len);
  * it is on another page than those already used, already in the region, or limits are near. */
 bool trans_may_follow(TransCtx *ctx, uint64_t pc);
 
+/* Has a conditional exit ended the region? Then the translator exits to next_pc; where it does not ask,
+ * the driver does so for it. */
+bool trans_ends_at_branch(TransCtx *ctx);
+/* Was pc gone to more often than other, by far, and may the region go on there? */
+bool trans_prefers(TransCtx *ctx, uint64_t pc, uint64_t other);
+
 /* Is pc the start of this region? Then ir_exit_direct there is a loop (cheap, polls interrupts). */
 static inline bool trans_is_head(const TransCtx *ctx, uint64_t pc)
 {

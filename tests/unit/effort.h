@@ -15,6 +15,13 @@
 #define TEST_EFFORT_DEFAULT 100
 #endif
 
+/* FERRY_TEST_SEED: where a test of many random rounds begins, so that long runs can be cut in parts. */
+static inline unsigned test_first_seed(void)
+{
+    const char *s = g_getenv("FERRY_TEST_SEED");
+    return s ? (unsigned)CLAMP(g_ascii_strtoull(s, NULL, 10), 1, G_MAXUINT32) : 1;
+}
+
 static inline unsigned test_effort(unsigned usual)
 {
     const char *s = g_getenv("FERRY_TEST_EFFORT");

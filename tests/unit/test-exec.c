@@ -540,6 +540,52 @@ static void test_eviction(gconstpointer data)
     machine_free(m);
 }
 
+static Tb *region_at(Machine *m, uint64_t pc)
+{
+    const TbKey key = { .pc = pc, .vaddr = pc };
+
+    return tb_find(&m->cpu[0]->parent, &key, pc, 0);
+}
+
+/* r1 counts to r2 on the way over 0x1010, which a branch leads to. */
+static void count_over_branch(Machine *m, unsigned times)
+{
+    ToyCpu *t = m->cpu[0];
+
+    t->r[1] = t->r[3] = t->r[5] = 0;
+    t->r[2] = times;
+    run(t, 0x1000);
+    g_assert_cmpuint(t->r[3], ==, times * (times + 1) / 2);
+}
+
+/* What runs often is translated again, as one region, along the side of the branch that was taken. */
+static void test_hot(void)
+{
+    static const ExecConfig config = { .jit = true, .hot_after = 50 };
+    Machine *m = machine_new(&config);
+
+    CODE(m, 0x1000, enc(T_ADDI, 1, 1, 0, 1), enc(T_BNE, 0, 1, 5, 0x1018), enc(T_HALT, 0, 0, 0, 0),
+         /* 0x1018 */ enc(T_ADD, 3, 3, 1, 0), enc(T_BNE, 0, 1, 2, 0x1000), enc(T_HALT, 0, 0, 0, 0));
+    if (m->engine->host) { /* without native code there are no drafts */
+        count_over_branch(m, 40);
+        g_assert_true(region_at(m, 0x1000)->draft);
+        g_assert_cmpuint(region_at(m, 0x1000)->n_insns, ==, 2);
+        g_assert_cmpuint(region_at(m, 0x1018)->n_insns, ==, 2);
+        count_over_branch(m, 100);
+        Tb *tb = region_at(m, 0x1000);
+        g_assert_false(tb->draft);
+        g_assert_cmpuint(tb->n_insns, ==, 5);
+        g_assert_null(tb->hash_next);
+        g_assert_true(region_at(m, 0x1018)->draft); /* nothing comes there any more */
+        count_over_branch(m, 1000);
+        g_assert_true(region_at(m, 0x1000) == tb);
+        ExecStats s;
+        engine_stats(m->engine, &s);
+        g_assert_cmpuint(s.translations, ==, 4); /* and the last instruction alone */
+    }
+    machine_free(m);
+}
+
 /* Native code is written through one mapping and runs in another. */
 static void test_write_xor_execute(void)
 {
@@ -565,7 +611,8 @@ int main(int argc, char **argv)
 {
     static const ExecConfig plain = { 0 }, no_opt = { .no_opt = true },
                             single = { .single_thread = true }, jit = { .jit = true },
-                            jit_no_opt = { .jit = true, .no_opt = true };
+                            jit_no_opt = { .jit = true, .no_opt = true },
+                            hot = { .jit = true, .hot_after = 2 };
     static const struct {
         const char *name;
         void (*fn)(gconstpointer);
@@ -601,12 +648,15 @@ int main(int argc, char **argv)
         g_autofree char *c = g_strdup_printf("/exec/single/%s", both[i].name);
         g_autofree char *d = g_strdup_printf("/exec/native/%s", both[i].name);
         g_autofree char *n = g_strdup_printf("/exec/native-plain/%s", both[i].name);
+        g_autofree char *h = g_strdup_printf("/exec/hot/%s", both[i].name);
         g_test_add_data_func(d, &jit, both[i].fn);
+        g_test_add_data_func(h, &hot, both[i].fn);
         g_test_add_data_func(n, &jit_no_opt, both[i].fn);
         g_test_add_data_func(a, &plain, both[i].fn);
         g_test_add_data_func(b, &no_opt, both[i].fn);
         g_test_add_data_func(c, &single, both[i].fn);
     }
+    g_test_add_func("/exec/native/what-is-hot-is-translated-again-along-the-way-taken", test_hot);
     g_test_add_func("/exec/native/no-memory-is-writable-and-executable", test_write_xor_execute);
     return g_test_run();
 }

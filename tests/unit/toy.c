@@ -91,6 +91,11 @@ static int toy_branch(TransCtx *c, uint8_t op, uint8_t d, uint8_t a, uint8_t bb,
 
     switch (op) {
     case T_BNE:
+        if (trans_prefers(c, imm, c->next_pc)) {
+            ir_exit_direct_if(b, IR_EQ, ir_get(b, S_R(a)), ir_get(b, S_R(bb)), c->next_pc);
+            c->next_pc = imm;
+            return TRANS_NEXT;
+        }
         ir_exit_direct_if(b, IR_NE, ir_get(b, S_R(a)), ir_get(b, S_R(bb)), imm);
         return TRANS_NEXT;
     case T_JMP:

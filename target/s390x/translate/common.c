@@ -254,6 +254,9 @@ void s390_goto_if(S390Trans *t, S390Cond c, uint64_t pc)
         s390_goto(t, pc);
     } else if (c.kind == COND_IF && t->ex) {
         s390_goto_val_if(t, c, ir_c64(t->b, pc));
+    } else if (c.kind == COND_IF && trans_prefers(t->ctx, pc, t->ctx->next_pc)) {
+        ir_exit_direct_if(t->b, s390_negate(c.c), c.x, c.y, t->ctx->next_pc);
+        t->ctx->next_pc = pc;
     } else if (c.kind == COND_IF) {
         ir_exit_direct_if(t->b, c.c, c.x, c.y, pc);
     }

@@ -285,10 +285,20 @@ void x86_goto_if(X86Trans *t, X86Cond c, uint64_t rip)
                      ir_movcond(t->b, c.c, c.x, c.y, ir_c64(t->b, rip), ir_c64(t->b, t->next_pc)));
         return;
     }
+    uint64_t on = t->next_pc;
+    if (trans_prefers(t->ctx, rip, on)) {
+        c.c = ir_cond_inverse(c.c);
+        t->ctx->next_pc = rip;
+        rip = on;
+        on = t->ctx->next_pc;
+    }
     unsigned before = ir_count(t->b);
     ir_exit_direct_if(t->b, c.c, c.x, c.y, rip);
     if (ir_count(t->b) > before && x86_cc_dead_at(t, rip)) {
         ir_dead_at_exit(t->b, X86_GROUP_CC);
+    }
+    if (trans_ends_at_branch(t->ctx)) {
+        x86_goto(t, on);
     }
 }
 
