@@ -37,7 +37,7 @@ enum {
 enum {
     CC_ACCEPTED,
     CC_STATUS,
-    CC_BUSY,
+    CC_BUSY, /* only for access paths that Ferry does not have */
     CC_NOT_THERE,
 };
 
@@ -83,18 +83,20 @@ static uint64_t emergency(S390Cpu *from, S390Cpu *c)
     return CC_ACCEPTED;
 }
 
-static uint64_t external_call(S390Cpu *from, S390Cpu *c)
+/* One call waits at a time. A second one is answered with status, not with "busy": a program that
+   holds what the other CPU spins for would try again for ever. */
+static uint64_t external_call(S390Cpu *from, S390Cpu *c, uint64_t *r1)
 {
-    uint64_t cc = CC_BUSY;
+    bool accepted = false;
 
     vm_lock(c->vm);
     if (!(c->pending & PEND_EXTCALL)) {
         c->extcall_from = from->address;
         s390_cpu_pend(c, PEND_EXTCALL);
-        cc = CC_ACCEPTED;
+        accepted = true;
     }
     vm_unlock(c->vm);
-    return cc;
+    return accepted ? CC_ACCEPTED : status(r1, STATUS_EXTCALL);
 }
 
 /* ---- orders that run on the addressed CPU ---- */
@@ -162,7 +164,7 @@ static uint64_t order(S390Cpu *from, S390Cpu *c, unsigned code, uint64_t param, 
 {
     switch (code) {
     case ORDER_SENSE: return sense(c, r1);
-    case ORDER_EXTCALL: return external_call(from, c);
+    case ORDER_EXTCALL: return external_call(from, c, r1);
     case ORDER_COND_EMERGENCY:
     case ORDER_EMERGENCY: return emergency(from, c);
     case ORDER_START: return start(c);

@@ -1,0 +1,140 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""system.py FERRY: control instructions of s390x whose effect no user program can see, against the definition.
+Prints TAP.
+
+A case is a list of instructions that leaves numbers in r2 and r3 and its condition code; a program interruption ends
+it. All cases run one after the other in one guest without an operating system, as key 0 in 64-bit mode with real
+addresses, r14 being the case's results and r13 where it ends. Storage from 0x20000 on is theirs.
+"""
+import json
+import os
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+from compare import enc
+
+CODE, HANDLER, OUT, STEP, SPACE = 0x12000, 0x11000, 0x80000, 64, 0x20000
+PAGE, PAGE2 = SPACE, SPACE + 0x1000
+
+
+def program(cases):
+    out = b""
+
+    def emit(mnemonic, **fields):
+        nonlocal out
+        if "to" in fields:
+            fields["ri2"] = fields.pop("to") - (CODE + len(out))
+        out += enc(mnemonic, **fields)
+
+    emit("lctlg", r1=0, r3=0, b2=0, d2=0x800)
+    emit("larl", r1=14, to=OUT)
+    for _, code, _ in cases:
+        body = b"".join(enc(mnemonic, **fields) for mnemonic, fields in code)
+        for r in (2, 3):
+            emit("lghi", r1=r, i2=0)
+        emit("larl", r1=13, to=CODE + len(out) + 6 + len(body))
+        out += body
+        emit("ipm", r1=1)
+        emit("spka", b2=0, d2=0)
+        emit("st", r1=1, b2=14, d2=0)
+        emit("stg", r1=2, b2=14, d2=8)
+        emit("stg", r1=3, b2=14, d2=16)
+        emit("aghi", r1=14, i2=STEP)
+    emit("mvi", b1=14, d1=0, i2=0xee)
+    emit("brc", m1=15, ri2=0)
+    return out
+
+
+def image(cases):
+    data = bytearray(0x80000)
+    data[0x10000:0x10006] = enc("brcl", m1=15, ri2=CODE - 0x10000)
+    data[0x10008:0x1000e] = b"S390EP"
+    code = program(cases)
+    assert CODE + len(code) <= SPACE
+    data[CODE:CODE + len(code)] = code
+    data[0x800:0x808] = struct.pack(">Q", 0xe0 | 0x40000)
+    data[0x1d0:0x1e0] = struct.pack(">QQ", 0x180000000, HANDLER)
+    handler = (enc("mvc", b1=14, d1=24, l1=3, b2=0, d2=0x8c) + enc("mvc", b1=14, d1=32, l1=7, b2=0, d2=0xa8) +
+               enc("bcr", m1=15, r2=13))
+    data[HANDLER:HANDLER + len(handler)] = handler
+    return bytes(data)
+
+
+def run(ferry, cases, directory):
+    kernel, qmp, memory = (os.path.join(directory, n) for n in ("kernel", "qmp", "memory"))
+    with open(kernel, "wb") as out:
+        out.write(image(cases))
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(qmp)
+    listener.listen()
+    listener.settimeout(60)
+    process = subprocess.Popen([ferry, "-machine", "s390-ccw-virtio", "-m", "16", "-smp", "2", "-nodefaults",
+                                "-display", "none", "-kernel", kernel, "-qmp", "unix:" + qmp],
+                               stdin=subprocess.DEVNULL)
+    try:
+        stream = listener.accept()[0].makefile("rw")
+
+        def command(name, **arguments):
+            stream.write(json.dumps({"execute": name, "arguments": arguments}) + "\n")
+            stream.flush()
+            while "return" not in (answer := json.loads(stream.readline())):
+                assert "error" not in answer, answer
+
+        stream.readline()
+        command("qmp_capabilities")
+        size, end = STEP * len(cases) + 1, time.monotonic() + 60
+        while time.monotonic() < end:
+            command("pmemsave", val=OUT, size=size, filename=memory)
+            with open(memory, "rb") as f:
+                data = f.read()
+            if data[-1] == 0xee:
+                return data
+            time.sleep(0.05)
+        raise AssertionError("the program does not come to its end")
+    finally:
+        process.kill()
+        process.wait()
+
+
+# ---- the cases: sentence, instructions, what is expected (cc, r2, r3, program interruption code) ----
+def i(mnemonic, **fields):
+    return mnemonic, fields
+
+
+def load(r, value):
+    return i("llilf", r1=r, i2=value)
+
+
+CASES = [
+    ("an external call waits at a stopped CPU",
+     [load(4, 0), load(5, 1), i("sigp", r1=4, r3=5, d2=2), i("lgr", r1=2, r2=4)], dict(cc=0, r2=0)),
+    ("a second external call is answered with status",
+     [load(4, 0), load(5, 1), i("sigp", r1=4, r3=5, d2=2), i("lgr", r1=2, r2=4)], dict(cc=1, r2=0x80)),
+    ("sense shows the external call and the stopped state",
+     [load(4, 0), load(5, 1), i("sigp", r1=4, r3=5, d2=1), i("lgr", r1=2, r2=4)], dict(cc=1, r2=0xc0)),
+]
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="ferry-system-") as directory:
+        data = run(os.path.abspath(sys.argv[1]), CASES, directory)
+    bad = 0
+    print(f"1..{len(CASES)}")
+    for number, (sentence, _, expected) in enumerate(CASES):
+        part = data[STEP * number:STEP * (number + 1)]
+        word, = struct.unpack(">I", part[:4])
+        r2, r3 = struct.unpack(">QQ", part[8:24])
+        found = dict(cc=word >> 28 & 3, r2=r2, r3=r3, pgm=struct.unpack(">H", part[26:28])[0])
+        wrong = [f"{k} {found[k]:#x} instead of {v:#x}" for k, v in {"pgm": 0, **expected}.items() if found[k] != v]
+        bad += bool(wrong)
+        print(f"{'not ok' if wrong else 'ok'} {number + 1} {sentence}{' # ' if wrong else ''}{', '.join(wrong)}")
+    sys.exit(1 if bad else 0)
+
+
+if __name__ == "__main__":
+    main()
