@@ -343,7 +343,9 @@ static void do_reset(Vm *vm, ShutdownCause cause)
         vm->ports.machine_reset(vm->ports.machine_opaque, cause);
     }
     notifier_call(&vm->reset_list, &cause);
-    vm_event(vm, "RESET", cause_data(cause));
+    if (cause != SHUTDOWN_SUBSYSTEM_RESET) { /* inside of what a guest sees as one start */
+        vm_event(vm, "RESET", cause_data(cause));
+    }
     if (running) {
         if (vm->ports.cpus_resume) {
             vm->ports.cpus_resume(vm->ports.cpu_opaque);

@@ -189,9 +189,9 @@ static void submit_range(Request *req)
     }
     /* Read once: the guest must not change it between check and use. */
     virtq_read_out(&req->elem, HEADER_BYTES, req->range, RANGE_BYTES);
-    sector = ld_le64(req->range);
-    count = ld_le32(req->range + 8);
-    flags = ld_le32(req->range + 12);
+    sector = virtio_ld64(&blk->vdev, req->range);
+    count = virtio_ld32(&blk->vdev, req->range + 8);
+    flags = virtio_ld32(&blk->vdev, req->range + 12);
     limit = zeroes ? blk->max_write_zeroes_sectors : blk->max_discard_sectors;
     if (flags & ~(zeroes ? WZ_UNMAP : 0)) {
         finish(req, S_UNSUPP);
@@ -263,8 +263,9 @@ static bool start(VirtioBlk *blk, VirtQueue *vq, Request *req)
         virtq_element_free(req);
         return false;
     }
-    req->type = ld_le32(header) & ~0x80000000u; /* the old barrier bit means nothing */
-    req->sector = ld_le64(header + 8);
+    req->type =
+        virtio_ld32(&blk->vdev, header) & ~0x80000000u; /* the old barrier bit means nothing */
+    req->sector = virtio_ld64(&blk->vdev, header + 8);
     req->in_len = 1;
     submit(req);
     return true;
@@ -389,25 +390,25 @@ static void get_config(VirtioDevice *vdev, uint8_t *c)
     uint32_t seg_max = blk->seg_max_adjust ? blk->queue_size - 2u : 126;
     uint32_t lbs = (uint32_t)blk->logical_block_size;
 
-    st_le64(c, block_drive_length(blk->drive) / SECTOR);
-    st_le32(c + 12, seg_max);
-    st_le16(c + 16, (uint16_t)MIN(blk->cyls, UINT16_MAX));
+    virtio_st64(vdev, c, block_drive_length(blk->drive) / SECTOR);
+    virtio_st32(vdev, c + 12, seg_max);
+    virtio_st16(vdev, c + 16, (uint16_t)MIN(blk->cyls, UINT16_MAX));
     c[18] = (uint8_t)blk->heads;
     c[19] = (uint8_t)blk->secs;
-    st_le32(c + 20, lbs);
+    virtio_st32(vdev, c + 20, lbs);
     c[24] = (uint8_t)bits_log2_floor(blk->physical_block_size / lbs);
-    st_le16(c + 26, (uint16_t)MIN(blk->min_io_size / lbs, UINT16_MAX));
-    st_le32(c + 28, (uint32_t)(blk->opt_io_size / lbs));
+    virtio_st16(vdev, c + 26, (uint16_t)MIN(blk->min_io_size / lbs, UINT16_MAX));
+    virtio_st32(vdev, c + 28, (uint32_t)(blk->opt_io_size / lbs));
     c[32] = block_drive_write_cache(blk->drive);
-    st_le16(c + 34, blk->num_queues);
+    virtio_st16(vdev, c + 34, blk->num_queues);
     if (vdev->config_len <= 36) {
         return;
     }
-    st_le32(c + 36, blk->max_discard_sectors);
-    st_le32(c + 40, 1);
-    st_le32(c + 44, (uint32_t)(blk->discard_granularity / SECTOR));
-    st_le32(c + 48, blk->max_write_zeroes_sectors);
-    st_le32(c + 52, 1);
+    virtio_st32(vdev, c + 36, blk->max_discard_sectors);
+    virtio_st32(vdev, c + 40, 1);
+    virtio_st32(vdev, c + 44, (uint32_t)(blk->discard_granularity / SECTOR));
+    virtio_st32(vdev, c + 48, blk->max_write_zeroes_sectors);
+    virtio_st32(vdev, c + 52, 1);
     c[56] = 1; /* write zeroes may unmap */
 }
 

@@ -42,6 +42,8 @@ struct Css {
 #define SCSW_PENDING   0x00000001u
 #define SCSW_STATUS    0x0000001fu
 
+#define ORB_TRANSPORT 0x00040000u /* word 1 of an ORB: not a channel program of CCWs */
+
 /* Device and subchannel status, SCSW word 2. */
 #define DSTAT_CHANNEL_END 0x08000000u
 #define DSTAT_DEVICE_END  0x04000000u

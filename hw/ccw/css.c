@@ -111,7 +111,7 @@ int css_ssch(Css *css, uint32_t sid, const uint8_t *orb)
     if (d->scsw[0] & SCSW_FUNCTION) {
         return 2;
     }
-    if (control & 0x00000100 || css_get32(orb + 8) >= 0x80000000u) { /* transport mode: no */
+    if ((control & ORB_TRANSPORT) || css_get32(orb + 8) >= 0x80000000u) {
         return -0x15;
     }
     memcpy(d->pmcw, orb, 4);

@@ -81,7 +81,7 @@ static void fill_buffers(VirtioNet *net, VirtqElement **elems, unsigned n, const
     uint8_t header[12] = { 0 };
     size_t head = header_len(net), done = 0;
 
-    st_le16(header + 10, (uint16_t)n);
+    virtio_st16(&net->vdev, header + 10, (uint16_t)n);
     for (unsigned i = 0; i < n; i++) {
         size_t at = i ? 0 : head, part;
 
@@ -281,10 +281,10 @@ static void get_config(VirtioDevice *vdev, uint8_t *c)
     uint8_t all[17] = { 0 };
 
     memcpy(all, net->current_mac, 6);
-    st_le16(all + 6, net->net_status);
-    st_le16(all + 8, 1);
-    st_le16(all + 10, net->host_mtu);
-    st_le32(all + 12, (uint32_t)net->speed);
+    virtio_st16(vdev, all + 6, net->net_status);
+    virtio_st16(vdev, all + 8, 1);
+    virtio_st16(vdev, all + 10, net->host_mtu);
+    virtio_st32(vdev, all + 12, (uint32_t)net->speed);
     all[16] = net->duplex && !strcmp(net->duplex, "half")   ? 0
               : net->duplex && !strcmp(net->duplex, "full") ? 1
                                                             : 0xff;

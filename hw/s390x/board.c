@@ -164,41 +164,6 @@ static int chsc(S390Board *b, S390Cpu *cpu, uint64_t page, unsigned mmu)
 }
 
 /* ---- DIAGNOSE ---- */
-enum {
-    IPL_MODIFIED_CLEAR = 0,
-    IPL_NORMAL_RESET = 1,
-    IPL_LOAD_CLEAR = 3,
-    IPL_LOAD_NORMAL = 4,
-    IPL_SET = 5,
-    IPL_STORE = 6,
-};
-
-/* DIAGNOSE 308: r1 address (answer in r1 + 1), r3 subcode. */
-static int diag_ipl(S390Board *b, S390Cpu *cpu, unsigned r1, unsigned r3)
-{
-    uint64_t subcode = cpu->gpr[r3];
-
-    if (r1 & 1) {
-        return -PGM_SPECIFICATION;
-    }
-    switch (subcode) {
-    case IPL_MODIFIED_CLEAR:
-    case IPL_NORMAL_RESET:
-        log_unimp("s390x: DIAGNOSE 308 subcode %u is not implemented\n", (unsigned)subcode);
-        return -PGM_SPECIFICATION;
-    case IPL_LOAD_CLEAR:
-    case IPL_LOAD_NORMAL:
-        vm_lock(b->vm);
-        vm_reset_request(b->vm, SHUTDOWN_GUEST_RESET);
-        vm_unlock(b->vm);
-        cpu_exit_request(&cpu->base);
-        return 0;
-    case IPL_SET:
-    case IPL_STORE: cpu->gpr[r1 + 1] = 0x0102; return 0; /* no parameter block */
-    default: return -PGM_SPECIFICATION;
-    }
-}
-
 /* DIAGNOSE 500: function in r1; 3 is "virtqueue r3 of subchannel r2 has work". */
 static int diag_virtio(S390Board *b, S390Cpu *cpu)
 {
@@ -217,7 +182,7 @@ static int diag_virtio(S390Board *b, S390Cpu *cpu)
 static int diag(S390Board *b, S390Cpu *cpu, unsigned code, unsigned r1, unsigned r3)
 {
     switch (code) {
-    case 0x308: return diag_ipl(b, cpu, r1, r3);
+    case 0x308: return s390_diag_ipl(b, cpu, r1, r3);
     case 0x500: return diag_virtio(b, cpu);
     default: return -PGM_SPECIFICATION;
     }

@@ -80,8 +80,13 @@ static void cpu_unrealize(Device *dev)
 
 static void cpu_reset(Device *dev, ResetKind kind)
 {
-    if (self(dev)->cpu) {
-        s390_cpu_reset(self(dev)->cpu, S390_RESET_CLEAR);
+    S390CpuDevice *d = self(dev);
+    bool partial = d->board && d->board->reset_kind == S390_BOARD_RESET_CPUS;
+
+    if (d->cpu) {
+        s390_cpu_reset(d->cpu, !partial                                 ? S390_RESET_CLEAR
+                               : d->cpu->address == d->board->reset_cpu ? S390_RESET_INITIAL
+                                                                        : S390_RESET_CPU);
     }
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Direct IPL: a Linux image is its own memory image from absolute 0 on, entered at 0x10000. What the
- * boot loader would have written into its parameter area is put into the image here.
+ * What a reset IPLs: the firmware (firmware.c), or with -kernel a Linux image directly. Such an image is
+ * its own memory image from absolute 0 on, entered at 0x10000. What the boot loader would have written
+ * into its parameter area is put into the image here.
  */
 #include <string.h>
 #include "s390-priv.h"
@@ -118,5 +119,8 @@ bool s390_ipl_prepare(S390Machine *m, GError **error)
                     "-append and -initrd only allowed with -kernel option");
         return false;
     }
-    return true;
+    if (base->firmware_optional && !base->firmware) {
+        return true;
+    }
+    return s390_boot_devices_find(m, error) && s390_firmware_load(m, error);
 }

@@ -2,6 +2,8 @@
 /*
  * The s390-ccw-virtio machines: RAM from absolute 0, CPUs, SCLP, channel subsystem.
  */
+#include <string.h>
+#include "base/util/endian.h"
 #include "hw/ccw/css.h"
 #include "hw/char/sclp-console.h"
 #include "s390-priv.h"
@@ -104,21 +106,61 @@ static bool done(Machine *base, GError **error)
     return s390_ipl_prepare((S390Machine *)base, error);
 }
 
+static void start_cpu(S390Cpu *cpu, uint64_t mask, uint64_t addr)
+{
+    s390_cpu_set_state(cpu, S390_CPU_OPERATING);
+    s390_psw_set(cpu, mask, addr);
+}
+
+/* The CPU that asked goes on with the 8-byte PSW at absolute 0. */
+static void load_normal(S390Machine *m)
+{
+    uint64_t psw;
+    uint8_t b[8];
+
+    address_space_read(address_space_memory(m->board.vm), 0, MEM_ATTRS_NONE, b, sizeof(b));
+    psw = ld_be64(b);
+    for (guint i = 0; i < m->machine.cpus->len; i++) {
+        S390Cpu *cpu = s390_cpu_device_cpu(g_ptr_array_index(m->machine.cpus, i));
+
+        if (cpu->address == m->board.reset_cpu) {
+            start_cpu(cpu, (psw & 0xffffffff80000000ull) ^ PSW_SHORT, psw & 0x7fffffff);
+        }
+    }
+}
+
+/* What the guest chose to IPL from survives only the reset that it asked for. */
+static void ipl(S390Machine *m, ShutdownCause cause)
+{
+    Machine *base = &m->machine;
+
+    m->board.tod_base = tod_start((S390Tod *)m->tod) -
+                        S390_NS_TO_TOD((uint64_t)clock_now_ns(m->board.vm, CLOCK_KIND_VIRTUAL));
+    rom_store_reset(m->roms);
+    if (cause != SHUTDOWN_GUEST_RESET) {
+        m->ipl.valid = false;
+        memset(m->ipl.block, 0, sizeof(m->ipl.block));
+    }
+    if (m->firmware_at) {
+        s390_boot_params_write(m);
+    }
+    if (m->entry && base->cpus->len) {
+        start_cpu(s390_cpu_device_cpu(g_ptr_array_index(base->cpus, 0)), PSW_ESA, m->entry);
+    }
+}
+
 static void reset(Machine *base, ShutdownCause cause)
 {
     S390Machine *m = (S390Machine *)base;
 
     flic_reset(m->board.flic);
     sclp_reset(m->board.sclp);
-    m->board.tod_base =
-        tod_start((S390Tod *)m->tod) -
-        S390_NS_TO_TOD((uint64_t)clock_now_ns(device_vm(&base->dev), CLOCK_KIND_VIRTUAL));
-    rom_store_reset(m->roms);
-    if (m->direct_boot && base->cpus->len) {
-        S390Cpu *cpu = s390_cpu_device_cpu(g_ptr_array_index(base->cpus, 0));
-        s390_cpu_set_state(cpu, S390_CPU_OPERATING);
-        s390_psw_set(cpu, PSW_ESA, m->entry);
+    if (cause == SHUTDOWN_SUBSYSTEM_RESET) {
+        load_normal(m);
+    } else {
+        ipl(m, cause);
     }
+    m->board.reset_kind = S390_BOARD_RESET_ALL;
 }
 
 static void finalize(Object *obj)
@@ -129,6 +171,7 @@ static void finalize(Object *obj)
     g_clear_pointer(&m->board.css, css_free);
     g_clear_pointer(&m->board.sclp, sclp_free);
     g_clear_pointer(&m->board.keys, g_free);
+    g_clear_pointer(&m->boot_blocks, g_free);
     if (m->has_ram) {
         memory_region_clear(&m->ram_alias);
     }

@@ -34,6 +34,13 @@ void sclp_free(Sclp *sclp);
 void sclp_reset(Sclp *sclp);
 int sclp_service_call(Sclp *sclp, Machine *m, bool problem, uint32_t command, uint64_t sccb);
 
+/* How much a reset resets; the partial ones are DIAGNOSE 308's. */
+typedef enum S390BoardReset {
+    S390_BOARD_RESET_ALL,
+    S390_BOARD_RESET_CPUS,       /* initial reset of the calling CPU, CPU reset of the others */
+    S390_BOARD_RESET_CLEAR_CPUS, /* clear reset of all CPUs */
+} S390BoardReset;
+
 struct S390Board {
     Vm *vm;
     Machine *machine; /* borrowed */
@@ -43,7 +50,8 @@ struct S390Board {
     uint64_t tod_base;
     uint8_t *keys; /* owned: one a 4 KiB block */
     uint64_t n_keys;
-    bool diag_reset; /* a reset asked for by DIAGNOSE 308 is under way */
+    S390BoardReset reset_kind; /* of the reset under way; cleared when it is done */
+    uint16_t reset_cpu;        /* ... the CPU that asked for it and goes on afterwards */
 };
 
 #define S390_IPLB_BYTES 4096
@@ -74,8 +82,10 @@ typedef struct S390Machine {
     MemoryRegion ram_alias;
     bool has_ram;
     RomStore *roms;
-    bool direct_boot;
-    uint64_t entry;
+    bool direct_boot; /* of -kernel, without firmware */
+    uint64_t entry, firmware_at;
+    uint8_t *boot_blocks; /* owned: an IPL parameter block each, in order */
+    unsigned n_boot;
     Device *tod; /* borrowed from the tree */
     S390Ipl ipl;
     S390PciHost pci;
@@ -89,6 +99,17 @@ void s390_register_ipl(S390Machine *m);
 void s390_register_tod(S390Machine *m);
 /* ---- ipl.c ---- */
 bool s390_ipl_prepare(S390Machine *m, GError **error);
+/* ---- firmware.c ---- */
+bool s390_firmware_load(S390Machine *m, GError **error);
+/* ---- boot-device.c: what the firmware is told ---- */
+bool s390_boot_devices_find(S390Machine *m, GError **error);
+void s390_boot_params_write(S390Machine *m);
+bool s390_boot_block_valid(const uint8_t *block); /* S390_IPLB_BYTES from a guest */
+unsigned s390_boot_block_length(const uint8_t *block);
+bool s390_loadparm_parse(const char *text, uint8_t out[8], GError **error);
+void s390_loadparm_get(const S390Machine *m, uint8_t out[8]);
+/* ---- diag-ipl.c ---- */
+int s390_diag_ipl(S390Board *b, S390Cpu *cpu, unsigned r1, unsigned r3);
 /* ---- cpu-device.c ---- */
 bool s390_cpus_build(S390Machine *m, GError **error);
 S390Cpu *s390_cpu_device_cpu(Device *dev);

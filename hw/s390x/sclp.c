@@ -106,7 +106,7 @@ static uint16_t read_scp_info(uint8_t *b, unsigned length, const Machine *m)
     b[10] = mb <= 0xffff ? 1 : 0; /* storage increments of 1 MiB */
     put16(b + 16, m->smp.cpus);
     put16(b + 18, cpus_at);
-    memset(b + 24, 0x40, 8);              /* load parameter: blanks */
+    s390_loadparm_get((const S390Machine *)m, b + 24);
     put64(b + 48, 0x0800000040000000ull); /* facilities */
     b[85] = 0x02;
     b[99] = 47; /* highest address is below 2^47 */

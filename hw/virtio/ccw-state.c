@@ -116,7 +116,7 @@ void virtio_ccw_install(void *transport, const VirtioSaved *saved)
     proxy->isc = s->isc;
     proxy->indicators = !adapter && s->indicators.len ? s->indicators.addr : 0;
     proxy->config_indicator = s->indicators2.len ? s->indicators2.addr : 0;
-    proxy->revision = s->revision;
+    virtio_ccw_set_revision(proxy, s->revision);
     proxy->driver_features[0] = proxy->backend->guest_features;
     proxy->driver_features[1] = proxy->backend->guest_features >> 32;
 }

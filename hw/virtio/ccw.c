@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The channel I/O transport (virtio 1.2, section 4.3): one subchannel a device, registers as commands,
- * interruptions by indicator bits. Legacy (revision 0) and virtio 1 drivers; legacy rings and
- * configuration of a big-endian guest would be big-endian, so revision 0 ends where a queue is set up.
+ * interruptions by indicator bits. Legacy drivers (revision 0 or none chosen; big-endian rings, requests
+ * and configuration) and virtio 1 drivers.
  */
 #include "hw/virtio/virtio-ccw.h"
 
@@ -27,6 +27,7 @@ enum {
     CCW_SET_REV = 0x83,
 };
 #define MAX_REVISION 2
+#define LEGACY_ALIGN 4096u
 
 static uint16_t be16(const uint8_t *p)
 {
@@ -127,6 +128,12 @@ static void reset_proxy(VirtioCcw *proxy)
     proxy->driver_features[0] = proxy->driver_features[1] = 0;
 }
 
+void virtio_ccw_set_revision(VirtioCcw *proxy, int revision)
+{
+    proxy->revision = revision;
+    proxy->backend->big_endian = revision < 1 && proxy->backend->status != 0;
+}
+
 static CcwResult set_revision(VirtioCcw *proxy, CcwBuffer *data)
 {
     uint8_t b[4];
@@ -137,7 +144,7 @@ static CcwResult set_revision(VirtioCcw *proxy, CcwBuffer *data)
     if (be16(b) > MIN(proxy->max_revision, MAX_REVISION)) {
         return CCW_REJECT;
     }
-    proxy->revision = be16(b);
+    virtio_ccw_set_revision(proxy, be16(b));
     return CCW_DONE;
 }
 
@@ -228,6 +235,29 @@ static CcwResult read_queue_config(VirtioCcw *proxy, CcwBuffer *data)
     return ccw_buffer_write(data, b, 4) ? CCW_DONE : CCW_PROGRAM_CHECK;
 }
 
+/* Ring address, alignment of its last part, index, entries. The parts follow each other. */
+static CcwResult set_legacy_queue(VirtioCcw *proxy, CcwBuffer *data)
+{
+    uint8_t b[16];
+
+    if (!ccw_buffer_read(data, b, sizeof(b))) {
+        return CCW_PROGRAM_CHECK;
+    }
+    uint64_t at = be64(b);
+    uint16_t index = be16(b + 12), num = be16(b + 14);
+    if (index >= VIRTIO_QUEUE_MAX || num > proxy->backend->queues[index].num_default || !num) {
+        return at ? CCW_PROGRAM_CHECK : CCW_DONE;
+    }
+    if (be32(b + 8) != LEGACY_ALIGN || at % LEGACY_ALIGN || at / LEGACY_ALIGN > UINT32_MAX) {
+        log_guest_error("virtio-ccw: a legacy ring at 0x%" G_GINT64_MODIFIER "x, aligned to %u\n",
+                        at, be32(b + 8));
+        return CCW_PROGRAM_CHECK;
+    }
+    virtio_queue_set_num(proxy->backend, index, num);
+    virtio_queue_set_legacy_pfn(proxy->backend, index, at / LEGACY_ALIGN);
+    return CCW_DONE;
+}
+
 /* Descriptors, index, entries, driver's and device's area; address 0 turns the queue off. */
 static CcwResult set_queue(VirtioCcw *proxy, CcwBuffer *data)
 {
@@ -235,8 +265,7 @@ static CcwResult set_queue(VirtioCcw *proxy, CcwBuffer *data)
     uint16_t index, num;
 
     if (proxy->revision < 1) {
-        log_unimp("virtio-ccw: a legacy driver sets up a queue (only virtio 1 is offered)\n");
-        return CCW_REJECT;
+        return set_legacy_queue(proxy, data);
     }
     if (!ccw_buffer_read(data, b, sizeof(b))) {
         return CCW_PROGRAM_CHECK;
@@ -288,6 +317,9 @@ CcwResult virtio_ccw_command(CcwDevice *dev, uint8_t command, CcwBuffer *data)
 {
     VirtioCcw *proxy = VIRTIO_CCW(dev);
 
+    if (command != CCW_SET_REV && proxy->revision < 1) { /* so this is a legacy driver */
+        proxy->backend->big_endian = true;
+    }
     switch (command) {
     case CCW_SET_REV: return set_revision(proxy, data);
     case CCW_RESET: reset_proxy(proxy); return CCW_DONE;
@@ -351,7 +383,7 @@ static void proxy_init(Object *obj)
         g_error("%s: %s", object_type_name(obj), error->message);
     }
     proxy->backend = VIRTIO_DEVICE(backend);
-    proxy->revision = -1;
+    virtio_ccw_set_revision(proxy, -1);
 }
 
 static void proxy_finalize(Object *obj)
@@ -394,7 +426,7 @@ void virtio_ccw_reset(Device *dev, ResetKind kind)
     VirtioCcw *proxy = VIRTIO_CCW(dev);
 
     reset_proxy(proxy);
-    proxy->revision = -1;
+    virtio_ccw_set_revision(proxy, -1);
 }
 
 static const Property ccw_props[] = {

@@ -113,8 +113,8 @@ void split_fill(VirtQueue *vq, uint16_t index, uint32_t len, unsigned nth)
     unsigned slot = (uint16_t)(vq->used_idx + nth) % vq->num;
     uint8_t entry[8];
 
-    st_le32(entry, index);
-    st_le32(entry + 4, len);
+    virtio_st32(vq->dev, entry, index);
+    virtio_st32(vq->dev, entry + 4, len);
     address_space_write(virtio_as(vq->dev), vq->device + 4 + 8ull * slot, MEM_ATTRS_NONE, entry, 8);
 }
 

@@ -22,14 +22,16 @@ bool vq_read(VirtQueue *vq, GuestPhys addr, void *buf, size_t len)
 
 uint16_t vq_ld16(VirtQueue *vq, GuestPhys addr)
 {
-    return (uint16_t)address_space_ld(virtio_as(vq->dev), addr, 2, DEVICE_LITTLE_ENDIAN,
-                                      MEM_ATTRS_NONE, NULL);
+    DeviceEndian order = vq->dev->big_endian ? DEVICE_BIG_ENDIAN : DEVICE_LITTLE_ENDIAN;
+
+    return (uint16_t)address_space_ld(virtio_as(vq->dev), addr, 2, order, MEM_ATTRS_NONE, NULL);
 }
 
 void vq_st16(VirtQueue *vq, GuestPhys addr, uint16_t value)
 {
-    address_space_st(virtio_as(vq->dev), addr, value, 2, DEVICE_LITTLE_ENDIAN, MEM_ATTRS_NONE,
-                     NULL);
+    DeviceEndian order = vq->dev->big_endian ? DEVICE_BIG_ENDIAN : DEVICE_LITTLE_ENDIAN;
+
+    address_space_st(virtio_as(vq->dev), addr, value, 2, order, MEM_ATTRS_NONE, NULL);
 }
 
 bool vq_read_desc(VirtQueue *vq, GuestPhys table, unsigned i, bool packed, Desc *desc)
@@ -39,10 +41,10 @@ bool vq_read_desc(VirtQueue *vq, GuestPhys table, unsigned i, bool packed, Desc 
     if (!vq_read(vq, table + (uint64_t)i * DESC_BYTES, raw, sizeof(raw))) {
         return false;
     }
-    desc->addr = ld_le64(raw);
-    desc->len = ld_le32(raw + 8);
-    desc->flags = ld_le16(raw + (packed ? 14 : 12));
-    desc->next_or_id = ld_le16(raw + (packed ? 12 : 14));
+    desc->addr = virtio_ld64(vq->dev, raw);
+    desc->len = virtio_ld32(vq->dev, raw + 8);
+    desc->flags = virtio_ld16(vq->dev, raw + (packed ? 14 : 12));
+    desc->next_or_id = virtio_ld16(vq->dev, raw + (packed ? 12 : 14));
     return true;
 }
 

@@ -45,6 +45,8 @@ void virtio_ccw_reset(Device *dev, ResetKind kind);
 CcwResult virtio_ccw_command(CcwDevice *dev, uint8_t command, CcwBuffer *data);
 void virtio_ccw_queue_notify(CcwDevice *dev, uint64_t queue);
 void virtio_ccw_leaf_init(Object *obj);
+/* Chosen by the driver; -1: none. Below 1 it is a legacy driver. */
+void virtio_ccw_set_revision(VirtioCcw *proxy, int revision);
 /* ccw-state.c: the transport's part of the migrated state. */
 void virtio_ccw_save(void *transport, VirtioSaved *saved);
 bool virtio_ccw_check(void *transport, const VirtioSaved *saved, GError **error);

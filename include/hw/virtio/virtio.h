@@ -14,6 +14,7 @@
 
 #include <sys/uio.h>
 
+#include "base/util/endian.h"
 #include "hw/core/device.h"
 
 #define TYPE_VIRTIO_DEVICE "virtio-device"
@@ -147,6 +148,7 @@ struct VirtioDevice {
     uint8_t config_generation;
     uint16_t config_vector;
     bool broken, started, vm_running;
+    bool big_endian;   /* a legacy driver of a big-endian guest; set by the transport */
     bool in_handler;   /* a kick that comes from our own DMA is not followed */
     VirtQueue *queues; /* VIRTIO_QUEUE_MAX */
     RunStateHandler *run_handler;
@@ -239,11 +241,24 @@ size_t virtq_in_bytes(const VirtqElement *elem);
 /* The part [offset, offset+len) of a list as a new list in @out (room for @n); returns its length. */
 int virtq_iov_slice(const struct iovec *sg, int n, size_t offset, size_t len, struct iovec *out);
 
-/* Little endian for virtio 1, the guest's own (little here) for legacy. */
-static inline bool virtio_big_endian(const VirtioDevice *dev)
-{
-    return false;
-}
+/* Numbers in rings, requests and config: little-endian for virtio 1, the guest's own order for a
+   legacy driver; only a transport of big-endian guests says otherwise (big_endian). */
+#define VIRTIO_NUMBER(bits)                                                                \
+    static inline uint##bits##_t virtio_ld##bits(const VirtioDevice *dev, const void *p)   \
+    {                                                                                      \
+        return dev->big_endian ? ld_be##bits(p) : ld_le##bits(p);                          \
+    }                                                                                      \
+    static inline void virtio_st##bits(const VirtioDevice *dev, void *p, uint##bits##_t v) \
+    {                                                                                      \
+        if (dev->big_endian) {                                                             \
+            st_be##bits(p, v);                                                             \
+        } else {                                                                           \
+            st_le##bits(p, v);                                                             \
+        }                                                                                  \
+    }
+VIRTIO_NUMBER(16)
+VIRTIO_NUMBER(32)
+VIRTIO_NUMBER(64)
 
 /* ---- for transports ---- */
 VirtioBus *virtio_bus_new(Device *owner, const VirtioTransport *ops, void *transport);
