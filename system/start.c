@@ -356,36 +356,11 @@ bool system_build(System *sys, GError **error)
     return !cmd->incoming || begin_incoming(sys, error);
 }
 
-typedef struct {
-    GString *text;
-    const char *sep;
-} VmstateDump;
-
-static bool dump_section(Section *s, void *opaque)
-{
-    VmstateDump *dump = opaque;
-    const Record *r = s->desc->record;
-    if (!r) {
-        return true;
-    }
-    g_string_append_printf(dump->text,
-                           "%s  \"%s\":{\"Name\":\"%s\",\"instance_id\":%u,\"version_id\":%u,"
-                           "\"minimum_version_id\":%u,\"Description\":",
-                           dump->sep, s->idstr, s->idstr, s->instance, r->version, r->min_version);
-    record_describe_full(r, dump->text, 4);
-    g_string_append_c(dump->text, '}');
-    dump->sep = ",\n";
-    return true;
-}
-
 bool system_dump_vmstate(System *sys, GError **error)
 {
-    g_autoptr(GString) text = g_string_new("{\n");
-    VmstateDump dump = { text, "" };
-    g_string_append_printf(text, "  \"vmschkmachine\":{\"Name\":\"%s\"},\n",
-                           machine_ops(vm_machine(sys->vm))->machine_name);
-    section_foreach(sys->vm, dump_section, &dump);
-    g_string_append(text, "\n}\n");
+    g_autoptr(GString) text = g_string_new(NULL);
+    const MachineOps *ops = machine_ops(vm_machine(sys->vm));
+    vmstate_dump(sys->vm, ops->machine_name, ops->stream_version, text);
     if (!g_file_set_contents(sys->cmd->dump_vmstate, text->str, (gssize)text->len, error)) {
         g_prefix_error(error, "-dump-vmstate: ");
         return false;

@@ -80,27 +80,37 @@ static bool i440fx_build(Machine *m, GError **error)
 }
 
 static const CompatProp *const no_compat[] = { NULL };
-
-#define I440FX_OPS                                                           \
-    PC_OPS, .family = "pc_piix", .build = i440fx_build, .compat = no_compat, \
+#define I440FX_OPS                                      \
+    PC_OPS, .family = "pc_piix", .build = i440fx_build, \
             .description = "Standard PC (i440FX + PIIX, 1996)"
 
 static const MachineOps i440fx_ferry_1_0_ops = {
-    I440FX_OPS,
-    .machine_name = "pc-i440fx-ferry-1.0",
-    .alias = "pc",
-    .stream_version = 4,
+    I440FX_OPS,          .machine_name = "pc-i440fx-ferry-1.0", .alias = "pc", .stream_version = 4,
+    .compat = no_compat,
 };
 static const MachineOps i440fx_10_0_ops = {
     I440FX_OPS,
     .machine_name = "pc-i440fx-10.0",
     .stream_version = 3,
+    .compat = no_compat,
+};
+
+/* Never released, like pc-q35-ferry-0.9. */
+static const MachineOps i440fx_ferry_0_9_ops = {
+    I440FX_OPS,
+    .machine_name = "pc-i440fx-ferry-0.9",
+    .deprecated = "it exists for tests only",
+    .stream_version = 4,
+    .compat = pc_ferry_0_9_compat,
 };
 
 const TypeInfo i440fx_machine_types[] = {
     { .name = "pc-i440fx-ferry-1.0-machine",
       .parent = "pc-machine-base",
       .ops = &i440fx_ferry_1_0_ops },
+    { .name = "pc-i440fx-ferry-0.9-machine",
+      .parent = "pc-machine-base",
+      .ops = &i440fx_ferry_0_9_ops },
     { .name = "pc-i440fx-10.0-machine", .parent = "pc-machine-base", .ops = &i440fx_10_0_ops },
 };
 const size_t i440fx_machine_types_count = G_N_ELEMENTS(i440fx_machine_types);

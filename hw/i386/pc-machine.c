@@ -5,6 +5,7 @@
  * RAM: below 4 GiB up to a limit of the machine type, the rest from 4 GiB on; both are aliases of
  * the one block "pc.ram".
  */
+#include "hw/core/compat.h"
 #include "hw/i386/cpu-device.h"
 #include "hw/i386/pc.h"
 #include "acpi-user.h"
@@ -197,6 +198,13 @@ void pc_machine_finalize(Object *obj)
 }
 
 static const char *const irqchip_choices[] = { "off", "on", "split", NULL };
+
+/* What the PC machines of ferry-1.0 have and their predecessors had not. */
+static const CompatProp since_ferry_1_0[] = {
+    { "x86_64-cpu", "x-migrate-smi-count", "off" },
+    { NULL },
+};
+const CompatProp *const pc_ferry_0_9_compat[] = { since_ferry_1_0, hw_since_ferry_1_0, NULL };
 
 const Property pc_machine_props[] = {
     PROP(PROP_BOOL, PcMachine, hpet, "hpet", "on", .description = "High precision event timer"),

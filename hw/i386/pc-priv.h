@@ -89,6 +89,7 @@ struct PcMachine {
 
 /* pc-machine.c: what every machine type of this family has. */
 extern const Property pc_machine_props[];
+extern const CompatProp *const pc_ferry_0_9_compat[];
 #define PC_OPS                                                                                     \
     .boots_kernel = true, .takes_numa = true, .max_cpus = PC_MAX_CPUS, .default_cpus = 1,          \
     .default_ram_bytes = 128 * MiB, .default_ram_id = "pc.ram",                                    \

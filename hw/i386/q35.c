@@ -95,13 +95,7 @@ static const Property q35_props[] = {
     PROP_END,
 };
 
-/* What pc-q35-ferry-1.0 has and its predecessor had not. */
-static const CompatProp since_ferry_1_0[] = {
-    { "x86_64-cpu", "x-migrate-smi-count", "off" },
-    { NULL },
-};
 static const CompatProp *const no_compat[] = { NULL };
-static const CompatProp *const ferry_0_9_compat[] = { since_ferry_1_0, NULL };
 
 #define Q35_OPS                                                             \
     PC_OPS, .family = "pc_q35", .ide_units_per_bus = 1, .build = q35_build, \
@@ -128,7 +122,7 @@ static const MachineOps q35_ferry_0_9_ops = {
     .machine_name = "pc-q35-ferry-0.9",
     .deprecated = "it exists for tests only",
     .stream_version = 4,
-    .compat = ferry_0_9_compat,
+    .compat = pc_ferry_0_9_compat,
 };
 
 const TypeInfo q35_machine_types[] = {

@@ -14,6 +14,8 @@
  *   takes-part off: this side cannot honour that subsection, and must refuse it
  *   note       a word in another subsection, likewise
  *   takes-note off: this side cannot honour it, and survives that
+ *   mark       a word that machine types before ferry-1.0 do not send (x-mark=off)
+ *   late       a word in a subsection that those do not have (x-late=off)
  *   ram-*      a RAM block of its own: length (0: none), maximum, name, whether it migrates. Changes after the start
  *              take effect when `apply` is set
  *   memdev     a memory backend that it claims, and gives back when `release` is set
@@ -46,6 +48,8 @@ typedef struct {
     bool has_part;
     SavedPart part;
     uint32_t note;
+    uint16_t mark, late;
+    bool sends_mark, sends_late; /* not on the wire: properties of the machine type */
 } Saved;
 
 /* ---- live ---- */
@@ -57,6 +61,8 @@ typedef struct {
     bool takes_part, takes_note;
     uint64_t ram_length, ram_max;
     char *ram_name, *memdev;
+    uint16_t mark, late;
+    bool send_mark, send_late;
     bool ram_migratable;
     RamBlock *ram; /* owned; NULL: none */
     bool claimed;
@@ -154,7 +160,14 @@ static bool realize(Device *dev, GError **error)
 static void save(void *owner, void *saved)
 {
     const TestDev *d = owner;
-    *(Saved *)saved = (Saved){ d->value, d->part != 0, { d->part }, d->note };
+    *(Saved *)saved = (Saved){ .value = d->value,
+                               .has_part = d->part != 0,
+                               .part = { d->part },
+                               .note = d->note,
+                               .mark = d->mark,
+                               .late = d->late,
+                               .sends_mark = d->send_mark,
+                               .sends_late = d->send_late };
 }
 
 static bool check(void *owner, const void *saved, GError **error)
@@ -169,6 +182,8 @@ static void install(void *owner, const void *saved)
     d->value = s->value;
     d->part = s->has_part ? s->part.part : 0;
     d->note = s->note;
+    d->mark = s->mark;
+    d->late = s->late;
 }
 
 static bool prepare_to_run(void *owner, GError **error)
@@ -231,13 +246,39 @@ static const Record note_record = {
     .supported = note_supported,
     .policy = SUBSECTION_WARN,
 };
+
+static bool late_needed(const void *saved)
+{
+    return ((const Saved *)saved)->late;
+}
+static bool has_late(const void *saved)
+{
+    return ((const Saved *)saved)->sends_late;
+}
+static const Record late_record = {
+    .name = "migration-testdev/late",
+    .version = 1,
+    .min_version = 1,
+    .size = sizeof(Saved),
+    .fields = (const Field[]){ F_U16(Saved, late), F_END },
+    .needed = late_needed,
+    .gate = has_late,
+};
+
+static bool has_mark(const void *saved, uint32_t version)
+{
+    return ((const Saved *)saved)->sends_mark;
+}
 static const Record record = {
     .name = "migration-testdev",
     .version = 1,
     .min_version = 1,
     .size = sizeof(Saved),
-    .fields = (const Field[]){ F_U32(Saved, value, .max = VALUE_MAX), F_END },
-    .subsections = (const Record *const[]){ &part_record, &note_record, NULL },
+    .fields =
+        (const Field[]){ F_U32(Saved, value, .max = VALUE_MAX),
+                         F_BOOL(Saved, sends_mark, .flags = FIELD_LOCAL),
+                         F_U16(Saved, mark, .present = has_mark, .flags = FIELD_GATED), F_END },
+    .subsections = (const Record *const[]){ &part_record, &note_record, &late_record, NULL },
 };
 static const SectionOps section_ops = {
     .save = save, .check = check, .install = install, .prepare_to_run = prepare_to_run
@@ -255,6 +296,10 @@ static const Property props[] = {
     PROP(PROP_BOOL, TestDev, takes_part, "takes-part", "on", .settable_live = true),
     PROP(PROP_U32, TestDev, note, "note", "0", .settable_live = true),
     PROP(PROP_BOOL, TestDev, takes_note, "takes-note", "on", .settable_live = true),
+    PROP(PROP_U16, TestDev, late, "late", "0", .settable_live = true),
+    PROP(PROP_BOOL, TestDev, send_late, "x-late", "on"),
+    PROP(PROP_U16, TestDev, mark, "mark", "0", .settable_live = true),
+    PROP(PROP_BOOL, TestDev, send_mark, "x-mark", "on"),
     PROP(PROP_SIZE, TestDev, ram_length, "ram-length", "0", .settable_live = true, .max = RAM_MAX),
     PROP(PROP_SIZE, TestDev, ram_max, "ram-max", "1M", .max = RAM_MAX),
     PROP(PROP_STR, TestDev, ram_name, "ram-name", "migration-testdev.ram", .settable_live = true),

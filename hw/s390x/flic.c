@@ -207,6 +207,7 @@ static const Record full_record = {
     .size = sizeof(FlicSaved),
     .fields = full_fields,
     .needed = full_needed,
+    .gate = full_needed,
     .present_offset = offsetof(FlicSaved, has_full),
     .has_present = true,
     .legacy_name = true,
@@ -221,15 +222,6 @@ static const Record flic_record = {
     .fields = flic_fields,
     .subsections = flic_subsections,
 };
-/* As it was before the subsection existed. */
-static const Record old_record = {
-    .name = "qemu-s390-flic",
-    .version = 1,
-    .min_version = 1,
-    .size = sizeof(FlicSaved),
-    .fields = flic_fields,
-};
-
 static void save_io(const Flic *f, FlicSaved *s, unsigned isc)
 {
     s->io[isc] = g_ptr_array_new();
@@ -322,7 +314,6 @@ static const SectionOps flic_section_ops = {
     .installed = flic_installed,
 };
 static const SectionDesc flic_section = { .record = &flic_record, .ops = &flic_section_ops };
-static const SectionDesc old_section = { .record = &old_record, .ops = &flic_section_ops };
 
 /* ---- life ---- */
 
@@ -345,8 +336,7 @@ static void flic_finalize(Object *obj)
 
 void flic_register(Flic *f)
 {
-    f->section =
-        section_register(f->vm, NULL, f->migrate_all_state ? &flic_section : &old_section, 0, f);
+    f->section = section_register(f->vm, NULL, &flic_section, 0, f);
 }
 
 static void flic_unrealize(Device *dev)

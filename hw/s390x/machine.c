@@ -6,6 +6,7 @@
 #include "base/util/endian.h"
 #include "hw/ccw/css.h"
 #include "hw/char/sclp-console.h"
+#include "hw/core/compat.h"
 #include "s390-priv.h"
 
 /* The TOD clock as a device: only where it starts, which -rtc says. */
@@ -191,7 +192,12 @@ static const Property props[] = {
     .serial_driver = "sclpconsole", .default_nic = "virtio-net-ccw", .no_parallel = true,     \
     .no_floppy = true, .no_cdrom = true, .build = build, .done = done, .reset = reset
 
+static const CompatProp since_ferry_1_0[] = {
+    { TYPE_FLIC, "migrate-all-state", "off" },
+    { NULL },
+};
 static const CompatProp *const no_compat[] = { NULL };
+static const CompatProp *const ferry_0_9_compat[] = { since_ferry_1_0, hw_since_ferry_1_0, NULL };
 
 static const MachineOps ferry_1_0_ops = {
     S390_OPS,
@@ -208,6 +214,16 @@ static const MachineOps v10_0_ops = {
     .description = "Virtual s390x machine (version 10.0)",
     .stream_version = 3,
     .compat = no_compat,
+};
+
+/* Never released: keeps the way of an older machine type walked, so that it is there when needed. */
+static const MachineOps ferry_0_9_ops = {
+    S390_OPS,
+    .machine_name = "s390-ccw-virtio-ferry-0.9",
+    .description = "Virtual s390x machine (version ferry-0.9)",
+    .deprecated = "it exists for tests only",
+    .stream_version = 4,
+    .compat = ferry_0_9_compat,
 };
 
 static const Property tod_props[] = { PROP(PROP_I64, S390Tod, x_base, "x-base", "-1"), PROP_END };
@@ -228,6 +244,9 @@ const TypeInfo s390_machine_types[] = {
     { .name = "s390-ccw-virtio-ferry-1.0-machine",
       .parent = "s390-ccw-machine",
       .ops = &ferry_1_0_ops },
+    { .name = "s390-ccw-virtio-ferry-0.9-machine",
+      .parent = "s390-ccw-machine",
+      .ops = &ferry_0_9_ops },
     { .name = "s390-ccw-virtio-10.0-machine", .parent = "s390-ccw-machine", .ops = &v10_0_ops },
 };
 const size_t s390_machine_types_count = G_N_ELEMENTS(s390_machine_types);

@@ -69,6 +69,9 @@ static char *field_check(const Record *record, const Field *f)
     if ((f->flags & FIELD_VARRAY) && !f->count) {
         return g_strdup_printf("field '%s' has no maximum count", f->name);
     }
+    if ((f->flags & FIELD_GATED) && !f->present) {
+        return g_strdup_printf("field '%s' is gated, by nothing", f->name);
+    }
     if (((f->flags & FIELD_VARRAY) || f->kind == FIELD_VBUFFER) &&
         f->count_offset + (f->count_bytes ? f->count_bytes : 4u) > record->size) {
         return g_strdup_printf("field '%s': its count lies outside the saved form", f->name);

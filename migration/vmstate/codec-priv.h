@@ -4,6 +4,9 @@
 #include <string.h>
 #include "migration/vmstate/codec.h"
 
+/* Its type in the VM description (describe.c). */
+const char *field_type_name(const Field *f);
+
 /* The count that governs a VARRAY or VBUFFER. */
 static inline uint32_t count_of(const Field *f, const void *saved)
 {
@@ -27,7 +30,13 @@ static inline uint32_t field_count(const Field *f, const void *saved)
     return f->count ? f->count : 1;
 }
 
+/* Does a machine whose saved form is @saved (NULL: not known) have the subsection? */
+static inline bool subsection_known(const Record *sub, const void *saved)
+{
+    return !sub->gate || !saved || sub->gate(saved);
+}
+
 static inline bool subsection_wanted(const Record *sub, const void *saved)
 {
-    return sub->needed(saved);
+    return subsection_known(sub, saved) && sub->needed(saved);
 }

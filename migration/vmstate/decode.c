@@ -232,7 +232,7 @@ static bool may_be_ours(const uint8_t *p, size_t have, size_t len, const Record 
  * What stands at the reader's byte 05. No more bytes are asked for than the answer needs: in version 3
  * they may be data, with nothing behind them. *@sub: with OURS, its row in the record's list.
  */
-static Tail peek_subsection(const Decode *d, const Record *record, unsigned *sub)
+static Tail peek_subsection(const Decode *d, const Record *record, const void *mine, unsigned *sub)
 {
     size_t left = byte_reader_left(d->r);
     const uint8_t *p = d->r->data + d->r->pos;
@@ -241,7 +241,9 @@ static Tail peek_subsection(const Decode *d, const Record *record, unsigned *sub
     }
     size_t len = p[1], have = MIN(left - 2, len);
     for (*sub = 0; record->subsections && record->subsections[*sub]; ++*sub) {
-        if (may_be(p + 2, have, len, record->subsections[*sub]->name)) {
+        const Record *s = record->subsections[*sub];
+        bool ours = s->supported || subsection_known(s, mine);
+        if (ours && may_be(p + 2, have, len, s->name)) {
             return left < 2 + len + 4 ? TAIL_MORE : TAIL_OURS;
         }
     }
@@ -364,7 +366,7 @@ static bool decode_tail(Decode *d, const Record *record, void *saved, const void
         }
         unsigned sub;
         g_autofree char *name = NULL;
-        switch (peek_subsection(d, record, &sub)) {
+        switch (peek_subsection(d, record, mine, &sub)) {
         case TAIL_OTHER: return true;
         case TAIL_MORE:
             byte_reader_skip(d->r, byte_reader_left(d->r) + 1);

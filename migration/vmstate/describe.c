@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Records as JSON: the VM description at the end of a stream (what was sent), and the full form
- * for -dump-vmstate (what could be sent). Names need no escaping: registration allows none that
+ * Records as JSON: the VM description at the end of a stream, of what was sent. Names need no escaping: registration allows none that
  * would.
  */
 #include "codec-priv.h"
 
-static const char *kind_name(const Field *f)
+const char *field_type_name(const Field *f)
 {
     static const char *const names[] = {
         [FIELD_U8] = "uint8",      [FIELD_U16] = "uint16",     [FIELD_U32] = "uint32",
@@ -70,7 +69,7 @@ static void describe_one(const Field *f, const void *saved, const uint8_t *at, i
     const void *inner = f->kind == FIELD_POINTER ? *(void *const *)at : at;
     const char *type = !inner                                            ? "nullptr"
                        : f->kind == FIELD_POINTER && format >= STREAM_V4 ? "pointer"
-                                                                         : kind_name(f);
+                                                                         : field_type_name(f);
     g_string_append_printf(out, "\"type\":\"%s\",", type);
     if ((f->kind == FIELD_STRUCT || f->kind == FIELD_POINTER) && inner) {
         g_string_append(out, "\"struct\":{");
@@ -156,46 +155,4 @@ void record_describe(const Record *record, const void *saved, StreamFormat forma
     if (sep[1] == '\0') {
         g_string_append_c(out, ']');
     }
-}
-
-static void full_field(const Field *f, GString *out, unsigned indent)
-{
-    g_string_append_printf(out,
-                           "%*s{\"field\":\"%s\",\"version_id\":%u,\"type\":\"%s\","
-                           "\"field_exists\":%s,\"size\":%zu,\"num\":%u",
-                           (int)indent, "", f->name, f->since, kind_name(f),
-                           f->present ? "true" : "false", f->size, f->count);
-    if (f->record) {
-        g_string_append(out, ",\"Description\":");
-        record_describe_full(f->record, out, indent + 2);
-    }
-    g_string_append_c(out, '}');
-}
-
-void record_describe_full(const Record *record, GString *out, unsigned indent)
-{
-    const char *sep = "\n";
-    g_string_append_printf(out,
-                           "{\"name\":\"%s\",\"version_id\":%u,\"minimum_version_id\":%u,"
-                           "\"Fields\":[",
-                           record->name, record->version, record->min_version);
-    for (const Field *f = record->fields; f->kind != FIELD_END; f++) {
-        if (f->flags & FIELD_LOCAL) {
-            continue;
-        }
-        g_string_append(out, sep);
-        full_field(f, out, indent + 2);
-        sep = ",\n";
-    }
-    g_string_append(out, "]");
-    sep = ",\"Subsections\":[";
-    for (const Record *const *s = record->subsections; s && *s; s++) {
-        g_string_append(out, sep);
-        record_describe_full(*s, out, indent + 2);
-        sep = ",\n";
-    }
-    if (record->subsections && record->subsections[0]) {
-        g_string_append_c(out, ']');
-    }
-    g_string_append_c(out, '}');
 }

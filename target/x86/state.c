@@ -73,23 +73,26 @@ typedef struct {
 
 #define SUB(id, nm, flag, cond, ...) SUB_NEEDS(id, nm, flag, cond, NULL, 0, __VA_ARGS__)
 #define SUB_NEEDS(id, nm, flag, cond, supported_, policy_, ...) \
-    static const Field id##_fields[] = { __VA_ARGS__, F_END };  \
-    static bool id##_needed(const void *saved)                  \
-    {                                                           \
-        const CpuSaved *s = saved;                              \
-        return cond;                                            \
-    }                                                           \
-    static const Record id##_record = {                         \
-        .name = nm,                                             \
-        .version = 1,                                           \
-        .min_version = 1,                                       \
-        .size = sizeof(CpuSaved),                               \
-        .fields = id##_fields,                                  \
-        .needed = id##_needed,                                  \
-        .present_offset = offsetof(CpuSaved, flag),             \
-        .has_present = true,                                    \
-        .supported = (supported_),                              \
-        .policy = (policy_),                                    \
+    SUB_FULL(id, nm, flag, cond, NULL, supported_, policy_, __VA_ARGS__)
+#define SUB_FULL(id, nm, flag, cond, gate_, supported_, policy_, ...) \
+    static const Field id##_fields[] = { __VA_ARGS__, F_END };        \
+    static bool id##_needed(const void *saved)                        \
+    {                                                                 \
+        const CpuSaved *s = saved;                                    \
+        return cond;                                                  \
+    }                                                                 \
+    static const Record id##_record = {                               \
+        .name = nm,                                                   \
+        .version = 1,                                                 \
+        .min_version = 1,                                             \
+        .size = sizeof(CpuSaved),                                     \
+        .fields = id##_fields,                                        \
+        .gate = (gate_),                                              \
+        .needed = id##_needed,                                        \
+        .present_offset = offsetof(CpuSaved, flag),                   \
+        .has_present = true,                                          \
+        .supported = (supported_),                                    \
+        .policy = (policy_),                                          \
     }
 
 /* What a subsection needs: a feature of this CPU. */
@@ -131,8 +134,12 @@ SUB(poll, "cpu/poll_control_msr", has_poll, s->poll_control != 1,
 SUB(fpop, "cpu/fpop_ip_dp", has_fpop, s->fpop || s->fpip || s->fpdp,
     F_U16(CpuSaved, fpop, .name = "env.fpop"), F_U64(CpuSaved, fpip, .name = "env.fpip"),
     F_U64(CpuSaved, fpdp, .name = "env.fpdp"));
-SUB_NEEDS(smi, "cpu/msr_smi_count", has_smi, s->smi_count != 0 && s->sends_smi, keeps_smi_count,
-          SUBSECTION_WARN, F_U64(CpuSaved, smi_count, .name = "env.msr_smi_count"));
+static bool knows_smi_count(const void *saved)
+{
+    return ((const CpuSaved *)saved)->sends_smi;
+}
+SUB_FULL(smi, "cpu/msr_smi_count", has_smi, s->smi_count != 0, knows_smi_count, keeps_smi_count,
+         SUBSECTION_WARN, F_U64(CpuSaved, smi_count, .name = "env.msr_smi_count"));
 SUB(misc, "cpu/msr_ia32_misc_enable", has_misc, s->misc_enable != 1,
     F_U64(CpuSaved, misc_enable, .name = "env.msr_ia32_misc_enable"));
 SUB(feature, "cpu/msr_ia32_feature_control", has_feature, s->feature_control != 0,

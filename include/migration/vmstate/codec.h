@@ -69,5 +69,6 @@ void record_clear(const Record *record, void *saved);
 /* Appends the record as JSON members `"vmsd_name":..,"version":..,"fields":[..],"subsections":[..]`
    (the VM description at the end of a stream); only what encode would send. */
 void record_describe(const Record *record, const void *saved, StreamFormat format, GString *out);
-/* The same for all that the record could ever contain (-dump-vmstate, manifests). */
-void record_describe_full(const Record *record, GString *out, unsigned indent);
+/* All that the record could ever contain (-dump-vmstate). @saved, as `save` fills it, says what this machine
+   has switched off; NULL: nothing is. */
+void record_dump(const Record *record, const void *saved, GString *out, unsigned indent);

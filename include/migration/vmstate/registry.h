@@ -18,6 +18,8 @@ Section *section_find(Vm *vm, const char *idstr, uint32_t instance);
 /* In the order of saving: priority, then registration; stops when @fn says false. */
 void section_foreach(Vm *vm, bool (*fn)(Section *s, void *opaque), void *opaque);
 void records_teardown(Vm *vm);
+/* Appends the JSON of -dump-vmstate. VM lock held. */
+void vmstate_dump(Vm *vm, const char *machine_name, unsigned stream_version, GString *out);
 
 /* What is wrong with a record (recursively), or NULL. Owned by the caller. */
 char *record_check(const Record *record);

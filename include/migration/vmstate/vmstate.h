@@ -48,6 +48,7 @@ typedef enum {
     FIELD_LOCAL = 1 << 3, /* not on the wire: load copies what `save` of the receiver gives, so that
                                `present` and counts may depend on the receiver's configuration */
     FIELD_VARRAY = 1 << 2, /* `count` is a maximum; the number is in the member at count_offset */
+    FIELD_GATED = 1 << 4,  /* `present` follows from FIELD_LOCAL members alone: a compat property */
 } FieldFlags;
 
 struct Field {
@@ -83,6 +84,10 @@ struct Record {
     const Record *const *subsections; /* NULL-terminated; they share the parent's saved form */
     /* Is it to be sent? A subsection must have one; a section without is always sent. @saved is the filled saved form. */
     bool (*needed)(const void *saved);
+    /* Subsections behind a compat property: does this machine know it at all? NULL: yes. @saved is what `save`
+       fills. Where not, it is neither sent nor dumped; when it comes it is refused like any unknown one, unless it
+       has `supported`, which then decides. */
+    bool (*gate)(const void *saved);
     /* Subsections only: marks in the saved form that it was received (may be NULL). */
     size_t present_offset; /* offset of a bool that load sets to true, valid if has_present */
     bool has_present;

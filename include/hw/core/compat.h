@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Compat lists: one per machine version, with what that version has and its predecessor had not, each switched
+ * off. A machine type applies those of all versions after its own. These are the devices that any board may
+ * have; boards add their own lists beside their types.
+ *
+ * To release a version: give each board a type of that name, and to the ones before it the list of the new one.
+ */
+#pragma once
+#include "hw/core/machine.h"
+
+extern const CompatProp hw_since_ferry_1_0[];
