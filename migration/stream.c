@@ -169,24 +169,31 @@ static bool stream_error(GError **error, const char *text)
     return false;
 }
 
+/* Which frame an error is about: its number, and what came whole before it. */
+static bool frame_error(const StreamIn *s, GError **error)
+{
+    if (s->after[0]) {
+        g_prefix_error(error, "frame %" PRIu64 " (behind '%s'): ", s->sequence, s->after);
+    } else {
+        g_prefix_error(error, "frame %" PRIu64 ": ", s->sequence);
+    }
+    return false;
+}
+
 /* What a frame's head may say. */
 static bool head_allowed(const StreamIn *s, uint32_t word, uint32_t n, GError **error)
 {
     uint32_t max = word & FRAME_ABORT ? ABORT_MAX : STREAM_FRAME_MAX;
     if (word & FRAME_UNCHECKED && !s->may_be_unchecked) {
-        g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_STREAM,
-                    "frame %" PRIu64 " has no checksum of its content: the source has capability "
-                    "'ram-checksum' off, and it is on here",
-                    s->sequence);
-        return false;
+        return stream_error(error, "no checksum of its content: the source has capability "
+                                   "'ram-checksum' off, and it is on here");
     }
     if (s->item_frames && !(word & FRAME_UNCHECKED) == s->unchecked && !(word & FRAME_ABORT)) {
         return stream_error(error, "one section has frames with and without checksum");
     }
     if (!n || n > max) {
         g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_STREAM,
-                    "frame %" PRIu64 " has a length of %u bytes, 1 to %u are allowed", s->sequence,
-                    n, max);
+                    "a length of %u bytes, 1 to %u are allowed", n, max);
         return false;
     }
     return true;
@@ -212,7 +219,7 @@ static bool read_frame(StreamIn *s, GError **error)
     uint32_t word = ld_be32(head), n = word & ~(FRAME_LAST | FRAME_UNCHECKED | FRAME_ABORT);
     guint at = s->buf->len;
     if (!head_allowed(s, word, n, error)) {
-        return false;
+        return frame_error(s, error);
     }
     g_byte_array_set_size(s->buf, at + n);
     /* A damaged length must not wait for bytes that nobody will send. */
@@ -220,15 +227,15 @@ static bool read_frame(StreamIn *s, GError **error)
     bool whole = channel_read_all(s->channel, s->buf->data + at, n, error);
     channel_set_timeout(s->channel, s->idle_timeout_ms);
     if (!whole) {
-        return false;
+        return frame_error(s, error);
     }
     size_t covered = word & FRAME_UNCHECKED ? 0 : n;
     if (frame_crc(s->sequence, word, s->buf->data + at, covered) != ld_be32(head + 4)) {
         g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_STREAM,
-                    "checksum of frame %" PRIu64 " (%u bytes) does not match: bytes were damaged, "
-                    "lost or swapped on the way",
-                    s->sequence, n);
-        return false;
+                    "the checksum of its %u bytes does not match: bytes were damaged, lost or "
+                    "swapped on the way",
+                    n);
+        return frame_error(s, error);
     }
     if (word & FRAME_ABORT) {
         return aborted(s, at, error);
@@ -269,16 +276,6 @@ bool stream_in_need(StreamIn *s, size_t n, GError **error)
     }
     while (stream_in_available(s) < n) {
         if (!read_more(s, error)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-bool stream_in_whole_item(StreamIn *s, GError **error)
-{
-    while (s->format >= STREAM_V4 && !s->last_frame) {
-        if (!stream_in_need(s, stream_in_available(s) + 1, error)) {
             return false;
         }
     }
@@ -364,6 +361,7 @@ bool stream_in_end(StreamIn *s, const char *what, GError **error)
     }
     s->last_frame = false;
     s->item_frames = 0;
+    g_strlcpy(s->after, what, sizeof(s->after));
     return true;
 }
 

@@ -61,6 +61,7 @@ typedef struct {
     int frame_timeout_ms, idle_timeout_ms; /* inside a frame; between two, -1: for ever */
     uint64_t bytes;                        /* taken from the channel */
     uint64_t consumed;                     /* parsed */
+    char after[64];                        /* the item that ended last; "": none */
 } StreamIn;
 
 void stream_in_init(StreamIn *s, Channel *channel);
@@ -77,8 +78,6 @@ static inline size_t stream_in_available(const StreamIn *s)
 {
     return s->buf->len - s->pos;
 }
-/* Version 4: all frames of the current item are in the buffer (64 MiB at most). */
-bool stream_in_whole_item(StreamIn *s, GError **error);
 void stream_in_consume(StreamIn *s, size_t n);
 bool stream_in_u8(StreamIn *s, uint8_t *v, GError **error);
 bool stream_in_u32(StreamIn *s, uint32_t *v, GError **error);

@@ -3,9 +3,19 @@
  * What a damaged or malicious stream does to a destination: an error in words, nothing installed, and
  * the next good stream is taken. The tiny VM's stream is cut, flipped and mutated at every place.
  */
+#include <glib/gstdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 #include "base/util/endian.h"
 #include "tiny-vm.h"
+
+#ifdef __SANITIZE_ADDRESS__
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
 
 static void assert_untouched(Tiny *t, const Tiny *fresh)
 {
@@ -37,35 +47,59 @@ static void test_round_trip(gconstpointer format)
     tiny_free(dst);
 }
 
-/* Every bit of a whole stream, and the error names the frame that it is in. */
+/* What the error of a frame behind the item must say: "" for the first. */
+static char *place_behind(GPtrArray *items, guint n)
+{
+    static const char *const others[] = { [STREAM_CONFIGURATION] = "the configuration",
+                                          [STREAM_COMMAND] = "a command",
+                                          [STREAM_EOF] = "the end mark" };
+    gsize len;
+    const uint8_t *item = n ? g_bytes_get_data(g_ptr_array_index(items, n - 1), &len) : NULL;
+
+    if (!n) {
+        return g_strdup_printf("frame 0: ");
+    }
+    bool section = item[0] == STREAM_SECTION_START || item[0] == STREAM_SECTION_FULL;
+    g_autofree char *name = section ? g_strndup((const char *)item + 6, item[5])
+                            : item[0] == STREAM_SECTION_END ? g_strdup("ram")
+                                                            : g_strdup(others[item[0]]);
+    return g_strdup_printf("frame %u (behind '%s'): ", n, name);
+}
+
+/* Every bit of a whole stream, and the error names the frame that it is in, and where that is. */
 /* EVIDENCE: MIG-WIRE-011, MIG-WIRE-024 */
 static void test_every_bit(void)
 {
     Tiny *src = tiny_new(), *dst = tiny_new(), *fresh = tiny_new();
     gsize n, next = 8;
-    unsigned frame = 0;
+    guint frame = 0, flips = 0;
+    g_autofree char *place = NULL;
 
     tiny_scribble(src);
     g_autoptr(GBytes) stream = tiny_save(src, STREAM_V4);
+    g_autoptr(GPtrArray) items = tiny_open(stream);
     const uint8_t *data = g_bytes_get_data(stream, &n);
     g_autofree uint8_t *copy = g_memdup2(data, n);
     for (gsize byte = 0; byte < n; byte++) {
-        if (byte == next) {
+        if (byte == next) { /* one frame an item */
             next += 8 + (ld_be32(data + byte) & ~(1u << 31));
-            frame++;
+            g_free(place);
+            place = place_behind(items, frame++);
         }
-        for (unsigned bit = 0; bit < 8; bit += byte % 61 ? 3 : 1) {
+        for (unsigned bit = 0; bit < 8; bit += SANITIZED ? 5 : 1) {
             g_autoptr(GError) error = NULL;
-            g_autofree char *words = g_strdup_printf("rame %u ", frame - 1);
 
             copy[byte] ^= (uint8_t)(1 << bit);
             g_assert_false(tiny_load(dst, copy, n, &error));
             copy[byte] ^= (uint8_t)(1 << bit);
-            if (byte >= 8 && !g_error_matches(error, FERRY_IO_ERROR, FERRY_IO_ERROR_EOF)) {
-                g_assert_nonnull(strstr(error->message, words));
+            if (!g_str_has_prefix(error->message, byte < 8 ? "" : place)) {
+                g_error("bit %u of byte %zu, '%s' is wanted: %s", bit, byte, place, error->message);
             }
+            flips++;
         }
     }
+    g_assert_cmpuint(frame, ==, items->len);
+    g_assert_cmpuint(flips, ==, SANITIZED ? 2 * n : 8 * n);
     assert_untouched(dst, fresh);
     assert_takes(dst, stream, src);
     tiny_free(src);
@@ -250,6 +284,104 @@ static void test_rules(void)
     tiny_free(dst);
 }
 
+/* ---- memory ---- */
+
+#define HUGE_ITEM (24u << 20)
+#define ALLOWED   (8u << 20)
+
+/* Version 4 frames, correct each, of one item that begins with @head and goes on with @fill. */
+static void write_huge(const char *path, GBytes *before, const void *head, size_t n, int fill)
+{
+    g_autoptr(Channel) c = channel_open_file(path, true, 0, NULL);
+    g_autofree uint8_t *bytes = g_malloc(STREAM_FRAME_MAX);
+    gsize len;
+    const void *item = g_bytes_get_data(before, &len);
+    StreamOut out;
+
+    stream_out_init(&out, c, STREAM_V4);
+    stream_out_header(&out, NULL);
+    stream_out_bytes(&out, item, len, NULL);
+    stream_out_end(&out, true, NULL);
+    memset(bytes, fill, STREAM_FRAME_MAX);
+    stream_out_bytes(&out, head, n, NULL);
+    for (size_t done = 0; done < HUGE_ITEM; done += STREAM_FRAME_MAX) {
+        stream_out_bytes(&out, bytes, STREAM_FRAME_MAX, NULL);
+    }
+    stream_out_end(&out, true, NULL);
+    stream_out_clear(&out);
+}
+
+/* From now on no more than ALLOWED is to be had: what wants more ends this process. */
+static void limit_memory(void)
+{
+    g_autofree char *statm = NULL;
+
+    g_assert_true(g_file_get_contents("/proc/self/statm", &statm, NULL, NULL));
+    rlim_t pages = g_ascii_strtoull(statm, NULL, 10);
+    struct rlimit limit = { .rlim_cur = pages * (rlim_t)sysconf(_SC_PAGESIZE) + ALLOWED,
+                            .rlim_max = RLIM_INFINITY };
+    g_assert_cmpint(setrlimit(RLIMIT_AS, &limit), ==, 0);
+    g_assert_null(malloc(2 * ALLOWED));
+}
+
+typedef struct {
+    const char *name, *head;
+    size_t n;
+    int fill;
+} Huge;
+
+/* EVIDENCE: MIG-WIRE-016 */
+static void test_memory(gconstpointer arg)
+{
+    const Huge *h = arg;
+    g_autoptr(GError) error = NULL;
+    Tiny *src = tiny_new(), *dst = tiny_new();
+
+    if (SANITIZED) {
+        g_test_skip("a sanitizer takes the address space for itself");
+    } else if (!g_test_subprocess()) {
+        g_test_trap_subprocess(NULL, 0, G_TEST_SUBPROCESS_INHERIT_STDERR);
+        g_test_trap_assert_passed();
+    } else {
+        g_autofree char *dir = g_dir_make_tmp("ferry-hostile-XXXXXX", NULL);
+        g_autofree char *path = g_build_filename(dir, "stream", NULL);
+        g_autoptr(GBytes) v4 = tiny_save(src, STREAM_V4);
+        g_autoptr(GPtrArray) items = tiny_open(v4);
+
+        write_huge(path, g_ptr_array_index(items, 0), h->head, h->n, h->fill);
+        g_autoptr(Channel) c = channel_open_file(path, false, 0, NULL);
+        g_unlink(path);
+        g_rmdir(dir);
+        limit_memory();
+        g_assert_false(tiny_load_from(dst, c, &error));
+        g_assert_cmpuint(channel_bytes_read(c), <, HUGE_ITEM);
+        g_assert_nonnull(error);
+    }
+    tiny_free(src);
+    tiny_free(dst);
+}
+
+#define HUGE(name_, bytes, fill_)              \
+    {                                          \
+        name_, bytes, sizeof(bytes) - 1, fill_ \
+    }
+static const Huge huge[] = {
+    HUGE("a-manifest-of-16-exabytes", "\x09\0\0\0\x10\0\xff\xff\xff\xff", 0xff),
+    HUGE("a-manifest-of-names", "\x09\0\0\0\x10\0\0\0\x10\0", 0x01),
+    HUGE("a-manifest-of-long-names", "\x09\0\0\0\x10\0\0\0\x10\0", 0x7e),
+    HUGE("a-section-of-no-end", "\x04\0\0\0\x05\4tiny\0\0\0\0\0\0\0\2", 0x00),
+    HUGE("a-section-of-large-counts", "\x04\0\0\0\x05\4tiny\0\0\0\0\0\0\0\2", 0xff),
+    HUGE("a-section-of-subsections", "\x04\0\0\0\x05\4tiny\0\0\0\0\0\0\0\2", 0x05),
+    HUGE("a-command-of-64-kilobytes", "\x08\0\1\xff\xff", 0),
+    HUGE("a-command-that-goes-on", "\x08\0\x0b\0\0", 0),
+    HUGE("ram-of-16-exabytes", "\1\0\0\0\1\3ram\0\0\0\0\0\0\0\4\xff\xff\xff\xff\xff\xff\xf0\4",
+         0xff),
+    HUGE("ram-of-many-blocks", "\1\0\0\0\1\3ram\0\0\0\0\0\0\0\4\0\0\0\0\0\0\x40\4", 0x01),
+    HUGE("ram-pages-of-no-block", "\2\0\0\0\1", 0x08),
+    HUGE("no-item-at-all", "\xaa", 0),
+    HUGE("an-end-mark-that-goes-on", "\0", 0),
+};
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -264,5 +396,12 @@ int main(int argc, char **argv)
                          GINT_TO_POINTER(3), test_every_cut);
     g_test_add_func("/migration/hostile/mutated-streams-end-in-an-error-or-well", test_mutations);
     g_test_add_func("/migration/hostile/each-rule-is-enforced-in-words", test_rules);
+    for (size_t i = 0; i < G_N_ELEMENTS(huge); i++) {
+        g_autofree char *path =
+            g_strdup_printf("/migration/hostile/little-memory-is-enough-to-refuse/%s",
+                            huge[i].name);
+
+        g_test_add_data_func(path, &huge[i], test_memory);
+    }
     return g_test_run();
 }

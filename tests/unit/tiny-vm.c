@@ -262,6 +262,12 @@ GBytes *tiny_save(Tiny *t, StreamFormat format)
 bool tiny_load(Tiny *t, const void *stream, size_t n, GError **error)
 {
     g_autoptr(Channel) c = channel_new_buffer(stream, n);
+
+    return tiny_load_from(t, c, error);
+}
+
+bool tiny_load_from(Tiny *t, Channel *c, GError **error)
+{
     Incoming in = { .m = t->vm->migration, .channel = c };
 
     t->vm->migration->in = &in;
