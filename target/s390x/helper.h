@@ -67,6 +67,18 @@ unsigned s390_fp_rounding(S390Cpu *cpu, unsigned m);
 unsigned s390_cc_eval(uint32_t op, uint64_t a, uint64_t b);
 
 /* ---- mmu.c ---- */
+/* Accesses are made with this key from now on, until the PSW's is used again. */
+void s390_key_use(S390Cpu *cpu, unsigned key);
+static inline unsigned s390_psw_key(const S390Cpu *cpu)
+{
+    return (cpu->psw_mask & PSW_KEY) >> 52;
+}
+/* Key-controlled protection: may a key fetch from, or store into, the block at an absolute address?
+   va: effective address: fetch protection can be overridden for the first page (architecture: its first
+   half; the TLB knows only pages). */
+bool s390_key_allows(S390Cpu *cpu, unsigned key, uint64_t absolute, uint64_t va, bool store);
+/* A problem-state program may use only the keys of its mask in control register 3. */
+void s390_key_check_allowed(S390Cpu *cpu, unsigned key);
 /* MMU index of an address space (AS_*) with its TLB made valid for the present ASCE. */
 unsigned s390_mmu_of_space(S390Cpu *cpu, unsigned as);
 /* ... of the PSW's own operands. */

@@ -6,7 +6,11 @@
  * made with. Loading CR1, CR7 or CR13 flushes nothing by itself: an index is made valid when it is
  * about to be used (s390_mmu_of_space), so a kernel that swaps CR1 at every system call keeps the
  * entries of both spaces. Accesses to the secondary space go through the primary's index when that one
- * holds the same ASCE. Keys and low-address protection are not enforced (README, "missing").
+ * holds the same ASCE.
+ *
+ * Key-controlled protection is decided when a TLB entry is made, so entries are valid for one access key
+ * (tlb_key): another one empties the TLBs, which costs nothing where all programs have key 0. Low-address
+ * protection is not enforced (README, "missing").
  */
 #include "target/s390x/helper.h"
 
@@ -17,6 +21,8 @@
 #define ENTRY_FC    0x400u
 #define PTE_I       0x400u
 #define PTE_ZERO    0x800u
+
+#define KEY_FETCH 0x08u /* storage key: fetch protection */
 
 #define TEID_STORE 0x400u
 #define TEID_FETCH 0x800u
@@ -181,10 +187,39 @@ unsigned s390_fetch_mmu(CpuState *cs)
     return (cpu->psw_mask & PSW_AS) >> PSW_AS_SHIFT == AS_HOME ? S390_MMU_HOME : S390_MMU_PRIMARY;
 }
 
+/* ---- keys ---- */
+
+void s390_key_use(S390Cpu *cpu, unsigned key)
+{
+    if (cpu->tlb_key != key) {
+        cpu->tlb_key = key;
+        cpu_tlb_flush(&cpu->base);
+    }
+}
+
+bool s390_key_allows(S390Cpu *cpu, unsigned key, uint64_t absolute, uint64_t va, bool store)
+{
+    const uint8_t *k = key ? cpu->board_ops->storage_key(cpu->board, absolute) : NULL;
+    unsigned access_control = k ? *k >> 4 : key;
+
+    if (access_control == key || (access_control == 9 && (cpu->cr[0] & CR0_STORE_OVERRIDE))) {
+        return true;
+    }
+    return !store && (!(*k & KEY_FETCH) || (va < 4096 && (cpu->cr[0] & CR0_FETCH_OVERRIDE)));
+}
+
+void s390_key_check_allowed(S390Cpu *cpu, unsigned key)
+{
+    if ((cpu->psw_mask & PSW_P) && !(cpu->cr[3] & 0x80000000u >> key)) {
+        s390_program(cpu, PGM_PRIVILEGED);
+    }
+}
+
 void s390_spaces_update(S390Cpu *cpu)
 {
     unsigned data = s390_mmu_of_psw(cpu), fetch = s390_fetch_mmu(&cpu->base);
 
+    s390_key_use(cpu, s390_psw_key(cpu));
     if (data != S390_MMU_REAL) {
         make_valid(cpu, data);
         make_valid(cpu, fetch);
@@ -201,8 +236,9 @@ static uint64_t teid(const S390Cpu *cpu, uint64_t va, MmuAccess access, unsigned
     return (va & ~0xfffull) | (access == MMU_ACCESS_WRITE ? TEID_STORE : TEID_FETCH) | as;
 }
 
+/* by_table: a protection exception is of a table entry, not of the storage key. */
 static G_NORETURN void fault(S390Cpu *cpu, unsigned code, uint64_t va, MmuAccess access,
-                             unsigned mmu)
+                             unsigned mmu, bool by_table)
 {
     uint64_t id = teid(cpu, va, access, mmu);
 
@@ -210,38 +246,51 @@ static G_NORETURN void fault(S390Cpu *cpu, unsigned code, uint64_t va, MmuAccess
     if (access == MMU_ACCESS_EXEC) {
         cpu->ilen = 0;
     }
-    cpu->teid = code == PGM_PROTECTION ? id | TEID_DAT : id;
+    cpu->teid = code == PGM_PROTECTION && by_table ? id | TEID_DAT : id;
     cpu->excp_ar = 0;
     s390_program(cpu, code);
+}
+
+/* The storage key may allow less than the tables do, and of one block only. */
+static bool apply_key(S390Cpu *cpu, uint64_t va, MmuAccess access, MmuResult *res)
+{
+    res->lg_size = MIN(res->lg_size, 12);
+    if (!s390_key_allows(cpu, cpu->tlb_key, res->phys, va, true)) {
+        res->prot &= ~MMU_W;
+    }
+    if (!s390_key_allows(cpu, cpu->tlb_key, res->phys, va, false)) {
+        res->prot &= ~(MMU_R | MMU_X);
+    }
+    return res->prot & 1u << access;
 }
 
 bool s390_mmu_translate(CpuState *cs, GuestVirt va, MmuAccess access, unsigned mmu, bool probe,
                         MmuResult *res)
 {
     S390Cpu *cpu = s390_cpu(cs);
-    S390Walk w;
-    unsigned code;
+    S390Walk w = { .writable = true, .lg_size = 12 };
+    unsigned code = 0;
+    bool by_table = true;
 
     if (mmu == S390_MMU_REAL) {
-        res->phys = s390_real_to_absolute(cpu, va);
-        res->prot = MMU_R | MMU_W | MMU_X;
-        res->lg_size = 12;
-        return true;
+        w.absolute = s390_real_to_absolute(cpu, va);
+    } else {
+        code = s390_walk(cpu, va, cpu->tlb_asce[mmu], &w);
     }
-    code = s390_walk(cpu, va, cpu->tlb_asce[mmu], &w);
     if (!code && access == MMU_ACCESS_WRITE && !w.writable) {
         code = PGM_PROTECTION;
     }
-    if (code) {
-        if (probe) {
-            return false;
-        }
-        fault(cpu, code, va, access, mmu);
+    if (!code) {
+        res->phys = w.absolute;
+        res->prot = MMU_R | MMU_X | (w.writable ? MMU_W : 0);
+        res->lg_size = w.lg_size;
+        by_table = !cpu->tlb_key || apply_key(cpu, va, access, res);
+        code = by_table ? 0 : PGM_PROTECTION;
     }
-    res->phys = w.absolute;
-    res->prot = MMU_R | MMU_X | (w.writable ? MMU_W : 0);
-    res->lg_size = w.lg_size;
-    return true;
+    if (code && !probe) {
+        fault(cpu, code, va, access, mmu, by_table);
+    }
+    return !code;
 }
 
 bool s390_mmu_debug(CpuState *cs, GuestVirt va, uint64_t *phys)

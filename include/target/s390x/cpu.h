@@ -55,6 +55,8 @@ enum {
 #define CR0_VX      0x00020000ull
 #define CR0_EXTRACT 0x08000000ull /* extraction authority */
 #define CR0_SPACE   0x04000000ull /* secondary-space control */
+#define CR0_FETCH_OVERRIDE 0x02000000ull /* the first page may be fetched from with any key */
+#define CR0_STORE_OVERRIDE 0x01000000ull /* access control 9 may be accessed with any key */
 #define CR0_SSMSUP  0x40000000ull
 #define CR0_MALFUNC 0x8000ull
 #define CR0_EMERG   0x4000ull
@@ -217,6 +219,7 @@ struct S390Cpu {
     uint64_t mon_code;
     uint16_t mon_class;
 
+    uint8_t tlb_key; /* access key for which the TLBs of all indexes are valid */
     /* ASCE for which the TLB of an MMU index is valid. */
     uint64_t tlb_asce[S390_MMU_COUNT];
 

@@ -179,12 +179,31 @@ uint64_t helper_s390_csp(CpuState *cs, uint64_t regs, uint64_t size, uint64_t mm
 }
 
 /* ---- protection ---- */
-uint64_t helper_s390_tprot(CpuState *cs, uint64_t addr, uint64_t mmu)
+/* TEST PROTECTION with the key in the second address: 0 all, 1 fetch only, 2 nothing, 3 not translated. */
+uint64_t helper_s390_tprot(CpuState *cs, uint64_t addr, uint64_t second, uint64_t mmu)
 {
-    if (!cpu_probe_quiet(cs, addr, 1, MMU_ACCESS_READ, mmu)) {
+    S390Cpu *cpu = s390_cpu(cs);
+    unsigned key = second >> 4 & 15, code = 0;
+    S390Walk w = { .writable = true };
+
+    if (mmu == S390_MMU_REAL) {
+        w.absolute = s390_real_to_absolute(cpu, addr);
+    } else {
+        code = s390_walk(cpu, addr, cpu->tlb_asce[mmu], &w);
+    }
+    if (code == PGM_ADDRESSING || code == PGM_TRANSLATION_SPEC) {
+        s390_program(cpu, code);
+    }
+    if (code) {
         return 3;
     }
-    return cpu_probe_quiet(cs, addr, 1, MMU_ACCESS_WRITE, mmu) ? 0 : 1;
+    if (!cpu->board_ops->storage_key(cpu->board, w.absolute)) {
+        s390_program(cpu, PGM_ADDRESSING);
+    }
+    if (!s390_key_allows(cpu, key, w.absolute, addr, false)) {
+        return 2;
+    }
+    return w.writable && s390_key_allows(cpu, key, w.absolute, addr, true) ? 0 : 1;
 }
 
 static void clear_block(CpuState *cs, uint64_t real, unsigned bytes)
@@ -205,7 +224,13 @@ uint64_t helper_s390_testblk(CpuState *cs, uint64_t regs, uint64_t arg, uint64_t
     return 0;
 }
 
-/* ---- storage keys: ACC and F in the left five bits, R, C ---- */
+/*
+ * ---- storage keys: ACC and F in the left five bits, R, C ----
+ * References and changes are not recorded: every block counts as referred to and changed, which the
+ * architecture allows (an operating system then never takes a block for unused or clean).
+ */
+#define KEY_RC 0x06u
+
 static uint8_t *key_of(S390Cpu *cpu, uint64_t real)
 {
     uint8_t *key = cpu->board_ops->storage_key(cpu->board, s390_real_to_absolute(cpu, real));
@@ -216,11 +241,22 @@ static uint8_t *key_of(S390Cpu *cpu, uint64_t real)
     return key;
 }
 
+/* What TLBs allow follows from keys; only other protection than before makes them stale. */
+static void key_set(S390Cpu *cpu, uint64_t real, uint8_t value)
+{
+    uint8_t *key = key_of(cpu, real), old = *key;
+
+    *key = value & 0xfe;
+    if ((old ^ value) & 0xf8) {
+        cpu_tlb_flush_all_cpus(&cpu->base);
+    }
+}
+
 uint64_t helper_s390_sske(CpuState *cs, uint64_t regs, uint64_t arg, uint64_t mmu)
 {
     S390Cpu *cpu = s390_cpu(cs);
 
-    *key_of(cpu, s390_cut(cpu, cpu->gpr[reg(regs, 1)])) = cpu->gpr[reg(regs, 0)] & 0xfe;
+    key_set(cpu, s390_cut(cpu, cpu->gpr[reg(regs, 1)]), cpu->gpr[reg(regs, 0)]);
     return 0;
 }
 
@@ -229,7 +265,7 @@ uint64_t helper_s390_iske(CpuState *cs, uint64_t regs, uint64_t arg, uint64_t mm
     S390Cpu *cpu = s390_cpu(cs);
     uint64_t *r1 = &cpu->gpr[reg(regs, 0)];
 
-    *r1 = (*r1 & ~0xffull) | *key_of(cpu, s390_cut(cpu, cpu->gpr[reg(regs, 1)]));
+    *r1 = (*r1 & ~0xffull) | *key_of(cpu, s390_cut(cpu, cpu->gpr[reg(regs, 1)])) | KEY_RC;
     return 0;
 }
 
@@ -237,11 +273,9 @@ uint64_t helper_s390_iske(CpuState *cs, uint64_t regs, uint64_t arg, uint64_t mm
 uint64_t helper_s390_rrbe(CpuState *cs, uint64_t regs, uint64_t arg, uint64_t mmu)
 {
     S390Cpu *cpu = s390_cpu(cs);
-    uint8_t *key = key_of(cpu, s390_cut(cpu, cpu->gpr[reg(regs, 1)]));
-    unsigned cc = *key >> 1 & 3;
 
-    *key &= ~4;
-    return cc;
+    key_of(cpu, s390_cut(cpu, cpu->gpr[reg(regs, 1)]));
+    return KEY_RC >> 1;
 }
 
 /* PERFORM FRAME MANAGEMENT: clear the frame, set its key; 4 KiB, or a segment from an index on. */
@@ -260,7 +294,7 @@ uint64_t helper_s390_pfmf(CpuState *cs, uint64_t regs, uint64_t arg, uint64_t mm
     end = fsc ? (addr | 0xfffff) + 1 : addr + 4096;
     for (; addr < end; addr += 4096) {
         if (set_key) {
-            *key_of(cpu, addr) = r1 & 0xfe;
+            key_set(cpu, addr, r1);
         }
         if (clear) {
             clear_block(cs, addr, 4096);
@@ -272,32 +306,55 @@ uint64_t helper_s390_pfmf(CpuState *cs, uint64_t regs, uint64_t arg, uint64_t mm
     return 0;
 }
 
-/* ---- moves between spaces ---- */
-/* Both operands accessible first, then one copy. */
-static void copy_spaces(S390Cpu *cpu, uint64_t to, unsigned as1, uint64_t from, unsigned as2,
-                        uint64_t n)
+/* ---- moves between spaces and keys ---- */
+
+/* One side of a move. */
+typedef struct Side {
+    uint64_t at;
+    unsigned mmu, as, key;
+} Side;
+
+/* As many bytes as a buffer holds; both sides are accessed whole, the source first. */
+static void move(S390Cpu *cpu, Side to, Side from, uint64_t n)
 {
     uint8_t buf[4096];
-    unsigned mmu1 = s390_mmu_of_space(cpu, as1), mmu2 = s390_mmu_of_space(cpu, as2);
 
-    cpu->access_as = as2;
-    cpu_ld_bytes(&cpu->base, from, buf, n, mmu2);
-    cpu->access_as = as1;
-    cpu_st_bytes(&cpu->base, to, buf, n, mmu1);
+    cpu->access_as = from.as;
+    s390_key_use(cpu, from.key);
+    cpu_ld_bytes(&cpu->base, from.at, buf, n, from.mmu);
+    cpu->access_as = to.as;
+    s390_key_use(cpu, to.key);
+    cpu_st_bytes(&cpu->base, to.at, buf, n, to.mmu);
     cpu->access_as = AS_PSW;
+    s390_key_use(cpu, s390_psw_key(cpu));
 }
 
-/* Operand access control: the space, or the PSW's. */
+static Side side(S390Cpu *cpu, uint64_t at, unsigned as, unsigned key)
+{
+    return (Side){ at, s390_mmu_of_space(cpu, as), as, key };
+}
+
+/* Operand access control: the space and the key, or the PSW's. */
 static unsigned oac_space(const S390Cpu *cpu, uint16_t oac)
 {
     return oac & 1 ? oac >> 6 & 3 : (cpu->psw_mask & PSW_AS) >> PSW_AS_SHIFT;
+}
+
+static unsigned oac_key(S390Cpu *cpu, uint16_t oac)
+{
+    if (!(oac & 2)) {
+        return s390_psw_key(cpu);
+    }
+    s390_key_check_allowed(cpu, oac >> 12);
+    return oac >> 12;
 }
 
 uint64_t helper_s390_mvcos(CpuState *cs, uint64_t a1, uint64_t a2, uint64_t r3)
 {
     S390Cpu *cpu = s390_cpu(cs);
     uint64_t n = s390_mode_reg(cpu, r3);
-    unsigned as1 = oac_space(cpu, cpu->gpr[0] >> 16), as2 = oac_space(cpu, cpu->gpr[0]);
+    uint16_t oac1 = cpu->gpr[0] >> 16, oac2 = cpu->gpr[0];
+    unsigned as1 = oac_space(cpu, oac1), as2 = oac_space(cpu, oac2);
     unsigned cc = n > 4096 ? 3 : 0;
 
     if (!(cpu->psw_mask & PSW_DAT) || as1 == AS_ACCREG || as2 == AS_ACCREG ||
@@ -305,38 +362,60 @@ uint64_t helper_s390_mvcos(CpuState *cs, uint64_t a1, uint64_t a2, uint64_t r3)
         s390_program(cpu, PGM_SPECIAL_OPERATION);
     }
     if (n) {
-        copy_spaces(cpu, a1, as1, a2, as2, MIN(n, 4096));
+        unsigned key1 = oac_key(cpu, oac1), key2 = oac_key(cpu, oac2);
+        move(cpu, side(cpu, a1, as1, key1), side(cpu, a2, as2, key2), MIN(n, 4096));
     }
     return cc;
 }
 
-uint64_t helper_s390_mvcps(CpuState *cs, uint64_t a1, uint64_t a2, uint64_t n,
+/* MVCP, MVCS: the key is of the secondary space's operand; the primary's is the PSW's. */
+uint64_t helper_s390_mvcps(CpuState *cs, uint64_t a1, uint64_t a2, uint64_t n, uint64_t key_reg,
                            uint64_t to_secondary)
 {
     S390Cpu *cpu = s390_cpu(cs);
+    unsigned as = (cpu->psw_mask & PSW_AS) >> PSW_AS_SHIFT, key = key_reg >> 4 & 15;
 
-    if (!(cpu->psw_mask & PSW_DAT)) {
+    if (!(cpu->psw_mask & PSW_DAT) || !(cpu->cr[0] & CR0_SPACE) || as == AS_HOME ||
+        as == AS_ACCREG) {
         s390_program(cpu, PGM_SPECIAL_OPERATION);
     }
+    s390_key_check_allowed(cpu, key);
     n = cpu->psw_mask & PSW_EA ? n : (uint32_t)n;
     if (n) {
-        copy_spaces(cpu, a1, to_secondary ? AS_SECONDARY : AS_PRIMARY, a2,
-                    to_secondary ? AS_PRIMARY : AS_SECONDARY, MIN(n, 256));
+        Side primary = side(cpu, to_secondary ? a2 : a1, AS_PRIMARY, s390_psw_key(cpu));
+        Side secondary = side(cpu, to_secondary ? a1 : a2, AS_SECONDARY, key);
+        move(cpu, to_secondary ? secondary : primary, to_secondary ? primary : secondary,
+             MIN(n, 256));
     }
     return n > 256 ? 3 : 0;
 }
 
-uint64_t helper_s390_mvck(CpuState *cs, uint64_t a1, uint64_t a2, uint64_t n, uint64_t mmu)
+/* MOVE WITH KEY: the source's key is given. */
+uint64_t helper_s390_mvck(CpuState *cs, uint64_t a1, uint64_t a2, uint64_t n, uint64_t key_reg,
+                          uint64_t mmu)
 {
     S390Cpu *cpu = s390_cpu(cs);
-    uint8_t buf[256];
+    unsigned key = key_reg >> 4 & 15;
 
+    s390_key_check_allowed(cpu, key);
     n = cpu->psw_mask & PSW_EA ? n : (uint32_t)n;
     if (n) {
-        cpu_ld_bytes(cs, a2, buf, MIN(n, 256), mmu);
-        cpu_st_bytes(cs, a1, buf, MIN(n, 256), mmu);
+        move(cpu, (Side){ a1, mmu, AS_PSW, s390_psw_key(cpu) }, (Side){ a2, mmu, AS_PSW, key },
+             MIN(n, 256));
     }
     return n > 256 ? 3 : 0;
+}
+
+/* MOVE WITH SOURCE or DESTINATION KEY: length less one in r0, key in r1. */
+uint64_t helper_s390_mvcxk(CpuState *cs, uint64_t a1, uint64_t a2, uint64_t destination, uint64_t mmu)
+{
+    S390Cpu *cpu = s390_cpu(cs);
+    unsigned key = cpu->gpr[1] >> 4 & 15, own = s390_psw_key(cpu);
+
+    s390_key_check_allowed(cpu, key);
+    move(cpu, (Side){ a1, mmu, AS_PSW, destination ? key : own },
+         (Side){ a2, mmu, AS_PSW, destination ? own : key }, (cpu->gpr[0] & 0xff) + 1);
+    return 0;
 }
 
 /* ---- COMPARE AND SWAP AND STORE ---- */

@@ -159,8 +159,21 @@ uint64_t helper_s390_spka(CpuState *cs, uint64_t addr, uint64_t regs, uint64_t m
 {
     S390Cpu *cpu = s390_cpu(cs);
 
+    s390_key_check_allowed(cpu, addr >> 4 & 15);
     cpu->psw_mask = (cpu->psw_mask & ~PSW_KEY) | (addr >> 4 & 15) << 52;
+    s390_spaces_update(cpu);
     return 0;
+}
+
+/* INSERT PSW KEY: a problem-state program needs the extraction authority. */
+uint64_t helper_s390_ipk(CpuState *cs)
+{
+    S390Cpu *cpu = s390_cpu(cs);
+
+    if ((cpu->psw_mask & PSW_P) && !(cpu->cr[0] & CR0_EXTRACT)) {
+        s390_program(cpu, PGM_PRIVILEGED);
+    }
+    return s390_psw_key(cpu);
 }
 
 /* SET ADDRESS SPACE CONTROL: code 0 primary, 1 secondary, 2 access register, 3 home. */
@@ -210,7 +223,7 @@ uint64_t helper_s390_monitor_call(CpuState *cs, uint64_t addr, uint64_t class)
 /* ---- control registers ---- */
 static void control_changed(S390Cpu *cpu, uint64_t old_cr0)
 {
-    if ((old_cr0 ^ cpu->cr[0]) & CR0_EDAT) {
+    if ((old_cr0 ^ cpu->cr[0]) & (CR0_EDAT | CR0_FETCH_OVERRIDE | CR0_STORE_OVERRIDE)) {
         cpu_tlb_flush(&cpu->base);
     }
     s390_spaces_update(cpu);

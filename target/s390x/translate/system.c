@@ -119,7 +119,7 @@ void s390_tr_epsw(S390Trans *t, const S390Insn *i)
 void s390_tr_ipk(S390Trans *t, const S390Insn *i)
 {
     IrBuilder *ib = t->b;
-    IrVal key = ir_extractu(ib, ir_call(ib, &hd_s390_psw_mask, 0), 52, 4);
+    IrVal key = ir_call(ib, &hd_s390_ipk);
     s390_set_gpr(t, 2, ir_deposit(ib, s390_gpr(t, 2), ir_shli(ib, key, 4), 0, 8));
 }
 
@@ -159,18 +159,26 @@ void s390_tr_mvcos(S390Trans *t, const S390Insn *i)
 void s390_tr_mvcps(S390Trans *t, const S390Insn *i)
 {
     IrVal a1 = s390_addr1(t), a2 = s390_addr2(t), n = s390_gpr(t, i->r1);
-    s390_cc_from(t, ir_call(t->b, &hd_s390_mvcps, a1, a2, n, ir_c64(t->b, i->arg)));
+    IrVal key = s390_gpr(t, i->r3);
+    s390_cc_from(t, ir_call(t->b, &hd_s390_mvcps, a1, a2, n, key, ir_c64(t->b, i->arg)));
 }
 
 void s390_tr_mvck(S390Trans *t, const S390Insn *i)
 {
     IrVal a1 = s390_addr1(t), a2 = s390_addr2(t), n = s390_gpr(t, i->r1);
-    s390_cc_from(t, ir_call(t->b, &hd_s390_mvck, a1, a2, n, s390_mmu(t)));
+    s390_cc_from(t, ir_call(t->b, &hd_s390_mvck, a1, a2, n, s390_gpr(t, i->r3), s390_mmu(t)));
+}
+
+/* MVCSK (0), MVCDK (1): with the source's or the destination's key in register 1. */
+void s390_tr_mvcxk(S390Trans *t, const S390Insn *i)
+{
+    IrVal a1 = s390_addr1(t), a2 = s390_addr2(t);
+    ir_call(t->b, &hd_s390_mvcxk, a1, a2, ir_c64(t->b, i->arg), s390_mmu(t));
 }
 
 void s390_tr_tprot(S390Trans *t, const S390Insn *i)
 {
-    s390_cc_from(t, ir_call(t->b, &hd_s390_tprot, s390_addr1(t), s390_mmu(t)));
+    s390_cc_from(t, ir_call(t->b, &hd_s390_tprot, s390_addr1(t), s390_addr2(t), s390_mmu(t)));
 }
 
 void s390_tr_csst(S390Trans *t, const S390Insn *i)
@@ -187,11 +195,6 @@ static void missing(S390Trans *t)
 }
 
 void s390_tr_plo(S390Trans *t, const S390Insn *i)
-{
-    missing(t);
-}
-
-void s390_tr_trxx(S390Trans *t, const S390Insn *i)
 {
     missing(t);
 }

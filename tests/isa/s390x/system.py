@@ -58,6 +58,8 @@ def image(cases):
     assert CODE + len(code) <= SPACE
     data[CODE:CODE + len(code)] = code
     data[0x800:0x808] = struct.pack(">Q", 0xe0 | 0x40000)
+    data[0x808:0x810] = struct.pack(">Q", 0xe0 | 0x40000 | 0x1000000) # with storage-protection override
+    data[0x820:0x828] = struct.pack(">Q", 0x0001000180000000)          # problem state
     data[0x1d0:0x1e0] = struct.pack(">QQ", 0x180000000, HANDLER)
     handler = (enc("mvc", b1=14, d1=24, l1=3, b2=0, d2=0x8c) + enc("mvc", b1=14, d1=32, l1=7, b2=0, d2=0xa8) +
                enc("bcr", m1=15, r2=13))
@@ -110,6 +112,21 @@ def load(r, value):
     return i("llilf", r1=r, i2=value)
 
 
+def set_key(page, value):
+    return [load(4, value), load(5, page), i("sske", r1=4, r2=5)]
+
+
+def with_key(key, *code):
+    return [load(5, PAGE), load(6, PAGE2), i("spka", d2=key << 4), *code]
+
+
+def as_problem(*code):
+    """In problem state; only an interruption leaves it."""
+    return [i("larl", r1=6, ri2=16), i("stg", r1=6, d2=0x828), i("lpswe", d2=0x820), *code]
+
+
+STORE, FETCH = i("st", r1=4, b2=5), i("l", r1=3, b2=5)
+PROTECTED = dict(pgm=4)
 CASES = [
     ("an external call waits at a stopped CPU",
      [load(4, 0), load(5, 1), i("sigp", r1=4, r3=5, d2=2), i("lgr", r1=2, r2=4)], dict(cc=0, r2=0)),
@@ -117,6 +134,40 @@ CASES = [
      [load(4, 0), load(5, 1), i("sigp", r1=4, r3=5, d2=2), i("lgr", r1=2, r2=4)], dict(cc=1, r2=0x80)),
     ("sense shows the external call and the stopped state",
      [load(4, 0), load(5, 1), i("sigp", r1=4, r3=5, d2=1), i("lgr", r1=2, r2=4)], dict(cc=1, r2=0xc0)),
+    ("a key that was set is there; blocks count as referred to and changed",
+     [*set_key(PAGE, 0x38), i("iske", r1=2, r2=5)], dict(r2=0x3e)),
+    ("another key cannot store", with_key(8, STORE), PROTECTED),
+    ("another key cannot fetch what is fetch-protected", with_key(8, FETCH), PROTECTED),
+    ("the same key can do both", with_key(3, load(4, 0x1234), STORE, FETCH), dict(r3=0x1234)),
+    ("key 0 can do both", with_key(0, load(4, 0x4321), STORE, FETCH), dict(r3=0x4321)),
+    ("a block keeps no key that its neighbour has", with_key(8, i("l", r1=3, b2=6)), dict(r3=0)),
+    ("protection without fetch protection: TPROT of the same key", [*set_key(PAGE2, 0x50), i("tprot", b1=5, d2=0x50)],
+     dict(cc=0)),
+    ("... of another key", [load(5, PAGE2), i("tprot", b1=5, d2=0x80)], dict(cc=1)),
+    ("... of another key, with fetch protection", [load(5, PAGE), i("tprot", b1=5, d2=0x80)], dict(cc=2)),
+    ("... of key 0", [load(5, PAGE), i("tprot", b1=5)], dict(cc=0)),
+    ("access control 9 is as protected as others", [*set_key(PAGE, 0x98), *with_key(8, STORE)], PROTECTED),
+    ("... but open with the override",
+     [i("lctlg", d2=0x808), *with_key(8, load(4, 99), STORE, FETCH)], dict(r3=99)),
+    ("... which ends with its control", [i("lctlg", d2=0x800), *with_key(8, STORE)], PROTECTED),
+    ("a move with another key of the source is refused",
+     [load(5, PAGE), load(6, PAGE2), load(7, 4), load(8, 0x80), i("mvck", r1=7, b1=6, b2=5, r3=8)], PROTECTED),
+    ("... and done with its own key",
+     [load(5, PAGE), load(6, PAGE2), load(7, 4), load(8, 0x90), i("mvck", r1=7, b1=6, b2=5, r3=8),
+      i("l", r1=3, b2=6)], dict(cc=0, r3=99)),
+    ("MVCSK takes the key from register 1",
+     [load(0, 3), load(1, 0x80), load(5, PAGE), load(6, PAGE2), i("mvcsk", b1=6, b2=5)], PROTECTED),
+    ("MVCDK too, for the destination",
+     [load(0, 3), load(1, 0x80), load(5, PAGE), load(6, PAGE2), i("mvcdk", b1=6, b2=5)], PROTECTED),
+    ("MVCDK with the destination's key",
+     [load(0, 3), load(1, 0x50), load(5, PAGE), load(6, PAGE2), i("mvcdk", b1=6, d1=8, b2=5), i("l", r1=3, b2=6, d2=8)],
+     dict(r3=99)),
+    ("a new key counts at once", [*set_key(PAGE, 0x80), *with_key(8, load(4, 7), STORE, FETCH)], dict(r3=7)),
+    ("the reference bit was one", [load(5, PAGE), i("rrbe", r1=4, r2=5)], dict(cc=3)),
+    ("a block that is not there has no key", [load(5, 0x10000000), i("iske", r1=2, r2=5)], dict(pgm=5)),
+    ("a problem-state program sets no key outside of its mask", as_problem(i("spka", d2=0x80)), dict(pgm=2)),
+    ("... moves with none", as_problem(load(7, 1), load(8, 0x80), i("mvck", r1=7, b1=5, b2=5, r3=8)), dict(pgm=2)),
+    ("... and reads no key without authority", as_problem(i("ipk")), dict(pgm=2)),
 ]
 
 
