@@ -187,6 +187,13 @@ void s390_tr_csst(S390Trans *t, const S390Insn *i)
     s390_cc_from(t, ir_call(t->b, &hd_s390_csst, a1, a2, ir_c64(t->b, i->r3), s390_mmu(t)));
 }
 
+void s390_tr_plo(S390Trans *t, const S390Insn *i)
+{
+    IrVal second = s390_addr2(t), fourth = s390_addr(t, i->b4, 0, i->d4);
+    s390_cc_from(t, ir_call(t->b, &hd_s390_plo, second, fourth, ir_c64(t->b, i->r1 | i->r3 << 4),
+                            s390_mmu(t)));
+}
+
 /* ---- lines that the table knows and nobody has written: a clear refusal ---- */
 static void missing(S390Trans *t)
 {
@@ -194,10 +201,6 @@ static void missing(S390Trans *t)
     t->status = TRANS_END;
 }
 
-void s390_tr_plo(S390Trans *t, const S390Insn *i)
-{
-    missing(t);
-}
 
 void s390_tr_trte(S390Trans *t, const S390Insn *i)
 {

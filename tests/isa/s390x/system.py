@@ -116,6 +116,20 @@ def set_key(page, value):
     return [load(4, value), load(5, page), i("sske", r1=4, r2=5)]
 
 
+def locked(code, *before, r1=4, r3=6, fourth=PAGE2, offset=0):
+    """PERFORM LOCKED OPERATION on the second operand at PAGE (holds 5) and the fourth, or the list, at PAGE2."""
+    return [load(0, code), load(10, PAGE), load(11, fourth), i("mvghi", b1=10, i2=5), *before,
+            i("plo", r1=r1, r3=r3, b2=10, d2=offset, b4=11)]
+
+
+def in_list(*values):
+    """Doublewords of the parameter list, by offset."""
+    return [i("mvghi", b1=11, d1=at, i2=v) for at, v in values]
+
+
+SHOW2, SHOW4 = i("lg", r1=2, b2=10), i("lg", r1=3, b2=11)
+
+
 def with_key(key, *code):
     return [load(5, PAGE), load(6, PAGE2), i("spka", d2=key << 4), *code]
 
@@ -134,6 +148,32 @@ CASES = [
      [load(4, 0), load(5, 1), i("sigp", r1=4, r3=5, d2=2), i("lgr", r1=2, r2=4)], dict(cc=1, r2=0x80)),
     ("sense shows the external call and the stopped state",
      [load(4, 0), load(5, 1), i("sigp", r1=4, r3=5, d2=1), i("lgr", r1=2, r2=4)], dict(cc=1, r2=0xc0)),
+    ("PLO: the test of a function that is there", [load(0, 0x117), i("plo", b2=1, b4=1)], dict(cc=0)),
+    ("... and of one that is not", [load(0, 0x118), i("plo", b2=1, b4=1)], dict(cc=3)),
+    ("a function that is not there is a specification exception", [load(0, 24), i("plo", b2=1, b4=1)], dict(pgm=6)),
+    ("compare and load: equal", [*locked(2, load(4, 5), i("mvghi", b1=11, i2=77)), i("lgr", r1=3, r2=6), SHOW2],
+     dict(cc=0, r2=5, r3=77)),
+    ("compare and load: unequal", [*locked(2, load(4, 6)), i("lgr", r1=3, r2=4)], dict(cc=1, r3=5)),
+    ("compare and swap of words, in a pair of registers",
+     [*locked(4, load(4, 5), load(5, 9), offset=4), i("l", r1=2, b2=10, d2=4)], dict(cc=0, r2=9)),
+    ("... which must be even", locked(4, r1=5), dict(pgm=6)),
+    ("... of doublewords, in a list", [*locked(5, *in_list((8, 5), (24, 11))), SHOW2], dict(cc=0, r2=11)),
+    ("... of quadwords, unequal", [*locked(7, *in_list((0, 5), (8, 1))), i("lg", r1=3, b2=11, d2=8)],
+     dict(cc=1, r3=0)),
+    ("double compare and swap: both equal",
+     [*locked(10, load(4, 5), load(5, 21), load(6, 3), load(7, 22), i("mvghi", b1=11, i2=3)), SHOW2, SHOW4],
+     dict(cc=0, r2=21, r3=22)),
+    ("... the third unequal",
+     [*locked(10, load(4, 5), load(5, 21), load(6, 3), load(7, 22), i("mvghi", b1=11, i2=4)), SHOW2,
+      i("lgr", r1=3, r2=6)], dict(cc=2, r2=5, r3=4)),
+    ("compare and swap and store", [*locked(14, load(4, 5), load(5, 31), load(6, 32)), SHOW2, SHOW4],
+     dict(cc=0, r2=31, r3=32)),
+    ("... triple, by a list",
+     [*locked(21, *in_list((8, 5), (24, 41), (56, 42), (72, 0), (88, 43), (104, 0), (120, 44), (136, 0)),
+              load(6, PAGE + 0x100), i("stg", r1=6, b2=11, d2=72), i("aghi", r1=6, i2=8), i("stg", r1=6, b2=11, d2=104),
+              i("aghi", r1=6, i2=8), i("stg", r1=6, b2=11, d2=136)), SHOW2, i("lg", r1=3, b2=10, d2=0x110)],
+     dict(cc=0, r2=41, r3=44)),
+    ("an operand that is not aligned", locked(2, load(4, 5), offset=4), dict(pgm=6)),
     ("a key that was set is there; blocks count as referred to and changed",
      [*set_key(PAGE, 0x38), i("iske", r1=2, r2=5)], dict(r2=0x3e)),
     ("another key cannot store", with_key(8, STORE), PROTECTED),
