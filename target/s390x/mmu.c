@@ -202,10 +202,10 @@ bool s390_key_allows(S390Cpu *cpu, unsigned key, uint64_t absolute, uint64_t va,
     const uint8_t *k = key ? cpu->board_ops->storage_key(cpu->board, absolute) : NULL;
     unsigned access_control = k ? *k >> 4 : key;
 
-    if (access_control == key || (access_control == 9 && (cpu->cr[0] & CR0_STORE_OVERRIDE))) {
+    if (access_control == key || (access_control == 9 && (cpu->cr[0] & CR0_STOREOV))) {
         return true;
     }
-    return !store && (!(*k & KEY_FETCH) || (va < 4096 && (cpu->cr[0] & CR0_FETCH_OVERRIDE)));
+    return !store && (!(*k & KEY_FETCH) || (va < 4096 && (cpu->cr[0] & CR0_FETCHOV)));
 }
 
 void s390_key_check_allowed(S390Cpu *cpu, unsigned key)

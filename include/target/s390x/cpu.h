@@ -55,8 +55,8 @@ enum {
 #define CR0_VX      0x00020000ull
 #define CR0_EXTRACT 0x08000000ull /* extraction authority */
 #define CR0_SPACE   0x04000000ull /* secondary-space control */
-#define CR0_FETCH_OVERRIDE 0x02000000ull /* the first page may be fetched from with any key */
-#define CR0_STORE_OVERRIDE 0x01000000ull /* access control 9 may be accessed with any key */
+#define CR0_FETCHOV 0x02000000ull /* the first page may be fetched from with any key */
+#define CR0_STOREOV 0x01000000ull /* access control 9 may be accessed with any key */
 #define CR0_SSMSUP  0x40000000ull
 #define CR0_MALFUNC 0x8000ull
 #define CR0_EMERG   0x4000ull

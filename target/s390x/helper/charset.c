@@ -19,7 +19,7 @@ static void advance(S390Cpu *cpu, unsigned r, unsigned n)
 static uint32_t load(CpuState *cs, uint64_t at, unsigned size, unsigned mmu)
 {
     at = s390_cut(s390_cpu(cs), at);
-    return size == 1 ? cpu_ld8(cs, at, mmu)
+    return size == 1   ? cpu_ld8(cs, at, mmu)
            : size == 2 ? cpu_ld16be(cs, at, mmu)
                        : cpu_ld32be(cs, at, mmu);
 }
@@ -73,7 +73,7 @@ uint64_t helper_s390_trxx(CpuState *cs, uint64_t r1, uint64_t r2, uint64_t sizes
 
 typedef enum Decoded {
     DECODED,
-    AT_END,  /* the source has less than one character */
+    AT_END, /* the source has less than one character */
     INVALID,
 } Decoded;
 
@@ -104,7 +104,8 @@ static Decoded decode_utf8(const Source *s, uint32_t *c, unsigned *n)
     uint32_t a = load(s->cs, s->at, 1, s->mmu);
     *n = a < 0x80 ? 1 : a < 0xe0 ? 2 : a < 0xf0 ? 3 : 4;
     *c = *n == 1 ? a : a & (0x7f >> *n);
-    if ((a >= 0x80 && a < 0xc0) || a > 0xf7 || (s->strict && (a == 0xc0 || a == 0xc1 || a > 0xf4))) {
+    if ((a >= 0x80 && a < 0xc0) || a > 0xf7 ||
+        (s->strict && (a == 0xc0 || a == 0xc1 || a > 0xf4))) {
         return INVALID;
     }
     if (s->left < *n) {
@@ -160,7 +161,7 @@ static unsigned encode(uint32_t c, unsigned unit, uint32_t *out)
         return 4;
     }
     if (unit == 2) {
-        out[0] = c < 0x10000 ? c : 0xd800 | ((c >> 16) - 1) << 6 | (c >> 10 & 0x3f);
+        out[0] = c < 0x10000 ? c : 0xd800 | ((c >> 16) - 1 & 15) << 6 | (c >> 10 & 0x3f);
         out[1] = 0xdc00 | (c & 0x3ff);
         return c < 0x10000 ? 2 : 4;
     }

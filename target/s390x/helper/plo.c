@@ -34,7 +34,7 @@ enum {
     CELL_REPLACE = 16,
     CELL_THIRD = 32,
     CELL_THIRD_NEW = 48,
-    LIST_ADDRESS = 72,  /* of the fourth operand; the next ones are at steps of LIST_STEP */
+    LIST_ADDRESS = 72, /* of the fourth operand; the next ones are at steps of LIST_STEP */
     CELL_FIFTH = 80,
     LIST_STEP = 32,
     LIST_BYTES = 144,
@@ -190,7 +190,8 @@ static unsigned carry_out(Plo *p)
     return 0;
 }
 
-uint64_t helper_s390_plo(CpuState *cs, uint64_t second, uint64_t fourth, uint64_t regs, uint64_t mmu)
+uint64_t helper_s390_plo(CpuState *cs, uint64_t second, uint64_t fourth, uint64_t regs,
+                         uint64_t mmu)
 {
     static const uint8_t sizes[] = { 4, 8, 8, 16 };
     S390Cpu *cpu = s390_cpu(cs);

@@ -407,7 +407,8 @@ uint64_t helper_s390_mvck(CpuState *cs, uint64_t a1, uint64_t a2, uint64_t n, ui
 }
 
 /* MOVE WITH SOURCE or DESTINATION KEY: length less one in r0, key in r1. */
-uint64_t helper_s390_mvcxk(CpuState *cs, uint64_t a1, uint64_t a2, uint64_t destination, uint64_t mmu)
+uint64_t helper_s390_mvcxk(CpuState *cs, uint64_t a1, uint64_t a2, uint64_t destination,
+                           uint64_t mmu)
 {
     S390Cpu *cpu = s390_cpu(cs);
     unsigned key = cpu->gpr[1] >> 4 & 15, own = s390_psw_key(cpu);

@@ -223,7 +223,7 @@ uint64_t helper_s390_monitor_call(CpuState *cs, uint64_t addr, uint64_t class)
 /* ---- control registers ---- */
 static void control_changed(S390Cpu *cpu, uint64_t old_cr0)
 {
-    if ((old_cr0 ^ cpu->cr[0]) & (CR0_EDAT | CR0_FETCH_OVERRIDE | CR0_STORE_OVERRIDE)) {
+    if ((old_cr0 ^ cpu->cr[0]) & (CR0_EDAT | CR0_FETCHOV | CR0_STOREOV)) {
         cpu_tlb_flush(&cpu->base);
     }
     s390_spaces_update(cpu);

@@ -332,8 +332,8 @@ void s390_tr_trxx(S390Trans *t, const S390Insn *i)
 {
     if (!odd_pairs(t, i->r1, 0)) {
         IrVal sizes = ir_c64(t->b, i->arg | (i->m3 & 1) << 8);
-        s390_cc_from(t, ir_call(t->b, &hd_s390_trxx, ir_c64(t->b, i->r1), ir_c64(t->b, i->r2), sizes,
-                                s390_mmu(t)));
+        s390_cc_from(t, ir_call(t->b, &hd_s390_trxx, ir_c64(t->b, i->r1), ir_c64(t->b, i->r2),
+                                sizes, s390_mmu(t)));
     }
 }
 
@@ -341,7 +341,7 @@ void s390_tr_convert(S390Trans *t, const S390Insn *i)
 {
     if (!odd_pairs(t, i->r1, i->r2)) {
         IrVal how = ir_c64(t->b, i->arg | (i->m3 & 1) << 8);
-        s390_cc_from(t, ir_call(t->b, &hd_s390_convert, ir_c64(t->b, i->r1), ir_c64(t->b, i->r2), how,
-                                s390_mmu(t)));
+        s390_cc_from(t, ir_call(t->b, &hd_s390_convert, ir_c64(t->b, i->r1), ir_c64(t->b, i->r2),
+                                how, s390_mmu(t)));
     }
 }

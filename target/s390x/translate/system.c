@@ -201,7 +201,6 @@ static void missing(S390Trans *t)
     t->status = TRANS_END;
 }
 
-
 void s390_tr_trte(S390Trans *t, const S390Insn *i)
 {
     missing(t);

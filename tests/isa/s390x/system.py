@@ -127,6 +127,20 @@ def in_list(*values):
     return [i("mvghi", b1=11, d1=at, i2=v) for at, v in values]
 
 
+def translate(table):
+    """r1: a table at PAGE2 that makes 0x30 + n (or 0x100 + n) of 0x20 + n; r4, r5: the result's place and four bytes;
+    r6: 21 22 23 24; r7: 0025 0026."""
+    code = [load(10, PAGE), load(11, PAGE2), i("xc", b1=10, d1=0, l1=255, b2=10, d2=0),
+            i("mvghi", b1=10, d1=0x400, i2=0)]
+    for n in range(1, 7):
+        at, value = (0x20 + n, 0x30 + n) if table == 0x20 else (2 * (0x20 + n), 0x100 + n)
+        code.append(i("mvi", b1=11, d1=at, i2=value) if table == 0x20 else i("mvhhi", b1=11, d1=at, i2=value))
+    for n in range(4):
+        code.append(i("mvi", b1=10, d1=n, i2=0x21 + n))
+    return code + [i("mvhhi", b1=10, d1=8, i2=0x25), i("mvhhi", b1=10, d1=10, i2=0x26), i("lgr", r1=1, r2=11),
+                   load(4, PAGE + 0x400), load(5, 4), load(6, PAGE), load(7, PAGE + 8)]
+
+
 SHOW2, SHOW4 = i("lg", r1=2, b2=10), i("lg", r1=3, b2=11)
 
 
@@ -148,6 +162,26 @@ CASES = [
      [load(4, 0), load(5, 1), i("sigp", r1=4, r3=5, d2=2), i("lgr", r1=2, r2=4)], dict(cc=1, r2=0x80)),
     ("sense shows the external call and the stopped state",
      [load(4, 0), load(5, 1), i("sigp", r1=4, r3=5, d2=1), i("lgr", r1=2, r2=4)], dict(cc=1, r2=0xc0)),
+    ("TROO: each character's entry of the table",
+     [*translate(0x20), load(0, 0xff), i("troo", r1=4, r2=6), i("l", r1=2, b2=10, d2=0x400), i("lgr", r1=3, r2=5)],
+     dict(cc=0, r2=0x31323334, r3=0)),
+    ("... up to the test character",
+     [*translate(0x20), load(0, 0x33), i("troo", r1=4, r2=6), i("l", r1=2, b2=10, d2=0x400), i("lgr", r1=3, r2=5)],
+     dict(cc=1, r2=0x31320000, r3=2)),
+    ("... which can be left out", [*translate(0x20), load(0, 0x33), i("troo", r1=4, r2=6, m3=1),
+                                   i("l", r1=2, b2=10, d2=0x400)], dict(cc=0, r2=0x31323334)),
+    ("TROT makes two bytes of one",
+     [*translate(0x200), load(0, 0), i("trot", r1=4, r2=6),
+      i("lg", r1=2, b2=10, d2=0x400)],
+     dict(cc=0, r2=0x0101010201030104)),
+    ("TRTO makes one byte of two",
+     [*translate(0x20), load(0, 0), i("trto", r1=4, r2=7), i("lg", r1=2, b2=10, d2=0x400), i("lgr", r1=3, r2=7)],
+     dict(cc=0, r2=0x3536 << 48, r3=PAGE + 12)),
+    ("TRTT makes two bytes of two",
+     [*translate(0x200), load(0, 0), i("trtt", r1=4, r2=7),
+      i("lg", r1=2, b2=10, d2=0x400)],
+     dict(cc=0, r2=0x01050106 << 32)),
+    ("... and takes whole characters only", [*translate(0x200), load(5, 3), i("trtt", r1=4, r2=7)], dict(pgm=6)),
     ("PLO: the test of a function that is there", [load(0, 0x117), i("plo", b2=1, b4=1)], dict(cc=0)),
     ("... and of one that is not", [load(0, 0x118), i("plo", b2=1, b4=1)], dict(cc=3)),
     ("a function that is not there is a specification exception", [load(0, 24), i("plo", b2=1, b4=1)], dict(pgm=6)),
@@ -158,8 +192,8 @@ CASES = [
      [*locked(4, load(4, 5), load(5, 9), offset=4), i("l", r1=2, b2=10, d2=4)], dict(cc=0, r2=9)),
     ("... which must be even", locked(4, r1=5), dict(pgm=6)),
     ("... of doublewords, in a list", [*locked(5, *in_list((8, 5), (24, 11))), SHOW2], dict(cc=0, r2=11)),
-    ("... of quadwords, unequal", [*locked(7, *in_list((0, 5), (8, 1))), i("lg", r1=3, b2=11, d2=8)],
-     dict(cc=1, r3=0)),
+    ("... of quadwords, unequal",
+     [*locked(7, i("mvghi", b1=10, d1=8, i2=0), *in_list((0, 5), (8, 1))), i("lg", r1=3, b2=11, d2=8)], dict(cc=1, r3=0)),
     ("double compare and swap: both equal",
      [*locked(10, load(4, 5), load(5, 21), load(6, 3), load(7, 22), i("mvghi", b1=11, i2=3)), SHOW2, SHOW4],
      dict(cc=0, r2=21, r3=22)),
