@@ -145,7 +145,7 @@ def debian():
         disk.write(os.path.join(directory, "debian"))
         command = [os.path.join(BUILD, "ferry-system-s390x"), "-machine", "s390-ccw-virtio", "-m", "512", "-nographic",
                    "-no-reboot", *drive(directory, "debian", 1, "bootindex=1")]
-        end = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=guest.TIMEOUT)
+        end = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=max(600, guest.TIMEOUT))
         assert end.returncode == 0 and b"BOOT-OK s390x" in end.stdout, end.stdout[-2000:].decode("latin-1")
 
 

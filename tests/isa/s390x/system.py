@@ -74,7 +74,7 @@ def run(ferry, cases, directory):
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(qmp)
     listener.listen()
-    listener.settimeout(60)
+    listener.settimeout(300)
     process = subprocess.Popen([ferry, "-machine", "s390-ccw-virtio", "-m", "16", "-smp", "2", "-nodefaults",
                                 "-display", "none", "-kernel", kernel, "-qmp", "unix:" + qmp],
                                stdin=subprocess.DEVNULL)
@@ -89,7 +89,7 @@ def run(ferry, cases, directory):
 
         stream.readline()
         command("qmp_capabilities")
-        size, end = STEP * len(cases) + 1, time.monotonic() + 60
+        size, end = STEP * len(cases) + 1, time.monotonic() + 300
         while time.monotonic() < end:
             command("pmemsave", val=OUT, size=size, filename=memory)
             with open(memory, "rb") as f:
