@@ -30,6 +30,7 @@
 #include "hw/net/virtio-net.h"
 #include "hw/pci/pci.h"
 #include "hw/s390x/board.h"
+#include "hw/scsi/scsi.h"
 #include "hw/timer/hpet.h"
 #include "hw/timer/i8254.h"
 #include "hw/timer/mc146818rtc.h"
@@ -91,6 +92,9 @@ TypeRegistry *system_types_new(void)
         { ide_bus_types, &ide_bus_types_count },
         { ahci_types, &ahci_types_count },
         { piix_ide_types, &piix_ide_types_count },
+        { scsi_bus_types, &scsi_bus_types_count },
+        { scsi_types, &scsi_types_count },
+        { virtio_scsi_types, &virtio_scsi_types_count },
         { i8259_types, &i8259_types_n },
         { ioapic_types, &ioapic_types_n },
         { isa_types, &isa_types_n },

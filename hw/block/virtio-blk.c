@@ -65,11 +65,6 @@ typedef struct Request {
     struct Request *next; /* in retry */
 } Request;
 
-/* A request that waits, on its way to another process. */
-typedef struct {
-    uint16_t queue, head;
-} Parked;
-
 struct VirtioBlk {
     VirtioDevice vdev; /* first */
     /* properties */
@@ -89,7 +84,7 @@ struct VirtioBlk {
     uint64_t told_bytes;    /* size that the driver knows */
     bool first_write_cache; /* what a reset returns to */
     Request *retry;         /* newest first */
-    GArray *parked;         /* Parked, oldest first: came with a migration, not yet looked at */
+    GArray *parked; /* VirtioParked, oldest first: came with a migration, not yet looked at */
     unsigned inflight;
 };
 
@@ -318,9 +313,9 @@ static void start_parked(VirtioBlk *blk)
 {
     g_autoptr(GArray) parked = blk->parked;
 
-    blk->parked = g_array_new(FALSE, FALSE, sizeof(Parked));
+    blk->parked = g_array_new(FALSE, FALSE, sizeof(VirtioParked));
     for (guint i = 0; i < parked->len; i++) {
-        const Parked *p = &g_array_index(parked, Parked, i);
+        const VirtioParked *p = &g_array_index(parked, VirtioParked, i);
         VirtQueue *vq = &blk->vdev.queues[p->queue];
         Request *req = virtqueue_take_again(vq, p->head, sizeof(*req));
 
@@ -588,7 +583,7 @@ static bool realize(VirtioDevice *vdev, GError **error)
     if (!check_properties(blk, error) || !attach(blk, error)) {
         return false;
     }
-    blk->parked = g_array_new(FALSE, FALSE, sizeof(Parked));
+    blk->parked = g_array_new(FALSE, FALSE, sizeof(VirtioParked));
     blk->first_write_cache = block_drive_write_cache(blk->drive);
     settle_sizes(blk);
     for (unsigned i = 0; i < blk->num_queues; i++) {
@@ -606,7 +601,6 @@ static void unrealize(VirtioDevice *vdev)
     g_clear_pointer(&blk->parked, g_array_unref);
 }
 
-/* One queue a CPU, unless the user says otherwise. */
 /* A queue a CPU unless the user says otherwise. */
 static void choose_queues(VirtioBlk *blk)
 {
@@ -636,68 +630,33 @@ static bool prepare_pci(VirtioPci *proxy, GError **error)
  * dumps addresses of the sender; ours, in a subsection, names their chains, which are read again. A
  * sender that cannot (or is not us) says `more_requests`, which is refused here.
  */
-#define PARKED_MAX 480
-
-typedef struct {
-    uint8_t more_requests;
-    uint32_t count;
-    Parked parked[PARKED_MAX];
-} BlkSaved;
-G_STATIC_ASSERT(sizeof(BlkSaved) <= VIRTIO_SAVED_DEVICE_BYTES);
-
-static bool parked_needed(const void *saved)
-{
-    return ((const BlkSaved *)saved)->count != 0;
-}
-
-static const Field parked_one_fields[] = { F_U16(Parked, queue), F_U16(Parked, head), F_END };
-static const Record parked_one = { .name = "virtio-blk-parked",
-                                   .version = 1,
-                                   .min_version = 1,
-                                   .size = sizeof(Parked),
-                                   .fields = parked_one_fields };
-static const Field parked_fields[] = {
-    F_U32(BlkSaved, count, .max = PARKED_MAX),
-    F_STRUCT_ARRAY(BlkSaved, parked, parked_one, .flags = FIELD_VARRAY,
-                   .count_offset = offsetof(BlkSaved, count)),
-    F_END,
-};
 static const Record parked_record = { .name = "virtio-blk-requests/parked",
                                       .version = 1,
                                       .min_version = 1,
-                                      .size = sizeof(BlkSaved),
-                                      .fields = parked_fields,
-                                      .needed = parked_needed };
+                                      .size = sizeof(VirtioParkedSaved),
+                                      .fields = virtio_parked_fields,
+                                      .needed = virtio_parked_needed };
 static const Record *const blk_subsections[] = { &parked_record, NULL };
-static const Field blk_own_fields[] = { F_U8(BlkSaved, more_requests), F_END };
+static const Field blk_own_fields[] = { F_U8(VirtioParkedSaved, more_requests), F_END };
 static const Record blk_own = { .name = "virtio-blk-requests",
                                 .version = 1,
                                 .min_version = 1,
-                                .size = sizeof(BlkSaved),
+                                .size = sizeof(VirtioParkedSaved),
                                 .fields = blk_own_fields,
                                 .subsections = blk_subsections };
-
-static void save_parked(BlkSaved *own, unsigned queue, unsigned head)
-{
-    if (own->count < PARKED_MAX) {
-        own->parked[own->count++] = (Parked){ (uint16_t)queue, (uint16_t)head };
-    } else {
-        own->more_requests = 1; /* better a refused migration than lost requests */
-    }
-}
 
 static void blk_save(void *owner, void *p)
 {
     VirtioBlk *blk = owner;
     VirtioSaved *saved = p;
-    BlkSaved *own = (BlkSaved *)(void *)saved->device.bytes;
+    VirtioParkedSaved *own = (VirtioParkedSaved *)(void *)saved->device.bytes;
 
     virtio_save(owner, saved);
     own->more_requests = blk->retry && virtio_has(&blk->vdev, VIRTIO_F_RING_PACKED);
     for (guint i = 0; i < blk->parked->len; i++) {
-        const Parked *parked = &g_array_index(blk->parked, Parked, i);
+        const VirtioParked *parked = &g_array_index(blk->parked, VirtioParked, i);
 
-        save_parked(own, parked->queue, parked->head);
+        virtio_parked_add(own, parked->queue, parked->head);
     }
     g_autoptr(GPtrArray) retry = g_ptr_array_new();
     for (Request *req = blk->retry; req; req = req->next) {
@@ -706,48 +665,24 @@ static void blk_save(void *owner, void *p)
     for (guint i = retry->len; i > 0; i--) { /* oldest first */
         const Request *req = g_ptr_array_index(retry, i - 1);
 
-        save_parked(own, req->vq->index, req->elem.index);
+        virtio_parked_add(own, req->vq->index, req->elem.index);
     }
-}
-
-/* Each a head of its own that is in the ring. */
-static bool check_parked(const VirtioSaved *saved, const BlkSaved *own, GError **error)
-{
-    for (uint32_t i = 0; i < own->count; i++) {
-        const Parked *p = &own->parked[i];
-        bool good = p->queue < saved->n_queues && p->head < saved->queues[p->queue].num;
-
-        for (uint32_t k = 0; good && k < i; k++) {
-            good = p->queue != own->parked[k].queue || p->head != own->parked[k].head;
-        }
-        if (!good) {
-            g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
-                        "parked request %u: head %u of queue %u is not in the ring or comes twice",
-                        i, p->head, p->queue);
-            return false;
-        }
-    }
-    return true;
 }
 
 static bool blk_check(void *owner, const void *p, GError **error)
 {
     const VirtioSaved *saved = p;
-    const BlkSaved *own = (const BlkSaved *)(const void *)saved->device.bytes;
 
-    if (own->more_requests) {
-        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
-                    "requests that wait for the disk are in the stream, which is not supported");
-        return false;
-    }
-    return virtio_check(owner, saved, error) && check_parked(saved, own, error);
+    return virtio_check(owner, saved, error) &&
+           virtio_parked_check(saved, (const VirtioParkedSaved *)(const void *)saved->device.bytes,
+                               error);
 }
 
 static void blk_install(void *owner, const void *saved)
 {
     VirtioBlk *blk = owner;
     const VirtioSaved *v = saved;
-    const BlkSaved *own = (const BlkSaved *)(const void *)v->device.bytes;
+    const VirtioParkedSaved *own = (const VirtioParkedSaved *)(const void *)v->device.bytes;
 
     virtio_install(owner, saved);
     if (v->config_len > 32 && blk->config_wce) {
@@ -765,7 +700,7 @@ static void blk_installed(void *owner)
 static const SectionOps blk_section_ops = { blk_save, blk_check, blk_install, blk_installed };
 static const Field blk_saved_fields[] = {
     VIRTIO_SAVED_COMMON_FIELDS,
-    VIRTIO_SAVED_DEVICE_FIELD(BlkSaved, blk_own),
+    VIRTIO_SAVED_DEVICE_FIELD(VirtioParkedSaved, blk_own),
     F_END,
 };
 static const Record blk_inner = VIRTIO_SAVED_INNER(blk_saved_fields);

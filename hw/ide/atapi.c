@@ -11,11 +11,11 @@
 #include <string.h>
 
 #include "base/util/endian.h"
+#include "hw/core/mmc.h"
 #include "ide-priv.h"
 
 #define FILL_SECTORS   32u /* read from the medium at once */
 #define READ_MAX_BYTES (1u << 30)
-#define CD_MAX_SECTORS (80u * 60 * 75) /* larger than a CD: it is a DVD */
 
 enum { /* sense keys and additional codes */
     KEY_NONE = 0x0,
@@ -175,6 +175,24 @@ static uint32_t cd_sectors(const IdeUnit *u)
 static bool has_disc(const IdeUnit *u)
 {
     return block_drive_has_medium(u->drive) && !u->tray_open;
+}
+
+static MmcDrive drive_facts(const IdeUnit *u)
+{
+    return (MmcDrive){ .sectors = cd_sectors(u),
+                       .disc = has_disc(u),
+                       .tray_open = u->tray_open,
+                       .tray_locked = u->tray_locked };
+}
+
+/* An answer of @len bytes, 0: the command has a field that is not valid. */
+static void answer(IdeUnit *u, uint32_t len, uint32_t room)
+{
+    if (!len) {
+        atapi_fail(u, KEY_ILLEGAL, ASC_FIELD);
+        return;
+    }
+    reply(u, len, room);
 }
 
 void atapi_medium_changed(IdeUnit *u)
@@ -368,10 +386,8 @@ static void cmd_inquiry(IdeUnit *u)
 
 static void cmd_mode_sense(IdeUnit *u)
 {
-    static const uint8_t errors[] = { 0x01, 6, 0, 5 };
-    static const uint8_t audio[] = { 0x0e, 14, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 2, 0, 2, 0 };
-    static const uint8_t capabilities[] = { 0x2a, 20,   0x3b, 0, 0x71, 0x60, 0x29, 0,
-                                            0x02, 0xc0, 0,    2, 2,    0,    0x02, 0xc0 };
+    static const uint8_t errors[] = { 0x01, 6, 0, 5, 0, 0, 0, 0 };
+    MmcDrive drive = drive_facts(u);
     uint8_t *b = u->buf, page = u->packet[2] & 0x3f;
     uint32_t len;
 
@@ -380,169 +396,52 @@ static void cmd_mode_sense(IdeUnit *u)
         atapi_fail(u, KEY_ILLEGAL, 0x39);
         return;
     }
-    switch (page) {
-    case 0x01:
+    if (page == errors[0]) {
+        len = sizeof(errors);
         memcpy(b + 8, errors, sizeof(errors));
-        len = 8 + 8;
-        break;
-    case 0x0e:
-        memcpy(b + 8, audio, sizeof(audio));
-        len = 8 + 16;
-        break;
-    case 0x2a:
-        memcpy(b + 8, capabilities, sizeof(capabilities));
-        b[8 + 6] |= u->tray_locked ? 2 : 0;
-        len = 8 + 22;
-        break;
-    default: atapi_fail(u, KEY_ILLEGAL, ASC_FIELD); return;
+    } else {
+        len = mmc_mode_page(page, &drive, b + 8);
     }
-    st_be16(b, (uint16_t)(len - 2));
+    st_be16(b, (uint16_t)(len + 8 - 2));
     b[2] = 0x70;
-    reply(u, len, ld_be16(u->packet + 7));
+    answer(u, len ? len + 8 : 0, ld_be16(u->packet + 7));
 }
 
 static void cmd_event_status(IdeUnit *u)
 {
-    uint8_t *b = u->buf, code = 0;
+    MmcDrive drive = drive_facts(u);
+    MmcEvents events = { u->event_new_media, u->event_eject };
+    uint32_t len = mmc_event_status(u->packet, &drive, &events, u->buf);
 
-    if (!(u->packet[1] & 1)) { /* only polling */
-        atapi_fail(u, KEY_ILLEGAL, ASC_FIELD);
-        return;
-    }
-    memset(b, 0, 8);
-    b[3] = 0x10; /* media events are known */
-    if (!(u->packet[4] & 0x10)) {
-        b[1] = 2;
-        b[2] = 0x80; /* none of these classes */
-        reply(u, 4, ld_be16(u->packet + 7));
-        return;
-    }
-    b[1] = 4;
-    b[2] = 0x04;
-    if (u->event_eject) {
-        code = 1;
-        u->event_eject = false;
-    } else if (u->event_new_media) {
-        code = 2;
-        u->event_new_media = false;
-    }
-    b[4] = code;
-    b[5] = (uint8_t)((u->tray_open ? 1 : 0) | (has_disc(u) ? 2 : 0));
-    reply(u, 8, ld_be16(u->packet + 7));
+    u->event_new_media = events.new_media;
+    u->event_eject = events.eject_request;
+    answer(u, len, ld_be16(u->packet + 7));
 }
 
 static void cmd_get_configuration(IdeUnit *u)
 {
-    uint8_t *b = u->buf;
-    bool dvd = cd_sectors(u) > CD_MAX_SECTORS, disc = has_disc(u);
-    uint16_t first = ld_be16(u->packet + 2);
-    uint32_t len = 8;
+    MmcDrive drive = drive_facts(u);
 
-    memset(b, 0, 64);
-    st_be16(b + 6, !disc ? 0 : dvd ? 0x10 : 0x08);
-    if (first == 0) { /* the list of profiles */
-        b[10] = 0x03;
-        b[11] = 8;
-        st_be16(b + 12, 0x10);
-        b[14] = disc && dvd;
-        st_be16(b + 16, 0x08);
-        b[18] = disc && !dvd;
-        len = 20;
-    }
-    st_be32(b, len - 4);
-    reply(u, len, ld_be16(u->packet + 7));
+    answer(u, mmc_get_configuration(u->packet, &drive, u->buf), ld_be16(u->packet + 7));
 }
 
 static void cmd_mechanism_status(IdeUnit *u)
 {
-    memset(u->buf, 0, 8);
-    u->buf[5] = 1;
-    reply(u, 8, ld_be16(u->packet + 8));
+    answer(u, mmc_mechanism_status(u->buf), ld_be16(u->packet + 8));
 }
 
 /* ---- questions about the disc ---- */
 
-static void put_address(uint8_t *at, bool msf, uint32_t lba)
-{
-    st_be32(at, lba);
-    if (msf) {
-        lba += 150;
-        at[0] = 0;
-        at[1] = (uint8_t)(lba / 75 / 60);
-        at[2] = (uint8_t)(lba / 75 % 60);
-        at[3] = (uint8_t)(lba % 75);
-    }
-}
-
-static uint8_t *put_track(uint8_t *at, uint8_t track, bool msf, uint32_t lba)
-{
-    memset(at, 0, 8);
-    at[1] = track == 0xaa ? 0x16 : 0x14;
-    at[2] = track;
-    put_address(at + 4, msf, lba);
-    return at + 8;
-}
-
-/* One entry of the full table: 11 bytes. */
-static uint8_t *put_raw(uint8_t *at, uint8_t point, uint8_t a, uint8_t b, uint8_t c)
-{
-    memset(at, 0, 11);
-    at[0] = 1;
-    at[1] = 0x14;
-    at[3] = point;
-    at[8] = a;
-    at[9] = b;
-    at[10] = c;
-    return at + 11;
-}
-
 static void cmd_read_toc(IdeUnit *u)
 {
-    bool msf = u->packet[1] & 2;
-    uint8_t format = u->packet[2] & 0x0f, start = u->packet[6], *b = u->buf, *at = b + 4;
-    uint32_t end = cd_sectors(u);
-    uint8_t msf_end[4];
+    MmcDrive drive = drive_facts(u);
 
-    if (!format) { /* the older place */
-        format = u->packet[9] >> 6;
-    }
-    b[2] = b[3] = 1; /* first and last track or session */
-    switch (format) {
-    case 0:
-        if (start > 1 && start != 0xaa) {
-            atapi_fail(u, KEY_ILLEGAL, ASC_FIELD);
-            return;
-        }
-        if (start <= 1) {
-            at = put_track(at, 1, msf, 0);
-        }
-        at = put_track(at, 0xaa, msf, end);
-        break;
-    case 1: at = put_track(at, 1, msf, 0); break;
-    case 2:
-        put_address(msf_end, true, end);
-        at = put_raw(at, 0xa0, 1, 0, 0);
-        at = put_raw(at, 0xa1, 1, 0, 0);
-        at = put_raw(at, 0xa2, msf_end[1], msf_end[2], msf_end[3]);
-        at = put_raw(at, 1, 0, 2, 0);
-        break;
-    default: atapi_fail(u, KEY_ILLEGAL, ASC_FIELD); return;
-    }
-    st_be16(b, (uint16_t)(at - b - 2));
-    reply(u, (uint32_t)(at - b), ld_be16(u->packet + 7));
+    answer(u, mmc_read_toc(u->packet, &drive, u->buf), ld_be16(u->packet + 7));
 }
 
 static void cmd_disc_information(IdeUnit *u)
 {
-    static const uint8_t start[] = { 0, 32, 0x0e, 1, 1, 1, 1, 0x20 };
-
-    if (u->packet[1] & 7) {
-        atapi_fail(u, KEY_ILLEGAL, ASC_FIELD);
-        return;
-    }
-    memset(u->buf, 0, 34);
-    memcpy(u->buf, start, sizeof(start));
-    reply(u, 34, ld_be16(u->packet + 7));
+    answer(u, mmc_disc_information(u->packet, u->buf), ld_be16(u->packet + 7));
 }
 
 static void cmd_dvd_structure(IdeUnit *u)

@@ -243,7 +243,7 @@ static uint16_t legacy_device_id(uint16_t virtio_id)
 {
     static const uint16_t ids[] = {
         [VIRTIO_ID_NET] = 0x1000,     [VIRTIO_ID_BLOCK] = 0x1001, [VIRTIO_ID_BALLOON] = 0x1002,
-        [VIRTIO_ID_CONSOLE] = 0x1003, [VIRTIO_ID_RNG] = 0x1005,
+        [VIRTIO_ID_CONSOLE] = 0x1003, [VIRTIO_ID_RNG] = 0x1005,   [VIRTIO_ID_SCSI] = 0x1004,
     };
 
     return virtio_id < G_N_ELEMENTS(ids) ? ids[virtio_id] : 0;

@@ -21,6 +21,8 @@ REST = ("-device VGA,addr=10,romfile= -device secondary-vga,addr=11 -device pvpa
         "-device i6300esb,addr=13 -device ich9-ahci,id=more,addr=14 "
         "-drive file={dir}/disk,if=none,id=hd,format=raw,snapshot=on -device ide-hd,drive=hd,bus=more.0 "
         "-device ide-cd,bus=more.1 ")
+SCSI = ("-device virtio-scsi-pci,id=s,addr=3 -drive file={dir}/disk,if=none,id=d,format=raw,snapshot=on "
+        "-device scsi-hd,drive=d,bus=s.0 -device scsi-cd,bus=s.0,scsi-id=3,lun=2 ")
 TESTDEV = "-device migration-testdev,value=5,part=3,ram-length=64K "
 
 FLASH = ("-m 4 -nodefaults -rtc base=2020-01-01T00:00:00,clock=vm "

@@ -11,7 +11,8 @@
     " -drive file={dir}/disk,if=none,id=d,format=raw,read-only=on"                  \
     " -device virtio-blk-pci,drive=d -device virtio-net-pci -device virtio-rng-pci" \
     " -device virtio-balloon-pci -device virtio-serial-pci -chardev null,id=c"      \
-    " -device virtconsole,chardev=c -device virtserialport,name=agent,nr=3"
+    " -device virtconsole,chardev=c -device virtserialport,name=agent,nr=3"         \
+    " -device virtio-scsi-pci,id=scsi -device scsi-cd,bus=scsi.0"
 #define CARDS                                                                                \
     " -device VGA,romfile= -device secondary-vga -device pvpanic-pci -device i6300esb"       \
     " -device ich9-ahci,id=more -drive file={dir}/disk,if=none,id=hd,format=raw,snapshot=on" \

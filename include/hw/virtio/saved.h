@@ -153,3 +153,20 @@ void virtio_installed(VirtioDevice *dev);
                                          .size = sizeof(VirtioSaved),                      \
                                          .fields = sym##_outer_fields };                   \
     static const SectionDesc sym##_section = { .record = &sym##_record, .ops = &(sops) }
+
+/* ---- requests that wait for a disk (parked.c) ---- */
+#define VIRTIO_PARKED_MAX 4096
+typedef struct VirtioParked {
+    uint16_t queue, head;
+} VirtioParked;
+typedef struct VirtioParkedSaved {
+    uint8_t more_requests; /* there are some that cannot be told */
+    uint32_t count;
+    VirtioParked parked[VIRTIO_PARKED_MAX];
+} VirtioParkedSaved;
+G_STATIC_ASSERT(sizeof(VirtioParkedSaved) <= VIRTIO_SAVED_DEVICE_BYTES);
+
+extern const Field virtio_parked_fields[]; /* count and list */
+bool virtio_parked_needed(const void *saved);
+void virtio_parked_add(VirtioParkedSaved *saved, unsigned queue, unsigned head);
+bool virtio_parked_check(const VirtioSaved *saved, const VirtioParkedSaved *own, GError **error);
