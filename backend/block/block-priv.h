@@ -185,6 +185,11 @@ void block_drive_notify_resized(BlockDrive *drive);
 /* Completes later with @ret; counts as a request of the drive, so that a drain waits for it. */
 void block_drive_fail_later(BlockDrive *drive, int ret, BlockDone done, void *opaque);
 
+/* ---- drive-options.c ---- */
+/* An image file as -drive opens it, for its caller's use; one reference. @format NULL: guessed. */
+BlockNode *block_open_image(Blocks *blocks, const char *filename, const char *format,
+                            bool read_only, GError **error);
+
 /* ---- probe.c ---- */
 /* The name of the image format that @head (the first bytes) belongs to; "raw" when none. */
 const char *block_probe(const uint8_t *head, size_t len);

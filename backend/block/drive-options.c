@@ -375,6 +375,16 @@ static BlockNode *open_image(Blocks *blocks, DriveOptions *o, GError **error)
     return node;
 }
 
+BlockNode *block_open_image(Blocks *blocks, const char *filename, const char *format,
+                            bool read_only, GError **error)
+{
+    g_auto(DriveOptions) o = { .file = g_strdup(filename), .format = g_strdup(format) };
+
+    o.node = g_variant_dict_new(NULL);
+    g_variant_dict_insert(o.node, "read-only", "b", read_only);
+    return open_image(blocks, &o, error);
+}
+
 /* ---- snapshot=on ---- */
 
 /* A temporary image over @base, whose reference it takes; the file has no name once it is open. */

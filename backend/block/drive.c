@@ -414,7 +414,11 @@ void block_drive_view(BlockDrive *drive, BlockDriveView *view)
     *view = (BlockDriveView){
         .id = drive->id,
         .node = drive->root ? drive->root->node : NULL,
-        .removable = drive->info.cdrom || drive->info.iface == BLOCK_IF_FLOPPY,
+        .removable = block_drive_removable(drive),
+        .has_tray = block_drive_has_tray(drive),
+        .tray_open = block_drive_tray_open(drive),
+        .locked = block_drive_tray_locked(drive),
+        .qdev = block_drive_device_id(drive),
         .writeback = drive->write_cache,
         .on_read_error = drive->on_read_error,
         .on_write_error = drive->on_write_error,
@@ -423,9 +427,6 @@ void block_drive_view(BlockDrive *drive, BlockDriveView *view)
                      : drive->io_failed  ? "failed"
                                          : "ok",
     };
-    if (drive->attached && drive->attach.ops && drive->attach.ops->device_path) {
-        view->qdev = drive->attach.ops->device_path(drive->attach.opaque);
-    }
 }
 
 void block_drive_view_clear(BlockDriveView *view)

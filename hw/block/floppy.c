@@ -45,20 +45,29 @@ static const struct {
     { 160, TYPE_120, { 8, 40, 1, 1 } },
 };
 
-static bool set_format(FloppyUnit *u, int *type, GError **error)
+/* Row of formats[] with that size; -1: there is none. */
+static int find_format(uint64_t bytes, GError **error)
 {
-    uint64_t bytes = block_drive_length(u->drive);
-
     for (size_t i = 0; i < G_N_ELEMENTS(formats); i++) {
         if (bytes == formats[i].kib * (uint64_t)1024) {
-            u->format = formats[i].format;
-            *type = *type == TYPE_AUTO ? formats[i].type : *type;
-            return true;
+            return (int)i;
         }
     }
     g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
                 "no floppy format has %" G_GUINT64_FORMAT " bytes (1474560 are 1.44 MB)", bytes);
-    return false;
+    return -1;
+}
+
+static bool set_format(FloppyUnit *u, int *type, GError **error)
+{
+    int i = find_format(block_drive_length(u->drive), error);
+
+    if (i < 0) {
+        return false;
+    }
+    u->format = formats[i].format;
+    *type = *type == TYPE_AUTO ? formats[i].type : *type;
+    return true;
 }
 
 static char *device_path(void *opaque)
@@ -66,9 +75,30 @@ static char *device_path(void *opaque)
     return object_path(&((Floppy *)opaque)->dev.obj);
 }
 
+static bool accepts(void *opaque, uint64_t bytes, GError **error)
+{
+    return find_format(bytes, error) >= 0;
+}
+
+static void medium_changed(void *opaque, bool loaded)
+{
+    FloppyUnit *u = ((Floppy *)opaque)->state;
+    int type = TYPE_NONE; /* stays what it is */
+
+    u->media_changed = true;
+    u->format = (FloppyFormat){ 0 };
+    if (loaded) {
+        set_format(u, &type, NULL);
+    }
+    u->read_only = block_drive_read_only(u->drive);
+    u->media_rate = u->format.rate;
+}
+
 static BlockDrive *attach(Floppy *f, GError **error)
 {
-    static const BlockDriveOps drive_ops = { .device_path = device_path };
+    static const BlockDriveOps drive_ops = { .device_path = device_path,
+                                             .medium_changed = medium_changed,
+                                             .accepts = accepts };
     Blocks *blocks = vm_blocks(device_vm(&f->dev));
     BlockAttach a = { .ops = &drive_ops, .opaque = f, .share_rw = f->share_rw };
     BlockDrive *found;

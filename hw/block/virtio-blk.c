@@ -466,9 +466,7 @@ static void resized(void *opaque)
 
 static char *path_of(void *opaque)
 {
-    Object *obj = opaque;
-
-    return object_path(obj->parent ? obj->parent : obj);
+    return object_path(opaque);
 }
 
 static const BlockDriveOps drive_ops = { .resized = resized, .device_path = path_of };

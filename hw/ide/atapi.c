@@ -266,18 +266,6 @@ static void cmd_read_capacity(IdeUnit *u)
 
 /* ---- tray ---- */
 
-static void tray_event(IdeUnit *u)
-{
-    GVariantBuilder data;
-    g_autofree char *path = object_path(&u->dev->dev.obj);
-
-    g_variant_builder_init(&data, G_VARIANT_TYPE_VARDICT);
-    g_variant_builder_add(&data, "{sv}", "device", g_variant_new_string(block_drive_id(u->drive)));
-    g_variant_builder_add(&data, "{sv}", "id", g_variant_new_string(path));
-    g_variant_builder_add(&data, "{sv}", "tray-open", g_variant_new_boolean(u->tray_open));
-    vm_event(u->bus->vm, "DEVICE_TRAY_MOVED", g_variant_builder_end(&data));
-}
-
 static void cmd_start_stop(IdeUnit *u)
 {
     bool start = u->packet[4] & 1, load_eject = u->packet[4] & 2;
@@ -294,7 +282,7 @@ static void cmd_start_stop(IdeUnit *u)
         }
         if (u->tray_open == start) {
             u->tray_open = !start;
-            tray_event(u);
+            block_drive_tray_moved(u->drive);
         }
     }
     packet_ok(u);

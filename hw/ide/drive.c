@@ -33,7 +33,44 @@ static char *path_of(void *opaque)
     return object_path(&((IdeDevice *)opaque)->dev.obj);
 }
 
+/* The tray goes along: a disc is put in by closing it. */
+static void medium_changed(void *opaque, bool loaded)
+{
+    IdeUnit *u = ((IdeDevice *)opaque)->unit_state;
+
+    u->tray_open = !loaded;
+    if (loaded) {
+        atapi_medium_changed(u);
+    }
+}
+
+static bool tray_is_open(void *opaque)
+{
+    return ((IdeDevice *)opaque)->unit_state->tray_open;
+}
+static bool tray_is_locked(void *opaque)
+{
+    return ((IdeDevice *)opaque)->unit_state->tray_locked;
+}
+
+/* A guest polls for events. */
+static void eject_request(void *opaque, bool force)
+{
+    IdeUnit *u = ((IdeDevice *)opaque)->unit_state;
+
+    u->event_eject = true;
+    if (force) {
+        u->tray_locked = false;
+    }
+}
+
 static const BlockDriveOps drive_ops = { .resized = resized, .device_path = path_of };
+static const BlockDriveOps cd_drive_ops = { .device_path = path_of,
+                                            .medium_changed = medium_changed,
+                                            .never_writes = true,
+                                            .tray_is_open = tray_is_open,
+                                            .tray_is_locked = tray_is_locked,
+                                            .eject_request = eject_request };
 
 /* ---- checks ---- */
 
@@ -137,7 +174,7 @@ static BlockDrive *attach(IdeDevice *d, IdeKind kind, GError **error)
 {
     Blocks *blocks = vm_blocks(device_vm(&d->dev));
     BlockAttach a = {
-        .ops = &drive_ops,
+        .ops = kind == IDE_KIND_CD ? &cd_drive_ops : &drive_ops,
         .opaque = d,
         .read_only = kind == IDE_KIND_CD,
         .share_rw = d->share_rw || kind == IDE_KIND_CD,

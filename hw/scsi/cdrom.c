@@ -65,31 +65,19 @@ void scsi_cmd_mechanism(ScsiRequest *req)
 
 /* ---- the tray ---- */
 
-static void tray_moved(ScsiDevice *d)
-{
-    GVariantBuilder data;
-    g_autofree char *path = object_path(&d->dev.obj);
-
-    g_variant_builder_init(&data, G_VARIANT_TYPE_VARDICT);
-    g_variant_builder_add(&data, "{sv}", "device", g_variant_new_string(block_drive_id(d->drive)));
-    g_variant_builder_add(&data, "{sv}", "id", g_variant_new_string(path));
-    g_variant_builder_add(&data, "{sv}", "tray-open", g_variant_new_boolean(d->tray_open));
-    vm_event(device_vm(&d->dev), "DEVICE_TRAY_MOVED", g_variant_builder_end(&data));
-}
-
 void scsi_cmd_start_stop(ScsiRequest *req)
 {
     ScsiDevice *d = req->dev;
     bool start = req->cdb[4] & 1, load_eject = req->cdb[4] & 2;
 
-    if (d->cd && load_eject && !(req->cdb[4] & 0xf0)) { /* else: a power condition */
+    if (d->removable && load_eject && !(req->cdb[4] & 0xf0)) { /* else: a power condition */
         if (!start && !d->tray_open && d->tray_locked) {
             scsi_fail(req, block_drive_has_medium(d->drive) ? SENSE_LOCKED_READY : SENSE_LOCKED);
             return;
         }
         if (d->tray_open == start) {
             d->tray_open = !start;
-            tray_moved(d);
+            block_drive_tray_moved(d->drive);
         }
     }
     scsi_good(req);

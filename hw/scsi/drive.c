@@ -35,7 +35,44 @@ static char *path_of(void *opaque)
     return object_path(&((ScsiDevice *)opaque)->dev.obj);
 }
 
+/* The tray goes along: a medium is put in by closing it. */
+static void medium_changed(void *opaque, bool loaded)
+{
+    ScsiDevice *d = opaque;
+
+    d->tray_open = !loaded;
+    d->media_changed = loaded;
+    d->events = (MmcEvents){ .new_media = loaded };
+    d->told_bytes = block_drive_length(d->drive);
+    scsi_set_attention(d, SENSE_MEDIUM_REMOVED);
+}
+
+static bool tray_is_open(void *opaque)
+{
+    return ((ScsiDevice *)opaque)->tray_open;
+}
+static bool tray_is_locked(void *opaque)
+{
+    return ((ScsiDevice *)opaque)->tray_locked;
+}
+
+/* A guest polls for events. */
+static void eject_request(void *opaque, bool force)
+{
+    ScsiDevice *d = opaque;
+
+    d->events.eject_request = true;
+    if (force) {
+        d->tray_locked = false;
+    }
+}
+
+#define REMOVABLE                                                                           \
+    .device_path = path_of, .medium_changed = medium_changed, .tray_is_open = tray_is_open, \
+    .tray_is_locked = tray_is_locked, .eject_request = eject_request
 static const BlockDriveOps drive_ops = { .resized = resized, .device_path = path_of };
+static const BlockDriveOps removable_ops = { REMOVABLE, .resized = resized };
+static const BlockDriveOps cd_drive_ops = { REMOVABLE, .never_writes = true };
 
 /* ---- checks ---- */
 
@@ -120,7 +157,9 @@ static BlockDrive *attach(ScsiDevice *d, GError **error)
 {
     Blocks *blocks = vm_blocks(device_vm(&d->dev));
     BlockAttach a = {
-        .ops = &drive_ops,
+        .ops = d->cd          ? &cd_drive_ops
+               : d->removable ? &removable_ops
+                              : &drive_ops,
         .opaque = d,
         .share_rw = d->share_rw || d->cd,
         .on_read_error = (BlockOnError)d->rerror,

@@ -126,6 +126,34 @@ static void do_device_del(HmpCall *call)
     }
 }
 
+static void do_eject(HmpCall *call)
+{
+    bool force = call->argc && !strcmp(call->argv[0], "-f");
+    if (!need(call, force ? 2 : 1, "eject [-f] DEVICE")) {
+        return;
+    }
+    Json *args = json_object_new_object();
+    json_add_str(args, "device", call->argv[force]);
+    json_add_bool(args, "force", force);
+    json_unref(hmp_qmp(call, "eject", args));
+}
+
+static void do_change(HmpCall *call)
+{
+    static const char *const names[] = { "device", "filename", "format", "read-only-mode" };
+    bool force = call->argc && !strcmp(call->argv[0], "-f");
+    int n = call->argc - force;
+    if (!need(call, force ? 3 : 2, "change [-f] DEVICE FILE [FORMAT [READ-ONLY-MODE]]")) {
+        return;
+    }
+    Json *args = json_object_new_object();
+    for (int i = 0; i < n && i < (int)G_N_ELEMENTS(names); i++) {
+        json_add_str(args, names[i], call->argv[i + force]);
+    }
+    json_add_bool(args, "force", force);
+    json_unref(hmp_qmp(call, "blockdev-change-medium", args));
+}
+
 static void do_object_add(HmpCall *call)
 {
     GError *error = NULL;
@@ -333,6 +361,8 @@ static void do_qom_list(HmpCall *call)
 const HmpCommand hmp_commands[] = {
     { "announce_self", "", "trigger GARP/RARP announcements", hmp_announce_self },
     { "balloon", "target", "request VM to change its memory allocation (in MB)", do_balloon },
+    { "change", "[-f] device filename [format [read-only-mode]]", "change a removable medium",
+      do_change },
     { "chardev-add", "args", "add chardev", do_chardev_add },
     { "chardev-change", "id args", "change chardev", do_chardev_change },
     { "chardev-remove", "id", "remove chardev", do_chardev_remove },
@@ -342,6 +372,7 @@ const HmpCommand hmp_commands[] = {
     { "device_add", "driver[,prop=value][,...]", "add device, like -device on the command line",
       do_device_add },
     { "device_del", "device", "remove device", do_device_del },
+    { "eject", "[-f] device", "eject a removable medium (use -f to force it)", do_eject },
     { "gdbserver", "[device]",
       "start the GDB server on device (tcp::1234 by default), or end it by "
       "'none'",

@@ -58,7 +58,7 @@ static void add_drive(BlockDrive *drive, void *opaque)
     if (v.node) {
         json_add(item, "inserted", node_info(v.node));
     }
-    if (v.removable) {
+    if (v.has_tray) {
         json_add_bool(item, "tray_open", v.tray_open);
     }
     json_add_str_opt(item, "io-status", v.io_status);
@@ -201,6 +201,80 @@ Json *qmp_block_resize(QmpCall *call, Json *args, GError **error)
         g_set_error(error, QMP_ERROR, QMP_ERROR_GENERIC, "Parameter 'size' expects a >0 size");
     } else {
         blocks_resize(vm_blocks(call->vm), device ? device : node, (uint64_t)size, error);
+    }
+    return NULL;
+}
+
+/* ---- media ---- */
+
+static BlockDrive *drive_of(QmpCall *call, Json *args, GError **error)
+{
+    return blocks_find_for_device(vm_blocks(call->vm), json_str(args, "device", NULL),
+                                  json_str(args, "id", NULL), error);
+}
+
+Json *qmp_blockdev_open_tray(QmpCall *call, Json *args, GError **error)
+{
+    BlockDrive *drive = drive_of(call, args, error);
+    GError *local = NULL;
+    if (drive && !block_drive_open_tray(drive, json_flag(args, "force", false), &local)) {
+        if (g_error_matches(local, FERRY_BLOCK_ERROR, BLOCK_ERROR_BUSY)) {
+            g_error_free(local); /* the guest was asked: that is all that was wanted */
+        } else {
+            g_propagate_error(error, local);
+        }
+    }
+    return NULL;
+}
+
+Json *qmp_blockdev_close_tray(QmpCall *call, Json *args, GError **error)
+{
+    BlockDrive *drive = drive_of(call, args, error);
+    if (drive) {
+        block_drive_close_tray(drive, error);
+    }
+    return NULL;
+}
+
+Json *qmp_blockdev_remove_medium(QmpCall *call, Json *args, GError **error)
+{
+    BlockDrive *drive = drive_of(call, args, error);
+    if (drive) {
+        block_drive_remove_medium(drive, error);
+    }
+    return NULL;
+}
+
+Json *qmp_blockdev_insert_medium(QmpCall *call, Json *args, GError **error)
+{
+    BlockDrive *drive = drive_of(call, args, error);
+    if (drive) {
+        block_drive_insert_medium(drive, json_str(args, "node-name", ""), error);
+    }
+    return NULL;
+}
+
+Json *qmp_eject(QmpCall *call, Json *args, GError **error)
+{
+    BlockDrive *drive = drive_of(call, args, error);
+    if (drive && block_drive_open_tray(drive, json_flag(args, "force", false), error)) {
+        block_drive_remove_medium(drive, error);
+    }
+    return NULL;
+}
+
+Json *qmp_blockdev_change_medium(QmpCall *call, Json *args, GError **error)
+{
+    const char *mode = json_str(args, "read-only-mode", "retain");
+    BlockNewMedium medium = { .filename = json_str(args, "filename", ""),
+                              .format = json_str(args, "format", NULL),
+                              .force = json_flag(args, "force", false),
+                              .mode = !strcmp(mode, "retain")      ? BLOCK_MEDIUM_RETAIN
+                                      : !strcmp(mode, "read-only") ? BLOCK_MEDIUM_READ_ONLY
+                                                                   : BLOCK_MEDIUM_READ_WRITE };
+    BlockDrive *drive = drive_of(call, args, error);
+    if (drive) {
+        block_drive_change_medium(drive, &medium, error);
     }
     return NULL;
 }

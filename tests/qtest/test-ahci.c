@@ -56,7 +56,7 @@ static QTest *boot(const char *disk, const char *cd, const char *more)
                        "-M q35 -nodefaults -m 64 -drive file=%s,format=raw,if=none,id=d "
                        "-device ide-hd,drive=d,bus=ide.0 "
                        "-drive file=%s,format=raw,if=none,id=c,media=cdrom "
-                       "-device ide-cd,drive=c,bus=ide.1 %s",
+                       "-device ide-cd,drive=c,bus=ide.1,id=cd0 %s",
                        disk, cd, more);
 }
 
@@ -325,6 +325,82 @@ static void test_cdrom(void)
     teardown(&a);
 }
 
+static void expect_done(Ahci *a, const char *command, const char *more, bool good)
+{
+    json_object *reply =
+        qtest_qmp(a->q, "{\"execute\": \"%s\", \"arguments\": {%s}}", command, more);
+
+    g_assert_cmpint(json_object_object_get_ex(reply, "return", NULL), ==, good);
+    json_object_put(reply);
+}
+
+static void expect_tray(Ahci *a, bool open)
+{
+    json_object *event = qtest_event(a->q, "DEVICE_TRAY_MOVED"), *data, *value;
+
+    g_assert_true(json_object_object_get_ex(event, "data", &data));
+    g_assert_true(json_object_object_get_ex(data, "tray-open", &value));
+    g_assert_cmpint(json_object_get_boolean(value), ==, open);
+    g_assert_true(json_object_object_get_ex(data, "id", &value));
+    g_assert_cmpstr(json_object_get_string(value), ==, "cd0");
+    json_object_put(event);
+}
+
+/* Discs by QMP, and what the guest sees of them. */
+static void test_media(void)
+{
+    Ahci a;
+    uint8_t got[8];
+    g_autofree char *node = NULL, *file = NULL;
+
+    setup(&a);
+    node =
+        g_strdup_printf("\"driver\": \"raw\", \"node-name\": \"n\", \"read-only\": true, \"file\": "
+                        "{\"driver\": \"file\", \"filename\": \"%s\"}",
+                        a.cd);
+    file = g_strdup_printf("\"id\": \"cd0\", \"format\": \"raw\", \"filename\": \"%s\"", a.cd);
+    PACKET(&a, true, 0, 0x00); /* whatever waits to be told */
+    PACKET(&a, true, 0, 0x00);
+    g_assert_cmphex(PACKET(&a, true, 0, 0x00), ==, 0x50);
+    expect_done(&a, "eject", "\"device\": \"d\"", false); /* a fixed disk */
+    expect_done(&a, "eject", "\"device\": \"nothing\"", false);
+    expect_done(&a, "eject", "\"device\": \"c\", \"id\": \"cd0\"", false);
+    g_assert_cmphex(PACKET(&a, true, 0, 0x1e, 0, 0, 0, 1), ==, 0x50);
+    expect_done(&a, "eject", "\"id\": \"cd0\"", false); /* locked */
+    expect_done(&a, "blockdev-open-tray", "\"id\": \"cd0\"", true);
+    g_assert_cmphex(PACKET(&a, true, 8, 0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8), ==, 0x50);
+    qtest_memread(a.q, DATA, got, 8);
+    g_assert_cmphex(got[4], ==, 1); /* the guest is asked, and gives it */
+    g_assert_cmphex(PACKET(&a, true, 0, 0x1e, 0, 0, 0, 0), ==, 0x50);
+    expect_done(&a, "eject", "\"id\": \"cd0\"", true);
+    expect_tray(&a, true);
+    g_assert_cmphex(PACKET(&a, true, 0, 0x00), ==, 0x2041);
+    expect_done(&a, "blockdev-insert-medium", "\"id\": \"cd0\", \"node-name\": \"n\"", false);
+    expect_done(&a, "blockdev-change-medium", "\"id\": \"cd0\", \"filename\": \"/nowhere\"", false);
+    expect_done(&a, "blockdev-change-medium", file, true);
+    expect_tray(&a, false);
+    g_assert_cmphex(PACKET(&a, true, 0, 0x00), ==, 0x2041); /* not ready, then changed, then good */
+    g_assert_cmphex(PACKET(&a, true, 0, 0x00), ==, 0x6041);
+    g_assert_cmphex(PACKET(&a, true, 2048, 0x28, 0, 0, 0, 0, 5, 0, 0, 1), ==, 0x50);
+    qtest_memread(a.q, DATA, got, 8);
+    g_assert_cmphex(got[0], ==, 77);
+    /* a node of the user's own: in, and out again without being closed */
+    expect_done(&a, "blockdev-open-tray", "\"id\": \"cd0\", \"force\": true", true);
+    expect_tray(&a, true);
+    expect_done(&a, "blockdev-remove-medium", "\"id\": \"cd0\"", true);
+    expect_done(&a, "blockdev-add", node, true);
+    expect_done(&a, "blockdev-insert-medium", "\"id\": \"cd0\", \"node-name\": \"n\"", true);
+    expect_done(&a, "blockdev-insert-medium", "\"id\": \"cd0\", \"node-name\": \"n\"", false);
+    expect_done(&a, "blockdev-close-tray", "\"id\": \"cd0\"", true);
+    expect_tray(&a, false);
+    expect_done(&a, "blockdev-remove-medium", "\"id\": \"cd0\"", false); /* closed */
+    expect_done(&a, "blockdev-del", "\"node-name\": \"n\"", false);      /* in the drive */
+    expect_done(&a, "eject", "\"device\": \"c\"", true);
+    expect_tray(&a, true);
+    expect_done(&a, "blockdev-del", "\"node-name\": \"n\"", true);
+    teardown(&a);
+}
+
 static void test_migration(gconstpointer machine)
 {
     Ahci a, b;
@@ -415,6 +491,7 @@ int main(int argc, char **argv)
     g_test_add_func("/ahci/queued-commands-end-and-failures-name-their-tag", test_queued);
     g_test_add_func("/ahci/errors-stop-the-port-until-it-is-restarted", test_errors);
     g_test_add_func("/ahci/the-cdrom-answers-packets-by-pio-and-dma", test_cdrom);
+    g_test_add_func("/ahci/discs-are-changed-as-the-guest-lets-them", test_media);
     g_test_add_data_func("/ahci/registers-and-drives-move-along/v4", "pc-q35-ferry-1.0",
                          test_migration);
     g_test_add_data_func("/ahci/registers-and-drives-move-along/v3", "pc-q35-10.0", test_migration);

@@ -120,6 +120,49 @@ static void test_reset_and_seek(void)
     image_free(image);
 }
 
+/* A disk that goes and another that comes are seen in the changed bit, and by what is read. */
+static void test_media(void)
+{
+    static const uint8_t seek[] = { 0x0f, 0, 1 }, sense[] = { 0x08 };
+    char *image = image_new(DISK), *other = image_new(DISK), *odd = image_new(DISK / 7);
+    QTest *q = start(image, "");
+    uint8_t st[7], mark = 0x5a;
+
+    image_put(other, 0, &mark, 1);
+    reset(q);
+    command(q, seek, 3);
+    command(q, sense, 1);
+    result(q, st, 2);
+    g_assert_cmphex(qtest_inb(q, INPUT) & 0x80, ==, 0);
+    json_object_put(
+        qtest_qmp_ok(q, "{\"execute\": \"eject\", \"arguments\": {\"device\": \"floppy0\"}}"));
+    g_assert_cmphex(qtest_inb(q, INPUT) & 0x80, ==, 0x80);
+    json_object *reply = qtest_qmp(q,
+                                   "{\"execute\": \"blockdev-change-medium\", \"arguments\": "
+                                   "{\"device\": \"floppy0\", \"filename\": \"%s\"}}",
+                                   odd);
+    g_assert_true(json_object_object_get_ex(reply, "error", NULL)); /* no such floppy disk */
+    json_object_put(reply);
+    json_object_put(qtest_qmp_ok(q,
+                                 "{\"execute\": \"blockdev-change-medium\", \"arguments\": "
+                                 "{\"device\": \"floppy0\", \"format\": \"raw\", "
+                                 "\"read-only-mode\": \"read-only\", \"filename\": \"%s\"}}",
+                                 other));
+    g_assert_cmphex(qtest_inb(q, INPUT) & 0x80, ==, 0x80);
+    program_dma(q, BUF, 512, true);
+    chs(q, 0x46, 0, 0, 1, 18);
+    result(q, st, 7);
+    g_assert_cmphex(qtest_readb(q, BUF), ==, mark);
+    program_dma(q, BUF, 512, false);
+    chs(q, 0x45, 0, 0, 1, 18);
+    result(q, st, 7);
+    g_assert_cmphex(st[1] & 2, ==, 2); /* write protected */
+    qtest_end(q);
+    image_free(image);
+    image_free(other);
+    image_free(odd);
+}
+
 static void test_dma(void)
 {
     g_autofree uint8_t *want = g_malloc(36 * 512), *got = g_malloc(36 * 512);
@@ -296,6 +339,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/fdc/a-reset-asks-four-times-and-a-seek-once", test_reset_and_seek);
+    g_test_add_func("/fdc/a-changed-disk-is-noticed", test_media);
     g_test_add_func("/fdc/sectors-move-by-dma", test_dma);
     g_test_add_func("/fdc/sectors-move-through-the-data-port", test_data_port);
     g_test_add_func("/fdc/a-track-is-formatted", test_format);

@@ -358,6 +358,38 @@ static void a_tray_opens_unless_it_is_locked(void)
     teardown(&f);
 }
 
+static void a_disc_is_changed(void)
+{
+    Fixture f;
+    BlockDrive *drive;
+    g_autoptr(GError) error = NULL;
+
+    setup(&f, NULL);
+    clear_attention(&f);
+    drive = blocks_find_drive(f.r.vm->blocks, "c");
+    g_assert_false(block_drive_remove_medium(drive, NULL)); /* the tray is closed */
+    expect_good(&f, 1, CDB(0x1e, 0, 0, 0, 1), 0, 0);
+    g_assert_false(block_drive_open_tray(drive, false, &error));
+    g_assert_error(error, FERRY_BLOCK_ERROR, BLOCK_ERROR_BUSY);
+    expect_good(&f, 1, CDB(0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8), 0, 8);
+    g_assert_cmphex(f.r.mem[PAYLOAD + 4], ==, 1); /* the guest was asked */
+    g_assert_true(block_drive_open_tray(drive, true, NULL));
+    g_assert_true(block_drive_remove_medium(drive, NULL));
+    expect_sense(&f, 1, 0, CDB(0), 0, 0, 0x063a00);
+    expect_sense(&f, 1, 0, CDB(0), 0, 0, 0x023a00);
+    g_assert_true(block_drive_change_medium(drive,
+                                            &(BlockNewMedium){ .filename = f.cd, .format = "raw" },
+                                            NULL));
+    expect_sense(&f, 1, 0, CDB(0), 0, 0, 0x063a00);
+    expect_sense(&f, 1, 0, CDB(0), 0, 0, 0x062800);
+    expect_good(&f, 1, CDB(0x25), 0, 8);
+    g_assert_cmpuint(ld_be32(f.r.mem + PAYLOAD), ==, DISK / 2048 - 1);
+    expect_good(&f, 1, CDB(0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8), 0, 8);
+    g_assert_cmphex(f.r.mem[PAYLOAD + 4] << 8 | f.r.mem[PAYLOAD + 5], ==, 0x0202);
+    g_assert_false(block_drive_open_tray(blocks_find_drive(f.r.vm->blocks, "d"), true, NULL));
+    teardown(&f);
+}
+
 /* ---- control, events ---- */
 
 static uint8_t manage(Fixture *f, uint32_t function, unsigned target, unsigned lun)
@@ -500,7 +532,7 @@ static void move(Fixture *f, const char *name, StreamFormat format)
     byte_writer_u8(&w, STREAM_FOOTER);
     byte_writer_be32(&w, 0);
     byte_reader_init(&reader, w.data, w.len);
-    record_decode(record, record->version, format, &reader, in, out, &error);
+    record_decode(record, record->version, format, &reader, in, out, NULL, &error);
     g_assert_no_error(error);
     g_assert_cmpuint(byte_reader_left(&reader), ==, 5);
     g_assert_true(s->desc->ops->check(s->owner, in, &error));
@@ -641,6 +673,7 @@ int main(int argc, char **argv)
     g_test_add_func("/scsi/blocks-are-filled-and-given-back", blocks_are_filled_and_given_back);
     g_test_add_func("/scsi/the-write-cache-is-a-mode", the_write_cache_is_a_mode);
     g_test_add_func("/scsi/a-tray-opens-unless-it-is-locked", a_tray_opens_unless_it_is_locked);
+    g_test_add_func("/scsi/a-disc-is-changed", a_disc_is_changed);
     g_test_add_func("/scsi/tasks-are-managed", tasks_are_managed);
     g_test_add_func("/scsi/events-tell-of-units", events_tell_of_units);
     g_test_add_func("/scsi/a-parked-write-is-done-when-the-machine-runs",

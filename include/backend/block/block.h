@@ -116,6 +116,15 @@ typedef struct BlockDriveOps {
     void (*resized)(void *opaque);
     /* "/machine/peripheral/x"; new string; NULL member: unknown */
     char *(*device_path)(void *opaque);
+    /* Removable media. The medium came, which closes a tray, or goes, which opens it. NULL: fixed. */
+    void (*medium_changed)(void *opaque, bool loaded);
+    bool never_writes; /* whatever the medium is */
+    /* Can a medium of that size be used? NULL: any. */
+    bool (*accepts)(void *opaque, uint64_t bytes, GError **error);
+    /* A tray; all NULL: none. The guest, which has locked it, is asked to let go; @force: no more. */
+    bool (*tray_is_open)(void *opaque);
+    bool (*tray_is_locked)(void *opaque);
+    void (*eject_request)(void *opaque, bool force);
 } BlockDriveOps;
 
 typedef struct BlockAttach {
@@ -195,6 +204,37 @@ typedef enum BlockErrorAction {
 /* Apply the drive's policy to a failed request: emits BLOCK_IO_ERROR, asks the VM to stop. */
 BlockErrorAction block_drive_handle_error(BlockDrive *drive, bool is_read, int error_number);
 
+/* ---- removable media (media.c); main loop thread ---- */
+/* The drive called @device, or the one of the device with that id or path; just one is given. */
+BlockDrive *blocks_find_for_device(Blocks *blocks, const char *device, const char *id,
+                                   GError **error);
+/* The id of the device that has it, or its path when it has none; new string; NULL: no device. */
+char *block_drive_device_id(const BlockDrive *drive);
+bool block_drive_removable(const BlockDrive *drive);
+bool block_drive_has_tray(const BlockDrive *drive);
+bool block_drive_tray_open(const BlockDrive *drive);
+bool block_drive_tray_locked(const BlockDrive *drive);
+/* By the guest: the event DEVICE_TRAY_MOVED. */
+void block_drive_tray_moved(BlockDrive *drive);
+/* A tray that the guest has locked stays closed (BLOCK_ERROR_BUSY) and the guest is asked; @force opens
+   it all the same. Drives without one have nothing to open or close. */
+bool block_drive_open_tray(BlockDrive *drive, bool force, GError **error);
+bool block_drive_close_tray(BlockDrive *drive, GError **error);
+/* Both need the tray open. An image that was the drive's own is closed. */
+bool block_drive_remove_medium(BlockDrive *drive, GError **error);
+bool block_drive_insert_medium(BlockDrive *drive, const char *node_name, GError **error);
+typedef struct BlockNewMedium {
+    const char *filename, *format; /* format NULL: what it looks like */
+    bool force;
+    enum {
+        BLOCK_MEDIUM_RETAIN,
+        BLOCK_MEDIUM_READ_ONLY,
+        BLOCK_MEDIUM_READ_WRITE
+    } mode; /* RETAIN: as the medium before */
+} BlockNewMedium;
+/* Opens the image, then the tray, and puts it in place of the medium. */
+bool block_drive_change_medium(BlockDrive *drive, const BlockNewMedium *medium, GError **error);
+
 /* ---- drain, migration ---- */
 /* Wait until no request is under way (callbacks run inside). Main loop thread. */
 void block_drive_drain(BlockDrive *drive);
@@ -251,9 +291,9 @@ void block_drive_account_merged(BlockDrive *drive, int stat, unsigned n);
 
 typedef struct BlockDriveView {
     const char *id;  /* "" for an anonymous one */
-    char *qdev;      /* path of the device; owned by the view; NULL when none */
+    char *qdev;      /* id or path of the device; owned by the view; NULL when none */
     BlockNode *node; /* NULL without medium */
-    bool removable, locked, tray_open;
+    bool removable, has_tray, locked, tray_open;
     const char *io_status; /* "ok", "failed", "nospace"; NULL when errors do not stop */
     bool writeback;
     BlockOnError on_read_error, on_write_error;
