@@ -41,6 +41,8 @@ static void watch_signals(System *sys)
         sys->signal_sources[i] = g_unix_signal_add(signals[i], on_signal, sys->vm);
     }
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ,
+           SIG_IGN); /* a limit of file sizes is an error of the write (EFBIG), not the end */
 }
 
 /* VM lock held. */

@@ -628,11 +628,12 @@ static bool prepare_pci(VirtioPci *proxy, GError **error)
  * dumps addresses of the sender; ours, in a subsection, names their chains, which are read again. A
  * sender that cannot (or is not us) says `more_requests`, which is refused here.
  */
+VIRTIO_PARKED_FIELDS(parked, "virtio-blk-parked");
 static const Record parked_record = { .name = "virtio-blk-requests/parked",
                                       .version = 1,
                                       .min_version = 1,
                                       .size = sizeof(VirtioParkedSaved),
-                                      .fields = virtio_parked_fields,
+                                      .fields = parked_fields,
                                       .needed = virtio_parked_needed };
 static const Record *const blk_subsections[] = { &parked_record, NULL };
 static const Field blk_own_fields[] = { F_U8(VirtioParkedSaved, more_requests), F_END };

@@ -386,16 +386,18 @@ static bool parked_needed(const void *saved)
     return virtio_parked_needed(saved) || ((const VirtioParkedSaved *)saved)->more_requests;
 }
 
+VIRTIO_PARKED_FIELDS(list, "virtio-scsi-parked");
+static const Record list_record = { .name = "virtio-scsi-parked-list",
+                                    .version = 1,
+                                    .min_version = 1,
+                                    .size = sizeof(VirtioParkedSaved),
+                                    .fields = list_fields };
 static const Field parked_fields[] = {
     F_U8(VirtioParkedSaved, more_requests),
-    { .name = "requests",
+    { .name = "list",
       .kind = FIELD_STRUCT,
       .size = sizeof(VirtioParkedSaved),
-      .record = &(const Record){ .name = "virtio-scsi-parked-requests",
-                                 .version = 1,
-                                 .min_version = 1,
-                                 .size = sizeof(VirtioParkedSaved),
-                                 .fields = virtio_parked_fields } },
+      .record = &list_record },
     F_END,
 };
 static const Record parked_record = { .name = "virtio-scsi-requests/parked",

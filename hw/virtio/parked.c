@@ -5,18 +5,8 @@
  */
 #include "hw/virtio/saved.h"
 
-static const Field one_fields[] = { F_U16(VirtioParked, queue), F_U16(VirtioParked, head), F_END };
-static const Record one_record = { .name = "virtio-parked-request",
-                                   .version = 1,
-                                   .min_version = 1,
-                                   .size = sizeof(VirtioParked),
-                                   .fields = one_fields };
-const Field virtio_parked_fields[] = {
-    F_U32(VirtioParkedSaved, count, .max = VIRTIO_PARKED_MAX),
-    F_STRUCT_ARRAY(VirtioParkedSaved, parked, one_record, .flags = FIELD_VARRAY,
-                   .count_offset = offsetof(VirtioParkedSaved, count)),
-    F_END,
-};
+const Field virtio_parked_one_fields[] = { F_U16(VirtioParked, queue), F_U16(VirtioParked, head),
+                                           F_END };
 
 bool virtio_parked_needed(const void *saved)
 {

@@ -8,6 +8,7 @@
 #include <glib.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "libqtest.h"
@@ -63,6 +64,56 @@ static inline void fill_pattern(uint8_t *buf, size_t len, unsigned seed)
     for (size_t i = 0; i < len; i++) {
         buf[i] = (uint8_t)(seed + i * 7 + (i >> 9) * 13);
     }
+}
+
+/* Writes of the program beyond @bytes of a file fail (EFBIG), or no more. */
+static inline void limit_files(QTest *q, bool limited, uint64_t bytes)
+{
+    struct rlimit limit;
+
+    g_assert_cmpint(prlimit(qtest_pid(q), RLIMIT_FSIZE, NULL, &limit), ==, 0);
+    limit.rlim_cur = limited ? bytes : limit.rlim_max;
+    g_assert_cmpint(prlimit(qtest_pid(q), RLIMIT_FSIZE, &limit, NULL), ==, 0);
+}
+
+static inline bool has_status(QTest *q, const char *command, const char *status)
+{
+    json_object *info = qtest_qmp_ok(q, "{\"execute\": \"%s\"}", command), *value;
+    bool same = json_object_object_get_ex(info, "status", &value) &&
+                g_str_equal(json_object_get_string(value), status);
+
+    json_object_put(info);
+    return same;
+}
+
+static inline void wait_status(QTest *q, const char *command, const char *status)
+{
+    gint64 end = g_get_monotonic_time() + QTEST_TIMEOUT_S * G_USEC_PER_SEC;
+
+    while (!has_status(q, command, status)) {
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+    }
+}
+
+/* Moves @src, which an error of its disk has stopped, into @dst ("-incoming defer"), and lets it run. */
+static inline void move_stopped(QTest *src, QTest *dst)
+{
+    char *file = image_new(0);
+    gint64 end = g_get_monotonic_time() + QTEST_TIMEOUT_S * G_USEC_PER_SEC;
+
+    json_object_put(
+        qtest_qmp_ok(src, "{\"execute\": \"migrate\", \"arguments\": {\"uri\": \"exec:cat > %s\"}}",
+                     file));
+    wait_status(src, "query-migrate", "completed");
+    json_object_put(qtest_qmp_ok(
+        dst, "{\"execute\": \"migrate-incoming\", \"arguments\": {\"uri\": \"exec:cat %s\"}}",
+        file));
+    wait_status(dst, "query-migrate", "completed");
+    while (has_status(dst, "query-status", "inmigrate")) {
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+    }
+    json_object_put(qtest_qmp_ok(dst, "{\"execute\": \"cont\"}"));
+    image_free(file);
 }
 
 /* Moves the machine of @src into @dst, which was started with "-incoming defer"; both stay. */

@@ -52,12 +52,13 @@ static void start_port(Ahci *a, unsigned p)
 
 static QTest *boot(const char *disk, const char *cd, const char *more)
 {
-    return qtest_start("x86_64",
-                       "-M q35 -nodefaults -m 64 -drive file=%s,format=raw,if=none,id=d "
-                       "-device ide-hd,drive=d,bus=ide.0 "
-                       "-drive file=%s,format=raw,if=none,id=c,media=cdrom "
-                       "-device ide-cd,drive=c,bus=ide.1,id=cd0 %s",
-                       disk, cd, more);
+    return qtest_start(
+        "x86_64",
+        "-M q35 -nodefaults -m 64 -drive file=%s,format=raw,if=none,id=d,werror=stop "
+        "-device ide-hd,drive=d,bus=ide.0 "
+        "-drive file=%s,format=raw,if=none,id=c,media=cdrom "
+        "-device ide-cd,drive=c,bus=ide.1,id=cd0 %s",
+        disk, cd, more);
 }
 
 static void setup(Ahci *a)
@@ -401,6 +402,75 @@ static void test_media(void)
     teardown(&a);
 }
 
+static void wait_issued(Ahci *a)
+{
+    wait_clear(a, port(0, 0x34), 0xffffffff);
+    wait_clear(a, port(0, 0x38), 0xffffffff);
+}
+
+/* A write and a queued write that the host refuses. */
+static void start_refused(Ahci *a, uint8_t *out, size_t len, bool queued)
+{
+    uint8_t fis[16];
+
+    limit_files(a->q, true, 0);
+    fill_pattern(out, len, 60 + queued);
+    qtest_memwrite(a->q, DATA, out, len);
+    if (queued) {
+        frame(fis, 0x61, 32, 3 << 3, (unsigned)len / 512);
+    } else {
+        frame(fis, 0x35, 32, (unsigned)len / 512, 0);
+    }
+    fill_slot(a, 0, 3, fis, 0x40, 2, (uint32_t)len);
+    if (queued) {
+        wr(a, port(0, 0x34), 1u << 3);
+    }
+    wr(a, port(0, 0x38), 1u << 3);
+    wait_status(a->q, "query-status", "io-error");
+    json_object_put(qtest_event(a->q, "BLOCK_IO_ERROR"));
+    g_assert_cmphex(rd(a, port(0, 0x38)) | rd(a, port(0, 0x34)), ==, 1u << 3);
+    limit_files(a->q, false, 0);
+}
+
+static void expect_on_disk(Ahci *a, const uint8_t *out, size_t len)
+{
+    g_autofree uint8_t *in = g_malloc(len);
+
+    wait_issued(a);
+    g_assert_cmphex(rd(a, port(0, 0x20)) & 0xff, ==, 0x50);
+    image_get(a->disk, 32 * 512, in, len);
+    g_assert_cmpmem(in, len, out, len);
+}
+
+/* Errors that stop the machine: the command is done when it runs again, here or elsewhere. */
+static void test_stopped(gconstpointer machine)
+{
+    Ahci a;
+    uint8_t out[4096];
+
+    setup(&a);
+    for (int queued = 0; queued < 2; queued++) {
+        qtest_end(a.q);
+        g_autofree char *args = g_strdup_printf("-machine %s", (const char *)machine);
+        g_autofree char *incoming = g_strdup_printf("%s -incoming defer", args);
+
+        a.q = boot(a.disk, a.cd, args);
+        map(a.q);
+        wr(&a, 0x04, 0x80000002);
+        start_port(&a, 0);
+        start_refused(&a, out, sizeof(out), queued);
+        json_object_put(qtest_qmp_ok(a.q, "{\"execute\": \"cont\"}"));
+        expect_on_disk(&a, out, sizeof(out));
+        start_refused(&a, out, sizeof(out) / 2, queued);
+        QTest *to = boot(a.disk, a.cd, incoming);
+        move_stopped(a.q, to);
+        qtest_end(a.q);
+        a.q = to;
+        expect_on_disk(&a, out, sizeof(out) / 2);
+    }
+    teardown(&a);
+}
+
 static void test_migration(gconstpointer machine)
 {
     Ahci a, b;
@@ -495,6 +565,10 @@ int main(int argc, char **argv)
     g_test_add_data_func("/ahci/registers-and-drives-move-along/v4", "pc-q35-ferry-1.0",
                          test_migration);
     g_test_add_data_func("/ahci/registers-and-drives-move-along/v3", "pc-q35-10.0", test_migration);
+    g_test_add_data_func("/ahci/what-an-error-stopped-is-done-here-or-elsewhere/v4",
+                         "pc-q35-ferry-1.0", test_stopped);
+    g_test_add_data_func("/ahci/what-an-error-stopped-is-done-here-or-elsewhere/v3", "pc-q35-10.0",
+                         test_stopped);
     g_test_add_func("/ahci/nonsense-is-survived", test_nonsense);
     return g_test_run();
 }

@@ -155,7 +155,7 @@ void virtio_installed(VirtioDevice *dev);
     static const SectionDesc sym##_section = { .record = &sym##_record, .ops = &(sops) }
 
 /* ---- requests that wait for a disk (parked.c) ---- */
-#define VIRTIO_PARKED_MAX 4096
+#define VIRTIO_PARKED_MAX 480
 typedef struct VirtioParked {
     uint16_t queue, head;
 } VirtioParked;
@@ -166,7 +166,20 @@ typedef struct VirtioParkedSaved {
 } VirtioParkedSaved;
 G_STATIC_ASSERT(sizeof(VirtioParkedSaved) <= VIRTIO_SAVED_DEVICE_BYTES);
 
-extern const Field virtio_parked_fields[]; /* count and list */
+extern const Field virtio_parked_one_fields[];
+/* SYM_fields: count and list, of records that are called @name_. */
+#define VIRTIO_PARKED_FIELDS(sym, name_)                                            \
+    static const Record sym##_one = { .name = (name_),                              \
+                                      .version = 1,                                 \
+                                      .min_version = 1,                             \
+                                      .size = sizeof(VirtioParked),                 \
+                                      .fields = virtio_parked_one_fields };         \
+    static const Field sym##_fields[] = {                                           \
+        F_U32(VirtioParkedSaved, count, .max = VIRTIO_PARKED_MAX),                  \
+        F_STRUCT_ARRAY(VirtioParkedSaved, parked, sym##_one, .flags = FIELD_VARRAY, \
+                       .count_offset = offsetof(VirtioParkedSaved, count)),         \
+        F_END,                                                                      \
+    }
 bool virtio_parked_needed(const void *saved);
 void virtio_parked_add(VirtioParkedSaved *saved, unsigned queue, unsigned head);
 bool virtio_parked_check(const VirtioSaved *saved, const VirtioParkedSaved *own, GError **error);
