@@ -16,14 +16,23 @@
 #define CARDS                                                                                \
     " -device VGA,romfile= -device secondary-vga -device pvpanic-pci -device i6300esb"       \
     " -device ich9-ahci,id=more -drive file={dir}/disk,if=none,id=hd,format=raw,snapshot=on" \
-    " -device ide-hd,drive=hd,bus=more.0 -device ide-cd,bus=more.1"
+    " -device ide-hd,drive=hd,bus=more.0 -device ide-cd,bus=more.1 -device migration-testdev"
 #define BRIDGES                                                           \
     " -device pcie-root-port,id=p,chassis=1 -device virtio-rng-pci,bus=p" \
     " -device pci-bridge,id=b -device virtio-rng-pci,bus=b,addr=1"
-#define PC       " -bios {dir}/bios -rtc base=2020-01-01T00:00:00,clock=vm -serial null -smp 2 -cpu max"
-#define Q35      NOTHING PC VIRTIO CARDS BRIDGES
-#define I440FX   NOTHING PC VIRTIO CARDS
-#define S390     NOTHING
+#define PC     " -bios {dir}/bios -rtc base=2020-01-01T00:00:00,clock=vm -serial null -smp 2 -cpu max"
+#define Q35    NOTHING PC VIRTIO CARDS BRIDGES
+#define I440FX NOTHING PC VIRTIO CARDS
+#define S390                                                                                \
+    NOTHING " -smp 2 -chardev null,id=s -device sclpconsole,chardev=s"                      \
+            " -drive file={dir}/disk,if=none,id=d,format=raw,read-only=on"                  \
+            " -device virtio-blk-ccw,drive=d -device virtio-net-ccw -device virtio-rng-ccw" \
+            " -device virtio-balloon-ccw -device virtio-serial-ccw -chardev null,id=c"      \
+            " -device virtconsole,chardev=c -device migration-testdev"
+/* What takes the place of other devices, or is rare. */
+#define FLASH                                                          \
+    NOTHING " -drive file={dir}/bios,if=pflash,format=raw,readonly=on" \
+            " -drive file={dir}/bios,if=pflash,format=raw,snapshot=on -device isa-fdc"
 #define X86_NAME "ferry-system-x86_64"
 
 const MachineRow machine_rows[] = {
@@ -33,6 +42,7 @@ const MachineRow machine_rows[] = {
     { "pc-i440fx-ferry-1.0", X86_NAME, I440FX, STREAM_V4 },
     { "s390-ccw-virtio-10.0", "ferry-system-s390x", S390, STREAM_V3 },
     { "s390-ccw-virtio-ferry-1.0", "ferry-system-s390x", S390, STREAM_V4 },
+    { "pc-q35-ferry-1.0", X86_NAME, FLASH, STREAM_V4, "flash" },
 };
 const size_t machine_rows_n = G_N_ELEMENTS(machine_rows);
 

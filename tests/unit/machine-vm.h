@@ -19,6 +19,7 @@ typedef struct {
 typedef struct {
     const char *name, *program, *options;
     StreamFormat format;
+    const char *variant; /* of several with one name; NULL: the first */
 } MachineRow;
 extern const MachineRow machine_rows[];
 extern const size_t machine_rows_n;
