@@ -73,6 +73,11 @@ def test_disk_pc():
     boots_debian("disk-pc", disks.grub_disk, "-machine", "pc", "-drive", "file={},format=raw,index=0")
 
 
+def test_disk_scsi():
+    boots_debian("disk-scsi", disks.grub_disk, "-device", "virtio-scsi-pci", "-drive",
+                 "file={},format=raw,if=none,id=d,snapshot=on", "-device", "scsi-hd,drive=d,bootindex=1")
+
+
 def test_cd_q35():
     boots_debian("cd-q35", disks.grub_cd, "-cdrom", "{}")
 
@@ -121,6 +126,7 @@ def main():
     guest.fetch()
     return guest.run_tap([
         ("a GRUB disk boots Debian on q35 (AHCI)", test_disk_q35),
+        ("a GRUB disk boots Debian on q35 (virtio-scsi)", test_disk_scsi),
         ("a GRUB disk boots Debian on pc (IDE)", test_disk_pc),
         ("a GRUB CD boots Debian on q35 (ATAPI over AHCI)", test_cd_q35),
         ("a GRUB CD boots Debian on pc (ATAPI over IDE)", test_cd_pc),

@@ -4,6 +4,7 @@
  * memory, registers by MMIO. Then nonsense in both, and a move to another process with a
  * register state that is not the one after reset.
  */
+#include "backend/block/block-priv.h"
 #include "pci-dev.h"
 
 #define DEVFN 0xfa
@@ -471,6 +472,63 @@ static void test_stopped(gconstpointer machine)
     teardown(&a);
 }
 
+/* An image with one damaged table: its reads fail. */
+static char *damaged_image(void)
+{
+    g_autofree uint64_t *table = g_new0(uint64_t, 65536 / 8);
+    char *path = image_new(0);
+    int fd = g_open(path, O_RDWR, 0);
+    uint64_t l1, entry = GUINT64_TO_BE(0x8000000000000000 | 16 << 16);
+
+    g_assert_true(qcow2_create(fd, 1 << 20, NULL));
+    close(fd);
+    image_get(path, 40, &l1, 8);
+    image_put(path, GUINT64_FROM_BE(l1), &entry, 8);
+    for (size_t i = 0; i < 65536 / 8; i++) {
+        table[i] = GUINT64_TO_BE(0x8000000000000200); /* a cluster begins at no such place */
+    }
+    image_put(path, 16 << 16, table, 65536);
+    return path;
+}
+
+static QTest *boot_damaged(const char *path)
+{
+    return qtest_start("x86_64",
+                       "-M q35 -nodefaults -m 64 "
+                       "-drive file=%s,format=qcow2,if=none,id=d,rerror=stop "
+                       "-device ide-hd,drive=d,bus=ide.0",
+                       path);
+}
+
+/* A read that fails stops the machine each time it runs, until a reset forgets it. */
+static void test_read_stopped(void)
+{
+    char *path = damaged_image();
+    Ahci a = { .q = boot_damaged(path) };
+    uint8_t fis[16];
+
+    map(a.q);
+    wr(&a, 0x04, 0x80000002);
+    start_port(&a, 0);
+    qtest_memset(a.q, DATA, 0xee, 512);
+    frame(fis, 0x25, 9, 1, 0);
+    fill_slot(&a, 0, 0, fis, 0, 1, 512);
+    wr(&a, port(0, 0x38), 1);
+    wait_status(a.q, "query-status", "io-error");
+    json_object_put(qtest_event(a.q, "BLOCK_IO_ERROR"));
+    json_object_put(qtest_qmp_ok(a.q, "{\"execute\": \"cont\"}"));
+    wait_status(a.q, "query-status", "io-error");
+    g_assert_cmphex(rd(&a, port(0, 0x38)), ==, 1);
+    json_object_put(qtest_qmp_ok(a.q, "{\"execute\": \"system_reset\"}"));
+    json_object_put(qtest_qmp_ok(a.q, "{\"execute\": \"cont\"}"));
+    wait_status(a.q, "query-status", "running");
+    map(a.q);
+    g_assert_cmphex(rd(&a, port(0, 0x38)), ==, 0);
+    g_assert_cmphex(qtest_readb(a.q, DATA), ==, 0xee); /* nothing was ever read */
+    qtest_end(a.q);
+    image_free(path);
+}
+
 static void test_migration(gconstpointer machine)
 {
     Ahci a, b;
@@ -569,6 +627,7 @@ int main(int argc, char **argv)
                          "pc-q35-ferry-1.0", test_stopped);
     g_test_add_data_func("/ahci/what-an-error-stopped-is-done-here-or-elsewhere/v3", "pc-q35-10.0",
                          test_stopped);
+    g_test_add_func("/ahci/a-read-that-fails-stops-the-machine-until-a-reset", test_read_stopped);
     g_test_add_func("/ahci/nonsense-is-survived", test_nonsense);
     return g_test_run();
 }
