@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * s390x CPUs as devices. Realizing makes the vCPU with its address, clocks and thread.
+ * s390x CPUs as devices: a type a model, a property a feature. Realizing makes the vCPU with its
+ * address, clocks and thread; a feature that the emulator has not is refused then.
  */
 #include <stdlib.h>
 #include <string.h>
 #include "exec/engine.h"
 #include "s390-priv.h"
+#include "target/s390x/features.h"
 
 typedef struct {
     Device dev; /* first */
@@ -13,6 +15,9 @@ typedef struct {
     S390Board *board; /* borrowed */
     S390Cpu *cpu;     /* owned */
     Section *common_section, *cpu_section;
+    const S390Model *model; /* NULL for the abstract type */
+    S390Features features;
+    uint64_t facilities[S390_FACILITY_WORDS];
 } S390CpuDevice;
 
 static S390CpuDevice *self(Device *dev)
@@ -30,6 +35,63 @@ S390Cpu *s390_cpu_device_cpu(Device *dev)
     return self(dev)->cpu;
 }
 
+/* Requested and not there. */
+static void unavailable(const S390CpuDevice *d, S390Features *out)
+{
+    s390_features_supported(out);
+    for (unsigned w = 0; w < S390_FEATURE_WORDS; w++) {
+        out->w[w] = d->features.w[w] & ~out->w[w];
+    }
+}
+
+static GVariant *unavailable_get(Object *obj, const Property *prop)
+{
+    S390Features f;
+
+    unavailable(self(DEVICE(obj)), &f);
+    g_auto(GStrv) names = s390_features_list(&f);
+    return g_variant_new_strv((const char *const *)names, -1);
+}
+
+static bool features_ok(const S390CpuDevice *d, GError **error)
+{
+    S390Features f;
+
+    unavailable(d, &f);
+    g_auto(GStrv) names = s390_features_list(&f);
+    if (!*names) {
+        return true;
+    }
+    g_autofree char *text = g_strjoinv(" ", names);
+    g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
+                "Some features requested in the CPU model are not available in the "
+                "configuration: %s",
+                text);
+    return false;
+}
+
+static void set_machine(S390CpuDevice *d)
+{
+    char digits[8];
+
+    g_snprintf(digits, sizeof(digits), "%u", d->model->type);
+    d->cpu->cpu_type = (uint16_t)g_ascii_strtoull(digits, NULL, 16);
+    s390_features_facilities(&d->features, d->facilities);
+    d->cpu->facilities = d->facilities;
+}
+
+static void cpu_object_init(Object *obj)
+{
+    S390CpuDevice *d = self(DEVICE(obj));
+    const char *type = object_type_name(obj), *suffix = strstr(type, "-s390x-cpu");
+    g_autofree char *name = suffix ? g_strndup(type, (gsize)(suffix - type)) : NULL;
+
+    d->model = name ? s390_model_find(name) : NULL;
+    if (d->model) {
+        s390_model_features(d->model, &d->features);
+    }
+}
+
 static bool cpu_realize(Device *dev, GError **error)
 {
     S390CpuDevice *d = self(dev);
@@ -37,6 +99,9 @@ static bool cpu_realize(Device *dev, GError **error)
     ExecEngine *engine = (ExecEngine *)vm->accel;
     void *mem = NULL;
 
+    if (!features_ok(d, error)) {
+        return false;
+    }
     if (!engine) {
         g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG, "no accelerator to run a CPU");
         return false;
@@ -58,6 +123,7 @@ static bool cpu_realize(Device *dev, GError **error)
     d->cpu->board_ops = &s390_board_ops;
     d->cpu->base.owner = dev;
     s390_cpu_setup(d->cpu);
+    set_machine(d);
     cpu_init(&d->cpu->base, engine, &s390_target_ops, address_space_memory(vm));
     d->common_section = section_register(vm, NULL, &s390_section_common, d->core_id, d->cpu);
     d->cpu_section = section_register(vm, NULL, &s390_section_cpu, d->core_id, d->cpu);
@@ -90,8 +156,18 @@ static void cpu_reset(Device *dev, ResetKind kind)
     }
 }
 
+/* Row n of features.def. */
+#define FEATURE_ROW(n, nm) \
+    { .name = (nm),        \
+      .kind = PROP_BIT,    \
+      .bit = (n) % 64,     \
+      .offset = offsetof(S390CpuDevice, features.w) + (n) / 64 * sizeof(uint64_t) },
+
 static const Property cpu_props[] = {
     PROP(PROP_U32, S390CpuDevice, core_id, "core-id", "0"),
+    { .name = "unavailable-features", .kind = PROP_CUSTOM, .get = unavailable_get },
+#define S390_FEATURE(n, nm, facility) FEATURE_ROW(n, nm)
+#include "target/s390x/features.def"
     PROP_END,
 };
 
@@ -148,8 +224,11 @@ const TypeInfo s390_cpu_types[] = {
       .abstract = true,
       .instance_size = sizeof(S390CpuDevice),
       .props = cpu_props,
-      .ops = &cpu_ops },
+      .ops = &cpu_ops,
+      .init = cpu_object_init },
     { .name = "qemu-s390x-cpu", .parent = "s390x-cpu" },
     { .name = "max-s390x-cpu", .parent = "s390x-cpu" },
+#define S390_MODEL(nm, ...) { .name = nm "-s390x-cpu", .parent = "s390x-cpu" },
+#include "target/s390x/models.def"
 };
 const size_t s390_cpu_types_count = G_N_ELEMENTS(s390_cpu_types);

@@ -236,7 +236,7 @@ static void add_model(const Type *type, void *opaque)
     json_add_str(item, "name", model);
     json_add_str(item, "typename", name);
     json_add(item, "unavailable-features", string_list(obj, "unavailable-features"));
-    json_add_bool(item, "static", !strcmp(model, "base"));
+    json_add_bool(item, "static", !strcmp(model, "base") || g_str_has_suffix(model, "-base"));
     json_add_bool(item, "migration-safe", strcmp(model, "max") && strcmp(model, "host"));
     json_add_bool(item, "deprecated", false);
     json_object_array_add(w->list, item);
@@ -271,6 +271,9 @@ Json *qmp_query_cpu_model_expansion(QmpCall *call, Json *args, GError **error)
     Json *props = json_member(model, "props");
     const char *name = json_str(model, "name", "");
     const char *suffix = qmp_cpu_suffix(qmp_host(call));
+    if (!strcmp(suffix, "-s390x-cpu")) {
+        return qmp_s390_cpu_expansion(args, error);
+    }
     g_autofree char *full = g_strconcat(name, suffix, NULL);
     const Type *type = type_find(call->vm->types, full);
     if (!type || type_is_abstract(type)) {

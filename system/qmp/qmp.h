@@ -33,6 +33,8 @@ Device *qmp_cpu_device(Vm *vm, int64_t index, GError **error);
 CpuState *qmp_cpu_state(QmpHost *host, int64_t index, GError **error);
 /* Suffix of CPU type names of the guest: "-x86_64-cpu". */
 const char *qmp_cpu_suffix(const QmpHost *host);
+/* query-cpu-model-expansion of s390x. */
+Json *qmp_s390_cpu_expansion(Json *args, GError **error);
 /* x-query-ramblock's text; the caller frees it. */
 char *qmp_ramblock_text(Vm *vm);
 

@@ -56,6 +56,7 @@ void s390_cpu_setup(S390Cpu *cpu)
 {
     cpu->base.ops = &s390_target_ops;
     cpu->facilities = s390_facility_list;
+    cpu->cpu_type = S390_CPU_TYPE;
     cpu->access_as = AS_PSW;
     cpu->run_state = S390_CPU_STOPPED;
     s390_clock_setup(cpu);

@@ -75,10 +75,13 @@ static void be16(uint8_t *p, unsigned v)
     p[1] = v;
 }
 
-static void machine_block(uint8_t *b)
+static void machine_block(const S390Cpu *cpu, uint8_t *b)
 {
+    char type[8];
+
+    g_snprintf(type, sizeof(type), "%04x", cpu->cpu_type);
     ebcdic(b + 32, "FERRY", 16); /* manufacturer */
-    ebcdic(b + 48, "8561", 4);
+    ebcdic(b + 48, type, 4);
     ebcdic(b + 64, "FERRY", 16); /* model capacity */
     ebcdic(b + 80, "FERRY", 16); /* sequence code */
     ebcdic(b + 96, "FERR", 4);   /* plant */
@@ -109,7 +112,7 @@ static bool system_block(S390Cpu *cpu, unsigned fc, unsigned s1, unsigned s2, ui
     unsigned key = fc << 8 | s1 << 4 | s2;
 
     switch (key) {
-    case 0x111: machine_block(b); return true;
+    case 0x111: machine_block(cpu, b); return true;
     case 0x121: /* this CPU */
     case 0x221:
         ebcdic(b + 80, "FERRY", 16);

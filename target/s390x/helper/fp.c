@@ -10,6 +10,7 @@
 #include <xmmintrin.h>
 #include "base/util/log.h"
 #include "target/s390x/helper.h"
+#include "target/s390x/helper/fastfp.h"
 
 typedef __float128 f128;
 typedef unsigned __int128 u128;
@@ -264,10 +265,29 @@ static u128 default_nan(u128 v, unsigned format)
     default: HOST_FP(cpu, (cpu)->fpc & 7, a, b, r, (type)((a) / (b))); break; \
     }
 
+static bool fast_bfp2(uint64_t x, uint64_t y, uint64_t op, uint64_t *out)
+{
+    if ((op & 3) == LONG) {
+        double r;
+        bool ok = fast_arith_long(op >> 2, as_long(x), as_long(y), &r);
+        *out = of_long(r);
+        return ok;
+    }
+    float r;
+    bool ok = fast_arith_short(op >> 2, as_short(x), as_short(y), &r);
+    *out = of_short(r);
+    return ok;
+}
+
 uint64_t helper_s390_bfp2(CpuState *cs, uint64_t x, uint64_t y, uint64_t op)
 {
     S390Cpu *cpu = s390_cpu(cs);
     unsigned format = op & 3;
+    uint64_t fast;
+
+    if (fast_allowed(cpu) && fast_bfp2(x, y, op, &fast)) {
+        return fast;
+    }
     u128 v[2] = { x, y }, out;
 
     if (propagate(cpu, format, v, 2, &out)) {
@@ -327,10 +347,29 @@ static void helper_s390_bfp_mul_long(CpuState *cs, IrVec *out, uint64_t x, uint6
 HELPER(s390_bfp_mul_long, IR_V128, HELPER_STATE, HARG_I64, HARG_I64);
 
 /* a * b + c, or - c (bit 2 of op) */
+static bool fast_fma(uint64_t x, uint64_t y, uint64_t z, uint64_t op, uint64_t *out)
+{
+    if ((op & 3) == LONG) {
+        double c = op & 4 ? -as_long(z) : as_long(z);
+        __m128d r = fast_fma_long(_mm_set_sd(as_long(x)), _mm_set_sd(as_long(y)), _mm_set_sd(c));
+        *out = of_long(_mm_cvtsd_f64(r));
+        return fast_normal_long(*out);
+    }
+    float c = op & 4 ? -as_short(z) : as_short(z);
+    __m128 r = fast_fma_short(_mm_set_ss(as_short(x)), _mm_set_ss(as_short(y)), _mm_set_ss(c));
+    *out = of_short(_mm_cvtss_f32(r));
+    return fast_normal_short(*out);
+}
+
 uint64_t helper_s390_bfp_fma(CpuState *cs, uint64_t x, uint64_t y, uint64_t z, uint64_t op)
 {
     S390Cpu *cpu = s390_cpu(cs);
     unsigned format = op & 3;
+    uint64_t fast;
+
+    if (fast_allowed(cpu) && fast_has_fma() && fast_fma(x, y, z, op, &fast)) {
+        return fast;
+    }
     u128 v[3] = { y, x, z }, out;
 
     if (propagate(cpu, format, v, 2, &out)) { /* of the factors first, whatever the addend is */
@@ -356,6 +395,11 @@ uint64_t helper_s390_bfp_fma(CpuState *cs, uint64_t x, uint64_t y, uint64_t z, u
 uint64_t helper_s390_bfp_sqrt(CpuState *cs, uint64_t x, uint64_t format)
 {
     S390Cpu *cpu = s390_cpu(cs);
+
+    if (format == LONG && fast_allowed(cpu) && fast_normal_long(x) && !(x >> 63)) {
+        __m128d a = _mm_set_sd(as_long(x));
+        return of_long(_mm_cvtsd_f64(_mm_sqrt_sd(a, a)));
+    }
     u128 v = x, out;
 
     if (propagate(cpu, format, &v, 1, &out)) {
@@ -420,6 +464,12 @@ static unsigned compare(S390Cpu *cpu, u128 x, u128 y, unsigned op)
 
 uint64_t helper_s390_bfp_cmp(CpuState *cs, uint64_t x, uint64_t y, uint64_t op)
 {
+    bool is_long = (op & 3) == LONG;
+    double a = is_long ? as_long(x) : as_short(x), b = is_long ? as_long(y) : as_short(y);
+
+    if (__builtin_isgreater(a, b) || __builtin_isless(a, b) || a == b) {
+        return a == b ? 0 : a < b ? 1 : 2;
+    }
     return compare(s390_cpu(cs), x, y, op);
 }
 
@@ -486,6 +536,13 @@ uint64_t helper_s390_bfp_long_to_short(CpuState *cs, uint64_t x, uint64_t m)
     S390Cpu *cpu = s390_cpu(cs);
     double a = as_long(quiet(cpu, x, LONG));
     float r;
+
+    if (!(m & 15) && fast_allowed(cpu)) {
+        r = (float)a;
+        if (fast_normal_short(of_short(r))) {
+            return of_short(r);
+        }
+    }
 
     HOST_FP(cpu, s390_fp_rounding(cpu, m & 15), a, a, r, (float)a);
     return of_short(r);
@@ -604,6 +661,10 @@ HELPER(s390_bfp_to_int_cc_ext, IR_I64, HELPER_STATE, HARG_V128, HARG_I64);
 uint64_t helper_s390_bfp_from_int(CpuState *cs, uint64_t v, uint64_t how, uint64_t m)
 {
     S390Cpu *cpu = s390_cpu(cs);
+
+    if (!(m & 15) && how == LONG && fast_allowed(cpu)) {
+        return of_long((double)(int64_t)v);
+    }
     unsigned rm = s390_fp_rounding(cpu, m & 15);
     f128 a = how & 4 ? (f128)v : (f128)(int64_t)v; /* exact */
 

@@ -299,7 +299,7 @@ uint64_t helper_s390_stap(CpuState *cs, uint64_t addr, uint64_t regs, uint64_t m
 uint64_t helper_s390_stidp(CpuState *cs, uint64_t addr, uint64_t regs, uint64_t mmu)
 {
     S390Cpu *cpu = s390_cpu(cs);
-    uint64_t id = (uint64_t)(cpu->address & 0xff) << 52 | (uint64_t)S390_CPU_TYPE << 16;
+    uint64_t id = (uint64_t)(cpu->address & 0xff) << 52 | (uint64_t)cpu->cpu_type << 16;
 
     check_aligned(cpu, addr, 7);
     cpu_st64be(cs, addr, id, mmu);

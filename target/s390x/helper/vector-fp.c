@@ -9,6 +9,7 @@
 #include <string.h>
 #include "target/s390x/helper-vector.h"
 #include "target/s390x/helper.h"
+#include "target/s390x/helper/fastfp.h"
 #include "target/s390x/softfp.h"
 
 #define ONE_ELEMENT 0x80
@@ -82,8 +83,80 @@ static void copy_out(IrVec *out, const IrVec *v)
 }
 
 /* ---- arithmetic ---- */
+
+/* Host lanes that the instruction makes. */
+static unsigned lanes_of(uint64_t how)
+{
+    bool one = how & ONE_ELEMENT;
+
+    return (how & 15) == 3 ? (one ? 2 : 3) : one ? 8 : 15;
+}
+
+static void put_lanes(IrVec *out, __m128i r, uint64_t how)
+{
+    if (how & ONE_ELEMENT) { /* the rest is zero, as in the exact way */
+        int64_t left = (how & 15) == 3 ? -1 : (int64_t)0xffffffff00000000;
+        r = _mm_and_si128(r, _mm_set_epi64x(left, 0));
+    }
+    _mm_storeu_si128((__m128i *)out, r);
+}
+
+static bool fast_vf2(IrVec *out, const IrVec *x, const IrVec *y, uint64_t how)
+{
+    unsigned op = how >> 8 & 15, need = lanes_of(how);
+
+    if ((how & 15) == 3) {
+        __m128d a = _mm_loadu_pd(x->lf), b = _mm_loadu_pd(y->lf), r;
+        r = op == 0   ? _mm_add_pd(a, b)
+            : op == 1 ? _mm_sub_pd(a, b)
+            : op == 2 ? _mm_mul_pd(a, b)
+                      : _mm_div_pd(a, b);
+        unsigned ok = fast_normal_lanes_long(r);
+        ok |= op < 2 ? _mm_movemask_pd(_mm_cmpeq_pd(r, _mm_setzero_pd())) : 0;
+        put_lanes(out, _mm_castpd_si128(r), how);
+        return !(need & ~ok);
+    }
+    __m128 a = _mm_loadu_ps(x->f), b = _mm_loadu_ps(y->f), r;
+    r = op == 0   ? _mm_add_ps(a, b)
+        : op == 1 ? _mm_sub_ps(a, b)
+        : op == 2 ? _mm_mul_ps(a, b)
+                  : _mm_div_ps(a, b);
+    unsigned ok = fast_normal_lanes_short(r);
+    ok |= op < 2 ? _mm_movemask_ps(_mm_cmpeq_ps(r, _mm_setzero_ps())) : 0;
+    put_lanes(out, _mm_castps_si128(r), how);
+    return !(need & ~ok);
+}
+
+static bool fast_vfma(IrVec *out, const IrVec *x, const IrVec *y, const IrVec *z, uint64_t how)
+{
+    unsigned ok;
+    __m128i bits;
+
+    if ((how & 15) == 3) {
+        __m128d sign = _mm_set1_pd(-0.0), c = _mm_loadu_pd(z->lf), r;
+        c = how & 0x100 ? _mm_xor_pd(c, sign) : c;
+        r = fast_fma_long(_mm_loadu_pd(x->lf), _mm_loadu_pd(y->lf), c);
+        ok = fast_normal_lanes_long(r);
+        bits = _mm_castpd_si128(how & 0x200 ? _mm_xor_pd(r, sign) : r);
+    } else {
+        __m128 sign = _mm_set1_ps(-0.0f), c = _mm_loadu_ps(z->f), r;
+        c = how & 0x100 ? _mm_xor_ps(c, sign) : c;
+        r = fast_fma_short(_mm_loadu_ps(x->f), _mm_loadu_ps(y->f), c);
+        ok = fast_normal_lanes_short(r);
+        bits = _mm_castps_si128(how & 0x200 ? _mm_xor_ps(r, sign) : r);
+    }
+    put_lanes(out, bits, how);
+    return !(lanes_of(how) & ~ok);
+}
+
 static void helper_s390_vf2(CpuState *cs, IrVec *out, const IrVec *a, const IrVec *b, uint64_t how)
 {
+    IrVec fast;
+
+    if ((how & 15) < 4 && fast_allowed(s390_cpu(cs)) && fast_vf2(&fast, a, b, how)) {
+        copy_out(out, &fast);
+        return;
+    }
     Run r = begin(cs, how);
     IrVec v = { 0 };
 
@@ -107,6 +180,13 @@ HELPER(s390_vf2, IR_V128, HELPER_STATE, HARG_V128, HARG_V128, HARG_I64);
 static void helper_s390_vfma(CpuState *cs, IrVec *out, const IrVec *a, const IrVec *b,
                              const IrVec *c, uint64_t how)
 {
+    IrVec fast;
+
+    if ((how & 15) < 4 && fast_allowed(s390_cpu(cs)) && fast_has_fma() &&
+        fast_vfma(&fast, a, b, c, how)) {
+        copy_out(out, &fast);
+        return;
+    }
     Run r = begin(cs, how);
     IrVec v = { 0 };
 

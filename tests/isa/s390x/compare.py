@@ -245,7 +245,7 @@ def address(base, x):
 def state_block(index, gpr, fpr, mem, cc):
     base = DATA + index * SLOT
     g = [address(base, x) for x in gpr]
-    b = struct.pack('>16Q16Q', *g, *fpr) + struct.pack('>II', cc << 28, 0) + bytes(24)
+    b = struct.pack('>16Q16Q', *g, *fpr) + struct.pack('>II', cc << 28, 0x80000 if index & 1 else 0) + bytes(24)
     b += mem
     return b.ljust(SLOT, b'\0')
 
@@ -286,7 +286,7 @@ def kernel_image(code, data):
     img[start:start + len(seq)] = seq
     img[0x800:0x808] = struct.pack('>Q', 0xe0 | 0x60000)  # AFP and vector registers
     img[0x810:0x820] = struct.pack('>QQ', 0x0002000180000000, 0)
-    img[0x1d0:0x1e0] = struct.pack('>QQ', 0x0002000180000000, 0xdead)
+    img[0x1d0:0x1e0] = struct.pack('>QQ', 0x0002000180000000, 0xdeac)
     body = code + enc('lpswe', b2=0, d2=0x810)
     img[CODE + 0x1000:CODE + 0x1000 + len(body)] = body
     img[DATA:] = data
