@@ -19,6 +19,26 @@ static inline bool fast_allowed(const S390Cpu *cpu)
     return (cpu->fpc & (FPC_MASKS | FPC_INEXACT | 7)) == FPC_INEXACT;
 }
 
+/* The same with inexact not yet on record: the host's flag is cleared before and looked at after. The
+ * calculation in between is a function that is not inlined, so that it stays there. */
+static inline bool fast_begin(const S390Cpu *cpu)
+{
+    if (cpu->fpc & (FPC_MASKS | 7)) {
+        return false;
+    }
+    if (!(cpu->fpc & FPC_INEXACT)) {
+        _mm_setcsr(0x1f80);
+    }
+    return true;
+}
+
+static inline void fast_commit(S390Cpu *cpu)
+{
+    if (!(cpu->fpc & FPC_INEXACT) && (_mm_getcsr() & _MM_EXCEPT_INEXACT)) {
+        cpu->fpc |= FPC_INEXACT;
+    }
+}
+
 static inline bool fast_normal_long(uint64_t v)
 {
     const uint64_t least = 0x0010000000000000ull, inf = 0x7ff0000000000000ull;

@@ -265,7 +265,7 @@ static u128 default_nan(u128 v, unsigned format)
     default: HOST_FP(cpu, (cpu)->fpc & 7, a, b, r, (type)((a) / (b))); break; \
     }
 
-static bool fast_bfp2(uint64_t x, uint64_t y, uint64_t op, uint64_t *out)
+static G_NO_INLINE bool fast_bfp2(uint64_t x, uint64_t y, uint64_t op, uint64_t *out)
 {
     if ((op & 3) == LONG) {
         double r;
@@ -285,7 +285,8 @@ uint64_t helper_s390_bfp2(CpuState *cs, uint64_t x, uint64_t y, uint64_t op)
     unsigned format = op & 3;
     uint64_t fast;
 
-    if (fast_allowed(cpu) && fast_bfp2(x, y, op, &fast)) {
+    if (fast_begin(cpu) && fast_bfp2(x, y, op, &fast)) {
+        fast_commit(cpu);
         return fast;
     }
     u128 v[2] = { x, y }, out;
@@ -347,7 +348,7 @@ static void helper_s390_bfp_mul_long(CpuState *cs, IrVec *out, uint64_t x, uint6
 HELPER(s390_bfp_mul_long, IR_V128, HELPER_STATE, HARG_I64, HARG_I64);
 
 /* a * b + c, or - c (bit 2 of op) */
-static bool fast_fma(uint64_t x, uint64_t y, uint64_t z, uint64_t op, uint64_t *out)
+static G_NO_INLINE bool fast_fma(uint64_t x, uint64_t y, uint64_t z, uint64_t op, uint64_t *out)
 {
     if ((op & 3) == LONG) {
         double c = op & 4 ? -as_long(z) : as_long(z);
@@ -367,7 +368,8 @@ uint64_t helper_s390_bfp_fma(CpuState *cs, uint64_t x, uint64_t y, uint64_t z, u
     unsigned format = op & 3;
     uint64_t fast;
 
-    if (fast_allowed(cpu) && fast_has_fma() && fast_fma(x, y, z, op, &fast)) {
+    if (fast_has_fma() && fast_begin(cpu) && fast_fma(x, y, z, op, &fast)) {
+        fast_commit(cpu);
         return fast;
     }
     u128 v[3] = { y, x, z }, out;

@@ -92,21 +92,35 @@ static unsigned lanes_of(uint64_t how)
     return (how & 15) == 3 ? (one ? 2 : 3) : one ? 8 : 15;
 }
 
-static void put_lanes(IrVec *out, __m128i r, uint64_t how)
+/* Operands and result without the lanes that are not asked for: nothing of those shows, in flags neither. */
+static __m128i masked(__m128i v, uint64_t how)
 {
-    if (how & ONE_ELEMENT) { /* the rest is zero, as in the exact way */
-        int64_t left = (how & 15) == 3 ? -1 : (int64_t)0xffffffff00000000;
-        r = _mm_and_si128(r, _mm_set_epi64x(left, 0));
-    }
-    _mm_storeu_si128((__m128i *)out, r);
+    int64_t left = (how & 15) == 3 ? -1 : (int64_t)0xffffffff00000000;
+
+    return how & ONE_ELEMENT ? _mm_and_si128(v, _mm_set_epi64x(left, 0)) : v;
 }
 
-static bool fast_vf2(IrVec *out, const IrVec *x, const IrVec *y, uint64_t how)
+static __m128d load_long(const IrVec *v, uint64_t how)
+{
+    return _mm_castsi128_pd(masked(_mm_loadu_si128((const __m128i *)v), how));
+}
+
+static __m128 load_short(const IrVec *v, uint64_t how)
+{
+    return _mm_castsi128_ps(masked(_mm_loadu_si128((const __m128i *)v), how));
+}
+
+static void put_lanes(IrVec *out, __m128i r, uint64_t how)
+{
+    _mm_storeu_si128((__m128i *)out, masked(r, how));
+}
+
+static G_NO_INLINE bool fast_vf2(IrVec *out, const IrVec *x, const IrVec *y, uint64_t how)
 {
     unsigned op = how >> 8 & 15, need = lanes_of(how);
 
     if ((how & 15) == 3) {
-        __m128d a = _mm_loadu_pd(x->lf), b = _mm_loadu_pd(y->lf), r;
+        __m128d a = load_long(x, how), b = load_long(y, how), r;
         r = op == 0   ? _mm_add_pd(a, b)
             : op == 1 ? _mm_sub_pd(a, b)
             : op == 2 ? _mm_mul_pd(a, b)
@@ -116,7 +130,7 @@ static bool fast_vf2(IrVec *out, const IrVec *x, const IrVec *y, uint64_t how)
         put_lanes(out, _mm_castpd_si128(r), how);
         return !(need & ~ok);
     }
-    __m128 a = _mm_loadu_ps(x->f), b = _mm_loadu_ps(y->f), r;
+    __m128 a = load_short(x, how), b = load_short(y, how), r;
     r = op == 0   ? _mm_add_ps(a, b)
         : op == 1 ? _mm_sub_ps(a, b)
         : op == 2 ? _mm_mul_ps(a, b)
@@ -127,21 +141,22 @@ static bool fast_vf2(IrVec *out, const IrVec *x, const IrVec *y, uint64_t how)
     return !(need & ~ok);
 }
 
-static bool fast_vfma(IrVec *out, const IrVec *x, const IrVec *y, const IrVec *z, uint64_t how)
+static G_NO_INLINE bool fast_vfma(IrVec *out, const IrVec *x, const IrVec *y, const IrVec *z,
+                                  uint64_t how)
 {
     unsigned ok;
     __m128i bits;
 
     if ((how & 15) == 3) {
-        __m128d sign = _mm_set1_pd(-0.0), c = _mm_loadu_pd(z->lf), r;
+        __m128d sign = _mm_set1_pd(-0.0), c = load_long(z, how), r;
         c = how & 0x100 ? _mm_xor_pd(c, sign) : c;
-        r = fast_fma_long(_mm_loadu_pd(x->lf), _mm_loadu_pd(y->lf), c);
+        r = fast_fma_long(load_long(x, how), load_long(y, how), c);
         ok = fast_normal_lanes_long(r);
         bits = _mm_castpd_si128(how & 0x200 ? _mm_xor_pd(r, sign) : r);
     } else {
-        __m128 sign = _mm_set1_ps(-0.0f), c = _mm_loadu_ps(z->f), r;
+        __m128 sign = _mm_set1_ps(-0.0f), c = load_short(z, how), r;
         c = how & 0x100 ? _mm_xor_ps(c, sign) : c;
-        r = fast_fma_short(_mm_loadu_ps(x->f), _mm_loadu_ps(y->f), c);
+        r = fast_fma_short(load_short(x, how), load_short(y, how), c);
         ok = fast_normal_lanes_short(r);
         bits = _mm_castps_si128(how & 0x200 ? _mm_xor_ps(r, sign) : r);
     }
@@ -153,7 +168,8 @@ static void helper_s390_vf2(CpuState *cs, IrVec *out, const IrVec *a, const IrVe
 {
     IrVec fast;
 
-    if ((how & 15) < 4 && fast_allowed(s390_cpu(cs)) && fast_vf2(&fast, a, b, how)) {
+    if ((how & 15) < 4 && fast_begin(s390_cpu(cs)) && fast_vf2(&fast, a, b, how)) {
+        fast_commit(s390_cpu(cs));
         copy_out(out, &fast);
         return;
     }
@@ -182,8 +198,9 @@ static void helper_s390_vfma(CpuState *cs, IrVec *out, const IrVec *a, const IrV
 {
     IrVec fast;
 
-    if ((how & 15) < 4 && fast_allowed(s390_cpu(cs)) && fast_has_fma() &&
+    if ((how & 15) < 4 && fast_has_fma() && fast_begin(s390_cpu(cs)) &&
         fast_vfma(&fast, a, b, c, how)) {
+        fast_commit(s390_cpu(cs));
         copy_out(out, &fast);
         return;
     }

@@ -93,6 +93,14 @@ void s390_tr_fp_load(S390Trans *t, const S390Insn *i)
     set_format(t, i->r1, i->arg, v);
 }
 
+/* Hexadecimal short to long, from storage (0) or a register: zeros on the right. Compilers load binary
+ * short operands of vector code so. */
+void s390_tr_fp_widen(S390Trans *t, const S390Insn *i)
+{
+    IrVal v = i->arg ? get_short(t, i->r2) : s390_load(t, IR_I64, s390_addr2(t), MO_32, false);
+    set_fpr(t, i->r1, ir_shli(t->b, v, 32));
+}
+
 void s390_tr_fp_store(S390Trans *t, const S390Insn *i)
 {
     s390_store(t, s390_addr2(t), get_format(t, i->r1, i->arg), i->arg ? MO_64 : MO_32);
