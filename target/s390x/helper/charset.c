@@ -161,7 +161,7 @@ static unsigned encode(uint32_t c, unsigned unit, uint32_t *out)
         return 4;
     }
     if (unit == 2) {
-        out[0] = c < 0x10000 ? c : 0xd800 | ((c >> 16) - 1 & 15) << 6 | (c >> 10 & 0x3f);
+        out[0] = c < 0x10000 ? c : 0xd800 | (((c >> 16) - 1) & 15) << 6 | (c >> 10 & 0x3f);
         out[1] = 0xdc00 | (c & 0x3ff);
         return c < 0x10000 ? 2 : 4;
     }
