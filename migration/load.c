@@ -270,17 +270,38 @@ static bool load_device(Incoming *in, Section *section, uint32_t version, GError
     return true;
 }
 
-/* Sections that come in parts: RAM, and a few devices'. */
+/* Sections that come in parts: RAM, and a few devices'. Each starts once and ends once. */
 #define MAX_STARTED 8
 typedef struct {
-    bool known; /* RAM's start came */
+    bool known, ended; /* RAM's start came; its end did */
     uint32_t id;
     struct {
         Section *section;
         uint32_t id, version;
+        bool ended;
     } started[MAX_STARTED];
     unsigned n_started;
 } Parts;
+
+/* At the end mark: nothing is left open. */
+static bool parts_ended(const Parts *parts, GError **error)
+{
+    const char *open = parts->known && !parts->ended ? RAM_SECTION_ID_STR : NULL;
+    for (unsigned i = 0; !open && i < parts->n_started; i++) {
+        open = parts->started[i].ended ? NULL : parts->started[i].section->idstr;
+    }
+    return !open || load_error(error, "section '%s' starts and does not end", open);
+}
+
+/* Another part of a section that may have ended. */
+static bool take_part(bool *ended, uint8_t type, const char *idstr, GError **error)
+{
+    if (*ended) {
+        return load_error(error, "a part of section '%s' comes after its end", idstr);
+    }
+    *ended = type == STREAM_SECTION_END;
+    return true;
+}
 
 /* The start of a device's section, or a part in between: nothing is kept of it. */
 static bool load_start(Incoming *in, Section *section, uint32_t version, GError **error)
@@ -295,13 +316,14 @@ static bool load_start(Incoming *in, Section *section, uint32_t version, GError 
     return ok;
 }
 
-static bool load_part(Incoming *in, uint8_t type, uint32_t id, const Parts *parts, GError **error)
+static bool load_part(Incoming *in, uint8_t type, uint32_t id, Parts *parts, GError **error)
 {
     for (unsigned i = 0; i < parts->n_started; i++) {
         if (parts->started[i].id == id) {
             Section *section = parts->started[i].section;
             uint32_t version = parts->started[i].version;
-            return (type == STREAM_SECTION_END ? load_device(in, section, version, error)
+            return take_part(&parts->started[i].ended, type, section->idstr, error) &&
+                   (type == STREAM_SECTION_END ? load_device(in, section, version, error)
                                                : load_start(in, section, version, error)) &&
                    load_footer(&in->in, id, section->idstr, error);
         }
@@ -326,6 +348,7 @@ static bool start_device(Incoming *in, const char *idstr, uint32_t instance, uin
     }
     parts->started[parts->n_started].section = section;
     parts->started[parts->n_started].id = id;
+    parts->started[parts->n_started].ended = false;
     parts->started[parts->n_started++].version = version;
     return load_start(in, section, version, error) && load_footer(&in->in, id, idstr, error);
 }
@@ -353,7 +376,8 @@ static bool load_section(Incoming *in, uint8_t type, Parts *ram, GError **error)
         if (!ram->known || id != ram->id) {
             return load_part(in, type, id, ram, error);
         }
-        return ram_load_body(in->ram, s, RAM_SECTION_VERSION, error) &&
+        return take_part(&ram->ended, type, RAM_SECTION_ID_STR, error) &&
+               ram_load_body(in->ram, s, RAM_SECTION_VERSION, error) &&
                load_footer(s, id, RAM_SECTION_ID_STR, error);
     }
     if (!stream_in_str8(s, idstr, error) || !stream_in_u32(s, &instance, error) ||
@@ -469,6 +493,9 @@ bool load_stream(Incoming *in, GError **error)
             }
             if (!ram.known) {
                 return load_error(error, "the stream ends without any RAM");
+            }
+            if (!parts_ended(&ram, error)) {
+                return false;
             }
             return in->in.format < STREAM_V4 ? load_description_v3(in, error)
                                              : load_description(in, error);

@@ -211,6 +211,9 @@ bool ram_load_body(RamLoad *ram, StreamIn *in, uint32_t version, GError **error)
         }
         uint64_t kind = word & RAM_FLAGS_MASK & ~(uint64_t)RAM_FLAG_CONTINUE;
         uint8_t *page;
+        if ((kind == RAM_FLAG_EOS || kind == RAM_FLAG_MULTIFD_FLUSH) && word != kind) {
+            return ram_error(error, "a RAM record has the unknown flags 0x%" PRIx64, word);
+        }
         switch (kind) {
         case RAM_FLAG_EOS: return true;
         case RAM_FLAG_MULTIFD_FLUSH: break;

@@ -120,6 +120,22 @@ static void css_save(void *owner, void *saved)
     }
 }
 
+/* A guest that was not told of all reports hears it from the last one that waits. */
+#define CRW_OVERFLOW 0x2000u
+
+static bool css_check(void *owner, const void *saved, GError **error)
+{
+    const CssSaved *s = saved;
+    const char *what = s->max_cssid ? "more than one channel subsystem image is in use"
+                       : s->crws_lost && !s->crws->len ? "channel reports were lost, and none waits"
+                                                       : NULL;
+
+    if (what) {
+        g_set_error_literal(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG, what);
+    }
+    return !what;
+}
+
 static void css_install(void *owner, const void *saved)
 {
     Css *css = owner;
@@ -130,11 +146,14 @@ static void css_install(void *owner, const void *saved)
         const CrwSaved *crw = g_ptr_array_index(s->crws, k);
         css->crws[k] = (uint32_t)crw->flags << 16 | crw->rsid;
     }
+    if (s->crws_lost) {
+        css->crws[css->n_crws - 1] |= CRW_OVERFLOW << 16;
+    }
     css->report_pending = !s->do_crw_mchk;
     css->sets_enabled = s->max_ssid != 0;
 }
 
-static const SectionOps css_ops = { .save = css_save, .install = css_install };
+static const SectionOps css_ops = { .save = css_save, .check = css_check, .install = css_install };
 static const SectionDesc css_section = { .record = &css_record, .ops = &css_ops };
 
 void css_register(Css *css)

@@ -552,9 +552,10 @@ static bool cpu_check(void *owner, const void *saved, GError **error)
     if (s->fpformat) {
         return refuse(error, "FPU register format", s->fpformat);
     }
-    for (unsigned i = 0; i < 6; i++) {
-        if (s->segs[i].selector > 0xffff) {
-            return refuse(error, "selector", s->segs[i].selector);
+    for (unsigned i = 0; i < 8; i++) {
+        uint32_t selector = i < 6 ? s->segs[i].selector : i < 7 ? s->ldt.selector : s->tr.selector;
+        if (selector > 0xffff) {
+            return refuse(error, "selector", selector);
         }
     }
     if (s->gdt.limit > 0xffff || s->idt.limit > 0xffff) {

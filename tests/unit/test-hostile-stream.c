@@ -382,6 +382,186 @@ static const Huge huge[] = {
     HUGE("an-end-mark-that-goes-on", "\0", 0),
 };
 
+/* ---- sections in parts ---- */
+
+typedef struct {
+    uint32_t first, last;
+} InParts;
+
+static void parts_save(void *owner, void *saved)
+{
+    *(InParts *)saved = (InParts){ 3, 4 };
+}
+
+static void parts_install(void *owner, const void *saved)
+{
+}
+
+static const Record parts_start = { .name = "in-parts",
+                                    .version = 1,
+                                    .min_version = 1,
+                                    .size = sizeof(InParts),
+                                    .fields =
+                                        (const Field[]){ F_U32(InParts, first, .max = 9), F_END } };
+static const Record parts_end = { .name = "in-parts",
+                                  .version = 1,
+                                  .min_version = 1,
+                                  .size = sizeof(InParts),
+                                  .fields =
+                                      (const Field[]){ F_U32(InParts, last, .max = 9), F_END } };
+static const SectionOps parts_ops = { .save = parts_save, .install = parts_install };
+static const SectionDesc parts_section = { .record = &parts_end,
+                                           .start = &parts_start,
+                                           .ops = &parts_ops };
+
+/* A part as an item: its record's one field, the record's end, the footer. */
+static GBytes *part_item(uint8_t type, uint32_t version, uint32_t value)
+{
+    g_auto(ByteWriter) w;
+
+    byte_writer_init(&w);
+    byte_writer_u8(&w, type);
+    byte_writer_be32(&w, 7);
+    if (type == STREAM_SECTION_START || type == STREAM_SECTION_FULL) {
+        byte_writer_str8(&w, "in-parts");
+        byte_writer_be32(&w, 0);
+        byte_writer_be32(&w, version);
+    }
+    byte_writer_be32(&w, value);
+    byte_writer_u8(&w, STREAM_RECORD_END);
+    byte_writer_u8(&w, STREAM_FOOTER);
+    byte_writer_be32(&w, 7);
+    return g_bytes_new(w.data, w.len);
+}
+
+/* Words for what @order says, in front of the devices; S start, P part, E end, F whole, s and p and e with a
+   value that is too great, V a start of another version. NULL: it is taken. */
+static void expect_parts(Tiny *dst, GPtrArray *items, const char *order, const char *words)
+{
+    g_autoptr(GPtrArray) some = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+    g_autoptr(GError) error = NULL;
+    gsize n;
+
+    for (guint i = 0; i < 4; i++) { /* behind the end of RAM */
+        g_ptr_array_add(some, g_bytes_ref(g_ptr_array_index(items, i)));
+    }
+    for (const char *p = order; *p; p++) {
+        char kind = g_ascii_toupper(*p);
+        uint8_t type = kind == 'P'   ? STREAM_SECTION_PART
+                       : kind == 'E' ? STREAM_SECTION_END
+                       : kind == 'F' ? STREAM_SECTION_FULL
+                                     : STREAM_SECTION_START;
+        g_ptr_array_add(some, part_item(type, kind == 'V' ? 257 : 1, *p == kind ? 5 : 10));
+    }
+    for (guint i = 4; i < items->len; i++) {
+        g_ptr_array_add(some, g_bytes_ref(g_ptr_array_index(items, i)));
+    }
+    g_autoptr(GBytes) stream = tiny_seal(some);
+    const void *data = g_bytes_get_data(stream, &n);
+    bool ok = tiny_load(dst, data, n, &error);
+    if (ok != !words || (words && !strstr(error->message, words))) {
+        g_error("%s: '%s', expected '%s'", order, error ? error->message : "taken",
+                words ? words : "taken");
+    }
+}
+
+/* EVIDENCE: MIG-WIRE-007, MIG-WIRE-023 */
+static void test_parts(void)
+{
+    static const char *const cases[][2] = {
+        { "SE", NULL },
+        { "SPPE", NULL },
+        { "", "section 'in-parts' instance 0 is missing" },
+        { "E", "a part of section 7 comes before its start" },
+        { "PSE", "a part of section 7 comes before its start" },
+        { "S", "section 'in-parts' starts and does not end" },
+        { "SP", "section 'in-parts' starts and does not end" },
+        { "SSE", "section 'in-parts' instance 0 starts twice" },
+        { "SES", "section 'in-parts' instance 0 starts twice" },
+        { "SEE", "a part of section 'in-parts' comes after its end" },
+        { "SEP", "a part of section 'in-parts' comes after its end" },
+        { "F", "section 'in-parts' instance 0 must come in parts" },
+        { "sE", "section 'in-parts' instance 0: 'in-parts', field 'first': value 0xa is above" },
+        { "SpE", "section 'in-parts' instance 0: 'in-parts', field 'first': value 0xa is above" },
+        { "Se", "section 'in-parts' instance 0: 'in-parts', field 'last': value 0xa is above" },
+        { "VE", "section 'in-parts' instance 0: 'in-parts': version 257 is not supported" },
+    };
+    Tiny *src = tiny_new(), *dst = tiny_new();
+
+    vm_lock(dst->vm);
+    Section *section = section_register(dst->vm, NULL, &parts_section, 0, dst);
+    vm_unlock(dst->vm);
+    g_autoptr(GBytes) v4 = tiny_save(src, STREAM_V4);
+    g_autoptr(GPtrArray) items = tiny_open(v4);
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        expect_parts(dst, items, cases[i][0], cases[i][1]);
+    }
+    vm_lock(dst->vm);
+    section_unregister(dst->vm, section);
+    vm_unlock(dst->vm);
+    tiny_free(src);
+    tiny_free(dst);
+}
+
+/* The same of RAM. Items: 1 its start, 2 a command, 3 its end. EVIDENCE: MIG-WIRE-007, MIG-WIRE-030, MIG-WIRE-031,
+   MIG-WIRE-032 */
+static void test_parts_of_ram(void)
+{
+    Tiny *src = tiny_new(), *dst = tiny_new();
+
+    tiny_scribble(src);
+    g_autoptr(GBytes) v4 = tiny_save(src, STREAM_V4);
+    g_autoptr(GPtrArray) items = tiny_open(v4);
+    gsize start_len, end_len;
+    const char *start = g_bytes_get_data(g_ptr_array_index(items, 1), &start_len);
+    const char *end = g_bytes_get_data(g_ptr_array_index(items, 3), &end_len);
+
+    expect(dst, items, 1, "", 0, "a part of section 1 comes before its start");
+    expect(dst, items, 3, "", 0, "section 'ram' starts and does not end");
+    expect(dst, items, 2, start, start_len, "section 'ram' instance 0 cannot come in parts");
+    expect(dst, items, 2, end, end_len, "a part of section 'ram' comes after its end");
+#define RAM(words, bytes)                                                      \
+    expect(dst, items, 2, "\2\0\0\0\1" bytes "\0\0\0\0\0\0\0\x10\x7e\0\0\0\1", \
+           sizeof("\2\0\0\0\1" bytes "\0\0\0\0\0\0\0\x10\x7e\0\0\0\1") - 1, words)
+#define BLOCK "\x8tiny.ram"
+    RAM("the RAM block list comes twice", "\0\0\0\0\0\0\x40\x04" BLOCK "\0\0\0\0\0\0\x40\0");
+    RAM("outside RAM block 'tiny.ram'", "\0\0\0\0\0\0\x40\x02" BLOCK "\0");
+    RAM("outside RAM block 'tiny.ram'", "\xff\xff\xff\xff\xff\xff\xf0\x02" BLOCK "\0");
+    RAM("a zero page has the fill byte 0x55", "\0\0\0\0\0\0\0\x02" BLOCK "\x55");
+    RAM("a page continues a RAM block", "\0\0\0\0\0\0\0\x22\0");
+    RAM("encoding 2 and 1 bytes", "\0\0\0\0\0\0\0\x40" BLOCK "\2\0\1");
+    RAM("encoding 1 and 0 bytes", "\0\0\0\0\0\0\0\x40" BLOCK "\1\0\0");
+    RAM("encoding 1 and 4097 bytes", "\0\0\0\0\0\0\0\x40" BLOCK "\1\x10\1");
+    RAM("a page's delta of 1 bytes is malformed", "\0\0\0\0\0\0\0\x40" BLOCK "\1\0\1\5");
+    RAM("a page's delta of 3 bytes is malformed", "\0\0\0\0\0\0\0\x40" BLOCK "\1\0\3\0\0\0");
+    RAM("unknown flags 0x6", "\0\0\0\0\0\0\0\6" BLOCK);
+#undef RAM
+    assert_takes(dst, v4, src);
+    tiny_free(src);
+    tiny_free(dst);
+}
+
+/* Each byte of the list of blocks matters: length, name and total. EVIDENCE: MIG-WIRE-030 */
+static void test_block_list(void)
+{
+    Tiny *src = tiny_new(), *dst = tiny_new();
+
+    g_autoptr(GBytes) v4 = tiny_save(src, STREAM_V4);
+    g_autoptr(GPtrArray) items = tiny_open(v4);
+    gsize n;
+    const uint8_t *start = g_bytes_get_data(g_ptr_array_index(items, 1), &n);
+    for (gsize at = 5; at < n; at++) { /* from the section's name on */
+        g_autofree uint8_t *bytes = g_memdup2(start, n);
+
+        bytes[at] ^= 1;
+        expect(dst, items, 1, bytes, n, "");
+        expect(dst, items, 1, start, at, "");
+    }
+    assert_takes(dst, v4, src);
+    tiny_free(src);
+    tiny_free(dst);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -403,5 +583,8 @@ int main(int argc, char **argv)
 
         g_test_add_data_func(path, &huge[i], test_memory);
     }
+    g_test_add_func("/migration/hostile/parts-of-a-section-come-in-order-and-all", test_parts);
+    g_test_add_func("/migration/hostile/parts-of-ram-come-in-order-and-all", test_parts_of_ram);
+    g_test_add_func("/migration/hostile/no-byte-of-the-block-list-is-idle", test_block_list);
     return g_test_run();
 }
