@@ -25,9 +25,7 @@ void cpu_kick(CpuState *cpu)
     cpu_exit_request(cpu);
     g_mutex_lock(&p->mutex);
     p->kicked = true;
-    if (cpu_current() != cpu) { /* who would wait there */
-        g_cond_signal(&p->cond);
-    }
+    g_cond_signal(&p->cond);
     g_mutex_unlock(&p->mutex);
     if (cpu->engine->icount.on) {
         icount_kick(cpu->engine);

@@ -142,9 +142,6 @@ static void do_inject_nmi(void *opaque)
     }
 }
 
-/* A block that ran so often is worth the time that a larger region takes to make. */
-#define HOT_AFTER 1000
-
 static void setup_engine(System *sys)
 {
     Vm *vm = sys->vm;
@@ -153,7 +150,6 @@ static void setup_engine(System *sys)
         .single_thread = sys->exec.single_thread,
         .jit = sys->exec.jit && !sys->accel_qtest,
         .max_insns = sys->exec.one_insn ? 1 : 0,
-        .hot_after = HOT_AFTER,
         .cache_bytes = (size_t)sys->exec.tb_mib << 20,
         .icount = sys->exec.icount,
         .icount_sleep = sys->exec.icount_sleep,
