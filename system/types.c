@@ -27,6 +27,7 @@
 #include "hw/misc/migration-testdev.h"
 #include "hw/misc/pvpanic.h"
 #include "hw/misc/virtio-misc.h"
+#include "hw/net/e1000.h"
 #include "hw/net/virtio-net.h"
 #include "hw/pci/pci.h"
 #include "hw/s390x/board.h"
@@ -101,6 +102,7 @@ TypeRegistry *system_types_new(void)
         { fw_cfg_types, &fw_cfg_types_count },
         { virtio_rng_types, &virtio_rng_types_count },
         { virtio_balloon_types, &virtio_balloon_types_count },
+        { e1000_types, &e1000_types_count },
         { virtio_net_types, &virtio_net_types_count },
         { pci_types, &pci_types_count },
         { pci_port_types, &pci_port_types_count },
