@@ -103,6 +103,7 @@ TypeRegistry *system_types_new(void)
         { virtio_rng_types, &virtio_rng_types_count },
         { virtio_balloon_types, &virtio_balloon_types_count },
         { e1000_types, &e1000_types_count },
+        { e1000e_types, &e1000e_types_count },
         { virtio_net_types, &virtio_net_types_count },
         { pci_types, &pci_types_count },
         { pci_port_types, &pci_port_types_count },

@@ -92,6 +92,7 @@ typedef struct {
     uint16_t tso_frames;     /* segments that went of it */
     uint8_t sum_needed;      /* POPTS of its first descriptor */
     bool cptse, skip;        /* it is to be cut; it is in error and not sent */
+    bool last_tso;           /* the last context was for packets to be cut */
     bool vlan_needed;
     uint16_t vlan;
     uint8_t header[256], data[E1000_TX_BYTES + E1000_VLAN_BYTES];

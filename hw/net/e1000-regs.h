@@ -68,7 +68,22 @@ enum {
     E1000_WUFC = 0x5808,
     E1000_MANC = 0x5820,
     E1000_SWSM = 0x5b50,
+    /* 82574 only */
+    E1000E_EIAC = 0x00dc,
+    E1000E_IAM = 0x00e0,
+    E1000E_IVAR = 0x00e4,
+    E1000E_EITR = 0x00e8, /* five, to 0xf8 */
+    E1000E_PSRCTL = 0x2170,
+    E1000E_TARC = 0x3840,
+    E1000E_RXCSUM = 0x5000,
+    E1000E_RFCTL = 0x5008,
+    E1000E_MRQC = 0x5818,
+    E1000E_RETA = 0x5c00,
+    E1000E_RSSRK = 0x5c80,
+    E1000E_SYSTIML = 0xb600,
+    E1000E_SYSTIMH = 0xb604,
 };
+#define E1000E_QUEUE 0x100 /* from the registers of queue 0 to those of queue 1 */
 
 /* CTRL */
 #define CTRL_RST     0x04000000u
@@ -86,19 +101,29 @@ enum {
 #define ICR_RXT0     0x00000080u
 #define ICR_MDAC     0x00000200u
 #define ICR_ASSERTED 0x80000000u
+#define ICR_SRPD     0x00010000u
+#define ICR_ACK      0x00020000u
+#define ICR_MNG      0x00040000u
+#define ICR_RXQ(n)   (0x00100000u << (n))
+#define ICR_TXQ(n)   (0x00400000u << (n))
+#define ICR_OTHER    0x01000000u
+/* CTRL_EXT */
+#define CTRL_EXT_EIAME 0x01000000u
+#define CTRL_EXT_IAME  0x08000000u
 /* RCTL */
-#define RCTL_EN       0x00000002u
-#define RCTL_SBP      0x00000004u
-#define RCTL_UPE      0x00000008u
-#define RCTL_MPE      0x00000010u
-#define RCTL_LPE      0x00000020u
-#define RCTL_RDMTS(v) ((v) >> 8 & 3) /* free descriptors: below 1/2, 1/4, 1/8 */
-#define RCTL_MO(v)    ((v) >> 12 & 3)
-#define RCTL_BAM      0x00008000u
-#define RCTL_BSIZE(v) ((v) >> 16 & 3)
-#define RCTL_VFE      0x00040000u
-#define RCTL_BSEX     0x02000000u
-#define RCTL_SECRC    0x04000000u
+#define RCTL_EN           0x00000002u
+#define RCTL_SBP          0x00000004u
+#define RCTL_UPE          0x00000008u
+#define RCTL_MPE          0x00000010u
+#define RCTL_LPE          0x00000020u
+#define RCTL_RDMTS(v)     ((v) >> 8 & 3) /* free descriptors: below 1/2, 1/4, 1/8 */
+#define RCTL_MO(v)        ((v) >> 12 & 3)
+#define RCTL_BAM          0x00008000u
+#define RCTL_BSIZE(v)     ((v) >> 16 & 3)
+#define RCTL_VFE          0x00040000u
+#define RCTL_PACKET_SPLIT 0x00000400u
+#define RCTL_BSEX         0x02000000u
+#define RCTL_SECRC        0x04000000u
 /* TCTL */
 #define TCTL_EN  0x00000002u
 #define TCTL_PSP 0x00000008u

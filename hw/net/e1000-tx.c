@@ -191,6 +191,7 @@ static void take_context(E1000Tx *tx, const uint8_t *desc)
         .tse = (command & TXD_TSE) != 0,
     };
 
+    tx->last_tso = c.tse;
     if (c.tse) {
         tx->tso = c;
         tx->tso_frames = 0;

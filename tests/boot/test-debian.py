@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """test-debian.py BUILDDIR [PICTURES]: a whole Debian with systemd, booted from a qcow2 disk by firmware and GRUB, that
 installs a package over the network and moves MOVES times (10) between processes while it writes to its disk; its file
-system and its image are clean afterwards (TAP). Takes minutes, and root the first time (scripts/get-rootfs): not part
+system and its image are clean afterwards (TAP). NIC is the network card's model (virtio-net-pci; e1000, e1000e). Takes minutes, and root the first time (scripts/get-rootfs): not part
 of scripts/check."""
 import functools
 import hashlib
@@ -17,6 +17,7 @@ import guest
 
 BUILD = sys.argv[1] if len(sys.argv) > 1 else os.path.join(guest.TOP, "build")
 PICTURES = sys.argv[2] if len(sys.argv) > 2 else os.path.join(BUILD, "screens")
+NIC = os.environ.get("NIC", "virtio-net-pci")
 MOVES = int(os.environ.get("MOVES", "10"))
 PARTITION = 2048 * 512
 PROMPT = "root@ferry:~# "
@@ -65,7 +66,7 @@ class Debian(guest.Machine):
         path = os.path.join(directory, f"qmp{number}")
         image = os.path.join(directory, "disk.qcow2")
         super().__init__(BUILD, "-m", "768", "-vga", "std", "-drive", f"if=virtio,format=qcow2,file={image}", "-nic",
-                         "user,model=virtio-net-pci", "-qmp", f"unix:{path},server=on,wait=off", *options,
+                         "user,model=" + NIC, "-qmp", f"unix:{path},server=on,wait=off", *options,
                          kernel=False)
         self.qmp = guest.Qmp(path)
 

@@ -38,10 +38,11 @@ enum {
 typedef struct {
     const char *name;
     uint32_t eerd_done;
-    unsigned eerd_shift;
+    unsigned eerd_shift, phy_id;
 } Card;
 static const Card cards[] = {
-    { "e1000", 0x10, 8 },
+    { "e1000", 0x10, 8, 0x0c20 },
+    { "e1000e", 0x02, 2, 0x0cb1 },
 };
 
 typedef struct {
@@ -171,8 +172,8 @@ static void test_identity(gconstpointer data)
         sum = (uint16_t)(sum + (value >> 16));
     }
     g_assert_cmphex(sum, ==, 0xbaba);
-    wr(&w, MDIC, 0x08200000 | 2 << 16);
-    g_assert_cmphex(rd(&w, MDIC), ==, 0x18220141);
+    wr(&w, MDIC, 0x08200000 | 3 << 16);
+    g_assert_cmphex(rd(&w, MDIC), ==, 0x18230000 | card->phy_id);
     /* A new negotiation takes the link down for half a second. */
     rd(&w, ICR);
     wr(&w, MDIC, 0x04200000 | 0x1340);

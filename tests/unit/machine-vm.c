@@ -37,7 +37,7 @@
 
 const MachineRow machine_rows[] = {
     { "pc-q35-10.0", X86_NAME, Q35, STREAM_V3 },
-    { "pc-q35-ferry-1.0", X86_NAME, Q35, STREAM_V4 },
+    { "pc-q35-ferry-1.0", X86_NAME, Q35 " -device e1000e,romfile=", STREAM_V4 }, /* large: once */
     { "pc-i440fx-10.0", X86_NAME, I440FX " -device e1000,romfile=", STREAM_V3 }, /* large: once */
     { "pc-i440fx-ferry-1.0", X86_NAME, I440FX, STREAM_V4 },
     { "s390-ccw-virtio-10.0", "ferry-system-s390x", S390, STREAM_V3 },

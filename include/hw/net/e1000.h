@@ -6,3 +6,5 @@
 
 extern const TypeInfo e1000_types[];
 extern const size_t e1000_types_count;
+extern const TypeInfo e1000e_types[];
+extern const size_t e1000e_types_count;
