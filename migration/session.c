@@ -126,18 +126,25 @@ static void break_off(Outgoing *o)
     g_mutex_unlock(&o->mutex);
 }
 
-/* Lets a thread that still works end: it needs the main loop for its last words. */
+/* Has a channel; else it listens, for the first time or after a preflight. */
+static bool is_loading(const Migration *m)
+{
+    return m->in && m->in->thread && !m->in->watch;
+}
+
+/*
+ * Lets a thread that still works end: it needs the main loop for its last words. An incoming one may
+ * end by listening again, and be called once more.
+ */
 static void drain(Migration *m)
 {
     if (m->out && migration_status_active(m->status)) {
         break_off(m->out);
     }
-    bool loading = m->in && m->in->thread && !m->in->watch; /* else it listens, after a preflight */
-    if (loading) {
-        channel_shutdown(m->in->channel);
-    }
-    bool waiting = (m->out && m->out->thread) || loading;
-    while (waiting && migration_status_active(m->status)) {
+    while (migration_status_active(m->status) && ((m->out && m->out->thread) || is_loading(m))) {
+        if (is_loading(m)) {
+            channel_shutdown(m->in->channel);
+        }
         loop_iterate(m->vm, true);
     }
 }
