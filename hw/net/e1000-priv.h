@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The 82540EM's live state, shared by its registers and data path and its migrated state. */
 #pragma once
-#include "backend/net/net.h"
-#include "e1000-parts.h"
+#include "e1000-link.h"
 
 /* The serial EEPROM's interface: bits shifted in and out by EECD (93C46). */
 typedef struct {
@@ -26,7 +25,8 @@ typedef struct {
     bool sending;    /* inside of the transmit ring: a descriptor may lie in our own registers */
     MemoryRegion mmio, io;
     NetClient *nic;
-    Timer *negotiation, *throttle, *tx_timer;
+    E1000Link link;
+    Timer *throttle, *tx_timer;
     RunStateHandler *run_handler;
 } E1000;
 
@@ -35,7 +35,5 @@ extern const SectionDesc e1000_section;
 void e1000_update_irq(E1000 *s);
 /* Raises interrupt causes. */
 void e1000_raise(E1000 *s, uint32_t causes);
-/* The link as it is on this host; what a reset and a load begin with. */
-bool e1000_cable_in(const E1000 *s);
 /* After a load: goes on with what was under way. */
 void e1000_resume(E1000 *s);

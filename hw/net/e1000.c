@@ -23,7 +23,6 @@
 #define FRAME_MAX   1522  /* without RCTL.LPE */
 #define JUMBO_MAX   16384 /* with it */
 #define TX_RUN      256   /* descriptors carried out before others get their turn */
-#define PHY_ADDRESS 1
 #define ITR_UNIT_NS 256
 
 /* ---- interrupts ---- */
@@ -64,102 +63,40 @@ static void throttle_over(void *opaque)
 
 /* ---- link and PHY ---- */
 
-bool e1000_cable_in(const E1000 *s)
-{
-    return !net_client_peer(s->nic) || net_client_link_up(s->nic);
-}
-
-static void negotiate(E1000 *s)
-{
-    timer_arm(s->negotiation,
-              clock_now_ns(device_vm(&s->pci.dev), CLOCK_KIND_VIRTUAL) + E1000_AUTONEG_NS);
-}
-
-static void negotiated(void *opaque)
-{
-    E1000 *s = opaque;
-
-    if (e1000_cable_in(s)) {
-        s->phy[PHY_PARTNER] |= PHY_PARTNER_ACK;
-        s->phy[PHY_STATUS] |= PHY_STATUS_DONE;
-        e1000_link_set(s->mac, s->phy, true);
-        e1000_raise(s, ICR_LSC);
-        net_client_flush(s->nic);
-    }
-}
-
-static void link_changed(NetClient *client)
-{
-    E1000 *s = net_client_opaque(client);
-    uint32_t before = s->mac[E1000_STATUS / 4];
-
-    if (!e1000_cable_in(s)) {
-        timer_cancel(s->negotiation);
-        e1000_link_set(s->mac, s->phy, false);
-    } else if (s->phy[PHY_CTRL] & PHY_CTRL_AUTONEG) {
-        negotiate(s);
-    } else {
-        e1000_link_set(s->mac, s->phy, true);
-    }
-    if (s->mac[E1000_STATUS / 4] != before) {
-        e1000_raise(s, ICR_LSC);
-    }
-}
-
 static const uint16_t phy_init[32] = {
     0x1140,       0x794d,        0x0141,        0x0c20,        0x0de1,        0x01e0,
     [9] = 0x0e00, [10] = 0x3c00, [16] = 0x0360, [17] = 0xac00, [20] = 0x0d60,
 };
 
-static void phy_reset(E1000 *s)
+static uint16_t *phy_reg(void *opaque, unsigned reg, bool write)
 {
-    memcpy(s->phy, phy_init, sizeof(s->phy));
-    timer_cancel(s->negotiation);
-    e1000_link_set(s->mac, s->phy, e1000_cable_in(s));
-}
+    E1000 *s = opaque;
 
-static void phy_control_write(E1000 *s, uint16_t value)
-{
-    if (value & PHY_CTRL_RESET) {
-        phy_reset(s);
-        return;
-    }
-    s->phy[PHY_CTRL] = value & (uint16_t) ~(PHY_CTRL_RESTART | 0x3f);
-    if (value & PHY_CTRL_RESTART && value & PHY_CTRL_AUTONEG) {
-        e1000_link_set(s->mac, s->phy, false);
-        negotiate(s);
-    }
-}
-
-static void phy_write(E1000 *s, unsigned reg, uint16_t value)
-{
     switch (reg) {
-    case PHY_CTRL: phy_control_write(s, value); break;
     case 4:  /* what we advertise */
     case 9:  /* the same for 1000BASE-T */
     case 16: /* the chip's own control registers */
     case 18:
-    case 20: s->phy[reg] = value; break;
-    default: break;
+    case 20: return &s->phy[reg];
+    default: return write ? NULL : &s->phy[reg];
     }
 }
 
-static void mdic_write(E1000 *s, uint32_t value)
+static void link_raise(void *opaque, uint32_t causes)
 {
-    unsigned reg = value >> 16 & 31, op = value >> 26 & 3;
+    e1000_raise(opaque, causes);
+}
 
-    value &= ~0x50000000u;
-    if ((value >> 21 & 31) != PHY_ADDRESS || (op != 1 && op != 2)) {
-        value |= 0x40000000; /* error */
-    } else if (op == 1) {
-        phy_write(s, reg, (uint16_t)value);
-    } else {
-        value = (value & 0xffff0000u) | s->phy[reg];
-    }
-    s->mac[E1000_MDIC / 4] = value | 0x10000000; /* ready */
-    if (value & 0x20000000) {
-        e1000_raise(s, ICR_MDAC);
-    }
+static const E1000LinkOps link_ops = {
+    .raise = link_raise,
+    .phy_reg = phy_reg,
+    .phy_init = phy_init,
+    .phy_bytes = sizeof(phy_init),
+};
+
+static void link_changed(NetClient *client)
+{
+    e1000_link_changed(&((E1000 *)net_client_opaque(client))->link);
 }
 
 /* ---- EEPROM ---- */
@@ -433,7 +370,7 @@ static void chip_reset(E1000 *s);
 static void control_write(E1000 *s, uint32_t value)
 {
     if (value & CTRL_PHY_RST) {
-        phy_reset(s);
+        e1000_link_reset(&s->link);
     }
     if (value & CTRL_RST) {
         chip_reset(s);
@@ -452,7 +389,7 @@ static void mmio_write(void *opaque, uint64_t addr, uint64_t value64, unsigned s
     case E1000_CTRL_DUP: control_write(s, value); return;
     case E1000_EECD: eecd_write(s, value); return;
     case E1000_EERD: s->mac[reg / 4] = value; return;
-    case E1000_MDIC: mdic_write(s, value); return;
+    case E1000_MDIC: e1000_link_mdic(&s->link, value); return;
     case E1000_ICR: set_causes(s, s->mac[E1000_ICR / 4] & ~value); return;
     case E1000_ICS: e1000_raise(s, value); return;
     case E1000_IMS:
@@ -534,7 +471,7 @@ static void e1000_reset(PciDevice *pci, ResetKind kind)
     E1000 *s = (E1000 *)pci;
 
     s->eecd = (E1000Eecd){ 0 };
-    phy_reset(s);
+    e1000_link_reset(&s->link);
     chip_reset(s);
     memset(s->tx.header, 0, sizeof(s->tx.header));
     memset(s->tx.data, 0, sizeof(s->tx.data));
@@ -544,12 +481,7 @@ static void e1000_reset(PciDevice *pci, ResetKind kind)
 void e1000_resume(E1000 *s)
 {
     timer_cancel(s->throttle);
-    timer_cancel(s->negotiation);
-    if (!e1000_cable_in(s)) {
-        link_changed(s->nic);
-    } else if (!(s->mac[E1000_STATUS / 4] & STATUS_LU)) {
-        negotiate(s);
-    }
+    e1000_link_resume(&s->link);
     if (e1000_ring_free(s->mac, E1000_TDBAL)) {
         timer_arm(s->tx_timer, clock_now_ns(device_vm(&s->pci.dev), CLOCK_KIND_VIRTUAL));
     }
@@ -582,7 +514,8 @@ static bool e1000_realize(PciDevice *pci, GError **error)
     }
     memcpy(s->eeprom, eeprom_init, sizeof(s->eeprom));
     e1000_eeprom_finish(s->eeprom, s->mac_address);
-    s->negotiation = timer_new(vm, CLOCK_KIND_VIRTUAL, "e1000-link", negotiated, s);
+    s->link = (E1000Link){ &link_ops, s, s->mac, s->phy, s->nic, vm, NULL };
+    e1000_link_begin(&s->link, "e1000-link");
     s->throttle = timer_new(vm, CLOCK_KIND_VIRTUAL, "e1000-throttle", throttle_over, s);
     s->tx_timer = timer_new(vm, CLOCK_KIND_VIRTUAL, "e1000-tx", transmit_more, s);
     s->run_handler = run_state_handler_add(vm, RUN_PRIORITY_DEVICE, "e1000", run_changed, s);
@@ -600,7 +533,7 @@ static void e1000_unrealize(PciDevice *pci)
 
     run_state_handler_remove(device_vm(&pci->dev), s->run_handler);
     g_clear_pointer(&s->nic, net_client_detach);
-    g_clear_pointer(&s->negotiation, timer_free);
+    e1000_link_end(&s->link);
     g_clear_pointer(&s->throttle, timer_free);
     g_clear_pointer(&s->tx_timer, timer_free);
     memory_region_clear(&s->mmio);

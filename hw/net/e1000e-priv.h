@@ -2,7 +2,7 @@
 /* The 82574L's live state, shared by its registers, its receive path and its migrated state. */
 #pragma once
 #include "backend/net/net.h"
-#include "e1000-parts.h"
+#include "e1000-link.h"
 
 #define E1000E_VECTORS   5
 #define E1000E_QUEUES    2
@@ -36,7 +36,8 @@ typedef struct {
     bool sending;
     MemoryRegion mmio, flash, io, msix;
     NetClient *nic;
-    Timer *negotiation, *tx_timer, *delay[DELAY_COUNT], *itr, *eitr[E1000E_VECTORS];
+    E1000Link link;
+    Timer *tx_timer, *delay[DELAY_COUNT], *itr, *eitr[E1000E_VECTORS];
     RunStateHandler *run_handler;
 } E1000e;
 
@@ -55,7 +56,6 @@ uint32_t e1000e_cause_read(E1000e *s);
 /* What timers do: the gap of a throttle is over, the time of a delay. */
 void e1000e_throttle_over(void *opaque);
 void e1000e_delay_over(void *opaque);
-bool e1000e_cable_in(const E1000e *s);
 void e1000e_resume(E1000e *s);
 
 /* ---- receive path ---- */

@@ -18,7 +18,6 @@
 #define EXPRESS_V1_BYTES 0x14
 #define MSIX_BYTES       0x4000
 #define TX_RUN           256
-#define PHY_ADDRESS      1
 #define ITR_MIN          500 /* shorter gaps are not kept */
 #define TARC_ENABLE      0x400u
 #define STATUS_MASTER    0x00080000u /* the function may still be a bus master */
@@ -27,47 +26,6 @@
 
 /* ---- link and PHY ---- */
 
-bool e1000e_cable_in(const E1000e *s)
-{
-    return !net_client_peer(s->nic) || net_client_link_up(s->nic);
-}
-
-static void negotiate(E1000e *s)
-{
-    timer_arm(s->negotiation, e1000e_now_ns(s) + E1000_AUTONEG_NS);
-}
-
-static void negotiated(void *opaque)
-{
-    E1000e *s = opaque;
-
-    if (e1000e_cable_in(s)) {
-        s->phy[PHY_PARTNER] |= PHY_PARTNER_ACK;
-        s->phy[PHY_STATUS] |= PHY_STATUS_DONE;
-        e1000_link_set(s->mac, s->phy, true);
-        e1000e_raise(s, ICR_LSC);
-        net_client_flush(s->nic);
-    }
-}
-
-static void link_changed(NetClient *client)
-{
-    E1000e *s = net_client_opaque(client);
-    uint32_t before = s->mac[E1000_STATUS / 4];
-
-    if (!e1000e_cable_in(s)) {
-        timer_cancel(s->negotiation);
-        e1000_link_set(s->mac, s->phy, false);
-    } else if (s->phy[PHY_CTRL] & PHY_CTRL_AUTONEG) {
-        negotiate(s);
-    } else {
-        e1000_link_set(s->mac, s->phy, true);
-    }
-    if (s->mac[E1000_STATUS / 4] != before) {
-        e1000e_raise(s, ICR_LSC);
-    }
-}
-
 static const uint16_t phy_init[E1000E_PHY_WORDS] = {
     0x1140,        0x794d,        0x0141,        0x0cb1,         0x0de1,        0x07e0,
     0x0005,        0x2001,        [9] = 0x0f00,  [10] = 0x3c00,  [15] = 0x3000, [16] = 0x3360,
@@ -75,54 +33,34 @@ static const uint16_t phy_init[E1000E_PHY_WORDS] = {
 };
 #define PHY_PAGE 22 /* the register, in every page, that chooses the page of 16 to 28 */
 
-static void phy_reset(E1000e *s)
+/* The standard's sixteen registers are in each page. */
+static uint16_t *phy_reg(void *opaque, unsigned reg, bool write)
 {
-    memcpy(s->phy, phy_init, sizeof(s->phy));
-    timer_cancel(s->negotiation);
-    e1000_link_set(s->mac, s->phy, e1000e_cable_in(s));
-}
-
-/* Where register @reg is in the pages; the standard's sixteen are in each. */
-static unsigned phy_index(const E1000e *s, unsigned reg)
-{
+    E1000e *s = opaque;
     unsigned page = s->phy[PHY_PAGE] % (E1000E_PHY_WORDS / 32);
+    bool told = reg == 4 || reg == 9 || (reg >= 16 && reg != 17 && reg != 19 && reg != 21);
 
-    return reg < 16 || reg == PHY_PAGE ? reg : page * 32 + reg;
+    if (write && !told) {
+        return NULL;
+    }
+    return &s->phy[reg < 16 || reg == PHY_PAGE ? reg : page * 32 + reg];
 }
 
-static void phy_write(E1000e *s, unsigned reg, uint16_t value)
+static void link_raise(void *opaque, uint32_t causes)
 {
-    if (reg == PHY_CTRL) {
-        if (value & PHY_CTRL_RESET) {
-            phy_reset(s);
-            return;
-        }
-        s->phy[PHY_CTRL] = value & (uint16_t) ~(PHY_CTRL_RESTART | 0x3f);
-        if (value & PHY_CTRL_RESTART && value & PHY_CTRL_AUTONEG) {
-            e1000_link_set(s->mac, s->phy, false);
-            negotiate(s);
-        }
-    } else if (reg == 4 || reg == 9 || (reg >= 16 && reg != 17 && reg != 19 && reg != 21)) {
-        s->phy[phy_index(s, reg)] = value; /* the others tell, and are not told */
-    }
+    e1000e_raise(opaque, causes);
 }
 
-static void mdic_write(E1000e *s, uint32_t value)
-{
-    unsigned reg = value >> 16 & 31, op = value >> 26 & 3;
+static const E1000LinkOps link_ops = {
+    .raise = link_raise,
+    .phy_reg = phy_reg,
+    .phy_init = phy_init,
+    .phy_bytes = sizeof(phy_init),
+};
 
-    value &= ~0x50000000u;
-    if ((value >> 21 & 31) != PHY_ADDRESS || (op != 1 && op != 2)) {
-        value |= 0x40000000; /* error */
-    } else if (op == 1) {
-        phy_write(s, reg, (uint16_t)value);
-    } else {
-        value = (value & 0xffff0000u) | s->phy[phy_index(s, reg)];
-    }
-    s->mac[E1000_MDIC / 4] = value | 0x10000000; /* ready */
-    if (value & 0x20000000) {
-        e1000e_raise(s, ICR_MDAC);
-    }
+static void link_changed(NetClient *client)
+{
+    e1000_link_changed(&((E1000e *)net_client_opaque(client))->link);
 }
 
 static uint32_t eerd_value(const E1000e *s, uint32_t value)
@@ -333,7 +271,7 @@ static void chip_reset(E1000e *s);
 static void control_write(E1000e *s, uint32_t value)
 {
     if (value & CTRL_PHY_RST) {
-        phy_reset(s);
+        e1000_link_reset(&s->link);
         s->mac[E1000_STATUS / 4] |= 0x400;
     }
     if (value & CTRL_RST) {
@@ -368,7 +306,7 @@ static bool special_write(E1000e *s, uint32_t reg, uint32_t value)
     case E1000_CTRL: control_write(s, value); return true;
     case E1000_EECD: *at = (value & 0xffff87ff) | 0x300 | (value & 0x40 ? 0x80 : 0); return true;
     case E1000_EERD: *at = eerd_value(s, value); return true;
-    case E1000_MDIC: mdic_write(s, value); return true;
+    case E1000_MDIC: e1000_link_mdic(&s->link, value); return true;
     case E1000_ICR:
         s->mac[E1000_ICR / 4] &= ~value;
         e1000e_signal(s, 0);
@@ -547,19 +485,14 @@ static void e1000e_reset(PciDevice *pci, ResetKind kind)
 
     s->timadj = 0;
     s->ioaddr = 0;
-    phy_reset(s);
+    e1000_link_reset(&s->link);
     chip_reset(s);
     net_client_purge(s->nic);
 }
 
 void e1000e_resume(E1000e *s)
 {
-    timer_cancel(s->negotiation);
-    if (!e1000e_cable_in(s)) {
-        link_changed(s->nic);
-    } else if (!(s->mac[E1000_STATUS / 4] & STATUS_LU)) {
-        negotiate(s);
-    }
+    e1000_link_resume(&s->link);
     timer_arm(s->tx_timer, e1000e_now_ns(s));
 }
 
@@ -624,7 +557,8 @@ static bool add_capabilities(E1000e *s, GError **error)
 
 static void make_timers(E1000e *s, Vm *vm)
 {
-    s->negotiation = timer_new(vm, CLOCK_KIND_VIRTUAL, "e1000e-link", negotiated, s);
+    s->link = (E1000Link){ &link_ops, s, s->mac, s->phy, s->nic, vm, NULL };
+    e1000_link_begin(&s->link, "e1000e-link");
     s->tx_timer = timer_new(vm, CLOCK_KIND_VIRTUAL, "e1000e-tx", transmit, s);
     s->itr = timer_new(vm, CLOCK_KIND_VIRTUAL, "e1000e-itr", e1000e_throttle_over, s);
     for (unsigned i = 0; i < DELAY_COUNT; i++) {
@@ -655,7 +589,7 @@ static void e1000e_unrealize(PciDevice *pci)
 
     run_state_handler_remove(device_vm(&pci->dev), s->run_handler);
     g_clear_pointer(&s->nic, net_client_detach);
-    g_clear_pointer(&s->negotiation, timer_free);
+    e1000_link_end(&s->link);
     g_clear_pointer(&s->tx_timer, timer_free);
     g_clear_pointer(&s->itr, timer_free);
     for (unsigned i = 0; i < DELAY_COUNT; i++) {
