@@ -178,13 +178,39 @@ static bool stream_receive(NetClient *client, const uint8_t *frame, size_t len)
 
 /* ---- life ---- */
 
+/* SocketAddress of the other end; of two unix sockets one has a name. */
+static GVariant *peer_data(int fd)
+{
+    g_autoptr(SocketAddress) peer = socket_address_of_peer(fd);
+    GVariantDict d;
+
+    if (peer && peer->kind == SOCKET_ADDRESS_UNIX && (!peer->path || !peer->path[0])) {
+        socket_address_free(peer);
+        peer = socket_address_of_local(fd);
+    }
+    g_variant_dict_init(&d, NULL);
+    if (peer && peer->kind == SOCKET_ADDRESS_INET) {
+        g_variant_dict_insert(&d, "type", "s", "inet");
+        g_variant_dict_insert(&d, "host", "s", peer->host);
+        g_variant_dict_insert(&d, "port", "s", peer->port);
+    } else {
+        g_variant_dict_insert(&d, "type", "s", "unix");
+        g_variant_dict_insert(&d, "path", "s", peer && peer->path ? peer->path : "");
+    }
+    return g_variant_dict_end(&d);
+}
+
 static void stream_connected(Stream *s, int fd)
 {
+    GVariantDict data;
+
     s->fd = fd;
     g_unix_set_fd_nonblocking(fd, TRUE, NULL);
     net_client_set_info(s->client, "connected");
-    vm_event(s->client->nets->vm, "NETDEV_STREAM_CONNECTED",
-             g_variant_new_parsed("{'netdev-id': <%s>}", s->client->name));
+    g_variant_dict_init(&data, NULL);
+    g_variant_dict_insert(&data, "netdev-id", "s", s->client->name);
+    g_variant_dict_insert_value(&data, "addr", peer_data(fd));
+    vm_event(s->client->nets->vm, "NETDEV_STREAM_CONNECTED", g_variant_dict_end(&data));
     stream_watch_in(s);
 }
 
