@@ -191,12 +191,29 @@ static bool round_up(FpRound rm, bool sign, bool odd, u128 rest)
     return false;
 }
 
+/* Exponents of the factor that brings a trapped result back into the format's range. */
+static const uint16_t wrap[] = { 192, 1536, 24576 };
+
+static u128 pack(FpEnv *e, FpFormat f, bool sign, int exp, u128 mant);
+
+/* The result that goes with an enabled exception. */
+static u128 pack_scaled(FpEnv *e, FpFormat f, bool sign, int exp, u128 mant, uint8_t why)
+{
+    FpEnv inner = { .rm = e->rm };
+    u128 r = pack(&inner, f, sign, why == FP_OVERFLOW ? exp - wrap[f] : exp + wrap[f], mant);
+
+    e->flags |= why | (inner.flags & FP_INEXACT);
+    e->up = inner.up;
+    return r;
+}
+
 static u128 overflow(FpEnv *e, FpFormat f, bool sign)
 {
     bool finite = e->rm == FP_ZERO || e->rm == FP_ODD || (e->rm == FP_UP && sign) ||
                   (e->rm == FP_DOWN && !sign);
 
     e->flags |= FP_OVERFLOW | FP_INEXACT;
+    e->up = !finite;
     return finite ? infinity(f, sign) - 1 : infinity(f, sign);
 }
 
@@ -207,6 +224,10 @@ static u128 pack(FpEnv *e, FpFormat f, bool sign, int exp, u128 mant)
     int biased = exp + bias_of(f);
     bool tiny = biased < 1;
 
+    if (tiny && (e->traps & FP_UNDERFLOW)) {
+        return pack_scaled(e, f, sign, exp, mant, FP_UNDERFLOW);
+    }
+    u128 whole = mant;
     if (tiny) {
         int down = 1 - biased;
         mant = shift_jam(mant, down > 200 ? 200 : (unsigned)down);
@@ -215,12 +236,14 @@ static u128 pack(FpEnv *e, FpFormat f, bool sign, int exp, u128 mant)
     u128 kept = mant >> lost, rest = mant << (128 - lost);
     if (rest) {
         e->flags |= FP_INEXACT | (tiny ? FP_UNDERFLOW : 0);
-        kept += round_up(e->rm, sign, kept & 1, rest);
+        e->up = round_up(e->rm, sign, kept & 1, rest);
+        kept += e->up;
     }
     /* the implicit bit counts the exponent up, as does a carry out of the fraction */
     u128 magnitude = kept + ((u128)(tiny ? 0 : biased - 1) << fb);
     if (biased > 2 * bias_of(f) || magnitude >= infinity(f, false)) {
-        return overflow(e, f, sign);
+        return e->traps & FP_OVERFLOW ? pack_scaled(e, f, sign, exp, whole, FP_OVERFLOW)
+                                      : overflow(e, f, sign);
     }
     return (sign ? fp_sign_bit(f) : 0) | magnitude;
 }
@@ -452,6 +475,30 @@ FpBits fp_fma(FpEnv *e, FpFormat f, FpBits a, FpBits b, FpBits c)
 }
 
 /* ---- conversions ---- */
+
+/* A narrowing conversion that traps: rounded to the narrow precision, in the source's format, scaled. */
+static bool narrow_trapped(FpEnv *e, FpFormat to, FpFormat from, Num x, u128 *out)
+{
+    unsigned fb = layout[to].frac_bits, lost = 127 - fb;
+    u128 kept = x.mant >> lost, rest = x.mant << (128 - lost);
+    bool up = rest && round_up(e->rm, x.sign, kept & 1, rest);
+    int biased = x.exp + bias_of(to), scale = from == FP_LONG ? 512 : 8192;
+
+    kept += up;
+    bool tiny = biased < 1, carry = kept >> (fb + 1);
+    bool over = !tiny && biased + carry > 2 * bias_of(to);
+    if (!(tiny && (e->traps & FP_UNDERFLOW)) && !(over && (e->traps & FP_OVERFLOW))) {
+        return false;
+    }
+    FpEnv exact = { .rm = e->rm };
+    *out = pack(&exact, from, x.sign, x.exp + carry + (tiny ? scale : -scale),
+                kept << leading_zeros(kept));
+    e->flags |= (tiny ? FP_UNDERFLOW : FP_OVERFLOW) | (rest ? FP_INEXACT : 0);
+    e->up = up;
+    e->wide = true;
+    return true;
+}
+
 FpBits fp_convert(FpEnv *e, FpFormat to, FpFormat from, FpBits a)
 {
     Num x = unpack(from, a);
@@ -467,6 +514,9 @@ FpBits fp_convert(FpEnv *e, FpFormat to, FpFormat from, FpBits a)
     }
     if (x.kind == FP_IS_ZERO) {
         return assemble(to, x.sign, 0, 0);
+    }
+    if (to < from && e->traps && narrow_trapped(e, to, from, x, &quiet)) {
+        return quiet;
     }
     return pack(e, to, x.sign, x.exp, x.mant);
 }
@@ -485,7 +535,8 @@ static u128 integer_of(FpEnv *e, Num x, unsigned bits)
                           : x.mant << (x.exp + 1);
     if (rest) {
         e->flags |= FP_INEXACT;
-        whole += round_up(e->rm, x.sign, whole & 1, rest);
+        e->up = round_up(e->rm, x.sign, whole & 1, rest);
+        whole += e->up;
     }
     return whole;
 }
@@ -539,6 +590,7 @@ uint64_t fp_to_int(FpEnv *e, FpFormat f, FpBits a, unsigned bits, bool is_signed
         return x.sign ? least : most;
     }
     e->flags |= inner.flags;
+    e->up = inner.up;
     return (x.sign ? -(uint64_t)v : (uint64_t)v) & all;
 }
 

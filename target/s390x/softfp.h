@@ -41,6 +41,9 @@ typedef struct FpEnv {
     FpRound rm;
     uint8_t flags; /* collected */
     bool negated;  /* the result will be complemented: round, and sign a zero sum, for that */
+    uint8_t traps; /* FP_OVERFLOW, FP_UNDERFLOW: enabled; the result is then a scaled one */
+    bool up;       /* out: rounding made the magnitude greater */
+    bool wide; /* out: of a narrowing conversion that trapped: the result has the source's format */
 } FpEnv;
 
 /* Data class, in the order of TEST DATA CLASS. */

@@ -1,46 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Binary floating point. Arithmetic is the host's (SSE, and the compiler's binary128), run under the
- * guest's rounding mode with the host's sticky flags read back into the FPC; NaN operands are looked
- * at first, for the architecture's order of precedence is not the host's. Conversions to integers
- * round an unpacked number. Where an IEEE exception is enabled in the FPC, the data exception is
- * taken without the scaled result that overflow and underflow would deliver.
+ * Scalar binary floating point. The common case runs on host instructions (fastfp.h); all else is
+ * softfp.h, exact in every format and rounding mode. An enabled exception that completes its
+ * instruction (overflow, underflow, inexact) stores the result here, before the interruption: the
+ * translated code after the call never runs. So helpers get the number of the register besides
+ * operands and format.
  */
 #include <string.h>
-#include <xmmintrin.h>
-#include "base/util/log.h"
 #include "target/s390x/helper.h"
 #include "target/s390x/helper/fastfp.h"
-
-typedef __float128 f128;
-typedef unsigned __int128 u128;
-
-enum {
-    SHORT,
-    LONG,
-    EXTENDED
-};
-enum {
-    FLAG_INVALID = 0x80,
-    FLAG_DIVZERO = 0x40,
-    FLAG_OVERFLOW = 0x20,
-    FLAG_UNDERFLOW = 0x10,
-    FLAG_INEXACT = 0x08,
-};
+#include "target/s390x/softfp.h"
 
 /* ---- the FPC ---- */
-static void raise_flags(S390Cpu *cpu, unsigned flags)
-{
-    unsigned trap = flags & (cpu->fpc >> 24);
-
-    if (trap) {
-        uint8_t dxc = trap & (FLAG_INVALID | FLAG_DIVZERO) ? trap & (FLAG_INVALID | FLAG_DIVZERO)
-                                                           : flags & 0x38;
-        s390_data_exception(cpu, dxc);
-    }
-    cpu->fpc |= (flags & 0xf8) << 16;
-}
-
 bool s390_fpc_valid(uint32_t fpc)
 {
     unsigned rm = fpc & 7;
@@ -67,29 +38,17 @@ uint64_t helper_s390_srnm(CpuState *cs, uint64_t addr, uint64_t kind)
         cpu->fpc = (cpu->fpc & ~0x70u) | (addr & 7) << 4;
         return 0;
     }
-    unsigned rm = addr & (kind ? 7 : 3);
-    if (rm >= 4 && rm <= 6) {
+    if (kind && ((addr & 0xf8) || ((addr & 7) >= 4 && (addr & 7) <= 6))) {
         s390_program(cpu, PGM_SPECIFICATION);
     }
-    cpu->fpc = (cpu->fpc & ~7u) | rm;
+    cpu->fpc = (cpu->fpc & ~7u) | (addr & (kind ? 7 : 3));
     return 0;
 }
 
-/* ---- rounding: BFP mode of the FPC, or an instruction's M field ---- */
-enum {
-    RM_NEAREST = 0,
-    RM_ZERO = 1,
-    RM_UP = 2,
-    RM_DOWN = 3,
-    RM_AWAY = 4, /* nearest, ties away */
-    RM_PREPARE = 7,
-};
-
+/* Rounding: an instruction's M field, or the mode of the FPC. */
 unsigned s390_fp_rounding(S390Cpu *cpu, unsigned m)
 {
-    static const uint8_t of[] = {
-        0, RM_AWAY, 0xff, RM_PREPARE, RM_NEAREST, RM_ZERO, RM_UP, RM_DOWN
-    };
+    static const uint8_t of[] = { 0, FP_AWAY, 0xff, FP_ODD, FP_NEAREST, FP_ZERO, FP_UP, FP_DOWN };
 
     if (m == 0) {
         return cpu->fpc & 7;
@@ -99,47 +58,6 @@ unsigned s390_fp_rounding(S390Cpu *cpu, unsigned m)
     }
     return of[m];
 }
-
-/* Arithmetic under a mode that the host does not have is refused, not approximated. */
-static unsigned host_csr(S390Cpu *cpu, unsigned rm)
-{
-    static const uint16_t bits[] = { 0x0000, 0x6000, 0x4000, 0x2000 };
-
-    if (rm > RM_DOWN) {
-        log_unimp("s390x: floating-point rounding mode %u is not implemented\n", rm);
-        s390_program(cpu, PGM_OPERATION);
-    }
-    return 0x1f80 | bits[rm];
-}
-
-static unsigned flags_of_csr(unsigned csr)
-{
-    return (csr & 1 ? FLAG_INVALID : 0) | (csr & 4 ? FLAG_DIVZERO : 0) |
-           (csr & 8 ? FLAG_OVERFLOW : 0) | (csr & 0x10 ? FLAG_UNDERFLOW : 0) |
-           (csr & 0x20 ? FLAG_INEXACT : 0);
-}
-
-/* The compiler's binary128 reports overflow and underflow in the x87 status word, which has the
- * flags in the same places. */
-static unsigned x87_status(void)
-{
-    uint16_t sw;
-    __asm__ volatile("fnstsw %0" : "=a"(sw));
-    return sw & 0x3f;
-}
-
-/* Evaluate result = expr under a rounding mode. The barriers keep the compiler from moving it. */
-#define HOST_FP(cpu, rm, a, b, result, expr)                        \
-    do {                                                            \
-        unsigned csr_ = host_csr((cpu), (rm)), old_ = _mm_getcsr(); \
-        _mm_setcsr(csr_);                                           \
-        __asm__ volatile("fnclex" : "+x"(a), "+x"(b) : : "memory"); \
-        (result) = (expr);                                          \
-        __asm__ volatile("" : "+x"(result) : : "memory");           \
-        csr_ = _mm_getcsr() | x87_status();                         \
-        _mm_setcsr(old_);                                           \
-        raise_flags((cpu), flags_of_csr(csr_));                     \
-    } while (0)
 
 /* ---- bit patterns ---- */
 static float as_short(uint64_t v)
@@ -167,107 +85,107 @@ static uint64_t of_long(double d)
     memcpy(&v, &d, sizeof(v));
     return v;
 }
-static f128 as_ext(const IrVec *v)
+static FpBits get_ext(const IrVec *v)
 {
-    f128 f;
+    FpBits f;
     memcpy(&f, v, 16);
     return f;
 }
-static u128 bits_ext(f128 f)
-{
-    u128 v;
-    memcpy(&v, &f, 16);
-    return v;
-}
-static void put_ext(IrVec *out, u128 v)
+static void put_ext(IrVec *out, FpBits v)
 {
     memcpy(out, &v, 16);
 }
 
-/* A number taken apart: mant * 2^exp. */
-typedef struct Unpacked {
-    enum {
-        IS_ZERO,
-        IS_SUBNORMAL,
-        IS_NORMAL,
-        IS_INF,
-        IS_QNAN,
-        IS_SNAN
-    } kind;
-    bool sign;
-    int exp;
-    u128 mant;
-} Unpacked;
-
-static Unpacked unpack(u128 v, unsigned format)
+/* ---- exceptions ---- */
+static unsigned sign_cc(FpFormat f, FpBits v)
 {
-    static const uint8_t exp_bits[] = { 8, 11, 15 }, frac_bits[] = { 23, 52, 112 };
-    unsigned eb = exp_bits[format], fb = frac_bits[format];
-    int bias = (1 << (eb - 1)) - 1, e = (int)(v >> fb) & ((1 << eb) - 1);
-    u128 frac = v & (((u128)1 << fb) - 1);
-    Unpacked u = { .sign = v >> (eb + fb) & 1, .mant = frac, .exp = 1 - bias - (int)fb };
+    FpClass c = fp_class(f, v);
 
-    if (e == (1 << eb) - 1) {
-        u.kind = !frac ? IS_INF : frac >> (fb - 1) & 1 ? IS_QNAN : IS_SNAN;
-    } else if (e == 0) {
-        u.kind = frac ? IS_SUBNORMAL : IS_ZERO;
+    return c >= FP_IS_QNAN ? 3 : c == FP_IS_ZERO ? 0 : fp_sign(f, v) ? 1 : 2;
+}
+
+static void put_fpr(S390Cpu *cpu, unsigned r, FpFormat f, FpBits v)
+{
+    uint64_t *q = s390_fpr(cpu, r);
+
+    if (f == FP_SHORT) {
+        *q = (uint64_t)v << 32 | (uint32_t)*q;
+    } else if (f == FP_LONG) {
+        *q = v;
     } else {
-        u.kind = IS_NORMAL;
-        u.mant |= (u128)1 << fb;
-        u.exp = e - bias - (int)fb;
+        *q = v >> 64;
+        *s390_fpr(cpu, r + 2) = v;
     }
-    return u;
 }
 
-static bool is_nan(Unpacked u)
-{
-    return u.kind >= IS_QNAN;
-}
+/* What an instruction leaves where, should it be completed by an exception. */
+typedef struct Dest {
+    unsigned r;
+    FpFormat f;
+    enum {
+        CC_NONE,
+        CC_BY_SIGN,
+        CC_GIVEN
+    } how_cc;
+    unsigned cc;
+    enum {
+        TO_FPR,
+        TO_GPR32,
+        TO_GPR64
+    } file;
+} Dest;
 
-static u128 quiet_bit(unsigned format)
+static void put_result(S390Cpu *cpu, const Dest *d, FpBits v)
 {
-    return (u128)1 << (format == SHORT ? 22 : format == LONG ? 51 : 111);
-}
-
-/* Result when an operand is a NaN: the first signalling one made quiet, else the first quiet one. */
-static bool propagate(S390Cpu *cpu, unsigned format, const u128 *v, unsigned n, u128 *out)
-{
-    for (unsigned k = 0; k < n; k++) {
-        if (unpack(v[k], format).kind == IS_SNAN) {
-            raise_flags(cpu, FLAG_INVALID);
-            *out = v[k] | quiet_bit(format);
-            return true;
-        }
+    cpu_sync_state(&cpu->base);
+    if (d->file == TO_GPR32) {
+        cpu->gpr[d->r] = (cpu->gpr[d->r] & ~0xffffffffull) | (uint32_t)v;
+    } else if (d->file == TO_GPR64) {
+        cpu->gpr[d->r] = v;
+    } else {
+        put_fpr(cpu, d->r, d->f, v);
     }
-    for (unsigned k = 0; k < n; k++) {
-        if (unpack(v[k], format).kind == IS_QNAN) {
-            *out = v[k];
-            return true;
-        }
+    if (d->how_cc != CC_NONE) {
+        cpu->cc_op = CC_CONST0 + (d->how_cc == CC_GIVEN ? d->cc : sign_cc(d->f, v));
     }
-    return false;
 }
 
-/* The default NaN is positive here, negative on the host; operands were no NaNs. */
-static u128 default_nan(u128 v, unsigned format)
+static FpEnv begin(S390Cpu *cpu, unsigned rm)
 {
-    unsigned sign = format == SHORT ? 31 : format == LONG ? 63 : 127;
-
-    return is_nan(unpack(v, format)) ? v & ~((u128)1 << sign) : v;
+    return (FpEnv){ .rm = (FpRound)rm, .traps = cpu->fpc >> 24 & (FP_OVERFLOW | FP_UNDERFLOW) };
 }
 
-/* ---- add, subtract, multiply, divide: operation << 2 | format ---- */
-#define ARITH(type, a, b, op, r, cpu)                                         \
-    switch (op) {                                                             \
-    case 0: HOST_FP(cpu, (cpu)->fpc & 7, a, b, r, (type)((a) + (b))); break;  \
-    case 1: HOST_FP(cpu, (cpu)->fpc & 7, a, b, r, (type)((a) - (b))); break;  \
-    case 2: HOST_FP(cpu, (cpu)->fpc & 7, a, b, r, (type)((a) * (b))); break;  \
-    default: HOST_FP(cpu, (cpu)->fpc & 7, a, b, r, (type)((a) / (b))); break; \
-    }
-
-static G_NO_INLINE bool fast_bfp2(uint64_t x, uint64_t y, uint64_t op, uint64_t *out)
+/* Collected flags to the FPC, or the data exception that they are enabled for. */
+static void finish(S390Cpu *cpu, const FpEnv *e, const Dest *d, FpBits result)
 {
-    if ((op & 3) == LONG) {
+    unsigned flags = e->flags, enabled = flags & (cpu->fpc >> 24);
+    unsigned inexact = !(flags & FP_INEXACT) ? 0 : e->up ? 0x0c : 0x08;
+
+    if (enabled & (FP_INVALID | FP_DIVZERO)) { /* suppressed */
+        s390_data_exception(cpu, enabled & (FP_INVALID | FP_DIVZERO));
+    }
+    if (!enabled) {
+        cpu->fpc |= flags << 16;
+        return;
+    }
+    put_result(cpu, d, result);
+    if (enabled & (FP_OVERFLOW | FP_UNDERFLOW)) { /* the code tells inexact too */
+        s390_data_exception(cpu, (enabled & (FP_OVERFLOW | FP_UNDERFLOW)) | inexact);
+    }
+    cpu->fpc |= (flags & ~FP_INEXACT) << 16;
+    s390_data_exception(cpu, inexact);
+}
+
+/* Only invalid is possible: nothing is completed by an exception. */
+static void finish_suppressing(S390Cpu *cpu, const FpEnv *e)
+{
+    finish(cpu, e, NULL, 0);
+}
+
+/* ---- add, subtract, multiply, divide: op is operation << 2 | format | r1 << 8 ---- */
+static G_NO_INLINE bool fast_bfp2(uint64_t x, uint64_t y, unsigned op, uint64_t *out)
+{
+    if ((op & 3) == FP_LONG) {
         double r;
         bool ok = fast_arith_long(op >> 2, as_long(x), as_long(y), &r);
         *out = of_long(r);
@@ -279,78 +197,70 @@ static G_NO_INLINE bool fast_bfp2(uint64_t x, uint64_t y, uint64_t op, uint64_t 
     return ok;
 }
 
+static FpBits bfp2(S390Cpu *cpu, FpBits x, FpBits y, uint64_t op)
+{
+    static FpBits (*const of[4])(FpEnv *, FpFormat, FpBits, FpBits) = { fp_add, fp_sub, fp_mul,
+                                                                        fp_div };
+    FpFormat f = (FpFormat)(op & 3);
+    unsigned what = op >> 2 & 3;
+    FpEnv e = begin(cpu, cpu->fpc & 7);
+    FpBits r = of[what](&e, f, x, y);
+    Dest d = { .r = op >> 8, .f = f, .how_cc = what < 2 ? CC_BY_SIGN : CC_NONE };
+
+    finish(cpu, &e, &d, r);
+    return r;
+}
+
 uint64_t helper_s390_bfp2(CpuState *cs, uint64_t x, uint64_t y, uint64_t op)
 {
     S390Cpu *cpu = s390_cpu(cs);
-    unsigned format = op & 3;
     uint64_t fast;
 
-    if (fast_begin(cpu) && fast_bfp2(x, y, op, &fast)) {
+    if (fast_begin(cpu) && fast_bfp2(x, y, op & 15, &fast)) {
         fast_commit(cpu);
         return fast;
     }
-    u128 v[2] = { x, y }, out;
-
-    if (propagate(cpu, format, v, 2, &out)) {
-        return out;
-    }
-    if (format == SHORT) {
-        float a = as_short(x), b = as_short(y), r;
-        ARITH(float, a, b, op >> 2, r, cpu);
-        return default_nan(of_short(r), SHORT);
-    }
-    double a = as_long(x), b = as_long(y), r;
-    ARITH(double, a, b, op >> 2, r, cpu);
-    return default_nan(of_long(r), LONG);
+    return bfp2(cpu, x, y, op);
 }
 
 static void helper_s390_bfp2_ext(CpuState *cs, IrVec *out, const IrVec *x, const IrVec *y,
                                  uint64_t op)
 {
-    S390Cpu *cpu = s390_cpu(cs);
-    f128 a = as_ext(x), b = as_ext(y), r;
-    u128 v[2] = { bits_ext(a), bits_ext(b) }, res;
-
-    if (!propagate(cpu, EXTENDED, v, 2, &res)) {
-        ARITH(f128, a, b, op >> 2, r, cpu);
-        res = default_nan(bits_ext(r), EXTENDED);
-    }
-    put_ext(out, res);
+    put_ext(out, bfp2(s390_cpu(cs), get_ext(x), get_ext(y), op));
 }
 HELPER(s390_bfp2_ext, IR_V128, HELPER_STATE, HARG_V128, HARG_V128, HARG_I64);
 
+/* Exact products in the next wider format. */
+static FpBits widened_product(S390Cpu *cpu, FpFormat f, FpBits x, FpBits y)
+{
+    FpFormat wide = (FpFormat)(f + 1);
+    FpBits v[2] = { x, y }, nan, r;
+    FpEnv e = begin(cpu, FP_NEAREST);
+
+    if (fp_propagate(&e, f, v, 2, &nan)) {
+        r = fp_convert(&e, wide, f, nan);
+    } else {
+        r = fp_mul(&e, wide, fp_convert(&e, wide, f, x), fp_convert(&e, wide, f, y));
+    }
+    finish_suppressing(cpu, &e);
+    return r;
+}
+
 uint64_t helper_s390_bfp_mul_short(CpuState *cs, uint64_t x, uint64_t y)
 {
-    S390Cpu *cpu = s390_cpu(cs);
-    u128 v[2] = { x, y }, out;
-
-    if (propagate(cpu, SHORT, v, 2, &out)) {
-        return of_long(as_short(out));
-    }
-    double a = as_short(x), b = as_short(y), r;
-    HOST_FP(cpu, RM_NEAREST, a, b, r, a * b); /* exact */
-    return default_nan(of_long(r), LONG);
+    return widened_product(s390_cpu(cs), FP_SHORT, x, y);
 }
 
 static void helper_s390_bfp_mul_long(CpuState *cs, IrVec *out, uint64_t x, uint64_t y)
 {
-    S390Cpu *cpu = s390_cpu(cs);
-    u128 v[2] = { x, y }, res;
-
-    if (propagate(cpu, LONG, v, 2, &res)) {
-        put_ext(out, bits_ext((f128)as_long(res)));
-        return;
-    }
-    f128 a = as_long(x), b = as_long(y), r;
-    HOST_FP(cpu, RM_NEAREST, a, b, r, a * b); /* exact */
-    put_ext(out, default_nan(bits_ext(r), EXTENDED));
+    put_ext(out, widened_product(s390_cpu(cs), FP_LONG, x, y));
 }
 HELPER(s390_bfp_mul_long, IR_V128, HELPER_STATE, HARG_I64, HARG_I64);
 
 /* a * b + c, or - c (bit 2 of op) */
 static G_NO_INLINE bool fast_fma(uint64_t x, uint64_t y, uint64_t z, uint64_t op, uint64_t *out)
 {
-    if ((op & 3) == LONG) {
+    if ((op & 3) == FP_LONG) {
         double c = op & 4 ? -as_long(z) : as_long(z);
         __m128d r = fast_fma_long(_mm_set_sd(as_long(x)), _mm_set_sd(as_long(y)), _mm_set_sd(c));
         *out = of_long(_mm_cvtsd_f64(r));
@@ -365,108 +275,73 @@ static G_NO_INLINE bool fast_fma(uint64_t x, uint64_t y, uint64_t z, uint64_t op
 uint64_t helper_s390_bfp_fma(CpuState *cs, uint64_t x, uint64_t y, uint64_t z, uint64_t op)
 {
     S390Cpu *cpu = s390_cpu(cs);
-    unsigned format = op & 3;
+    FpFormat f = (FpFormat)(op & 3);
     uint64_t fast;
 
-    if (fast_has_fma() && fast_begin(cpu) && fast_fma(x, y, z, op, &fast)) {
+    if (fast_has_fma() && fast_begin(cpu) && fast_fma(x, y, z, op & 7, &fast)) {
         fast_commit(cpu);
         return fast;
     }
-    u128 v[3] = { y, x, z }, out;
-
-    if (propagate(cpu, format, v, 2, &out)) { /* of the factors first, whatever the addend is */
-        if (unpack(z, format).kind == IS_SNAN) {
-            raise_flags(cpu, FLAG_INVALID);
-        }
-        return out;
-    }
-    if (propagate(cpu, format, v + 2, 1, &out)) {
-        return out;
-    }
-    if (format == SHORT) {
-        float a = as_short(x), b = as_short(y), c = op & 4 ? -as_short(z) : as_short(z), r;
-        HOST_FP(cpu, cpu->fpc & 7, a, b, r, __builtin_fmaf(a, b, c));
-        return default_nan(of_short(r), SHORT);
-    }
-    double a = as_long(x), b = as_long(y), c = op & 4 ? -as_long(z) : as_long(z), r;
-    HOST_FP(cpu, cpu->fpc & 7, a, b, r, __builtin_fma(a, b, c));
-    return default_nan(of_long(r), LONG);
+    FpEnv e = begin(cpu, cpu->fpc & 7);
+    bool negate = (op & 4) && !fp_is_nan(f, z);
+    FpBits r = fp_fma(&e, f, x, y, negate ? z ^ fp_sign_bit(f) : z);
+    finish(cpu, &e, &(Dest){ .r = op >> 8, .f = f }, r);
+    return r;
 }
 
-/* ---- square root ---- */
-uint64_t helper_s390_bfp_sqrt(CpuState *cs, uint64_t x, uint64_t format)
+/* ---- square root: format | r1 << 8 ---- */
+static FpBits square_root(S390Cpu *cpu, FpBits x, uint64_t how)
+{
+    FpFormat f = (FpFormat)(how & 3);
+    FpEnv e = begin(cpu, cpu->fpc & 7);
+    FpBits r = fp_sqrt(&e, f, x);
+
+    finish(cpu, &e, &(Dest){ .r = how >> 8, .f = f }, r);
+    return r;
+}
+
+uint64_t helper_s390_bfp_sqrt(CpuState *cs, uint64_t x, uint64_t how)
 {
     S390Cpu *cpu = s390_cpu(cs);
 
-    if (format == LONG && fast_allowed(cpu) && fast_normal_long(x) && !(x >> 63)) {
+    if ((how & 3) == FP_LONG && fast_allowed(cpu) && fast_normal_long(x) && !(x >> 63)) {
         __m128d a = _mm_set_sd(as_long(x));
         return of_long(_mm_cvtsd_f64(_mm_sqrt_sd(a, a)));
     }
-    u128 v = x, out;
-
-    if (propagate(cpu, format, &v, 1, &out)) {
-        return out;
-    }
-    if (format == SHORT) {
-        float a = as_short(x), r;
-        HOST_FP(cpu, cpu->fpc & 7, a, a, r, _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(a))));
-        return default_nan(of_short(r), SHORT);
-    }
-    double a = as_long(x), r;
-    HOST_FP(cpu, cpu->fpc & 7, a, a, r, __builtin_sqrt(a));
-    return default_nan(of_long(r), LONG);
+    return square_root(cpu, x, how);
 }
 
-static void helper_s390_bfp_sqrt_ext(CpuState *cs, IrVec *out, const IrVec *x)
+static void helper_s390_bfp_sqrt_ext(CpuState *cs, IrVec *out, const IrVec *x, uint64_t how)
 {
-    log_unimp("s390x: SQXBR is not implemented\n");
-    s390_program(s390_cpu(cs), PGM_OPERATION);
+    put_ext(out, square_root(s390_cpu(cs), get_ext(x), how));
 }
-HELPER(s390_bfp_sqrt_ext, IR_V128, HELPER_STATE, HARG_V128);
+HELPER(s390_bfp_sqrt_ext, IR_V128, HELPER_STATE, HARG_V128, HARG_I64);
 
 /* ---- condition codes ---- */
-static unsigned sign_cc(Unpacked u)
-{
-    return is_nan(u) ? 3 : u.kind == IS_ZERO ? 0 : u.sign ? 1 : 2;
-}
-
 uint64_t helper_s390_bfp_sign_cc(CpuState *cs, uint64_t v, uint64_t format)
 {
-    return sign_cc(unpack(v, format));
+    return sign_cc((FpFormat)format, v);
 }
 
 static uint64_t helper_s390_bfp_sign_cc_ext(CpuState *cs, const IrVec *v)
 {
-    return sign_cc(unpack(bits_ext(as_ext(v)), EXTENDED));
+    return sign_cc(FP_EXTENDED, get_ext(v));
 }
 HELPER(s390_bfp_sign_cc_ext, IR_I64, HELPER_PURE, HARG_V128);
 
 /* Compare; bit 2 of op: signal on any NaN. */
-static unsigned compare(S390Cpu *cpu, u128 x, u128 y, unsigned op)
+static unsigned compare(S390Cpu *cpu, FpBits x, FpBits y, unsigned op)
 {
-    Unpacked a = unpack(x, op & 3), b = unpack(y, op & 3);
+    FpEnv e = begin(cpu, FP_NEAREST);
+    unsigned cc = fp_compare(&e, (FpFormat)(op & 3), x, y, op & 4);
 
-    if (is_nan(a) || is_nan(b)) {
-        if ((op & 4) || a.kind == IS_SNAN || b.kind == IS_SNAN) {
-            raise_flags(cpu, FLAG_INVALID);
-        }
-        return 3;
-    }
-    if (a.kind == IS_ZERO && b.kind == IS_ZERO) {
-        return 0;
-    }
-    if (a.sign != b.sign) {
-        return a.sign ? 1 : 2;
-    }
-    if (x == y) {
-        return 0;
-    }
-    return (x < y) != a.sign ? 1 : 2;
+    finish_suppressing(cpu, &e);
+    return cc;
 }
 
 uint64_t helper_s390_bfp_cmp(CpuState *cs, uint64_t x, uint64_t y, uint64_t op)
 {
-    bool is_long = (op & 3) == LONG;
+    bool is_long = (op & 3) == FP_LONG;
     double a = is_long ? as_long(x) : as_short(x), b = is_long ? as_long(y) : as_short(y);
 
     if (__builtin_isgreater(a, b) || __builtin_isless(a, b) || a == b) {
@@ -477,242 +352,220 @@ uint64_t helper_s390_bfp_cmp(CpuState *cs, uint64_t x, uint64_t y, uint64_t op)
 
 static uint64_t helper_s390_bfp_cmp_ext(CpuState *cs, const IrVec *x, const IrVec *y, uint64_t op)
 {
-    return compare(s390_cpu(cs), bits_ext(as_ext(x)), bits_ext(as_ext(y)), op);
+    return compare(s390_cpu(cs), get_ext(x), get_ext(y), op);
 }
 HELPER(s390_bfp_cmp_ext, IR_I64, HELPER_STATE, HARG_V128, HARG_V128, HARG_I64);
 
-/* LOAD AND TEST: a signalling NaN becomes quiet. */
-static u128 quiet(S390Cpu *cpu, u128 v, unsigned format)
+static unsigned data_class(FpBits v, FpFormat f, uint64_t mask)
 {
-    u128 out;
-    return propagate(cpu, format, &v, 1, &out) ? out : v;
-}
+    static const uint16_t bit[] = {
+        [FP_IS_ZERO] = 0x800, [FP_IS_NORMAL] = 0x200, [FP_IS_SUBNORMAL] = 0x080,
+        [FP_IS_INF] = 0x020,  [FP_IS_QNAN] = 0x008,   [FP_IS_SNAN] = 0x002
+    };
+    unsigned b = bit[fp_class(f, v)];
 
-uint64_t helper_s390_bfp_quiet(CpuState *cs, uint64_t v, uint64_t format)
-{
-    return quiet(s390_cpu(cs), v, format);
-}
-
-static void helper_s390_bfp_quiet_ext(CpuState *cs, IrVec *out, const IrVec *v)
-{
-    put_ext(out, quiet(s390_cpu(cs), bits_ext(as_ext(v)), EXTENDED));
-}
-HELPER(s390_bfp_quiet_ext, IR_V128, HELPER_STATE, HARG_V128);
-
-static unsigned data_class(u128 v, unsigned format, uint64_t mask)
-{
-    static const uint16_t bit[] = { 0x800, 0x080, 0x200, 0x020, 0x008, 0x002 };
-    Unpacked u = unpack(v, format);
-
-    return (mask & (u.sign ? bit[u.kind] >> 1 : bit[u.kind])) != 0;
+    return (mask & (fp_sign(f, v) ? b >> 1 : b)) != 0;
 }
 
 uint64_t helper_s390_bfp_tc(CpuState *cs, uint64_t v, uint64_t mask, uint64_t format)
 {
-    return data_class(v, format, mask);
+    return data_class(v, (FpFormat)format, mask);
 }
 
 static uint64_t helper_s390_bfp_tc_ext(CpuState *cs, const IrVec *v, uint64_t mask)
 {
-    return data_class(bits_ext(as_ext(v)), EXTENDED, mask);
+    return data_class(get_ext(v), FP_EXTENDED, mask);
 }
 HELPER(s390_bfp_tc_ext, IR_I64, HELPER_PURE, HARG_V128, HARG_I64);
 
+/* LOAD AND TEST: a signalling NaN becomes quiet. */
+static FpBits quiet(S390Cpu *cpu, FpBits v, FpFormat f)
+{
+    FpEnv e = begin(cpu, FP_NEAREST);
+    FpBits out;
+
+    if (!fp_propagate(&e, f, &v, 1, &out)) {
+        return v;
+    }
+    finish_suppressing(cpu, &e);
+    return out;
+}
+
+uint64_t helper_s390_bfp_quiet(CpuState *cs, uint64_t v, uint64_t format)
+{
+    return quiet(s390_cpu(cs), v, (FpFormat)format);
+}
+
+static void helper_s390_bfp_quiet_ext(CpuState *cs, IrVec *out, const IrVec *v)
+{
+    put_ext(out, quiet(s390_cpu(cs), get_ext(v), FP_EXTENDED));
+}
+HELPER(s390_bfp_quiet_ext, IR_V128, HELPER_STATE, HARG_V128);
+
 /* ---- between formats ---- */
+static FpBits lengthen(S390Cpu *cpu, FpFormat to, FpFormat from, FpBits x)
+{
+    FpEnv e = begin(cpu, FP_NEAREST);
+    FpBits r = fp_convert(&e, to, from, x);
+
+    finish_suppressing(cpu, &e);
+    return r;
+}
+
 uint64_t helper_s390_bfp_short_to_long(CpuState *cs, uint64_t x)
 {
-    u128 v = quiet(s390_cpu(cs), x, SHORT);
-    return of_long(as_short(v));
+    return lengthen(s390_cpu(cs), FP_LONG, FP_SHORT, x);
 }
 
 static void helper_s390_bfp_to_ext(CpuState *cs, IrVec *out, uint64_t x, uint64_t from)
 {
-    u128 v = quiet(s390_cpu(cs), x, from);
-    put_ext(out, bits_ext(from == SHORT ? (f128)as_short(v) : (f128)as_long(v)));
+    put_ext(out, lengthen(s390_cpu(cs), FP_EXTENDED, (FpFormat)from, x));
 }
 HELPER(s390_bfp_to_ext, IR_V128, HELPER_STATE, HARG_I64, HARG_I64);
 
-/* m: M3 rounding, M4 bit 2 (0x40) suppresses inexact */
+/* m: M3 rounding, M4 (bit 2, 0x40, suppresses inexact), r1 << 8 */
+#define NO_INEXACT(m) ((m)&0x40)
+
+static FpBits narrow(S390Cpu *cpu, FpFormat to, FpFormat from, FpBits x, uint64_t m)
+{
+    FpEnv e = begin(cpu, s390_fp_rounding(cpu, m & 15));
+    FpBits r = fp_convert(&e, to, from, x);
+
+    if (NO_INEXACT(m)) {
+        e.flags &= ~FP_INEXACT;
+    }
+    finish(cpu, &e, &(Dest){ .r = m >> 8, .f = e.wide ? from : to }, r);
+    return r;
+}
+
 uint64_t helper_s390_bfp_long_to_short(CpuState *cs, uint64_t x, uint64_t m)
 {
     S390Cpu *cpu = s390_cpu(cs);
-    double a = as_long(quiet(cpu, x, LONG));
-    float r;
 
     if (!(m & 15) && fast_allowed(cpu)) {
-        r = (float)a;
+        float r = (float)as_long(x);
         if (fast_normal_short(of_short(r))) {
             return of_short(r);
         }
     }
-
-    HOST_FP(cpu, s390_fp_rounding(cpu, m & 15), a, a, r, (float)a);
-    return of_short(r);
+    return narrow(cpu, FP_SHORT, FP_LONG, x, m);
 }
 
 static uint64_t helper_s390_bfp_from_ext(CpuState *cs, const IrVec *x, uint64_t to, uint64_t m)
 {
-    S390Cpu *cpu = s390_cpu(cs);
-    u128 v = quiet(cpu, bits_ext(as_ext(x)), EXTENDED);
-    unsigned rm = s390_fp_rounding(cpu, m & 15);
-    f128 a;
-
-    memcpy(&a, &v, 16);
-    if (to == SHORT) {
-        float r;
-        HOST_FP(cpu, rm, a, a, r, (float)a);
-        return of_short(r);
-    }
-    double r;
-    HOST_FP(cpu, rm, a, a, r, (double)a);
-    return of_long(r);
+    return narrow(s390_cpu(cs), (FpFormat)to, FP_EXTENDED, get_ext(x), m);
 }
 HELPER(s390_bfp_from_ext, IR_I64, HELPER_STATE, HARG_V128, HARG_I64, HARG_I64);
 
 /* ---- integers ---- */
-/* |u| rounded to an integer; *inexact. From 2^127 on (more than any integer here) it is all ones. */
-static u128 round_magnitude(Unpacked u, unsigned rm, bool *inexact)
+/* how: format | unsigned << 2 | 32-bit << 3 | M3 << 8 | M4 << 12 | r1 << 16 */
+static uint64_t to_int(S390Cpu *cpu, FpBits v, uint64_t how, unsigned *cc, FpEnv *e)
 {
-    *inexact = false;
-    if (u.kind == IS_ZERO) {
-        return 0;
+    FpFormat f = (FpFormat)(how & 3);
+    FpClass c = fp_class(f, v);
+
+    *e = begin(cpu, s390_fp_rounding(cpu, how >> 8 & 15));
+    uint64_t r = fp_to_int(e, f, v, how & 8 ? 32 : 64, !(how & 4));
+    *cc = e->flags & FP_INVALID || c >= FP_IS_QNAN ? 3
+          : c == FP_IS_ZERO                        ? 0
+          : fp_sign(f, v)                          ? 1
+                                                   : 2;
+    if (NO_INEXACT(how >> 8)) {
+        e->flags &= ~FP_INEXACT;
     }
-    if (u.exp >= 0) {
-        return u.exp > 64 || u.mant >> (127 - u.exp) ? ~(u128)0 : u.mant << u.exp;
-    }
-    unsigned drop = -u.exp;
-    u128 whole = drop > 127 ? 0 : u.mant >> drop;
-    u128 rest = drop > 127 ? 1 : u.mant & (((u128)1 << drop) - 1);
-    u128 half = drop > 127 ? 2 : (u128)1 << (drop - 1);
-    *inexact = rest != 0;
-    bool up = false;
-    switch (rm) {
-    case RM_NEAREST: up = rest > half || (rest == half && (whole & 1)); break;
-    case RM_AWAY: up = rest >= half; break;
-    case RM_UP: up = rest && !u.sign; break;
-    case RM_DOWN: up = rest && u.sign; break;
-    case RM_PREPARE: up = rest && !(whole & 1); break;
-    default: break;
-    }
-    return whole + up;
+    return r;
 }
 
-/* how: format | unsigned << 2 | 32-bit << 3 | M3 << 8 | M4 << 12; flags are not raised here */
-static uint64_t to_int(S390Cpu *cpu, u128 v, unsigned how, unsigned *cc, unsigned *flags)
+static uint64_t convert_to_int(S390Cpu *cpu, FpBits v, uint64_t how)
 {
-    Unpacked u = unpack(v, how & 3);
-    unsigned bits = how & 8 ? 32 : 64;
-    bool is_unsigned = how & 4, inexact = false;
-    uint64_t max = is_unsigned ? UINT64_MAX >> (64 - bits) : INT64_MAX >> (64 - bits);
-    uint64_t limit = is_unsigned ? 0 : max + 1; /* of a negative magnitude */
-    u128 n;
+    unsigned cc;
+    FpEnv e;
+    uint64_t r = to_int(cpu, v, how, &cc, &e);
+    Dest d = {
+        .r = how >> 16, .file = how & 8 ? TO_GPR32 : TO_GPR64, .how_cc = CC_GIVEN, .cc = cc
+    };
 
-    *cc = 3;
-    *flags = FLAG_INVALID | (how >> 12 & 4 ? 0 : FLAG_INEXACT);
-    if (is_nan(u)) {
-        *flags = FLAG_INVALID;
-        return is_unsigned ? 0 : -limit;
-    }
-    n = u.kind == IS_INF ? ~(u128)0
-                         : round_magnitude(u, s390_fp_rounding(cpu, how >> 8 & 15), &inexact);
-    if (u.sign ? n > limit : n > max) {
-        return u.sign ? -limit : max;
-    }
-    *flags = inexact && !(how >> 12 & 4) ? FLAG_INEXACT : 0;
-    *cc = u.kind == IS_ZERO ? 0 : u.sign ? 1 : 2;
-    return u.sign ? -(uint64_t)n : (uint64_t)n;
+    finish(cpu, &e, &d, r);
+    return r;
+}
+
+static unsigned convert_to_int_cc(S390Cpu *cpu, FpBits v, uint64_t how)
+{
+    unsigned cc;
+    FpEnv e;
+
+    to_int(cpu, v, how, &cc, &e);
+    return cc;
 }
 
 uint64_t helper_s390_bfp_to_int(CpuState *cs, uint64_t v, uint64_t how)
 {
-    unsigned cc, flags;
-    uint64_t r = to_int(s390_cpu(cs), v, how, &cc, &flags);
-
-    raise_flags(s390_cpu(cs), flags);
-    return r;
+    return convert_to_int(s390_cpu(cs), v, how);
 }
 
 uint64_t helper_s390_bfp_to_int_cc(CpuState *cs, uint64_t v, uint64_t how)
 {
-    unsigned cc, flags;
-
-    to_int(s390_cpu(cs), v, how, &cc, &flags);
-    return cc;
+    return convert_to_int_cc(s390_cpu(cs), v, how);
 }
 
 static uint64_t helper_s390_bfp_to_int_ext(CpuState *cs, const IrVec *v, uint64_t how)
 {
-    unsigned cc, flags;
-    uint64_t r = to_int(s390_cpu(cs), bits_ext(as_ext(v)), how, &cc, &flags);
-
-    raise_flags(s390_cpu(cs), flags);
-    return r;
+    return convert_to_int(s390_cpu(cs), get_ext(v), how);
 }
 HELPER(s390_bfp_to_int_ext, IR_I64, HELPER_STATE, HARG_V128, HARG_I64);
 
 static uint64_t helper_s390_bfp_to_int_cc_ext(CpuState *cs, const IrVec *v, uint64_t how)
 {
-    unsigned cc, flags;
-
-    to_int(s390_cpu(cs), bits_ext(as_ext(v)), how, &cc, &flags);
-    return cc;
+    return convert_to_int_cc(s390_cpu(cs), get_ext(v), how);
 }
 HELPER(s390_bfp_to_int_cc_ext, IR_I64, HELPER_STATE, HARG_V128, HARG_I64);
 
-/* how: format | unsigned << 2 */
+/* how: format | unsigned << 2; m as above */
 uint64_t helper_s390_bfp_from_int(CpuState *cs, uint64_t v, uint64_t how, uint64_t m)
 {
     S390Cpu *cpu = s390_cpu(cs);
+    FpFormat f = (FpFormat)(how & 3);
 
-    if (!(m & 15) && how == LONG && fast_allowed(cpu)) {
+    if (!(m & 15) && how == FP_LONG && fast_allowed(cpu)) {
         return of_long((double)(int64_t)v);
     }
-    unsigned rm = s390_fp_rounding(cpu, m & 15);
-    f128 a = how & 4 ? (f128)v : (f128)(int64_t)v; /* exact */
-
-    if ((how & 3) == SHORT) {
-        float r;
-        HOST_FP(cpu, rm, a, a, r, (float)a);
-        return of_short(r);
+    FpEnv e = begin(cpu, s390_fp_rounding(cpu, m & 15));
+    FpBits r = fp_from_int(&e, f, v, !(how & 4));
+    if (NO_INEXACT(m)) {
+        e.flags &= ~FP_INEXACT;
     }
-    double r;
-    HOST_FP(cpu, rm, a, a, r, (double)a);
-    return of_long(r);
+    finish(cpu, &e, &(Dest){ .r = m >> 8, .f = f }, r);
+    return r;
 }
 
 static void helper_s390_bfp_from_int_ext(CpuState *cs, IrVec *out, uint64_t v, uint64_t how)
 {
-    put_ext(out, bits_ext(how & 4 ? (f128)v : (f128)(int64_t)v));
+    FpEnv e = { .rm = FP_NEAREST }; /* always exact */
+
+    put_ext(out, fp_from_int(&e, FP_EXTENDED, v, !(how & 4)));
 }
 HELPER(s390_bfp_from_int_ext, IR_V128, HELPER_PURE, HARG_I64, HARG_I64);
 
-/* LOAD FP INTEGER. m: M3, M4 */
-static u128 to_integer_value(S390Cpu *cpu, u128 v, unsigned format, unsigned m)
+/* LOAD FP INTEGER; m as above */
+static FpBits to_integral(S390Cpu *cpu, FpBits v, FpFormat f, uint64_t m)
 {
-    Unpacked u = unpack(v, format);
-    bool inexact;
+    FpEnv e = begin(cpu, s390_fp_rounding(cpu, m & 15));
+    FpBits r = fp_to_integral(&e, f, v);
 
-    if (is_nan(u)) {
-        return quiet(cpu, v, format);
+    if (NO_INEXACT(m)) {
+        e.flags &= ~FP_INEXACT;
     }
-    if (u.kind == IS_INF || u.kind == IS_ZERO || u.exp >= 0) {
-        return v;
-    }
-    f128 r = (f128)round_magnitude(u, s390_fp_rounding(cpu, m & 15), &inexact);
-    if (inexact && !(m >> 4 & 4)) {
-        raise_flags(cpu, FLAG_INEXACT);
-    }
-    r = u.sign ? -r : r;
-    return format == SHORT ? of_short((float)r) : format == LONG ? of_long((double)r) : bits_ext(r);
+    finish(cpu, &e, &(Dest){ .r = m >> 8, .f = f }, r);
+    return r;
 }
 
 uint64_t helper_s390_bfp_fi(CpuState *cs, uint64_t v, uint64_t format, uint64_t m)
 {
-    return to_integer_value(s390_cpu(cs), v, format, m);
+    return to_integral(s390_cpu(cs), v, (FpFormat)format, m);
 }
 
 static void helper_s390_bfp_fi_ext(CpuState *cs, IrVec *out, const IrVec *v, uint64_t m)
 {
-    put_ext(out, to_integer_value(s390_cpu(cs), bits_ext(as_ext(v)), EXTENDED, m));
+    put_ext(out, to_integral(s390_cpu(cs), get_ext(v), FP_EXTENDED, m));
 }
 HELPER(s390_bfp_fi_ext, IR_V128, HELPER_STATE, HARG_V128, HARG_I64);

@@ -31,6 +31,7 @@ static Run begin(CpuState *cs, uint64_t how)
     r.f = (FpFormat)(r.es - 2);
     r.n = how & ONE_ELEMENT ? 1 : 16u >> r.es;
     r.e.rm = (FpRound)(r.cpu->fpc & 7);
+    r.e.traps = r.cpu->fpc >> 24 & (FP_OVERFLOW | FP_UNDERFLOW);
     return r;
 }
 

@@ -192,6 +192,19 @@ void s390_tr_srnm(S390Trans *t, const S390Insn *i)
 }
 
 /* ---- arithmetic ---- */
+
+/* Helpers store a result that goes with an interruption themselves: r1 from bit 8 of the last argument. */
+static IrVal with_r1(S390Trans *t, uint64_t arg)
+{
+    return ir_c64(t->b, arg | (uint64_t)t->i->r1 << 8);
+}
+
+/* M3, M4, r1 */
+static IrVal modes(S390Trans *t)
+{
+    return with_r1(t, t->i->m3 | t->i->m4 << 4);
+}
+
 void s390_tr_bfp2(S390Trans *t, const S390Insn *i)
 {
     unsigned f = i->arg & 3;
@@ -199,7 +212,7 @@ void s390_tr_bfp2(S390Trans *t, const S390Insn *i)
     if (!pairs_ok(t, f, i->r1, i->r2)) {
         return;
     }
-    IrVal b = operand(t, f), a = get_format(t, i->r1, f), op = ir_c64(t->b, i->arg);
+    IrVal b = operand(t, f), a = get_format(t, i->r1, f), op = with_r1(t, i->arg);
     IrVal r = f == EXTENDED ? ir_call(t->b, &hd_s390_bfp2_ext, a, b, op)
                             : ir_call(t->b, &hd_s390_bfp2, a, b, op);
     set_format(t, i->r1, f, r);
@@ -242,10 +255,10 @@ void s390_tr_bfp_sqrt(S390Trans *t, const S390Insn *i)
     unsigned f = i->arg;
 
     if (pairs_ok(t, f, i->r1, i->r2)) {
-        IrVal b = operand(t, f);
+        IrVal b = operand(t, f), how = with_r1(t, f);
         set_format(t, i->r1, f,
-                   f == EXTENDED ? ir_call(t->b, &hd_s390_bfp_sqrt_ext, b)
-                                 : ir_call(t->b, &hd_s390_bfp_sqrt, b, ir_c64(t->b, f)));
+                   f == EXTENDED ? ir_call(t->b, &hd_s390_bfp_sqrt_ext, b, how)
+                                 : ir_call(t->b, &hd_s390_bfp_sqrt, b, how));
     }
 }
 
@@ -307,7 +320,7 @@ void s390_tr_bfp_widen(S390Trans *t, const S390Insn *i)
 void s390_tr_bfp_narrow(S390Trans *t, const S390Insn *i)
 {
     unsigned from = i->arg >> 2, to = i->arg & 3;
-    IrVal m = ir_c64(t->b, i->m3 | i->m4 << 4);
+    IrVal m = modes(t);
 
     if (from == EXTENDED) {
         if (pairs_ok(t, EXTENDED, i->r1, i->r2)) {
@@ -322,7 +335,7 @@ void s390_tr_bfp_narrow(S390Trans *t, const S390Insn *i)
 void s390_tr_bfp_fi(S390Trans *t, const S390Insn *i)
 {
     unsigned f = i->arg;
-    IrVal m = ir_c64(t->b, i->m3 | i->m4 << 4);
+    IrVal m = modes(t);
 
     if (!pairs_ok(t, f, i->r1, i->r2)) {
         return;
@@ -337,7 +350,7 @@ void s390_tr_bfp_fi(S390Trans *t, const S390Insn *i)
 void s390_tr_bfp_from(S390Trans *t, const S390Insn *i)
 {
     unsigned f = i->arg & 3;
-    IrVal v = s390_reg(t, i->r2), m = ir_c64(t->b, i->m3 | i->m4 << 4);
+    IrVal v = s390_reg(t, i->r2), m = modes(t);
 
     if (!pairs_ok(t, f, i->r1, 0)) {
         return;
@@ -353,7 +366,8 @@ void s390_tr_bfp_from(S390Trans *t, const S390Insn *i)
 void s390_tr_bfp_to(S390Trans *t, const S390Insn *i)
 {
     unsigned f = i->arg & 3;
-    uint64_t how = i->arg | (s390_is_w(t) ? 8 : 0) | i->m3 << 8 | i->m4 << 12;
+    uint64_t how =
+        i->arg | (s390_is_w(t) ? 8 : 0) | i->m3 << 8 | i->m4 << 12 | (uint64_t)i->r1 << 16;
 
     if (!pairs_ok(t, f, i->r2, 0)) {
         return;
@@ -376,7 +390,7 @@ void s390_tr_bfp_fma(S390Trans *t, const S390Insn *i)
     unsigned f = i->arg & 3;
     IrVal b = operand(t, f), c = get_format(t, i->r1, f), a = get_format(t, i->r3, f);
 
-    set_format(t, i->r1, f, ir_call(t->b, &hd_s390_bfp_fma, a, b, c, ir_c64(t->b, i->arg)));
+    set_format(t, i->r1, f, ir_call(t->b, &hd_s390_bfp_fma, a, b, c, with_r1(t, i->arg)));
 }
 
 void s390_tr_bfp_tc(S390Trans *t, const S390Insn *i)

@@ -31,7 +31,7 @@ SKIP = {'lam', 'lamy', 'stam', 'stamy', 'ear', 'sar', 'cpya', 'lae', 'laey', 'lm
         # wrong in qemu-s390x 7.2
         'stmh', 'mdeb', 'mdebr', 'mxdb', 'mxdbr', 'cvdg',
         'brcth', 'cvb', 'cvby', 'cvbg', 'ap', 'sp', 'zap', 'mp', 'dp', 'cp', 'srp', 'ed', 'edmk', 'pka', 'pku',
-        'unpka', 'unpku', 'sqxbr', 'lfpc', 'sfpc', 'srnm', 'srnmb', 'srnmt', 'stfpc', 'efpc', 'larl', 'tr',
+        'unpka', 'unpku', 'lfpc', 'sfpc', 'srnm', 'srnmb', 'srnmt', 'stfpc', 'efpc', 'larl', 'tr',
         'trt', 'trtr', 'mvcin', 'lpd', 'lpdg', 'tp', 'pack', 'unpk', 'mvo', 'lpq', 'stpq'}
 
 
@@ -192,9 +192,9 @@ def fix_pairs(r, mn, ln, v, gpr, fp):
             if n in v and extended:
                 v[n] = r.choice([0, 1, 4, 5, 8, 9, 12, 13])
         if 'm3' in v:
-            v['m3'] = r.choice([0, 4, 5, 6, 7, 1]) if tr in ('bfp_to', 'bfp_fi') else 0
+            v['m3'] = r.choice([0, 1, 3, 4, 5, 6, 7]) if tr.startswith('bfp') else 0
         if 'm4' in v:
-            v['m4'] = 0
+            v['m4'] = r.choice([0, 0, 4]) if tr.startswith('bfp') else 0
     elif tr != 'convert':
         if tr == 'popcnt':
             v['m3'] = 0
@@ -242,10 +242,15 @@ def address(base, x):
     return base + STATE if x is None else base + STATE + x[1] if isinstance(x, tuple) else x
 
 
+def fpc(index):
+    """The common case with and without its flag, then every rounding mode."""
+    return [0, 0x80000, 1, 0x80000, 2, 3, 7][index % 7]
+
+
 def state_block(index, gpr, fpr, mem, cc):
     base = DATA + index * SLOT
     g = [address(base, x) for x in gpr]
-    b = struct.pack('>16Q16Q', *g, *fpr) + struct.pack('>II', cc << 28, 0x80000 if index & 1 else 0) + bytes(24)
+    b = struct.pack('>16Q16Q', *g, *fpr) + struct.pack('>II', cc << 28, fpc(index)) + bytes(24)
     b += mem
     return b.ljust(SLOT, b'\0')
 

@@ -4,11 +4,12 @@
 Prints TAP.
 
 A case is a list of instructions that leaves numbers in r2 and r3 and its condition code; a program interruption ends
-it. All cases run one after the other in one guest without an operating system, as key 0 in 64-bit mode with real
+it, with the condition code of the old PSW. All cases run one after the other in one guest without an operating system, as key 0 in 64-bit mode with real
 addresses, r14 being the case's results and r13 where it ends. Storage from 0x20000 on is theirs.
 """
 import json
 import os
+import shutil
 import socket
 import struct
 import subprocess
@@ -61,7 +62,8 @@ def image(cases):
     data[0x808:0x810] = struct.pack(">Q", 0xe0 | 0x40000 | 0x1000000) # with storage-protection override
     data[0x820:0x828] = struct.pack(">Q", 0x0001000180000000)          # problem state
     data[0x1d0:0x1e0] = struct.pack(">QQ", 0x180000000, HANDLER)
-    handler = (enc("mvc", b1=14, d1=24, l1=3, b2=0, d2=0x8c) + enc("mvc", b1=14, d1=32, l1=7, b2=0, d2=0xa8) +
+    handler = (enc("mvc", b1=14, d1=24, l1=7, b2=0, d2=0x8c) + enc("mvc", b1=14, d1=32, l1=7, b2=0, d2=0xa8) +
+               enc("llgc", r1=15, d2=0x152) + enc("sllg", r1=15, r3=15, d2=24) + enc("spm", r1=15) +
                enc("bcr", m1=15, r2=13))
     data[HANDLER:HANDLER + len(handler)] = handler
     return bytes(data)
@@ -245,16 +247,17 @@ CASES = [
 ]
 
 
-def main():
+def main(cases):
     with tempfile.TemporaryDirectory(prefix="ferry-system-") as directory:
-        data = run(os.path.abspath(sys.argv[1]), CASES, directory)
+        data = run(shutil.which(sys.argv[1]) or os.path.abspath(sys.argv[1]), cases, directory)
     bad = 0
-    print(f"1..{len(CASES)}")
-    for number, (sentence, _, expected) in enumerate(CASES):
+    print(f"1..{len(cases)}")
+    for number, (sentence, _, expected) in enumerate(cases):
         part = data[STEP * number:STEP * (number + 1)]
         word, = struct.unpack(">I", part[:4])
         r2, r3 = struct.unpack(">QQ", part[8:24])
-        found = dict(cc=word >> 28 & 3, r2=r2, r3=r3, pgm=struct.unpack(">H", part[26:28])[0])
+        pgm, dxc, teid = struct.unpack(">HIQ", part[26:40])
+        found = dict(cc=word >> 28 & 3, r2=r2, r3=r3, pgm=pgm, dxc=dxc, teid=teid)
         wrong = [f"{k} {found[k]:#x} instead of {v:#x}" for k, v in {"pgm": 0, **expected}.items() if found[k] != v]
         bad += bool(wrong)
         print(f"{'not ok' if wrong else 'ok'} {number + 1} {sentence}{' # ' if wrong else ''}{', '.join(wrong)}")
@@ -262,4 +265,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(CASES)
