@@ -42,7 +42,7 @@ static void ram_cleaned(void *opaque, RamAddr addr, uint64_t len)
     }
     uintptr_t host = (uintptr_t)ram_block_host(block) + off;
     for (unsigned i = 0; i < n; i++) {
-        CpuState *cpu = e->cpu_list[i];
+        CpuState *cpu = engine_pin_cpu(e, i);
         if (!cpu) {
             continue;
         }
@@ -53,6 +53,7 @@ static void ram_cleaned(void *opaque, RamAddr addr, uint64_t len)
         } else if (hit) {
             g_array_free(hit, TRUE);
         }
+        engine_unpin_cpu(cpu);
     }
 }
 
@@ -105,6 +106,8 @@ ExecEngine *engine_new(Vm *vm, const ExecConfig *config)
         e->config = *config;
     }
     tb_cache_init(e);
+    g_mutex_init(&e->list_mutex);
+    g_cond_init(&e->list_cond);
     g_mutex_init(&e->excl_mutex);
     g_cond_init(&e->excl_cond);
     g_mutex_init(&e->throttle_mutex);
@@ -139,6 +142,8 @@ void engine_free(ExecEngine *e)
     slot_map_free(e->slot_map);
     perf_out_free(e->perf);
     host_code_free(e->host);
+    g_mutex_clear(&e->list_mutex);
+    g_cond_clear(&e->list_cond);
     g_mutex_clear(&e->excl_mutex);
     g_cond_clear(&e->excl_cond);
     g_mutex_clear(&e->throttle_mutex);
@@ -276,6 +281,50 @@ static void stop_thread(CpuState *cpu)
     vm_lock_retake(cpu->engine->vm, depth);
 }
 
+CpuState *engine_pin_cpu(ExecEngine *e, unsigned slot)
+{
+    g_mutex_lock(&e->list_mutex);
+    CpuState *cpu = e->cpu_list[slot];
+    if (cpu) {
+        cpu->priv->pins++;
+    }
+    g_mutex_unlock(&e->list_mutex);
+    return cpu;
+}
+
+void engine_unpin_cpu(CpuState *cpu)
+{
+    ExecEngine *e = cpu->engine;
+
+    g_mutex_lock(&e->list_mutex);
+    if (!--cpu->priv->pins) {
+        g_cond_broadcast(&e->list_cond);
+    }
+    g_mutex_unlock(&e->list_mutex);
+}
+
+/* Nobody finds it from now on, and nobody holds it any more. Its thread has ended. */
+static void leave_list(CpuState *cpu)
+{
+    ExecEngine *e = cpu->engine;
+
+    g_mutex_lock(&e->tb_lock);
+    g_mutex_lock(&e->list_mutex);
+    e->cpu_list[cpu->index] = NULL;
+    g_mutex_unlock(&e->list_mutex);
+    g_mutex_unlock(&e->tb_lock);
+    unsigned depth = vm_lock_drop_all(e->vm); /* who has pinned it may wait for the lock */
+    g_mutex_lock(&e->list_mutex);
+    while (cpu->priv->pins) {
+        g_cond_wait(&e->list_cond, &e->list_mutex);
+    }
+    g_mutex_unlock(&e->list_mutex);
+    vm_lock_retake(e->vm, depth);
+    if (e->icount.on) {
+        icount_leave(cpu);
+    }
+}
+
 void cpu_clear(CpuState *cpu)
 {
     CpuPriv *p = priv_of(cpu);
@@ -289,9 +338,7 @@ void cpu_clear(CpuState *cpu)
             address_space_listener_remove(p->listeners[i].as, &p->listeners[i].l);
         }
     }
-    g_mutex_lock(&cpu->engine->tb_lock);
-    cpu->engine->cpu_list[cpu->index] = NULL;
-    g_mutex_unlock(&cpu->engine->tb_lock);
+    leave_list(cpu);
     if (p->once) {
         tb_free(p->once);
     }

@@ -3,7 +3,7 @@
  * Structures shared by the parts of the engine: software TLB, translations, vCPU private state,
  * engine. A host backend adds its own code pointer to Tb and uses the same tables.
  *
- * Lock order: VM lock, then engine->tb_lock; priv->mutex and engine->excl_mutex are leaves.
+ * Lock order: VM lock, then engine->tb_lock; engine->excl_mutex; priv->mutex and engine->list_mutex are leaves.
  */
 #ifndef EXEC_PRIV_H
 #define EXEC_PRIV_H
@@ -297,6 +297,7 @@ struct CpuPriv {
     uint64_t dirty_limit; /* pages a second, 0: none; others write */
     int64_t paid_ns;
 
+    unsigned pins;       /* engine_pin_cpu(); under engine->list_mutex */
     uint8_t running;     /* in translated code or hooks; atomic, with engine->excl_* */
     unsigned excl_depth; /* this thread holds the exclusive section */
     uint64_t epoch;      /* last global epoch seen; UINT64_MAX while outside. Atomic */
@@ -383,6 +384,9 @@ struct ExecEngine {
     GPtrArray *cpus; /* borrowed CpuState *, under the VM lock; slots stay */
     CpuState *cpu_list[256];
     unsigned n_cpus; /* atomic */
+    /* a vCPU leaves cpu_list under the VM lock, tb_lock and this one: who has none pins it */
+    GMutex list_mutex;
+    GCond list_cond;
 
     GMutex tb_lock;
     GThread *tb_owner; /* who holds it; atomic */
@@ -484,6 +488,11 @@ void interp_run(CpuState *cpu, Tb *tb);
  * or TB_NO_PAGE. Raises the fetch fault. */
 Tb *tb_lookup_key(CpuState *cpu, const TbKey *key, uint32_t cflags, RamAddr *phys);
 
+/* ---- engine ---- */
+/* The vCPU in that slot of cpu_list, which stays until engine_unpin_cpu(); NULL: none. Any thread. */
+CpuState *engine_pin_cpu(ExecEngine *e, unsigned slot);
+void engine_unpin_cpu(CpuState *cpu);
+
 /* ---- throttle ---- */
 /* Waits out a pause. p->mutex held (given up while waiting). */
 void cpu_hold_back(CpuState *cpu);
@@ -501,6 +510,7 @@ void icount_shift_set(Icount *ic, unsigned shift);
 int64_t icount_until_timer(ExecEngine *e); /* ns; TIMER_NEVER. VM lock held */
 void icount_turn(CpuState *cpu);           /* one turn of the thread's loop; p->mutex held */
 void icount_step_aside(CpuState *cpu);     /* a held vCPU gives its turn away */
+void icount_leave(CpuState *cpu);          /* so does one that left cpu_list */
 void icount_kick(ExecEngine *e);
 void icount_keep_pace(ExecEngine *e); /* between slices */
 void icount_rebase(ExecEngine *e);    /* real time passed that does not count */

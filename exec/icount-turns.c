@@ -53,26 +53,29 @@ static void drain(CpuState *cpu)
     g_mutex_unlock(&p->mutex);
 }
 
-/* The first after @cpu, or it itself, that is not held and has something to run (@any: or not). */
+/* The first after @cpu, or it itself, that is not held and has something to run (@any: or not); pinned. */
 static CpuState *next_of(CpuState *cpu, bool any)
 {
     ExecEngine *e = cpu->engine;
     unsigned n = __atomic_load_n(&e->n_cpus, __ATOMIC_ACQUIRE);
 
     for (unsigned i = 1; i <= n; i++) {
-        CpuState *c = e->cpu_list[(cpu->index + i) % n];
-        if (!c || c->held) {
+        CpuState *c = engine_pin_cpu(e, (cpu->index + i) % n);
+        if (!c) {
             continue;
         }
-        if (any) {
-            return c;
+        if (!c->held) {
+            if (any) {
+                return c;
+            }
+            if (c != cpu) {
+                drain(c);
+            }
+            if (cpu_wants_to_run(c)) {
+                return c;
+            }
         }
-        if (c != cpu) {
-            drain(c);
-        }
-        if (cpu_wants_to_run(c)) {
-            return c;
-        }
+        engine_unpin_cpu(c);
     }
     return NULL;
 }
@@ -85,20 +88,37 @@ static int64_t turn_length(ExecEngine *e)
     return paced ? MIN(n, MAX(1, TURN_PACED >> e->icount.shift)) : n;
 }
 
+/* And unpins it. */
 static void give_turn(CpuState *cpu, CpuState *next)
 {
     CpuPriv *p = priv_of(next);
     ExecEngine *e = cpu->engine;
 
     e->icount.left = turn_length(e);
-    if (next == cpu) {
+    if (next != cpu) {
+        __atomic_store_n(&e->icount.turn, next->index, __ATOMIC_RELEASE);
+        g_mutex_lock(&p->mutex);
+        p->kicked = true;
+        g_cond_signal(&p->cond);
+        g_mutex_unlock(&p->mutex);
+    }
+    engine_unpin_cpu(next);
+}
+
+void icount_leave(CpuState *cpu)
+{
+    ExecEngine *e = cpu->engine;
+
+    if (!my_turn(cpu)) {
         return;
     }
-    __atomic_store_n(&e->icount.turn, next->index, __ATOMIC_RELEASE);
-    g_mutex_lock(&p->mutex);
-    p->kicked = true;
-    g_cond_signal(&p->cond);
-    g_mutex_unlock(&p->mutex);
+    CpuState *next = next_of(cpu, true);
+    for (unsigned i = 0; !next && i < e->n_cpus; i++) {
+        next = engine_pin_cpu(e, i); /* held: it gives the turn on when it is let go */
+    }
+    if (next) {
+        give_turn(cpu, next);
+    }
 }
 
 /* p->mutex held, dropped meanwhile. */

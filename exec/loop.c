@@ -475,14 +475,17 @@ static bool others_running(ExecEngine *e)
 {
     unsigned n = __atomic_load_n(&e->n_cpus, __ATOMIC_ACQUIRE);
 
-    for (unsigned i = 0; i < n; i++) {
+    bool running = false;
+    g_mutex_lock(&e->list_mutex);
+    for (unsigned i = 0; i < n && !running; i++) {
         CpuState *c = e->cpu_list[i];
         if (c && __atomic_load_n(&c->priv->running, __ATOMIC_SEQ_CST)) {
             __atomic_store_n(&c->exit_request, 1, __ATOMIC_SEQ_CST);
-            return true;
+            running = true;
         }
     }
-    return false;
+    g_mutex_unlock(&e->list_mutex);
+    return running;
 }
 
 static void exclusive_take(ExecEngine *e)

@@ -484,7 +484,6 @@ void tb_evict(ExecEngine *e)
     while (e->all_first && e->tb_bytes > e->cache_max / 4 * 3) {
         tb_remove(e, e->all_first);
     }
-    unlock(e);
     unsigned n = __atomic_load_n(&e->n_cpus, __ATOMIC_ACQUIRE);
     for (unsigned i = 0; i < n; i++) {
         if (e->cpu_list[i]) {
@@ -492,6 +491,7 @@ void tb_evict(ExecEngine *e)
             __atomic_store_n(&e->cpu_list[i]->exit_request, 1, __ATOMIC_SEQ_CST);
         }
     }
+    unlock(e);
 }
 
 /* Free what no vCPU can hold any more. */

@@ -197,6 +197,40 @@ static void test_idle_jumps(void)
     machine_free(m);
 }
 
+/* A vCPU is unplugged, likely in its turn: the other goes on, and does not look at it any more. */
+static void test_leaves_in_turn(void)
+{
+    static const ExecConfig config = { .icount = true, .icount_shift = 0 };
+
+    for (unsigned round = 0; round < 16; round++) {
+        Machine *m = machine_new(&config);
+
+        vm_lock(m->vm);
+        add_cpu(m);
+        CODE(m, 0x1000, enc(T_ADDI, 1, 1, 0, 1), enc(T_BNE, 0, 1, 2, 0x1000));
+        clock_virtual_enable(m->vm, true);
+        for (unsigned i = 0; i < 2; i++) {
+            m->cpu[i]->pc = 0x1000;
+            cpu_start(&m->cpu[i]->parent);
+        }
+        engine_resume_all(m->engine);
+        vm_unlock(m->vm);
+        while (!__atomic_load_n(&m->cpu[1]->r[1], __ATOMIC_RELAXED)) {
+            g_usleep(100);
+        }
+        vm_lock(m->vm);
+        cpu_clear(&m->cpu[1]->parent);
+        g_aligned_free(m->cpu[1]);
+        m->n = 1;
+        vm_unlock(m->vm);
+        uint64_t before = __atomic_load_n(&m->cpu[0]->r[1], __ATOMIC_RELAXED);
+        while (__atomic_load_n(&m->cpu[0]->r[1], __ATOMIC_RELAXED) == before) {
+            g_usleep(100);
+        }
+        machine_free(m);
+    }
+}
+
 /* ---- pace ---- */
 
 static Machine *run_loop(const ExecConfig *config)
@@ -343,6 +377,7 @@ int main(int argc, char **argv)
     g_test_add_func("/exec/icount/timers-come-to-the-instruction", test_icount);
     g_test_add_func("/exec/icount/turns-are-the-same-each-time-whatever-the-host-does", test_turns);
     g_test_add_func("/exec/icount/time-jumps-while-all-sleep", test_idle_jumps);
+    g_test_add_func("/exec/icount/an-unplugged-cpu-gives-its-turn-away", test_leaves_in_turn);
     g_test_add_func("/exec/icount/aligned-time-does-not-run-ahead", test_align);
     g_test_add_func("/exec/icount/an-instruction-gets-as-long-as-the-host-is-slow", test_adapt);
     g_test_add_data_func("/exec/interpreted/an-interrupt-gets-through-within-100-us", &plain,
