@@ -28,6 +28,7 @@
 #include "hw/misc/pvpanic.h"
 #include "hw/misc/virtio-misc.h"
 #include "hw/net/e1000.h"
+#include "hw/nvme/nvme.h"
 #include "hw/net/virtio-net.h"
 #include "hw/pci/pci.h"
 #include "hw/s390x/board.h"
@@ -104,6 +105,8 @@ TypeRegistry *system_types_new(void)
         { virtio_balloon_types, &virtio_balloon_types_count },
         { e1000_types, &e1000_types_count },
         { e1000e_types, &e1000e_types_count },
+        { nvme_types, &nvme_types_count },
+        { nvme_ns_types, &nvme_ns_types_count },
         { virtio_net_types, &virtio_net_types_count },
         { pci_types, &pci_types_count },
         { pci_port_types, &pci_port_types_count },

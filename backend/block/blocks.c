@@ -85,6 +85,14 @@ BlockDrive *blocks_find_drive(Blocks *blocks, const char *id)
     return NULL;
 }
 
+bool blocks_is_read_only(Blocks *blocks, const char *name)
+{
+    BlockDrive *drive = blocks_find_drive(blocks, name);
+    BlockNode *node = drive ? NULL : blocks_find_node(blocks, name);
+
+    return drive ? block_drive_read_only(drive) : node && node->read_only;
+}
+
 void blocks_foreach_drive(Blocks *blocks, void (*fn)(BlockDrive *drive, void *opaque), void *opaque)
 {
     for (guint i = 0; i < blocks->drives->len; i++) {

@@ -519,9 +519,6 @@ static bool check_properties(VirtioBlk *blk, GError **error)
 static bool attach(VirtioBlk *blk, GError **error)
 {
     Blocks *blocks = vm_blocks(virtio_vm(&blk->vdev));
-    BlockDrive *found = blocks ? blocks_find_drive(blocks, blk->drive_name) : NULL;
-    BlockNode *node = blocks && !found ? blocks_find_node(blocks, blk->drive_name) : NULL;
-    BlockNodeInfo info = { 0 };
     BlockAttach a = {
         .ops = &drive_ops,
         .opaque = blk,
@@ -535,10 +532,7 @@ static bool attach(VirtioBlk *blk, GError **error)
         g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG, "no drive '%s'", blk->drive_name);
         return false;
     }
-    if (node) {
-        block_node_info(node, &info);
-    }
-    a.read_only = found ? block_drive_read_only(found) : info.read_only;
+    a.read_only = blocks_is_read_only(blocks, blk->drive_name);
     blk->drive = block_drive_attach(blocks, blk->drive_name, &a, error);
     if (!blk->drive) {
         return false;

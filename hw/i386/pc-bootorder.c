@@ -78,7 +78,7 @@ static void prepend_pci(GString *path, PciDevice *dev)
         }
     }
     if (part->len == start) {
-        g_string_append_printf(part, "pci%x,%x", pci_get16(dev, PCI_VENDOR_ID),
+        g_string_append_printf(part, "pci%04x,%04x", pci_get16(dev, PCI_VENDOR_ID),
                                pci_get16(dev, PCI_DEVICE_ID));
     }
     g_string_append_printf(part, "@%x", PCI_SLOT(dev->devfn));
@@ -119,8 +119,8 @@ static void own_part(Device *dev, GString *path)
                                (unsigned)property_int(dev, "unit", 0));
     } else if (strstr(type, "net") || g_str_has_prefix(type, "e1000")) {
         g_string_append(path, "/ethernet-phy@0");
-    } else if (!strcmp(type, "nvme")) {
-        g_string_append(path, "/namespace@1,0");
+    } else if (!strcmp(type, "nvme") || !strcmp(type, "nvme-ns")) {
+        g_string_append_printf(path, "/namespace@%x,0", (unsigned)property_int(dev, "nsid", 1));
     } else if (!strcmp(bus, "ISA") || !strcmp(bus, "floppy-bus")) {
         g_string_append(path, "/fdc@03f0/floppy@0");
     } else {

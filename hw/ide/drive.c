@@ -158,18 +158,6 @@ static void settle_names(IdeDevice *d, IdeUnit *u)
 
 /* ---- realize ---- */
 
-static bool image_is_read_only(Blocks *blocks, const char *name)
-{
-    BlockDrive *drive = blocks_find_drive(blocks, name);
-    BlockNode *node = drive ? NULL : blocks_find_node(blocks, name);
-    BlockNodeInfo info = { 0 };
-
-    if (node) {
-        block_node_info(node, &info);
-    }
-    return drive ? block_drive_read_only(drive) : info.read_only;
-}
-
 static BlockDrive *attach(IdeDevice *d, IdeKind kind, GError **error)
 {
     Blocks *blocks = vm_blocks(device_vm(&d->dev));
@@ -195,7 +183,7 @@ static BlockDrive *attach(IdeDevice *d, IdeKind kind, GError **error)
         config_error(error, "no drive '%s'", d->drive_name);
         return NULL;
     }
-    if (kind == IDE_KIND_DISK && image_is_read_only(blocks, d->drive_name)) {
+    if (kind == IDE_KIND_DISK && blocks_is_read_only(blocks, d->drive_name)) {
         config_error(error, "Can't use a read-only drive");
         return NULL;
     }

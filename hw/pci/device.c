@@ -358,7 +358,7 @@ bool pci_device_realize(Device *d, GError **error)
                     object_type_name(&d->obj));
         return false;
     }
-    if (ops->express && !bus->express) {
+    if (ops->express && ops->is_bridge && !bus->express) {
         g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
                     "%s is a PCI Express device and bus '%s' is not", object_type_name(&d->obj),
                     bus_name(&bus->bus));

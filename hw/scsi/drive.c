@@ -141,18 +141,6 @@ static void settle_names(ScsiDevice *d)
 
 /* ---- realize ---- */
 
-static bool image_is_read_only(Blocks *blocks, const char *name)
-{
-    BlockDrive *drive = blocks_find_drive(blocks, name);
-    BlockNode *node = drive ? NULL : blocks_find_node(blocks, name);
-    BlockNodeInfo info = { 0 };
-
-    if (node) {
-        block_node_info(node, &info);
-    }
-    return drive ? block_drive_read_only(drive) : info.read_only;
-}
-
 static BlockDrive *attach(ScsiDevice *d, GError **error)
 {
     Blocks *blocks = vm_blocks(device_vm(&d->dev));
@@ -180,7 +168,7 @@ static BlockDrive *attach(ScsiDevice *d, GError **error)
         config_error(error, "no drive '%s'", d->drive_name);
         return NULL;
     }
-    a.read_only = d->cd || image_is_read_only(blocks, d->drive_name);
+    a.read_only = d->cd || blocks_is_read_only(blocks, d->drive_name);
     drive = block_drive_attach(blocks, d->drive_name, &a, error);
     if (drive && !d->cd && !block_drive_has_medium(drive)) {
         block_drive_detach(drive);

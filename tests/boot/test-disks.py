@@ -78,6 +78,11 @@ def test_disk_scsi():
                  "file={},format=raw,if=none,id=d,snapshot=on", "-device", "scsi-hd,drive=d,bootindex=1")
 
 
+def test_disk_nvme():
+    boots_debian("disk-nvme", disks.grub_disk, "-drive", "file={},format=raw,if=none,id=d,snapshot=on", "-device",
+                 "nvme,serial=s,drive=d,bootindex=1")
+
+
 def test_cd_q35():
     boots_debian("cd-q35", disks.grub_cd, "-cdrom", "{}")
 
@@ -127,6 +132,7 @@ def main():
     return guest.run_tap([
         ("a GRUB disk boots Debian on q35 (AHCI)", test_disk_q35),
         ("a GRUB disk boots Debian on q35 (virtio-scsi)", test_disk_scsi),
+        ("a GRUB disk boots Debian on q35 (NVMe)", test_disk_nvme),
         ("a GRUB disk boots Debian on pc (IDE)", test_disk_pc),
         ("a GRUB CD boots Debian on q35 (ATAPI over AHCI)", test_cd_q35),
         ("a GRUB CD boots Debian on pc (ATAPI over IDE)", test_cd_pc),

@@ -29,6 +29,9 @@
             " -device virtio-blk-ccw,drive=d -device virtio-net-ccw -device virtio-rng-ccw" \
             " -device virtio-balloon-ccw -device virtio-serial-ccw -chardev null,id=c"      \
             " -device virtconsole,chardev=c -device migration-testdev"
+#define NVME                                                       \
+    " -drive file={dir}/disk,if=none,id=nv,format=raw,snapshot=on" \
+    " -device nvme,serial=s,drive=nv,max_ioqpairs=3,msix_qsize=4"
 /* What takes the place of other devices, or is rare. */
 #define FLASH                                                          \
     NOTHING " -drive file={dir}/bios,if=pflash,format=raw,readonly=on" \
@@ -36,10 +39,10 @@
 #define X86_NAME "ferry-system-x86_64"
 
 const MachineRow machine_rows[] = {
-    { "pc-q35-10.0", X86_NAME, Q35, STREAM_V3 },
+    { "pc-q35-10.0", X86_NAME, Q35 NVME, STREAM_V3 },
     { "pc-q35-ferry-1.0", X86_NAME, Q35 " -device e1000e,romfile=", STREAM_V4 }, /* large: once */
     { "pc-i440fx-10.0", X86_NAME, I440FX " -device e1000,romfile=", STREAM_V3 }, /* large: once */
-    { "pc-i440fx-ferry-1.0", X86_NAME, I440FX, STREAM_V4 },
+    { "pc-i440fx-ferry-1.0", X86_NAME, I440FX NVME, STREAM_V4 },
     { "s390-ccw-virtio-10.0", "ferry-system-s390x", S390, STREAM_V3 },
     { "s390-ccw-virtio-ferry-1.0", "ferry-system-s390x", S390, STREAM_V4 },
     { "pc-q35-ferry-1.0", X86_NAME, FLASH, STREAM_V4, "flash" },

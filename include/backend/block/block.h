@@ -102,6 +102,8 @@ void blocks_set_ide_units(Blocks *blocks, int per_bus);
 /* -snapshot: drives made from now on keep what is written in a temporary image. */
 void blocks_set_snapshot(Blocks *blocks, bool on);
 BlockDrive *blocks_find_drive(Blocks *blocks, const char *id);
+/* Is what that drive or node holds read-only? False when there is none. */
+bool blocks_is_read_only(Blocks *blocks, const char *name);
 BlockNode *blocks_find_node(Blocks *blocks, const char *node_name);
 /* In order of creation. */
 void blocks_foreach_drive(Blocks *blocks, void (*fn)(BlockDrive *drive, void *opaque),
