@@ -98,6 +98,17 @@ class Session:
     def counter(self):
         return int.from_bytes(bytes.fromhex(self.gdb.ask(f"m{self.data:x},8")), "little")
 
+    def interrupt_past(self, message, before):
+        """Lets it go with message and interrupts it, until it has counted on from before."""
+        while True:
+            self.gdb.send(message)
+            time.sleep(0.02)
+            self.gdb.socket.sendall(b"\x03")
+            reply = self.gdb.receive()
+            if self.counter() > before:
+                return reply
+            assert time.monotonic() < self.machine.deadline, "the guest does not run"
+
     def __exit__(self, *_):
         self.gdb.socket.close()
         self.machine.__exit__()
@@ -153,24 +164,15 @@ def watchpoints():
             assert s.gdb.reg(RIP) == s.start + 3 and s.counter() == before + 1
             s.gdb.ok(f"z{kind},{s.data:x},8")
         s.gdb.ok(f"Z2,{s.data + 8:x},8")  # nobody writes there
-        s.gdb.send("c")
-        time.sleep(0.05)
-        s.gdb.socket.sendall(b"\x03")
-        assert s.gdb.receive().startswith("T02")
-        assert s.counter() > before + 1
+        assert s.interrupt_past("c", before + 1).startswith("T02")
 
 
 def interrupted():
     with Session() as s:
         for _ in range(5):
-            before = s.counter()
-            s.gdb.send("vCont;c")
-            time.sleep(0.02)
-            s.gdb.socket.sendall(b"\x03")
-            assert s.gdb.receive() == "T02thread:01;"
+            assert s.interrupt_past("vCont;c", s.counter()) == "T02thread:01;"
             # Whatever instruction it was, the counts are those of a machine between instructions.
             assert s.counter() - s.gdb.reg(RCX) == (0 if s.gdb.reg(RIP) != s.start + 3 else 1)
-            assert s.counter() > before
 
 
 def held():

@@ -13,8 +13,7 @@
 #include <string.h>
 #include "broken-pair.h"
 
-#define SHORT_MS  400 /* of silence: only where silence is what is tested */
-#define SETTLE_US (10 * G_USEC_PER_SEC)
+#define SHORT_MS 400 /* of silence: only where silence is what is tested */
 
 typedef enum {
     CUT,
@@ -82,7 +81,7 @@ static unsigned entries(QTest *q, const char *what)
 /* A thread's last words come before its end: it may take a moment. */
 static void assert_no_leak(Matrix *m)
 {
-    gint64 end = g_get_monotonic_time() + SETTLE_US;
+    gint64 end = g_get_monotonic_time() + DEADLINE;
     while (entries(m->p.src, "fd") > m->fds || entries(m->p.src, "task") > m->threads) {
         if (g_get_monotonic_time() > end) {
             g_error("%u descriptors and %u threads, %u and %u expected", entries(m->p.src, "fd"),
