@@ -95,9 +95,9 @@ static int test_pending(S390Board *b, S390Cpu *cpu, uint64_t addr, unsigned mmu)
         cpu_st32be(&cpu->base, addr, id, mmu);
         cpu_st32be(&cpu->base, addr + 4, parm, mmu);
     } else {
-        cpu_st32be(&cpu->base, 0xb8, id, S390_MMU_REAL);
-        cpu_st32be(&cpu->base, 0xbc, parm, S390_MMU_REAL);
-        cpu_st32be(&cpu->base, 0xc0, word, S390_MMU_REAL);
+        cpu_st32be(&cpu->base, 0xb8, id, S390_MMU_REAL | S390_MMU_LOW);
+        cpu_st32be(&cpu->base, 0xbc, parm, S390_MMU_REAL | S390_MMU_LOW);
+        cpu_st32be(&cpu->base, 0xc0, word, S390_MMU_REAL | S390_MMU_LOW);
     }
     return 1;
 }
@@ -270,9 +270,15 @@ static void tod_set_base(S390Board *b, uint64_t base)
     __atomic_store_n(&b->tod_base, base, __ATOMIC_RELAXED);
 }
 
-static uint8_t *storage_key(S390Board *b, uint64_t absolute)
+static bool keys_record(S390Board *b)
 {
-    return absolute >> 12 < b->n_keys ? &b->keys[absolute >> 12] : NULL;
+    if (s390_keys_recorded(b)) {
+        return false;
+    }
+    vm_lock(b->vm);
+    s390_keys_record(b);
+    vm_unlock(b->vm);
+    return true;
 }
 
 const S390BoardOps s390_board_ops = {
@@ -292,5 +298,9 @@ const S390BoardOps s390_board_ops = {
     .disabled_wait = disabled_wait,
     .tod_base = tod_base,
     .tod_set_base = tod_set_base,
-    .storage_key = storage_key,
+    .storage_key = s390_key_at,
+    .key_referred = s390_key_referred,
+    .keys_record = keys_record,
+    .key_get = s390_key_get,
+    .key_set = s390_key_set,
 };

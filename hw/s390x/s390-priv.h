@@ -48,11 +48,24 @@ struct S390Board {
     Sclp *sclp;       /* owned */
     struct Css *css;  /* owned */
     uint64_t tod_base;
-    uint8_t *keys; /* owned: one a 4 KiB block */
+    uint8_t *keys; /* owned: one a 4 KiB block; see keys.c */
     uint64_t n_keys;
+    bool keys_recorded;        /* atomic: references and changes are */
     S390BoardReset reset_kind; /* of the reset under way; cleared when it is done */
     uint16_t reset_cpu;        /* ... the CPU that asked for it and goes on afterwards */
 };
+
+/* ---- keys.c: storage keys, by absolute address; any thread ---- */
+/* Access control and fetch protection (the other bits by s390_key_get); NULL: no storage. */
+uint8_t *s390_key_at(S390Board *b, uint64_t absolute);
+bool s390_keys_recorded(const S390Board *b);
+/* Start recording references and changes. VM lock; TLBs must be flushed afterwards. */
+void s390_keys_record(S390Board *b);
+/* All keys zero, nothing recorded. VM lock, vCPUs stopped. */
+void s390_keys_forget(S390Board *b);
+void s390_key_referred(S390Board *b, uint64_t absolute);
+bool s390_key_get(S390Board *b, uint64_t absolute, uint8_t *out);
+void s390_key_set(S390Board *b, uint64_t absolute, uint8_t value);
 
 #define S390_IPLB_BYTES 4096
 

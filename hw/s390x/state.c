@@ -48,10 +48,10 @@ static const Record keys_record = {
     .fields = keys_fields,
 };
 
-static bool any_key(const S390Board *b)
+static bool any_key(const uint8_t *keys, uint64_t n)
 {
-    for (uint64_t k = 0; k < b->n_keys; k++) {
-        if (b->keys[k]) {
+    for (uint64_t k = 0; k < n; k++) {
+        if (keys[k]) {
             return true;
         }
     }
@@ -60,15 +60,18 @@ static bool any_key(const S390Board *b)
 
 static void keys_save(void *owner, void *saved)
 {
-    const S390Board *b = &((S390Machine *)owner)->board;
+    S390Board *b = &((S390Machine *)owner)->board;
     KeysSaved *s = saved;
 
     s->head = KEYS_END;
-    if (any_key(b)) {
+    if (any_key(b->keys, b->n_keys) || s390_keys_recorded(b)) {
         s->head = KEYS_MORE;
         s->count = b->n_keys;
         s->keys = g_memdup2(b->keys, b->n_keys);
         s->end = KEYS_END;
+        for (uint64_t k = 0; s390_keys_recorded(b) && k < s->count; k++) {
+            s390_key_get(b, k << 12, &s->keys[k]);
+        }
     }
 }
 
@@ -100,9 +103,12 @@ static void keys_install(void *owner, const void *saved)
     S390Board *b = &((S390Machine *)owner)->board;
     const KeysSaved *s = saved;
 
-    memset(b->keys, 0, b->n_keys);
-    if (has_keys(s, 1)) {
-        memcpy(b->keys, s->keys, b->n_keys);
+    s390_keys_forget(b);
+    if (has_keys(s, 1) && any_key(s->keys, s->count)) {
+        s390_keys_record(b);
+        for (uint64_t k = 0; k < b->n_keys; k++) {
+            s390_key_set(b, k << 12, s->keys[k]);
+        }
     }
 }
 

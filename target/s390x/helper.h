@@ -74,9 +74,10 @@ static inline unsigned s390_psw_key(const S390Cpu *cpu)
     return (cpu->psw_mask & PSW_KEY) >> 52;
 }
 /* Key-controlled protection: may a key fetch from, or store into, the block at an absolute address?
-   va: effective address: fetch protection can be overridden for the first page (architecture: its first
-   half; the TLB knows only pages). */
+   va: effective address: fetch protection can be overridden for the first 2048 bytes. */
 bool s390_key_allows(S390Cpu *cpu, unsigned key, uint64_t absolute, uint64_t va, bool store);
+/* Is the page one of the two of low-address protection, and is that in force? */
+bool s390_low_protected(const S390Cpu *cpu, uint64_t va, unsigned mmu);
 /* A problem-state program may use only the keys of its mask in control register 3. */
 void s390_key_check_allowed(S390Cpu *cpu, unsigned key);
 /* MMU index of an address space (AS_*) with its TLB made valid for the present ASCE. */

@@ -9,18 +9,23 @@
  * holds the same ASCE.
  *
  * Key-controlled protection is decided when a TLB entry is made, so entries are valid for one access key
- * (tlb_key): another one empties the TLBs, which costs nothing where all programs have key 0. Low-address
- * protection is not enforced (README, "missing").
+ * (tlb_key): another one empties the TLBs, which costs nothing where all programs have key 0.
+ *
+ * Low-address protection covers the first 512 bytes of two pages, less than a TLB entry: those pages get no
+ * write permission, each store asks here anew. Stores to constant addresses beyond those bytes (a
+ * kernel's, to its prefix area) are translated with the space's other index, S390_MMU_LOW, and stay
+ * fast. Fetch-protection override, of half a page, works the same way for fetches.
  */
 #include "target/s390x/helper.h"
 
-#define ASCE_ORIGIN 0xfffffffffffff000ull
-#define ASCE_REAL   0x20u
-#define ENTRY_P     0x200u
-#define ENTRY_I     0x20u
-#define ENTRY_FC    0x400u
-#define PTE_I       0x400u
-#define PTE_ZERO    0x800u
+#define ASCE_ORIGIN  0xfffffffffffff000ull
+#define ASCE_REAL    0x20u
+#define ASCE_PRIVATE 0x100u
+#define ENTRY_P      0x200u
+#define ENTRY_I      0x20u
+#define ENTRY_FC     0x400u
+#define PTE_I        0x400u
+#define PTE_ZERO     0x800u
 
 #define KEY_FETCH 0x08u /* storage key: fetch protection */
 
@@ -148,7 +153,7 @@ static void make_valid(S390Cpu *cpu, unsigned mmu)
 
     if (cpu->tlb_asce[mmu] != asce) {
         cpu->tlb_asce[mmu] = asce;
-        cpu_tlb_flush_mmu(&cpu->base, 1u << mmu);
+        cpu_tlb_flush_mmu(&cpu->base, (1u | 1u << S390_MMU_LOW) << mmu);
     }
 }
 
@@ -205,7 +210,7 @@ bool s390_key_allows(S390Cpu *cpu, unsigned key, uint64_t absolute, uint64_t va,
     if (access_control == key || (access_control == 9 && (cpu->cr[0] & CR0_STOREOV))) {
         return true;
     }
-    return !store && (!(*k & KEY_FETCH) || (va < 4096 && (cpu->cr[0] & CR0_FETCHOV)));
+    return !store && (!(*k & KEY_FETCH) || (va < 2048 && (cpu->cr[0] & CR0_FETCHOV)));
 }
 
 void s390_key_check_allowed(S390Cpu *cpu, unsigned key)
@@ -251,25 +256,47 @@ static G_NORETURN void fault(S390Cpu *cpu, unsigned code, uint64_t va, MmuAccess
     s390_program(cpu, code);
 }
 
-/* The storage key may allow less than the tables do, and of one block only. */
+/* The storage key may allow less than the tables do, and of one block only. What is allowed in a part of
+ * the page is allowed now, not for the whole page. */
 static bool apply_key(S390Cpu *cpu, uint64_t va, MmuAccess access, MmuResult *res)
 {
+    bool fetch = s390_key_allows(cpu, cpu->tlb_key, res->phys, va, false);
+
     res->lg_size = MIN(res->lg_size, 12);
     if (!s390_key_allows(cpu, cpu->tlb_key, res->phys, va, true)) {
         res->prot &= ~MMU_W;
     }
-    if (!s390_key_allows(cpu, cpu->tlb_key, res->phys, va, false)) {
+    if (!s390_key_allows(cpu, cpu->tlb_key, res->phys, 4096, false)) {
         res->prot &= ~(MMU_R | MMU_X);
     }
-    return res->prot & 1u << access;
+    return access == MMU_ACCESS_WRITE ? res->prot & MMU_W : fetch;
 }
 
-bool s390_mmu_translate(CpuState *cs, GuestVirt va, MmuAccess access, unsigned mmu, bool probe,
+bool s390_low_protected(const S390Cpu *cpu, uint64_t va, unsigned mmu)
+{
+    bool private_space = mmu != S390_MMU_REAL && (cpu->tlb_asce[mmu] & ASCE_PRIVATE);
+
+    return (cpu->cr[0] & CR0_LAP) && va < 0x2000 && !private_space;
+}
+
+/* Low-address protection: is the access allowed? Stores to the rest of the page ask again. */
+static bool apply_low(const S390Cpu *cpu, uint64_t va, MmuAccess access, unsigned mmu,
+                      MmuResult *res)
+{
+    if (!s390_low_protected(cpu, va, mmu)) {
+        return true;
+    }
+    res->lg_size = MIN(res->lg_size, 12);
+    res->prot &= ~MMU_W;
+    return access != MMU_ACCESS_WRITE || (va & 0xfff) >= 512;
+}
+
+bool s390_mmu_translate(CpuState *cs, GuestVirt va, MmuAccess access, unsigned index, bool probe,
                         MmuResult *res)
 {
     S390Cpu *cpu = s390_cpu(cs);
     S390Walk w = { .writable = true, .lg_size = 12 };
-    unsigned code = 0;
+    unsigned code = 0, mmu = index % S390_MMU_SPACES;
     bool by_table = true;
 
     if (mmu == S390_MMU_REAL) {
@@ -284,11 +311,15 @@ bool s390_mmu_translate(CpuState *cs, GuestVirt va, MmuAccess access, unsigned m
         res->phys = w.absolute;
         res->prot = MMU_R | MMU_X | (w.writable ? MMU_W : 0);
         res->lg_size = w.lg_size;
-        by_table = !cpu->tlb_key || apply_key(cpu, va, access, res);
+        by_table = (!cpu->tlb_key || apply_key(cpu, va, access, res)) &&
+                   (index != mmu || apply_low(cpu, va, access, mmu, res));
         code = by_table ? 0 : PGM_PROTECTION;
     }
     if (code && !probe) {
         fault(cpu, code, va, access, mmu, by_table);
+    }
+    if (!code) {
+        cpu->board_ops->key_referred(cpu->board, w.absolute);
     }
     return !code;
 }

@@ -43,7 +43,8 @@ typedef enum {
     DIRTY_MIGRATION,
     DIRTY_DISPLAY,
     DIRTY_CODE,
-    DIRTY_RATE, /* who writes how fast: dirty limits, dirty rates */
+    DIRTY_RATE,   /* who writes how fast: dirty limits, dirty rates */
+    DIRTY_CHANGE, /* recording of changes for the guest: the change bits of s390x storage keys */
     DIRTY_CLIENTS
 } DirtyClient;
 #define DIRTY_MASK(client) (1u << (client))

@@ -111,13 +111,15 @@ enum {
     PEND_STOP_STORE = 1 << 7, /* store status once stopped */
 };
 
-/* MMU indexes. */
+/* MMU indexes: what is to be translated, and whether low-address protection is already known to allow it. */
 enum {
     S390_MMU_REAL,
     S390_MMU_PRIMARY,
     S390_MMU_SECONDARY,
     S390_MMU_HOME,
-    S390_MMU_COUNT,
+    S390_MMU_SPACES,
+    S390_MMU_LOW = 4,
+    S390_MMU_COUNT = 8,
 };
 
 /* How the condition code follows from cc_a and cc_b. The four constants are their own value. */
@@ -172,8 +174,15 @@ typedef struct S390BoardOps {
     /* TOD clock minus the virtual clock, in TOD units (2^-12 us); set by SET CLOCK. */
     uint64_t (*tod_base)(S390Board *b);
     void (*tod_set_base)(S390Board *b, uint64_t base);
-    /* Storage key of a 4 KiB block of absolute storage, or NULL. */
+    /* ---- storage keys of 4 KiB blocks, by absolute address; any thread ---- */
+    /* Access control and fetch protection; NULL: no storage there. */
     uint8_t *(*storage_key)(S390Board *b, uint64_t absolute);
+    /* A TLB entry of the block is made. */
+    void (*key_referred)(S390Board *b, uint64_t absolute);
+    /* Reference and change bits are needed from now on; true: they were not yet, flush the TLBs. */
+    bool (*keys_record)(S390Board *b);
+    bool (*key_get)(S390Board *b, uint64_t absolute, uint8_t *out); /* whole; false: no storage */
+    void (*key_set)(S390Board *b, uint64_t absolute, uint8_t value);
 } S390BoardOps;
 
 #define S390_MAX_CPUS 248
@@ -220,8 +229,8 @@ struct S390Cpu {
     uint16_t mon_class;
 
     uint8_t tlb_key; /* access key for which the TLBs of all indexes are valid */
-    /* ASCE for which the TLB of an MMU index is valid. */
-    uint64_t tlb_asce[S390_MMU_COUNT];
+    /* ASCE for which the TLBs of a space's two MMU indexes are valid. */
+    uint64_t tlb_asce[S390_MMU_SPACES];
 
     /* ---- interrupts: atomics, set by any thread ---- */
     uint32_t pending; /* PEND_* */

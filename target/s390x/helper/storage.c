@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Storage control: translation and invalidation, keys, real storage, moves between spaces.
+ * Storage control: translation and invalidation, real storage, moves between spaces and keys.
  */
 #include <string.h>
 #include "target/s390x/helper.h"
@@ -176,134 +176,6 @@ uint64_t helper_s390_csp(CpuState *cs, uint64_t regs, uint64_t size, uint64_t mm
         cpu_tlb_flush_all_cpus(cs);
     }
     return old != expected;
-}
-
-/* ---- protection ---- */
-/* TEST PROTECTION with the key in the second address: 0 all, 1 fetch only, 2 nothing, 3 not translated. */
-uint64_t helper_s390_tprot(CpuState *cs, uint64_t addr, uint64_t second, uint64_t mmu)
-{
-    S390Cpu *cpu = s390_cpu(cs);
-    unsigned key = second >> 4 & 15, code = 0;
-    S390Walk w = { .writable = true };
-
-    if (mmu == S390_MMU_REAL) {
-        w.absolute = s390_real_to_absolute(cpu, addr);
-    } else {
-        code = s390_walk(cpu, addr, cpu->tlb_asce[mmu], &w);
-    }
-    if (code == PGM_ADDRESSING || code == PGM_TRANSLATION_SPEC) {
-        s390_program(cpu, code);
-    }
-    if (code) {
-        return 3;
-    }
-    if (!cpu->board_ops->storage_key(cpu->board, w.absolute)) {
-        s390_program(cpu, PGM_ADDRESSING);
-    }
-    if (!s390_key_allows(cpu, key, w.absolute, addr, false)) {
-        return 2;
-    }
-    return w.writable && s390_key_allows(cpu, key, w.absolute, addr, true) ? 0 : 1;
-}
-
-static void clear_block(CpuState *cs, uint64_t real, unsigned bytes)
-{
-    static const uint8_t zero[4096];
-
-    for (unsigned done = 0; done < bytes; done += sizeof(zero)) {
-        cpu_st_bytes(cs, real + done, zero, sizeof(zero), S390_MMU_REAL);
-    }
-}
-
-uint64_t helper_s390_testblk(CpuState *cs, uint64_t regs, uint64_t arg, uint64_t mmu)
-{
-    S390Cpu *cpu = s390_cpu(cs);
-
-    clear_block(cs, s390_cut(cpu, cpu->gpr[reg(regs, 1)]) & ~0xfffull, 4096);
-    cpu->gpr[0] = 0;
-    return 0;
-}
-
-/*
- * ---- storage keys: ACC and F in the left five bits, R, C ----
- * References and changes are not recorded: every block counts as referred to and changed, which the
- * architecture allows (an operating system then never takes a block for unused or clean).
- */
-#define KEY_RC 0x06u
-
-static uint8_t *key_of(S390Cpu *cpu, uint64_t real)
-{
-    uint8_t *key = cpu->board_ops->storage_key(cpu->board, s390_real_to_absolute(cpu, real));
-
-    if (!key) {
-        s390_program(cpu, PGM_ADDRESSING);
-    }
-    return key;
-}
-
-/* What TLBs allow follows from keys; only other protection than before makes them stale. */
-static void key_set(S390Cpu *cpu, uint64_t real, uint8_t value)
-{
-    uint8_t *key = key_of(cpu, real), old = *key;
-
-    *key = value & 0xfe;
-    if ((old ^ value) & 0xf8) {
-        cpu_tlb_flush_all_cpus(&cpu->base);
-    }
-}
-
-uint64_t helper_s390_sske(CpuState *cs, uint64_t regs, uint64_t arg, uint64_t mmu)
-{
-    S390Cpu *cpu = s390_cpu(cs);
-
-    key_set(cpu, s390_cut(cpu, cpu->gpr[reg(regs, 1)]), cpu->gpr[reg(regs, 0)]);
-    return 0;
-}
-
-uint64_t helper_s390_iske(CpuState *cs, uint64_t regs, uint64_t arg, uint64_t mmu)
-{
-    S390Cpu *cpu = s390_cpu(cs);
-    uint64_t *r1 = &cpu->gpr[reg(regs, 0)];
-
-    *r1 = (*r1 & ~0xffull) | *key_of(cpu, s390_cut(cpu, cpu->gpr[reg(regs, 1)])) | KEY_RC;
-    return 0;
-}
-
-/* RESET REFERENCE BIT: code is R and C as they were. */
-uint64_t helper_s390_rrbe(CpuState *cs, uint64_t regs, uint64_t arg, uint64_t mmu)
-{
-    S390Cpu *cpu = s390_cpu(cs);
-
-    key_of(cpu, s390_cut(cpu, cpu->gpr[reg(regs, 1)]));
-    return KEY_RC >> 1;
-}
-
-/* PERFORM FRAME MANAGEMENT: clear the frame, set its key; 4 KiB, or a segment from an index on. */
-uint64_t helper_s390_pfmf(CpuState *cs, uint64_t regs, uint64_t arg, uint64_t mmu)
-{
-    S390Cpu *cpu = s390_cpu(cs);
-    uint64_t r1 = cpu->gpr[reg(regs, 0)], addr = s390_cut(cpu, cpu->gpr[reg(regs, 1)]);
-    bool set_key = r1 & 0x20000, clear = r1 & 0x10000;
-    unsigned fsc = r1 >> 12 & 7;
-    uint64_t end;
-
-    if (fsc > 1) {
-        s390_program(cpu, PGM_SPECIFICATION);
-    }
-    addr &= ~0xfffull;
-    end = fsc ? (addr | 0xfffff) + 1 : addr + 4096;
-    for (; addr < end; addr += 4096) {
-        if (set_key) {
-            key_set(cpu, addr, r1);
-        }
-        if (clear) {
-            clear_block(cs, addr, 4096);
-        }
-    }
-    if (fsc) {
-        cpu->gpr[reg(regs, 1)] = end;
-    }
-    return 0;
 }
 
 /* ---- moves between spaces and keys ---- */
@@ -492,7 +364,8 @@ uint64_t helper_s390_csst(CpuState *cs, uint64_t a1, uint64_t a2, uint64_t r3, u
     cpu_ld_bytes(cs, list, swap, 4u << code, mmu);
     cpu_ld_bytes(cs, list + 16, bytes, 1u << store, mmu);
     cpu_probe_access(cs, a2, 1u << store, MMU_ACCESS_WRITE, mmu);
-    void *p = cpu_host_ptr(cs, a1, 4u << code, MMU_ACCESS_WRITE, mmu);
+    cpu_probe_access(cs, a1, 4u << code, MMU_ACCESS_WRITE, mmu);
+    void *p = cpu_host_ptr(cs, a1, 4u << code, MMU_ACCESS_WRITE, mmu | S390_MMU_LOW);
     if (!p) { /* no memory: nothing there can be swapped */
         s390_program(cpu, PGM_ADDRESSING);
     }

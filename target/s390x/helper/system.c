@@ -225,6 +225,9 @@ static void control_changed(S390Cpu *cpu, uint64_t old_cr0)
 {
     if ((old_cr0 ^ cpu->cr[0]) & (CR0_EDAT | CR0_FETCHOV | CR0_STOREOV)) {
         cpu_tlb_flush(&cpu->base);
+    } else if ((old_cr0 ^ cpu->cr[0]) & CR0_LAP) {
+        cpu_tlb_flush_page(&cpu->base, 0);
+        cpu_tlb_flush_page(&cpu->base, 0x1000);
     }
     s390_spaces_update(cpu);
     s390_timers_update(cpu);

@@ -60,6 +60,8 @@ def image(cases):
     data[CODE:CODE + len(code)] = code
     data[0x800:0x808] = struct.pack(">Q", 0xe0 | 0x40000)
     data[0x808:0x810] = struct.pack(">Q", 0xe0 | 0x40000 | 0x1000000) # with storage-protection override
+    data[0x810:0x818] = struct.pack(">Q", 0xe0 | 0x40000 | 0x10000000)  # with low-address protection
+    data[0x818:0x820] = struct.pack(">Q", 0xe0 | 0x40000 | 0x2000000)  # with fetch-protection override
     data[0x820:0x828] = struct.pack(">Q", 0x0001000180000000)          # problem state
     data[0x1d0:0x1e0] = struct.pack(">QQ", 0x180000000, HANDLER)
     handler = (enc("mvc", b1=14, d1=24, l1=7, b2=0, d2=0x8c) + enc("mvc", b1=14, d1=32, l1=7, b2=0, d2=0xa8) +
@@ -210,8 +212,7 @@ CASES = [
               i("aghi", r1=6, i2=8), i("stg", r1=6, b2=11, d2=136)), SHOW2, i("lg", r1=3, b2=10, d2=0x110)],
      dict(cc=0, r2=41, r3=44)),
     ("an operand that is not aligned", locked(2, load(4, 5), offset=4), dict(pgm=6)),
-    ("a key that was set is there; blocks count as referred to and changed",
-     [*set_key(PAGE, 0x38), i("iske", r1=2, r2=5)], dict(r2=0x3e)),
+    ("a key that was set is there", [*set_key(PAGE, 0x38), i("iske", r1=2, r2=5)], dict(r2=0x38)),
     ("another key cannot store", with_key(8, STORE), PROTECTED),
     ("another key cannot fetch what is fetch-protected", with_key(8, FETCH), PROTECTED),
     ("the same key can do both", with_key(3, load(4, 0x1234), STORE, FETCH), dict(r3=0x1234)),
