@@ -2,6 +2,8 @@
 /* The Vm: birth and death of the root, the VM lock, and the event port. */
 #include "core-priv.h"
 
+#define LOCK_SPINS 200
+
 Vm *vm_new(TypeRegistry *types)
 {
     Vm *vm = g_new0(Vm, 1);
@@ -37,13 +39,35 @@ bool vm_lock_held(Vm *vm)
     return __atomic_load_n(&vm->lock.owner, __ATOMIC_RELAXED) == g_thread_self();
 }
 
+static inline void host_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#else
+    __asm__ volatile("" ::: "memory");
+#endif
+}
+
+/* Most sections are shorter than it takes to put a thread to sleep and wake it: wait for those that
+ * are without, some microseconds at most. */
+static void lock_patiently(GMutex *mutex, GThread *const *owner)
+{
+    for (unsigned n = 0; n < LOCK_SPINS; n++) {
+        if (!__atomic_load_n(owner, __ATOMIC_RELAXED) && g_mutex_trylock(mutex)) {
+            return;
+        }
+        host_relax();
+    }
+    g_mutex_lock(mutex);
+}
+
 void vm_lock(Vm *vm)
 {
     if (vm_lock_held(vm)) {
         vm->lock.depth++;
         return;
     }
-    g_mutex_lock(&vm->lock.mutex);
+    lock_patiently(&vm->lock.mutex, &vm->lock.owner);
     __atomic_store_n(&vm->lock.owner, g_thread_self(), __ATOMIC_RELAXED);
     vm->lock.depth = 1;
 }
