@@ -29,8 +29,8 @@
 #define TLB_SPACES   6
 
 typedef struct TlbEntry {
-    uint64_t tag[3]; /* by MmuAccess */
-    uintptr_t addend;
+    uintptr_t addend; /* first: what is loaded waits for it, and a displacement costs a cycle */
+    uint64_t tag[3];  /* by MmuAccess */
 } TlbEntry;
 
 enum {

@@ -232,6 +232,13 @@ unsigned hg_temp(HostGen *g, bool vec)
     return r;
 }
 
+unsigned hg_spare(HostGen *g)
+{
+    int r = find_free(g, false, 0);
+
+    return r < 0 ? HR_NONE : (unsigned)r;
+}
+
 /* The value in reg goes to another register or its cell. */
 static void move_away(HostGen *g, bool vec, unsigned reg)
 {

@@ -3,6 +3,8 @@
  * Guest memory: the inline look into the software TLB, and slow paths.
  *
  * w := va; t := row(va); w ^= t.tag; if w > 4096 - size: stub; w := t.addend; access base + disp + w.
+ * What is loaded waits for the address, the row's number, the addend: the table's own address is put in
+ * a register that happens to be free, which takes an addition off that way.
  * Accesses near each other keep w (window.c): if the low byte of w is not 0: stub; access.
  * The stub's common code (common.c) saves every register where a snapshot can find it, calls,
  * and restores them. So neither t nor w may be a register that the op's snapshot names, and operands
@@ -36,8 +38,15 @@ static unsigned address(HostGen *g, const IrInsn *i, IrVal v, int32_t *disp)
     return hg_use(g, hg_operand_root(g, i, v, 0));
 }
 
+static AsmRm row_field(const HgStub *s, int32_t off)
+{
+    return s->table == HR_NONE ? asm_mem(HR_SCRATCH, off)
+                               : asm_mem_index(s->table, HR_SCRATCH, 0, off);
+}
+
 /* Check the bytes [from, to) from the operand's address on; `no`: they are not all plain memory of one
- * page. After this HR_SCRATCH is the row, and w what to add to an address. */
+ * page. After this HR_SCRATCH is the row (in s->table, if that is a register), and w what to add to an
+ * address. */
 static void tlb_check_range(HostGen *g, const HgStub *s, AsmLabel no, unsigned w, int32_t from,
                             int32_t to, IrMemOp mo, MmuAccess access)
 {
@@ -50,15 +59,19 @@ static void tlb_check_range(HostGen *g, const HgStub *s, AsmLabel no, unsigned w
     }
     asm_vrri(as, I_RORX, true, HR_SCRATCH, w, CPU_TLB_VIEW_SHIFT);
     asm_alu(as, ALU_AND, 8, HR_SCRATCH, hg_state(VIEW(mo, mask)));
-    asm_alu(as, ALU_ADD, 8, HR_SCRATCH, hg_state(VIEW(mo, table)));
+    if (s->table == HR_NONE) {
+        asm_alu(as, ALU_ADD, 8, HR_SCRATCH, hg_state(VIEW(mo, table)));
+    } else {
+        asm_mov(as, 8, s->table, hg_state(VIEW(mo, table)));
+    }
     if ((mo & MO_ALIGN) && MO_BYTES(mo) > 1) {
         asm_test_imm(as, 1, asm_reg(w), MO_BYTES(mo) - 1);
         asm_jcc(as, CC_NE, no);
     }
-    asm_alu(as, ALU_XOR, 8, w, asm_mem(HR_SCRATCH, offsetof(TlbEntry, tag) + 8 * access));
+    asm_alu(as, ALU_XOR, 8, w, row_field(s, offsetof(TlbEntry, tag) + 8 * access));
     asm_alu_ri(as, ALU_CMP, 8, w, GUEST_PAGE_SIZE - (to - from));
     asm_jcc(as, CC_A, no);
-    asm_mov(as, 8, w, asm_mem(HR_SCRATCH, offsetof(TlbEntry, addend)));
+    asm_mov(as, 8, w, row_field(s, offsetof(TlbEntry, addend)));
 }
 
 static void tlb_check(HostGen *g, const HgStub *s, unsigned w, IrMemOp mo, MmuAccess access)
@@ -170,8 +183,9 @@ static void emit_load(HostGen *g, const IrInsn *i, IrVal v)
 
     use_window(g, &s, win);
     s.a[0] = address(g, i, v, &s.disp);
-    /* before the site: not one of its registers */
+    /* before the site: not registers of its */
     unsigned w = s.window != HR_NONE ? s.window : hg_temp(g, false);
+    s.table = s.window != HR_NONE ? HR_NONE : hg_spare(g);
     s.site = hg_site(g, i->snap);
     s.vecs = any_vec_live(g);
     hg_release(g);
@@ -186,6 +200,7 @@ static void emit_load(HostGen *g, const IrInsn *i, IrVal v)
         check_access(g, &s, win, w, i);
         load_value(g, i, &s, w);
     }
+    s.table = HR_NONE;
     asm_bind(&g->as, s.back);
     ir_push(g->stubs, HG_ROOM, HgStub, s);
     end_access(g, win, v);
@@ -228,6 +243,7 @@ static void emit_store(HostGen *g, const IrInsn *i, IrVal v)
         }
     }
     use_window(g, &s, win);
+    s.table = HR_NONE;
     s.a[0] = address(g, i, v, &s.disp);
     s.a[1] = g->imm[v] & 2 ? HR_NONE : hg_use(g, i->arg[1]);
     unsigned w = s.window != HR_NONE ? s.window : hg_temp(g, false);
@@ -429,7 +445,7 @@ static void emit_atomic(HostGen *g, const IrInsn *i, IrVal v)
         .kind = STUB_SLOW, .insn = v, .entry = asm_label(&g->as), .back = asm_label(&g->as)
     };
 
-    s.window = HR_NONE;
+    s.window = s.table = HR_NONE;
     hg_take(g, RAX);
     s.a[0] = address(g, i, v, &s.disp);
     s.a[1] = hg_use(g, i->arg[1]);

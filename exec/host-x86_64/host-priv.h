@@ -187,6 +187,7 @@ typedef struct HgStub {
     int32_t disp;
     bool vecs;
     uint8_t window;    /* register of the access's window, HR_NONE */
+    uint8_t table;     /* register for the address of the TLB's table, HR_NONE */
     uint16_t win_regs; /* of all windows that are open */
 } HgStub;
 
@@ -302,6 +303,7 @@ void hg_release(HostGen *g);                       /* operands that die here giv
 unsigned hg_def(HostGen *g, IrVal v, uint16_t wish);   /* a register for the result */
 unsigned hg_def_in(HostGen *g, IrVal v, unsigned reg); /* the result is in this taken register */
 unsigned hg_temp(HostGen *g, bool vec);
+unsigned hg_spare(HostGen *g);           /* a general register that nobody has, for now; HR_NONE */
 void hg_take(HostGen *g, unsigned reg);  /* empty this general register and lock it */
 void hg_save(HostGen *g, IrVal root);    /* its cell is good afterwards */
 int32_t hg_cell(HostGen *g, IrVal root); /* offset of its cell, made if needed */
