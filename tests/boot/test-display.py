@@ -13,8 +13,9 @@ import zlib
 import guest
 
 BUILD = sys.argv[1] if len(sys.argv) > 1 else os.path.join(guest.TOP, "build")
+# mov al,'>'; mov dx,3f8h; out dx,al
 # again: xor ax,ax; int 16h; mov ah,0eh; mov bx,7; int 10h; mov dx,3f8h; out dx,al; jmp again
-ECHO = bytes.fromhex("31c0 cd16 b40e bb0700 cd10 baf803 ee ebef")
+ECHO = bytes.fromhex("b03e baf803 ee 31c0 cd16 b40e bb0700 cd10 baf803 ee ebef")
 # mov ax,13h; int 10h; mov ax,0a000h; mov es,ax; xor di,di; l: mov ax,di; stosb; cmp di,64000; jne l;
 # mov dx,3f8h; mov al,'!'; out dx,al; hlt
 COLORS = bytes.fromhex("b81300 cd10 b800a0 8ec0 31ff 89f8 aa 81ff00fa 75f7 baf803 b021 ee f4 ebfd")
@@ -59,11 +60,8 @@ class Session(guest.Machine):
             assert "return" in reply, reply
 
     def wait_booted(self):
-        """Until the sector echoes: the firmware may still swallow what is typed early."""
-        while "z" not in self.text():
-            assert time.monotonic() < self.deadline, "the sector does not echo"
-            self.type_keys("z")
-            time.sleep(0.2)
+        """Until the sector runs: keys before the firmware has set up the keyboard may make it give that up."""
+        self.wait_for(">")
 
 
 def connect(where):
