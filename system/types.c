@@ -22,9 +22,11 @@
 #include "hw/intc/ioapic.h"
 #include "hw/isa/isa.h"
 #include "hw/mem/pc-dimm.h"
+#include "hw/misc/edu.h"
 #include "hw/misc/fw-cfg.h"
 #include "hw/misc/isa-misc.h"
 #include "hw/misc/migration-testdev.h"
+#include "hw/misc/pci-testdev.h"
 #include "hw/misc/pvpanic.h"
 #include "hw/misc/virtio-misc.h"
 #include "hw/net/e1000.h"
@@ -72,6 +74,8 @@ TypeRegistry *system_types_new(void)
         { isa_debug_types, &isa_debug_types_n },
         { virtio_serial_types, &virtio_serial_types_count },
         { vga_types, &vga_types_count },
+        { edu_types, &edu_types_n },
+        { pci_testdev_types, &pci_testdev_types_n },
         { pvpanic_types, &pvpanic_types_n },
         { i6300esb_types, &i6300esb_types_n },
         { hw_core_device_types, &hw_core_device_types_n },

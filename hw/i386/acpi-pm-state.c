@@ -113,40 +113,6 @@ const Record acpi_pm_pcihp_slot_record = {
     .size = 8,
     .fields = pcihp_slot_fields,
 };
-static void tco_save(const uint8_t *r, AcpiPmSaved *out)
-{
-    out->tco_rld = ld_le16(r);
-    out->tco_din = r[2];
-    out->tco_dout = r[3];
-    out->tco_sts1 = ld_le16(r + 4);
-    out->tco_sts2 = ld_le16(r + 6);
-    out->tco_cnt1 = ld_le16(r + 8);
-    out->tco_cnt2 = ld_le16(r + 10);
-    out->tco_msg1 = r[12];
-    out->tco_msg2 = r[13];
-    out->tco_wdcnt = r[14];
-    out->tco_sw_irq_gen = r[16];
-    out->tco_tmr = ld_le16(r + 18);
-    out->tco_timer = -1;
-    out->tco_expire = -1;
-}
-
-static void tco_install(uint8_t *r, const AcpiPmSaved *in)
-{
-    st_le16(r, in->tco_rld);
-    r[2] = in->tco_din;
-    r[3] = in->tco_dout;
-    st_le16(r + 4, in->tco_sts1);
-    st_le16(r + 6, in->tco_sts2);
-    st_le16(r + 8, in->tco_cnt1);
-    st_le16(r + 10, in->tco_cnt2);
-    r[12] = in->tco_msg1;
-    r[13] = in->tco_msg2;
-    r[14] = in->tco_wdcnt;
-    r[16] = in->tco_sw_irq_gen;
-    st_le16(r + 18, in->tco_tmr);
-}
-
 /* ---- slots of CPUs and memory: two flags, then event and status, big endian ---- */
 static void slot_save(uint8_t *to, bool first, bool second, uint32_t event, uint32_t status)
 {
@@ -206,7 +172,7 @@ void acpi_pm_save(AcpiPm *pm, AcpiPmSaved *out)
     out->smi_en = pm->smi_en;
     out->smi_sts = pm->smi_sts;
     out->memhp_selector = pm->memhp_selector;
-    tco_save(pm->tco, out);
+    acpi_tco_save(pm, out);
     out->cpuhp_selector = pm->cpuhp_selector;
     out->cpuhp_command = pm->cpuhp_command;
     out->cpuhp_present = pm->cpuhp_present;
@@ -225,6 +191,11 @@ bool acpi_pm_check(const AcpiPmSaved *in, GError **error)
                     in->tmr_overflow);
         return false;
     }
+    if (in->tco_timeouts > 1) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
+                    "TCO watchdog ended %u times without a reload (limit 1)", in->tco_timeouts);
+        return false;
+    }
     return true;
 }
 
@@ -239,7 +210,7 @@ void acpi_pm_install(AcpiPm *pm, const AcpiPmSaved *in)
     pm->smi_en = in->smi_en;
     pm->smi_sts = in->smi_sts;
     pm->memhp_selector = in->memhp_selector;
-    tco_install(pm->tco, in);
+    acpi_tco_install(pm, in);
     pm->cpuhp_selector = in->cpuhp_selector;
     pm->cpuhp_command = in->cpuhp_command;
     pm->cpuhp_present = in->cpuhp_present;

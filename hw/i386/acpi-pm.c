@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Power management of ICH9 and PIIX4: the ACPI fixed registers (PM1 event, control, timer), GPE0,
- * on ICH9 also SMI and TCO registers (Intel ICH9 datasheet, chapter 13.8; PIIX4 datasheet, chapter
+ * on ICH9 also SMI registers and the watchdog of tco.c (Intel ICH9 datasheet, chapter 13.8; PIIX4 datasheet, chapter
  * 7; ACPI 6.4 chapter 4).
  *
  * Invariant: the SCI line is high exactly while SCI_EN is set and an enabled PM1 or GPE0 status
@@ -184,24 +184,6 @@ static void smi_write(void *opaque, uint64_t addr, uint64_t value, unsigned size
     }
 }
 
-/* The watchdog's registers hold what is written; it does not count. */
-static uint64_t tco_read(void *opaque, uint64_t addr, unsigned size)
-{
-    return ld_le(((AcpiPm *)opaque)->tco + addr, size);
-}
-
-static void tco_write(void *opaque, uint64_t addr, uint64_t value, unsigned size)
-{
-    AcpiPm *pm = opaque;
-
-    if (addr == 4 || addr == 6) {
-        uint16_t sts = ld_le16(pm->tco + addr);
-        st_le16(pm->tco + addr, sts & ~value);
-        return;
-    }
-    st_le(pm->tco + addr, size, value);
-}
-
 static const RegionOps evt_ops = {
     .read = evt_read,
     .write = evt_write,
@@ -232,13 +214,6 @@ static const RegionOps smi_ops = {
     .valid = { 4, 4 },
     .impl = { 4, 4 },
 };
-static const RegionOps tco_ops = {
-    .read = tco_read,
-    .write = tco_write,
-    .valid = { 1, 4 },
-    .impl = { 1, 2 },
-};
-
 void acpi_pm_map(AcpiPm *pm, bool enable, uint16_t base)
 {
     if (pm->mapped == enable && pm->base == base) {
@@ -272,9 +247,7 @@ void acpi_pm_reset(AcpiPm *pm)
     pm->smi_en = pm->smm_enabled ? SMI_EOS : SMI_EOS | SMI_APMC;
     pm->smi_en_wmask = ~0u;
     pm->smi_sts = 0;
-    memset(pm->tco, 0, sizeof(pm->tco));
-    st_le16(pm->tco, 0x0004);
-    st_le16(pm->tco + 18, 0x0004);
+    acpi_tco_reset(pm);
     acpi_pcihp_reset(pm);
     acpi_cpuhp_reset(pm);
     acpi_memhp_reset(pm);
@@ -308,8 +281,7 @@ void acpi_pm_init(AcpiPm *pm, Device *owner, bool ich9, uint16_t gpe_port,
         memory_region_add(&pm->io, 0x20, &pm->gpe);
         memory_region_init_io(&pm->smi, vm, obj, &smi_ops, pm, "acpi-smi", 8);
         memory_region_add(&pm->io, 0x30, &pm->smi);
-        memory_region_init_io(&pm->tco_mr, vm, obj, &tco_ops, pm, "sm-tco", 32);
-        memory_region_add(&pm->io, 0x60, &pm->tco_mr);
+        acpi_tco_init(pm, obj);
     } else {
         memory_region_add(memory_io_region(vm), gpe_port, &pm->gpe);
     }
@@ -327,6 +299,7 @@ void acpi_pm_clear(AcpiPm *pm)
     acpi_cpuhp_clear(pm);
     acpi_memhp_clear(pm);
     notifier_remove(&pm->powerdown);
+    acpi_tco_clear(pm);
     g_clear_pointer(&pm->tmr, timer_free);
     for (unsigned i = 0; i < G_N_ELEMENTS(all); i++) {
         if (all[i]->vm) {

@@ -64,9 +64,11 @@ typedef struct AcpiPm {
         uint16_t port;
         MemoryRegion mr;
     } pcihp;
-    uint8_t tco[32];
-    bool tco_enabled;
-    uint16_t tco_tmr;
+    /* the watchdog: registers, and when it ends next (-1: it stands) */
+    uint8_t tco[32], tco_timeouts;
+    int64_t tco_expire;
+    Timer *tco_clock;
+    bool (*no_reboot)(void *opaque); /* its second end is for nobody; @opaque as sci_update's */
     Vm *vm;
     Device *owner;
     MemoryRegion io, evt, cnt, tmr_mr, gpe, smi, tco_mr;
@@ -89,6 +91,11 @@ void acpi_pm_update(AcpiPm *pm);
 void acpi_pm_gpe(AcpiPm *pm, uint8_t events);
 /* Global SMI enable can no longer be cleared (until reset). */
 void acpi_pm_lock_smi(AcpiPm *pm);
+
+/* ---- the watchdog (ICH9), for acpi-pm.c ---- */
+void acpi_tco_init(AcpiPm *pm, Object *owner);
+void acpi_tco_clear(AcpiPm *pm);
+void acpi_tco_reset(AcpiPm *pm);
 
 /* ---- migrated state ---- */
 #define ACPI_SLOT_BYTES 10 /* two flags, event and status of _OST */
@@ -114,3 +121,5 @@ extern const Record acpi_pm_memhp_record, acpi_pm_cpuhp_record, acpi_pm_tco_reco
 void acpi_pm_save(AcpiPm *pm, AcpiPmSaved *out);
 bool acpi_pm_check(const AcpiPmSaved *in, GError **error);
 void acpi_pm_install(AcpiPm *pm, const AcpiPmSaved *in);
+void acpi_tco_save(const AcpiPm *pm, AcpiPmSaved *out);
+void acpi_tco_install(AcpiPm *pm, const AcpiPmSaved *in);

@@ -20,15 +20,17 @@ enum {
     LPC_GEN_PMCON_3 = 0xa4,
     LPC_RCBA = 0xf0,
 };
-#define ACPI_CNTL_EN 0x80
-#define PIRQ_DISABLE 0x80
-#define RCRB_SIZE    0x4000
-#define APM_ACPI_ON  0x02
-#define APM_ACPI_OFF 0x03
-#define SMI_EN_GBL   0x01
-#define SMI_EN_APMC  0x20
-#define SMI_LOCK     0x10 /* GEN_PMCON_1 */
-#define RST_CPU      0x04
+#define ACPI_CNTL_EN  0x80
+#define PIRQ_DISABLE  0x80
+#define RCRB_SIZE     0x4000
+#define APM_ACPI_ON   0x02
+#define APM_ACPI_OFF  0x03
+#define SMI_EN_GBL    0x01
+#define SMI_EN_APMC   0x20
+#define SMI_LOCK      0x10 /* GEN_PMCON_1 */
+#define RCRB_GCS      0x3410
+#define GCS_NO_REBOOT 0x20
+#define RST_CPU       0x04
 /* SMI features, as fw_cfg names them */
 #define SMI_F_BROADCAST     1ull
 #define SMI_F_CPU_HOTPLUG   2ull
@@ -98,6 +100,13 @@ static void sci_update(void *opaque, int level)
     static const uint8_t lines[8] = { 9, 10, 11, 9, 20, 21, 22, 23 };
 
     irq_set(lpc->gsi[lines[pci_get8(&lpc->pci, LPC_ACPI_CNTL) & 7]], level);
+}
+
+static bool no_reboot(void *opaque)
+{
+    const Ich9Lpc *lpc = opaque;
+
+    return lpc->noreboot || ld_le32(lpc->chip_config + RCRB_GCS) & GCS_NO_REBOOT;
 }
 
 void ich9_lpc_connect(Ich9Lpc *lpc, PciBus *bus, Irq *const gsi[PC_GSI_COUNT])
@@ -264,7 +273,7 @@ static void chip_config_reset(Ich9Lpc *lpc)
     st_le32(lpc->chip_config + 0x3108, 0x10004321);
     st_le32(lpc->chip_config + 0x310c, 0x00214321);
     st_le32(lpc->chip_config + 0x3110, 0x00000001);
-    st_le32(lpc->chip_config + 0x3410, 0x00000020); /* GCS: no reboot strap */
+    st_le32(lpc->chip_config + RCRB_GCS, GCS_NO_REBOOT);
 }
 
 static void lpc_reset(PciDevice *dev, ResetKind kind)
@@ -318,6 +327,7 @@ static bool lpc_realize(PciDevice *dev, GError **error)
     pci_wmask32(dev, LPC_RCBA, ~(uint32_t)(RCRB_SIZE - 1) | 1);
     pci_set16(dev, PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
     acpi_pm_init(&lpc->pm, &dev->dev, true, 0, sci_update, lpc);
+    lpc->pm.no_reboot = no_reboot;
     acpi_pcihp_init(&lpc->pm, ICH9_PCIHP_PORT);
     memory_region_init_io(&lpc->rcrb, vm, &dev->dev.obj, &rcrb_ops, lpc, "lpc-rcrb-mmio",
                           RCRB_SIZE);
@@ -599,6 +609,8 @@ static const Property lpc_props[] = {
     PROP(PROP_U8, Ich9Lpc, pm.s4_val, "s4_val", "2", .max = 7, .description = "sleep type of S4"),
     PROP(PROP_BOOL, Ich9Lpc, pm.pcihp.bridges, "acpi-pci-hotplug-with-bridge-support", "on",
          .description = "off: ports use their own slot registers"),
+    PROP(PROP_BOOL, Ich9Lpc, noreboot, "noreboot", "off",
+         .description = "strap: the watchdog never reboots"),
     PROP(PROP_BOOL, Ich9Lpc, smi_broadcast, "x-smi-broadcast", "on"),
     PROP(PROP_BOOL, Ich9Lpc, smi_cpu_hotplug, "x-smi-cpu-hotplug", "on"),
     PROP(PROP_BOOL, Ich9Lpc, smi_cpu_hotunplug, "x-smi-cpu-hotunplug", "on"),

@@ -56,7 +56,7 @@ typedef struct {
     /* What OVMF negotiates through fw_cfg: requested by the guest, agreed (0 until then). */
     uint8_t smi_host_le[8], smi_guest_le[8], smi_ok;
     uint64_t smi_negotiated;
-    bool smi_broadcast, smi_cpu_hotplug, smi_cpu_hotunplug; /* properties */
+    bool smi_broadcast, smi_cpu_hotplug, smi_cpu_hotunplug, noreboot; /* properties */
 } Ich9Lpc;
 /* The fw_cfg files of the negotiation. */
 bool ich9_lpc_publish_smi(Ich9Lpc *lpc, FwCfg *fw_cfg, GError **error);

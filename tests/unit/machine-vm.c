@@ -33,9 +33,10 @@
     " -drive file={dir}/disk,if=none,id=nv,format=raw,snapshot=on" \
     " -device nvme,serial=s,drive=nv,max_ioqpairs=3,msix_qsize=4"
 /* What takes the place of other devices, or is rare. */
-#define FLASH                                                          \
-    NOTHING " -drive file={dir}/bios,if=pflash,format=raw,readonly=on" \
-            " -drive file={dir}/bios,if=pflash,format=raw,snapshot=on -device isa-fdc"
+#define FLASH                                                                          \
+    NOTHING " -drive file={dir}/bios,if=pflash,format=raw,readonly=on"                 \
+            " -drive file={dir}/bios,if=pflash,format=raw,snapshot=on -device isa-fdc" \
+            " -device edu -device pci-testdev"
 #define X86_NAME "ferry-system-x86_64"
 
 const MachineRow machine_rows[] = {
