@@ -62,8 +62,13 @@ bool blocks_flush_all(Blocks *blocks, GError **error)
     }
     blocks_wait(blocks, &all.pending);
     if (all.ret) {
-        g_set_error(error, FERRY_BLOCK_ERROR, BLOCK_ERROR_IO, "cannot flush '%s': %s",
-                    all.failed->name, g_strerror(-all.ret));
+        const char *trouble =
+            all.failed->driver->trouble ? all.failed->driver->trouble(all.failed) : NULL;
+
+        g_set_error(error, FERRY_BLOCK_ERROR, BLOCK_ERROR_IO, "cannot flush '%s': %s%s%s%s",
+                    all.failed->name, g_strerror(-all.ret),
+                    trouble ? "; its image is damaged: " : "", trouble ? trouble : "",
+                    trouble ? ", and what this process has still to write there cannot be" : "");
         return false;
     }
     return true;

@@ -70,6 +70,8 @@ typedef struct BlockDriver {
     /* Lock for @perm, @shared: may fail; commit with the same values never does. NULL: no locks. */
     bool (*set_perm)(BlockNode *node, unsigned perm, unsigned shared, GError **error);
     uint64_t (*allocated)(BlockNode *node);
+    /* What is damaged, when nothing is written for that reason; NULL: nothing, or the driver knows no damage. */
+    const char *(*trouble)(BlockNode *node);
 } BlockDriver;
 
 /* From a drive, or from a parent node, down to a node. */
@@ -136,6 +138,7 @@ struct Blocks {
     GCond done_cond;
     BlockRequest *done_first, **done_last;
     bool done_scheduled;
+    GQueue corrupted; /* CorruptedImage: to be told with the next completion; by done_lock */
     bool closing;
     GSource *done_source; /* owned */
     int done_fd;
@@ -165,6 +168,9 @@ int block_node_run(BlockNode *node, BlockOp op, uint64_t offset, uint64_t bytes,
                    const struct iovec *iov, int niov, unsigned flags);
 /* Ends a request; any thread. */
 void block_request_complete(BlockRequest *req, int ret);
+/* A driver found @node's image damaged at @offset of its file; @fatal: it is not written any more. The event
+   goes out before the request at hand ends. Any thread. */
+void blocks_image_corrupted(BlockNode *node, const char *what, uint64_t offset, bool fatal);
 /* A BlockDone for those who look at the data only. */
 void block_ignore_result(void *opaque, int ret);
 /* A completion for a request that no node can take. */

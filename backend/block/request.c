@@ -230,11 +230,86 @@ static void finish_one(Blocks *blocks, BlockRequest *req)
     g_free(req);
 }
 
+/* ---- damage, found by workers, told by those who hold the VM lock ---- */
+
+typedef struct {
+    char *node_name, *what;
+    uint64_t offset;
+    bool fatal;
+} CorruptedImage;
+
+static void corrupted_free(CorruptedImage *image)
+{
+    g_free(image->node_name);
+    g_free(image->what);
+    g_free(image);
+}
+
+void blocks_image_corrupted(BlockNode *node, const char *what, uint64_t offset, bool fatal)
+{
+    Blocks *blocks = node->blocks;
+    CorruptedImage *image = g_new(CorruptedImage, 1);
+
+    *image = (CorruptedImage){ g_strdup(node->name), g_strdup(what), offset, fatal };
+    g_mutex_lock(&blocks->done_lock);
+    g_queue_push_tail(&blocks->corrupted, image);
+    if (!blocks->done_scheduled) {
+        blocks->done_scheduled = true;
+        g_source_set_ready_time(blocks->done_source, 0);
+    }
+    g_mutex_unlock(&blocks->done_lock);
+}
+
+/* The drive that has the node itself, not one above it. */
+static const char *drive_of(Blocks *blocks, const char *node_name)
+{
+    for (guint i = 0; i < blocks->drives->len; i++) {
+        const BlockDrive *drive = g_ptr_array_index(blocks->drives, i);
+
+        if (drive->root && !strcmp(drive->root->node->name, node_name)) {
+            return drive->id;
+        }
+    }
+    return "";
+}
+
+static void tell_corrupted(Blocks *blocks, const CorruptedImage *image)
+{
+    GVariantBuilder data;
+
+    g_variant_builder_init(&data, G_VARIANT_TYPE_VARDICT);
+    g_variant_builder_add(&data, "{sv}", "device",
+                          g_variant_new_string(drive_of(blocks, image->node_name)));
+    g_variant_builder_add(&data, "{sv}", "node-name", g_variant_new_string(image->node_name));
+    g_variant_builder_add(&data, "{sv}", "msg", g_variant_new_string(image->what));
+    g_variant_builder_add(&data, "{sv}", "offset", g_variant_new_int64((gint64)image->offset));
+    g_variant_builder_add(&data, "{sv}", "fatal", g_variant_new_boolean(image->fatal));
+    vm_event(blocks->vm, "BLOCK_IMAGE_CORRUPTED", g_variant_builder_end(&data));
+}
+
+static void tell_all_corrupted(Blocks *blocks)
+{
+    for (;;) {
+        CorruptedImage *image;
+
+        g_mutex_lock(&blocks->done_lock);
+        image = g_queue_pop_head(&blocks->corrupted);
+        g_mutex_unlock(&blocks->done_lock);
+        if (!image) {
+            return;
+        }
+        tell_corrupted(blocks, image);
+        corrupted_free(image);
+    }
+}
+
 static void run_completions(Blocks *blocks)
 {
     BlockRequest *req;
 
+    tell_all_corrupted(blocks);
     while ((req = take_completed(blocks))) {
+        tell_all_corrupted(blocks);
         finish_one(blocks, req);
     }
 }
@@ -327,7 +402,12 @@ void blocks_queue_setup(Blocks *blocks)
 
 void blocks_queue_teardown(Blocks *blocks)
 {
+    CorruptedImage *untold;
+
     g_thread_pool_free(blocks->pool, FALSE, TRUE);
+    while ((untold = g_queue_pop_head(&blocks->corrupted))) {
+        corrupted_free(untold);
+    }
     g_source_destroy(blocks->done_source);
     g_source_unref(blocks->done_source);
     g_mutex_clear(&blocks->done_lock);

@@ -491,20 +491,20 @@ static char *damaged_image(void)
     return path;
 }
 
-static QTest *boot_damaged(const char *path)
+static QTest *boot_damaged(const char *path, const char *more)
 {
     return qtest_start("x86_64",
                        "-M q35 -nodefaults -m 64 "
                        "-drive file=%s,format=qcow2,if=none,id=d,rerror=stop "
-                       "-device ide-hd,drive=d,bus=ide.0",
-                       path);
+                       "-device ide-hd,drive=d,bus=ide.0 %s",
+                       path, more);
 }
 
 /* A read that fails stops the machine each time it runs, until a reset forgets it. */
 static void test_read_stopped(void)
 {
     char *path = damaged_image();
-    Ahci a = { .q = boot_damaged(path) };
+    Ahci a = { .q = boot_damaged(path, "") };
     uint8_t fis[16];
 
     map(a.q);
@@ -526,6 +526,43 @@ static void test_read_stopped(void)
     g_assert_cmphex(rd(&a, port(0, 0x38)), ==, 0);
     g_assert_cmphex(qtest_readb(a.q, DATA), ==, 0xee); /* nothing was ever read */
     qtest_end(a.q);
+    image_free(path);
+}
+
+/* The image is marked, and the machine moves all the same: what is sound is read there too. */
+static void test_damaged_moved(void)
+{
+    char *path = damaged_image();
+    Ahci a = { .q = boot_damaged(path, "") };
+    QTest *to = boot_damaged(path, "-incoming defer");
+    json_object *event, *data, *value;
+    uint8_t fis[16];
+    g_autofree char *err = NULL, *again = NULL;
+
+    map(a.q);
+    wr(&a, 0x04, 0x80000002);
+    start_port(&a, 0);
+    frame(fis, 0x25, 9, 1, 0);
+    fill_slot(&a, 0, 0, fis, 0, 1, 512);
+    wr(&a, port(0, 0x38), 1);
+    wait_status(a.q, "query-status", "io-error");
+    event = qtest_event(a.q, "BLOCK_IMAGE_CORRUPTED");
+    g_assert_true(json_object_object_get_ex(event, "data", &data));
+    g_assert_true(json_object_object_get_ex(data, "device", &value));
+    g_assert_cmpstr(json_object_get_string(value), ==, "d");
+    g_assert_true(json_object_object_get_ex(data, "fatal", &value));
+    g_assert_true(json_object_get_boolean(value));
+    json_object_put(event);
+    move_stopped(a.q, to);
+    json_object_put(qtest_event(to, "BLOCK_IMAGE_CORRUPTED"));
+    wait_status(to, "query-status", "io-error"); /* the read that waits fails there as well */
+    qtest_end(a.q);
+    qtest_end(to);
+    again = g_strdup_printf("-M q35 -nodefaults -drive file=%s,format=qcow2,if=none,id=d "
+                            "-device ide-hd,drive=d,bus=ide.0",
+                            path);
+    g_assert_cmpint(qtest_run_once("x86_64", again, &err), !=, 0);
+    g_assert_nonnull(strstr(err, "marked corrupt"));
     image_free(path);
 }
 
@@ -628,6 +665,7 @@ int main(int argc, char **argv)
     g_test_add_data_func("/ahci/what-an-error-stopped-is-done-here-or-elsewhere/v3", "pc-q35-10.0",
                          test_stopped);
     g_test_add_func("/ahci/a-read-that-fails-stops-the-machine-until-a-reset", test_read_stopped);
+    g_test_add_func("/ahci/a-damaged-image-moves-along-and-is-no-more-written", test_damaged_moved);
     g_test_add_func("/ahci/nonsense-is-survived", test_nonsense);
     return g_test_run();
 }

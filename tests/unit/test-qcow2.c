@@ -6,6 +6,7 @@
  * Without qemu-img only what needs no image is tested.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <glib.h>
 #include <glib/gstdio.h>
 #include <string.h>
@@ -440,6 +441,160 @@ static void damage_is_survived(Fixture *f, gconstpointer data)
     }
 }
 
+/* ---- damage that is found while the image is in use ---- */
+
+typedef struct {
+    unsigned count;
+    bool fatal;
+} Seen;
+
+static void see_event(void *opaque, const char *name, GVariant *data)
+{
+    Seen *seen = opaque;
+
+    if (!strcmp(name, "BLOCK_IMAGE_CORRUPTED")) {
+        seen->count++;
+        g_assert_true(g_variant_lookup(data, "fatal", "b", &seen->fatal));
+    }
+}
+
+static uint64_t read_be64(const char *path, uint64_t at)
+{
+    g_autofree char *bytes = NULL;
+    gsize len;
+    uint64_t v;
+
+    g_assert_true(g_file_get_contents(path, &bytes, &len, NULL));
+    g_assert_cmpuint(at + 8, <=, len);
+    memcpy(&v, bytes + at, 8);
+    return GUINT64_FROM_BE(v);
+}
+
+static void write_be(const char *path, uint64_t at, uint64_t value, unsigned bytes)
+{
+    uint64_t v = GUINT64_TO_BE(value << (64 - 8 * bytes));
+    int fd = g_open(path, O_WRONLY, 0);
+
+    g_assert_cmpint(pwrite(fd, &v, bytes, (off_t)at), ==, bytes);
+    close(fd);
+}
+
+/* An image with data in the clusters 0 to 7 of 4 KiB, opened; its path. */
+static char *eight_clusters(Fixture *f, BlockDrive **d)
+{
+    char *path = g_build_filename(f->dir, "i.qcow2", NULL);
+
+    tool_ok(f, "create -f qcow2 -o cluster_size=4k i.qcow2 4M");
+    *d = attach(f, "i.qcow2", "", NULL);
+    for (unsigned i = 0; i < 8; i++) {
+        uint8_t buf[4096];
+
+        memset(buf, (int)i + 1, sizeof(buf));
+        g_assert_cmpint(block_drive_pwrite(*d, 4096 * i, buf, sizeof(buf)), ==, 0);
+    }
+    close_all(f);
+    return path;
+}
+
+static void expect_byte(BlockDrive *d, uint64_t offset, int ret, uint8_t byte)
+{
+    uint8_t buf[512] = { 0 };
+
+    g_assert_cmpint(block_drive_pread(d, offset, buf, sizeof(buf)), ==, ret);
+    g_assert_cmpuint(buf[511], ==, byte);
+}
+
+/* An L2 entry that cannot be: what is sound stays readable, what was written is kept, and the image can be
+   handed over, here to ourselves; no one else opens it for writing. */
+static void a_damaged_image_is_read_and_handed_over(Fixture *f, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *path = NULL;
+    uint8_t buf[4096];
+    uint64_t l2;
+    Seen seen = { 0 };
+    BlockDrive *d;
+
+    if (!have_tool()) {
+        return;
+    }
+    path = eight_clusters(f, &d);
+    f->vm->ports.event = see_event;
+    f->vm->ports.event_opaque = &seen;
+    l2 = read_be64(path, read_be64(path, 40)) & 0x00fffffffffffe00ull;
+    write_be(path, l2 + 8 * 5, 0x8000000000000200, 8);
+    d = attach(f, "i.qcow2", "", NULL);
+    memset(buf, 0x77, sizeof(buf));
+    g_assert_cmpint(block_drive_pwrite(d, 100 * 4096, buf, sizeof(buf)), ==,
+                    0); /* not yet flushed */
+    g_assert_cmpuint(seen.count, ==, 0);
+    expect_byte(d, 5 * 4096, -EIO, 0);
+    g_assert_cmpuint(seen.count, ==, 1);
+    g_assert_true(seen.fatal);
+    expect_byte(d, 5 * 4096, -EIO, 0);
+    g_assert_cmpuint(seen.count, ==, 1);
+    expect_byte(d, 4 * 4096, 0, 5);
+    expect_byte(d, 100 * 4096, 0, 0x77);
+    g_assert_cmpint(block_drive_pwrite(d, 4 * 4096, buf, sizeof(buf)), ==, -EIO);
+    blocks_inactivate(f->blocks, &error);
+    g_assert_no_error(error);
+    blocks_activate(f->blocks, &error);
+    g_assert_no_error(error);
+    expect_byte(d, 100 * 4096, 0, 0x77);
+    g_assert_cmpint(block_drive_pwrite(d, 0, buf, sizeof(buf)), ==, -EIO);
+    close_all(f);
+    g_assert_null(attach(f, "i.qcow2", "", &error));
+    g_assert_nonnull(strstr(error->message, "marked corrupt"));
+    close_all(f);
+    /* as the destination of a migration, which opens it before it may use it */
+    blocks_start_inactive(f->blocks);
+    d = attach(f, "i.qcow2", "", NULL);
+    g_assert_nonnull(d);
+    g_assert_true(blocks_activate(f->blocks, NULL));
+    expect_byte(d, 100 * 4096, 0, 0x77);
+    g_assert_cmpuint(seen.count, ==, 2);
+    g_assert_cmpint(block_drive_pwrite(d, 0, buf, sizeof(buf)), ==, -EIO);
+    f->vm->ports.event = NULL;
+}
+
+/* Refcounts that are wrong: nothing is written, and what waits to be is not left behind unsaid. */
+static void what_cannot_be_written_is_not_handed_over(Fixture *f, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *path = NULL;
+    uint8_t buf[4096] = { 1 };
+    uint64_t block, l2;
+    BlockDrive *d;
+    int ret = 1;
+
+    if (!have_tool()) {
+        return;
+    }
+    path = eight_clusters(f, &d);
+    d = attach(f, "i.qcow2", "", NULL);
+    g_assert_cmpint(block_drive_pwrite(d, 600 * 4096, buf, sizeof(buf)), ==,
+                    0);                        /* a second table */
+    block_aio_discard(d, 0, 4096, note, &ret); /* a free cluster before it */
+    block_drive_drain(d);
+    g_assert_cmpint(ret, ==, 0);
+    close_all(f);
+    l2 = read_be64(path, read_be64(path, 40) + 8) & 0x00fffffffffffe00ull;
+    block = read_be64(path, read_be64(path, 48));
+    write_be(path, block + 2 * (l2 / 4096), 0, 2); /* the table is free, says its refcount */
+    d = attach(f, "i.qcow2", "", NULL);
+    g_assert_cmpint(block_drive_pwrite(d, 20 * 4096, buf, sizeof(buf)), ==, 0);
+    g_assert_cmpint(block_drive_pwrite(d, 21 * 4096, buf, sizeof(buf)), ==, -EIO);
+    g_assert_false(blocks_inactivate(f->blocks, &error));
+    g_assert_nonnull(strstr(error->message, "is damaged: a metadata cluster has no refcount"));
+    expect_byte(d, 20 * 4096 + 3584, 0, 0);
+    expect_byte(d, 7 * 4096, 0, 8);
+    close_all(f);
+    g_assert_cmpint(tool(f, "check -f qcow2 -r all i.qcow2"), <=, 3);
+    d = attach(f, "i.qcow2", "", &error);
+    g_assert_nonnull(d); /* repaired: it can be written again */
+    g_assert_cmpint(block_drive_pwrite(d, 21 * 4096, buf, sizeof(buf)), ==, 0);
+}
+
 #define T(name, fn, data) g_test_add("/qcow2/" name, Fixture, data, setup, fn, teardown)
 
 int main(int argc, char **argv)
@@ -455,6 +610,8 @@ int main(int argc, char **argv)
     T("an-acknowledged-write-through-survives", an_acknowledged_write_through_survives, NULL);
     T("growing-keeps-what-was-there", growing_keeps_what_was_there, NULL);
     T("what-is-not-supported-is-named", what_is_not_supported_is_named, NULL);
+    T("a-damaged-image-is-read-and-handed-over", a_damaged_image_is_read_and_handed_over, NULL);
+    T("what-cannot-be-written-is-not-handed-over", what_cannot_be_written_is_not_handed_over, NULL);
     T("damage-is-survived", damage_is_survived, NULL);
     return g_test_run();
 }

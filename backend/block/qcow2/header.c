@@ -69,8 +69,10 @@ static bool check_features(Qcow2 *q, const uint8_t *h, uint32_t header_bytes, GE
         return bad(q, error, "unknown incompatible features 0x%" G_GINT64_MODIFIER "x",
                    incompatible & ~(uint64_t)31);
     }
-    q->read_only_damage = incompatible & (FEATURE_DIRTY | FEATURE_CORRUPT);
-    if (q->read_only_damage && !q->node->read_only) {
+    q->incompatible = incompatible;
+    q->marked = incompatible & FEATURE_CORRUPT;
+    if ((incompatible & (FEATURE_DIRTY | FEATURE_CORRUPT)) && !q->node->read_only &&
+        !((q->node->inactive || q->taking_over) && !(incompatible & FEATURE_DIRTY))) {
         return bad(q, error,
                    incompatible & FEATURE_CORRUPT
                        ? "marked corrupt, it can be opened read-only; repair it first"
@@ -312,6 +314,22 @@ bool qcow2_load(Qcow2 *q, GError **error)
     q->l1 = read_top_table(q, q->l1_offset, q->l1_size, error);
     q->reftable = q->l1 ? read_top_table(q, q->reftable_offset, q->reftable_entries, error) : NULL;
     return q->reftable && map_metadata(q, error);
+}
+
+/* Version 2 has no such mark. */
+void qcow2_header_mark(Qcow2 *q)
+{
+    uint8_t bits[8];
+    struct iovec iov = { .iov_base = bits, .iov_len = sizeof(bits) };
+
+    if (q->version < 3) {
+        return;
+    }
+    st_be64(bits, q->incompatible | FEATURE_CORRUPT);
+    if (!block_node_run(q->node->file->node, BLOCK_OP_WRITE, 72, sizeof(bits), &iov, 1, 0)) {
+        qcow2_file_sync(q);
+        q->marked = true;
+    }
 }
 
 int qcow2_header_put(Qcow2 *q, uint64_t at, const void *bytes, size_t len)

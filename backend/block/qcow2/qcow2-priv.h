@@ -12,7 +12,9 @@
  *  1. On disk, a cluster that is referenced has a refcount: references are written after it.
  *  2. A cluster is free for use again only when nothing on disk refers to it (`freed`).
  *  3. `meta` holds the index of every cluster with metadata; guest data never goes there.
- *  4. After `broken` is set nothing is written any more.
+ *  4. After `broken` is set nothing changes any more; what had been changed before is still written, but
+ *     where the refcounts are what is damaged (`distrusted`): then nothing is, but the mark in the header.
+ *  5. An image that is marked corrupt is opened read-only; one that another process hands over, broken.
  */
 #pragma once
 #include "backend/block/block-priv.h"
@@ -56,7 +58,10 @@ typedef struct {
     GArray *freed;         /* Freed: to be given back once the references are gone from disk */
     uint64_t free_hint;    /* no free cluster below this index */
     uint64_t dirty_bytes;
-    bool broken, read_only_damage;
+    gint broken; /* set once, by any thread */
+    bool distrusted, marked, taking_over;
+    uint64_t incompatible; /* features, as the header has them */
+    char *trouble;         /* what made it broken; NULL: it is sound, or could not be loaded */
     GRWLock lock;
 } Qcow2;
 
@@ -75,6 +80,8 @@ bool qcow2_load(Qcow2 *q, GError **error);
 void qcow2_unload(Qcow2 *q);
 /* Clears the bits that a writer who does not know them must clear. 0 or -errno. */
 int qcow2_header_claim(Qcow2 *q);
+/* Sets the mark that keeps others from writing before a repair. */
+void qcow2_header_mark(Qcow2 *q);
 int qcow2_header_put(Qcow2 *q, uint64_t at, const void *bytes, size_t len);
 
 /* ---- table.c: the file, tables in memory, flush ---- */
@@ -89,8 +96,11 @@ void qcow2_table_dirty(Qcow2 *q, Table *t);
 int qcow2_flush(Qcow2 *q); /* `lock` held alone */
 /* Drops clean tables when there are many. `lock` held alone. */
 void qcow2_trim_cache(Qcow2 *q);
-/* Something on disk contradicts itself: nothing is written from here on. Returns -EIO. */
-int qcow2_damaged(Qcow2 *q, const char *what, uint64_t value);
+/* Something on disk contradicts itself, at @offset of the file: from here on the image is only read,
+   marked as corrupt, and the user told. Any thread. Returns -EIO. */
+int qcow2_damaged(Qcow2 *q, const char *what, uint64_t offset);
+/* Is there anything that the file does not have? */
+bool qcow2_is_dirty(const Qcow2 *q);
 
 /* ---- refcount.c: `lock` held alone ---- */
 /* @n clusters in a row, refcount 1 each; *@offset in the file. */

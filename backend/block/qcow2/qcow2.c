@@ -13,13 +13,23 @@
 
 /* ---- requests ---- */
 
+/* Once nothing may be written, all is well only if nothing has to be. */
+static int flush_once(Qcow2 *q)
+{
+    if (!q->distrusted) {
+        return qcow2_flush(q);
+    }
+    g_array_set_size(q->freed, 0);
+    return qcow2_is_dirty(q) ? -EIO : qcow2_file_sync(q);
+}
+
 static int flush(Qcow2 *q)
 {
     int ret;
 
     g_rw_lock_writer_lock(&q->lock);
     do { /* again for the refcounts of what became free by it */
-        ret = q->broken ? -EIO : qcow2_flush(q);
+        ret = flush_once(q);
     } while (!ret && (q->dirty_bytes || q->freed->len));
     g_rw_lock_writer_unlock(&q->lock);
     return ret;
@@ -280,8 +290,8 @@ static void qcow2_close(BlockNode *node)
     if (!q->node) {
         return;
     }
-    if (q->freed && !node->read_only && !node->inactive && !q->broken &&
-        (q->dirty_bytes || q->l1_dirty || q->reftable_dirty || q->freed->len)) {
+    if (q->freed && !node->read_only && !node->inactive && !q->distrusted &&
+        (qcow2_is_dirty(q) || q->freed->len)) {
         int ret = flush(q);
 
         if (ret) {
@@ -289,8 +299,14 @@ static void qcow2_close(BlockNode *node)
         }
     }
     qcow2_unload(q);
+    g_clear_pointer(&q->trouble, g_free);
     g_rw_lock_clear(&q->lock);
     g_mutex_clear(&q->cache_lock);
+}
+
+static const char *qcow2_trouble(BlockNode *node)
+{
+    return ((Qcow2 *)node->state)->trouble;
 }
 
 /* After another process had the image everything is read anew. */
@@ -298,13 +314,23 @@ static bool qcow2_refresh(BlockNode *node, GError **error)
 {
     Qcow2 *q = node->state;
 
-    if (q->dirty_bytes || q->l1_dirty || q->reftable_dirty || (q->freed && q->freed->len)) {
+    bool good;
+
+    if (qcow2_is_dirty(q) || (q->freed && q->freed->len)) {
         return true; /* ours: only the file below has changed its size */
     }
-    q->broken = false;
-    if (!qcow2_load(q, error)) {
+    q->broken = q->trouble != NULL;
+    q->distrusted = false;
+    q->taking_over = true;
+    good = qcow2_load(q, error);
+    q->taking_over = false;
+    if (!good) {
         q->broken = true;
+        q->distrusted = true;
         return false;
+    }
+    if (q->marked && !node->read_only) {
+        qcow2_damaged(q, "it was marked corrupt before", 0);
     }
     settle(node);
     return true;
@@ -403,4 +429,5 @@ const BlockDriver block_driver_qcow2 = {
     .run = qcow2_run,
     .refresh = qcow2_refresh,
     .resize = qcow2_resize,
+    .trouble = qcow2_trouble,
 };

@@ -166,6 +166,13 @@ static int block_for(Qcow2 *q, uint64_t cluster, Table **out, bool *taken)
 
 /* ---- allocation ---- */
 
+/* What is in use cannot be known any more. */
+static int distrust(Qcow2 *q, const char *what, uint64_t cluster)
+{
+    q->distrusted = true;
+    return qcow2_damaged(q, what, cluster << q->cluster_bits);
+}
+
 int qcow2_alloc(Qcow2 *q, uint64_t n, uint64_t *offset)
 {
     uint64_t per = block_entries(q), first = q->free_hint, run = 0;
@@ -191,7 +198,7 @@ int qcow2_alloc(Qcow2 *q, uint64_t n, uint64_t *offset)
         }
         /* Free, but full of metadata: the refcounts are wrong. */
         if (g_hash_table_contains(q->meta, &c)) {
-            return qcow2_damaged(q, "a metadata cluster has no refcount", c << q->cluster_bits);
+            return distrust(q, "a metadata cluster has no refcount", c);
         }
         run++;
     }
@@ -224,7 +231,7 @@ static int drop_reference(Qcow2 *q, uint64_t cluster)
     int ret;
 
     if (cluster / per >= q->reftable_entries) {
-        return qcow2_damaged(q, "a cluster beyond the refcount table was in use", cluster);
+        return distrust(q, "a cluster beyond the refcount table was in use", cluster);
     }
     ret = get_block(q, cluster / per, &t);
     if (ret) {
@@ -232,7 +239,7 @@ static int drop_reference(Qcow2 *q, uint64_t cluster)
     }
     count = t ? get_count(q, t, cluster % per) : 0;
     if (!count) {
-        return qcow2_damaged(q, "a cluster in use had no refcount", cluster << q->cluster_bits);
+        return distrust(q, "a cluster in use had no refcount", cluster);
     }
     set_count(q, t, cluster % per, count - 1);
     if (count == 1) {
@@ -258,5 +265,11 @@ int qcow2_free_now(Qcow2 *q)
         }
     }
     g_array_set_size(q->freed, 0);
+    if (ret &&
+        q->distrusted) { /* all else was written before: only that clusters are free is lost */
+        g_hash_table_remove_all(q->refblocks);
+        q->dirty_bytes = 0;
+        ret = 0;
+    }
     return ret;
 }

@@ -25,7 +25,7 @@ int qcow2_file_read(Qcow2 *q, uint64_t offset, void *buf, size_t len)
 
 int qcow2_file_write(Qcow2 *q, uint64_t offset, const void *buf, size_t len)
 {
-    if (q->broken) {
+    if (q->distrusted) {
         return -EIO;
     }
     return file_io(q, BLOCK_OP_WRITE, offset, (void *)buf, len);
@@ -36,14 +36,26 @@ int qcow2_file_sync(Qcow2 *q)
     return file_io(q, BLOCK_OP_FLUSH, 0, NULL, 0);
 }
 
-int qcow2_damaged(Qcow2 *q, const char *what, uint64_t value)
+int qcow2_damaged(Qcow2 *q, const char *what, uint64_t offset)
 {
-    if (!q->broken) {
-        q->broken = true;
-        g_message("qcow2 image '%s': %s (0x%" G_GINT64_MODIFIER "x); it is not written any more",
-                  q->node->file->node->filename, what, value);
+    bool fatal = q->marked || (q->node->perm & PERM_WRITE);
+
+    if (!g_atomic_int_compare_and_exchange(&q->broken, 0, 1)) {
+        return -EIO;
     }
+    q->trouble = g_strdup_printf("%s (0x%" G_GINT64_MODIFIER "x)", what, offset);
+    g_message("qcow2 image '%s': %s; it is not written any more", q->node->file->node->filename,
+              q->trouble);
+    if (fatal && !q->marked) {
+        qcow2_header_mark(q);
+    }
+    blocks_image_corrupted(q->node, q->trouble, offset, fatal);
     return -EIO;
+}
+
+bool qcow2_is_dirty(const Qcow2 *q)
+{
+    return q->dirty_bytes || q->l1_dirty || q->reftable_dirty;
 }
 
 /* ---- L2 tables ---- */
@@ -194,6 +206,9 @@ int qcow2_flush(Qcow2 *q)
     }
     if (!ret) {
         ret = write_top(q, q->l1_offset, q->l1, q->l1_size, &q->l1_dirty);
+    }
+    if (!ret && q->broken) { /* what became free is lost to a repair */
+        g_array_set_size(q->freed, 0);
     }
     return ret ? ret : qcow2_free_now(q);
 }
