@@ -2,7 +2,7 @@
 /*
  * Code that all regions share: the way in, the ways out, and the slow paths of memory accesses.
  *
- *   enter(cpu, code, &priv->hframe)   makes the frame, loads the pins' homes, jumps
+ *   enter(cpu, code, &priv->hframe)   makes the frame, expects no returns, loads the pins' homes, jumps
  *   leave          homes back to CpuState (pc is stored already); returns NULL
  *   leave_pc       the same with a pc in HR_SCRATCH
  *   next_pc        with a pc in HR_SCRATCH: goes on there if the region is found (loop_next), else as leave
@@ -39,6 +39,11 @@ static void load_homes(HostCode *c, AsmBuf *a)
 
 static void make_enter(HostCode *c, AsmBuf *a)
 {
+    static const HostReturn none = { 0 };
+    uint64_t nowhere = asm_here(a);
+
+    asm_data(a, &none, sizeof(none));
+    asm_align(a, 16);
     c->enter = asm_here(a);
     for (unsigned k = 0; k < G_N_ELEMENTS(saved); k++) {
         asm_push(a, saved[k]);
@@ -51,6 +56,7 @@ static void make_enter(HostCode *c, AsmBuf *a)
     asm_store(a, 8, asm_mem(RDX, 0), RSP);
     asm_mov_rr(a, 8, HR_CPU, RDI);
     asm_mov_rr(a, 8, HR_SCRATCH, RSI);
+    host_returns_begin(a, nowhere);
     load_homes(c, a);
     asm_jmp_rm(a, asm_reg(HR_SCRATCH));
 }

@@ -169,18 +169,29 @@ static void guess_jump(HostGen *g, const HgStub *s)
     asm_data(as, &none, sizeof(none));
 }
 
-/* The same where a branch leads: cc. */
-static void guess_link(HostGen *g, int cc, const IrInsn *i)
+static HgStub guessed_link(HostGen *g, uint64_t pc)
 {
     HgStub *out = hg_stub(g, STUB_LINK);
-    HgStub link = *out;
 
-    link.link = out->link = new_link(g, i->imm);
+    out->link = new_link(g, pc);
+    return *out;
+}
+
+void emit_guess(HostGen *g, uint64_t pc)
+{
+    HgStub link = guessed_link(g, pc);
+
+    guess_jump(g, &link);
+}
+
+/* Where a branch leads: cc; -1: here. */
+static void guess_link(HostGen *g, int cc, const IrInsn *i)
+{
     if (cc < 0) {
-        guess_jump(g, &link);
+        emit_guess(g, i->imm);
         return;
     }
-    HgStub *s = hg_stub(g, STUB_GUESS);
+    HgStub link = guessed_link(g, i->imm), *s = hg_stub(g, STUB_GUESS);
     s->link = link.link;
     s->back = link.entry;
     asm_jcc(&g->as, cc, s->entry);
@@ -254,6 +265,7 @@ static void emit_exit_direct(HostGen *g, const IrInsn *i)
     unsigned n = hg_plan_exit(g, i->snap, goes_back(g, i), NULL, &first);
 
     hg_do_xfers(g, first, n);
+    hg_call(g);
     link_jump(g, -1, i);
     g->stop = true;
 }
@@ -291,11 +303,15 @@ static void emit_exit_value(HostGen *g, const IrInsn *i)
     unsigned n = hg_plan_exit(g, i->snap, false, &pc, &first);
 
     hg_do_xfers(g, first, n);
-    if (i->op == IR_EXIT_INDIRECT) {
-        jump_cache(g);
-    } else {
+    if (i->op == IR_EXIT_LOOP) {
         asm_store(&g->as, 8, hg_state(g->code->pc_offset), HR_SCRATCH);
         asm_jmp_abs(&g->as, g->code->leave);
+    } else {
+        if (i->op == IR_EXIT_RETURN) {
+            hg_return(g);
+        }
+        hg_call(g);
+        jump_cache(g);
     }
     g->stop = true;
 }
@@ -404,9 +420,14 @@ bool emit_control(HostGen *g, const IrInsn *i, IrVal v)
     case IR_EXIT_DIRECT: emit_exit_direct(g, i); return true;
     case IR_EXIT_DIRECT_IF: emit_exit_if(g, i, v); return true;
     case IR_EXIT_INDIRECT:
+    case IR_EXIT_RETURN:
     case IR_EXIT_LOOP: emit_exit_value(g, i); return true;
     case IR_RAISE:
     case IR_RAISE_IF: emit_raise(g, i, v); return true;
+    case IR_WILL_RETURN:
+        g->calls = true;
+        g->calls_pc = i->imm;
+        return true;
     case IR_INSN:
     case IR_COMMIT:
     case IR_CONST:

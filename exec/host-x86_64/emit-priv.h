@@ -31,8 +31,10 @@ struct HostFrame {
     uint64_t result;
     uint64_t ra; /* return address of the last call that may look at the state */
     uint64_t old_rsp;
-    uint64_t unused;
-    IrVec varg[3]; /* vector operands and results of slow paths */
+    uint64_t ret_top; /* index of the latest of ret[] */
+    IrVec varg[3];    /* vector operands and results of slow paths */
+#define HOST_RETURNS 32
+    const struct HostReturn *ret[HOST_RETURNS]; /* where calls are expected to return: return.c */
 #define HOST_CELL_BYTES 8192
     uint8_t cells[HOST_CELL_BYTES];
     uint64_t reg[16]; /* saved by slow paths for snapshots */

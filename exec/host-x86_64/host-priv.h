@@ -90,6 +90,14 @@ struct HostTb {
     uint64_t loop;  /* where the jump back to the head leads, homes as inside */
 };
 
+/* Of a call: where the guest goes on when it returns, and the native code that goes on there. Lies behind
+ * the code of the call. */
+typedef struct HostReturn {
+    uint64_t pc;
+    uint64_t mode; /* of the region; 0: of none */
+    uint64_t landing;
+} HostReturn;
+
 /* ---- code memory ---- */
 #define HOST_CHUNK_BYTES (256u << 10)
 #define HOST_REGION_MAX  (48u << 10) /* a region that needs more is not compiled */
@@ -237,9 +245,11 @@ struct HostGen {
 
     AsmLabel *label; /* by IR label */
     uint8_t *label_used;
-    AsmLabel head; /* where a loop goes on, homes as inside */
-    GArray *stubs; /* HgStub */
-    GArray *xfers; /* HgXfer */
+    bool calls;        /* the exit that comes is a call that returns to ... */
+    uint64_t calls_pc; /* ... here */
+    AsmLabel head;     /* where a loop goes on, homes as inside */
+    GArray *stubs;     /* HgStub */
+    GArray *xfers;     /* HgXfer */
     GArray *sites, *entries, *consts;
     GArray *literals; /* HgLiteral */
     GByteArray *lit_data;
@@ -281,6 +291,13 @@ static inline bool hg_loops(const HostGen *g)
 void hg_choose_homes(HostGen *g);
 void hg_homes_in(HostGen *g);  /* from the engine's pins to those of the loop */
 void hg_homes_out(HostGen *g); /* and back; all homes are in their registers */
+
+/* return.c */
+void hg_call(
+    HostGen *g); /* before an exit, all homes in place: if it is a call, one that will return */
+void hg_return(
+    HostGen *g); /* pc in HR_SCRATCH, all homes in place: go there if that was predicted */
+void host_returns_begin(AsmBuf *a, uint64_t nowhere); /* of a new frame, rsp */
 
 /* window.c */
 void hg_find_windows(HostGen *g);
@@ -342,6 +359,8 @@ void emit_call_fn(HostGen *g, const IrInsn *i, IrVal v, const void *fn);
 AsmCc emit_compare(HostGen *g, const IrInsn *i, IrVal v);
 void emit_slow_stub(HostGen *g, HgStub *s);
 void emit_stub(HostGen *g, HgStub *s);
+void emit_guess(HostGen *g,
+                uint64_t pc); /* to this pc if it is mapped as it was, else out by a stub */
 HgStub *hg_stub(HostGen *g, HgStubKind kind);
 void emit_entry(HostGen *g);
 

@@ -495,6 +495,7 @@ static void gen_control(Comp *c, const IrInsn *i, IrVal v)
         gen_link(c, i->imm);
         break;
     case IR_EXIT_INDIRECT:
+    case IR_EXIT_RETURN:
     case IR_EXIT_LOOP:
         gen_snap_puts(c, i->snap);
         emit(c, i->op == IR_EXIT_LOOP ? BC_EXIT_LOOP : BC_EXIT_INDIRECT, 0, val(c, i->arg[0]), 0);
@@ -534,6 +535,7 @@ static void gen_insn(Comp *c, const IrInsn *i, IrVal v, uint16_t d)
     switch (i->op) {
     case IR_NOP:
     case IR_INSN:
+    case IR_WILL_RETURN:
     case IR_COMMIT: break;
     case IR_CONST: emit(c, BC_CONST, d, 0, 0)->imm = i->imm; break;
     case IR_VCONST: emit(c, BC_VCONST, d, 0, i->type)->imm = (uintptr_t)&c->tb->pool[i->imm]; break;

@@ -63,7 +63,7 @@ unsigned ir_count_links(const IrBuilder *b)
 
     for (IrVal v = 1; v < ir_count(b); v++) {
         unsigned op = ir_at(b, v)->op;
-        n += op == IR_EXIT_DIRECT || op == IR_EXIT_DIRECT_IF;
+        n += op == IR_EXIT_DIRECT || op == IR_EXIT_DIRECT_IF || op == IR_WILL_RETURN;
     }
     return n;
 }
@@ -293,6 +293,16 @@ void ir_dead_at_exit(IrBuilder *b, uint8_t groups)
 void ir_exit_indirect(IrBuilder *b, IrVal pc)
 {
     ir_emit(b, IR_EXIT_INDIRECT, IR_VOID, 0, pc, 0, 0, 0, 0);
+}
+
+void ir_will_return(IrBuilder *b, uint64_t pc)
+{
+    ir_emit(b, IR_WILL_RETURN, IR_VOID, 0, 0, 0, 0, 0, pc);
+}
+
+void ir_exit_return(IrBuilder *b, IrVal pc)
+{
+    ir_emit(b, IR_EXIT_RETURN, IR_VOID, 0, pc, 0, 0, 0, 0);
 }
 
 void ir_exit_loop(IrBuilder *b, IrVal pc)

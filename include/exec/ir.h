@@ -502,6 +502,10 @@ void ir_dead_at_exit(IrBuilder *b, uint8_t groups);
 /* Leave to a computed pc through the jump cache. Native code looks there for the flags of this region's
  * key; where they may be others the translator has set TransCtx.other_flags. */
 void ir_exit_indirect(IrBuilder *b, IrVal pc);
+/* Hints for the prediction of returns: the exit that follows is a call, expected to come back to pc in
+ * this mode; and an ir_exit_indirect() that may well lead to where the latest such call said. */
+void ir_will_return(IrBuilder *b, uint64_t pc);
+void ir_exit_return(IrBuilder *b, IrVal pc);
 /* Leave to the vCPU loop, which looks at interrupts and recomputes everything. Use after
  * instructions that may unmask interrupts or change what the loop must see. */
 void ir_exit_loop(IrBuilder *b, IrVal pc);

@@ -105,6 +105,19 @@ static int toy_branch(TransCtx *c, uint8_t op, uint8_t d, uint8_t a, uint8_t bb,
         }
         ir_exit_direct(b, imm);
         return TRANS_END;
+    case T_CALL:
+    case T_CALLR: {
+        IrVal to = ir_get(b, S_R(a));
+        ir_put(b, S_R(d), ir_c64(b, c->next_pc));
+        ir_will_return(b, c->next_pc);
+        if (op == T_CALL) {
+            ir_exit_direct(b, imm);
+        } else {
+            ir_exit_indirect(b, to);
+        }
+        return TRANS_END;
+    }
+    case T_RET: ir_exit_return(b, ir_get(b, S_R(a))); return TRANS_END;
     case T_JR: ir_exit_indirect(b, ir_get(b, S_R(a))); return TRANS_END;
     case T_SVC: ir_raise(b, EXCP_SVC, 7); return TRANS_END;
     default: ir_call(b, &hd_toy_halt, ir_c64(b, c->next_pc)); return TRANS_END;
@@ -210,6 +223,9 @@ static void dev_write(void *opaque, uint64_t addr, uint64_t v, unsigned size)
 
     m->io_last = v;
     m->io_addr = addr;
+    if (m->on_io) {
+        m->on_io(m);
+    }
 }
 static const RegionOps dev_ops = { .read = dev_read, .write = dev_write };
 

@@ -34,6 +34,9 @@ enum {
     T_STB,
     T_CALLSYNC,
     T_MUL,
+    T_CALL,  /* imm, with the return address in rd */
+    T_CALLR, /* ra */
+    T_RET,   /* ra */
 };
 
 #define RAM_SIZE (1u << 20)
@@ -76,15 +79,17 @@ enum {
     EXCP_DIV = 3
 };
 
-typedef struct Machine {
+typedef struct Machine Machine;
+struct Machine {
     Vm *vm;
     MemoryRegion ram, io;
     uint8_t *mem;
     uint64_t io_last, io_addr;
+    void (*on_io)(Machine *m); /* a device was written to; NULL: nothing more happens */
     ExecEngine *engine;
     ToyCpu *cpu[4];
     unsigned n;
-} Machine;
+};
 
 extern CpuTargetOps toy_ops;
 extern const HelperDesc hd_toy_halt, hd_toy_sync;

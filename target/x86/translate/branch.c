@@ -38,12 +38,20 @@ void x86_tr_jmp_ind(X86Trans *t, const X86Insn *i)
     x86_goto_val(t, x86_to64(t, x86_read(t, 0)));
 }
 
+static void will_return(X86Trans *t, const X86Insn *i)
+{
+    ir_will_return(t->b, x86_rip_cut(t, t->next_pc, i->opsize));
+}
+
 void x86_tr_call(X86Trans *t, const X86Insn *i)
 {
     uint64_t to = rel_target(t, i);
     check_canonical(t, to);
     if (t->status == TRANS_NEXT) {
         x86_push(t, x86_const(t, i->opsize, t->next_pc), i->opsize);
+        if (to != t->next_pc) { /* as code does to learn its own address */
+            will_return(t, i);
+        }
         x86_goto(t, to);
     }
 }
@@ -52,6 +60,7 @@ void x86_tr_call_ind(X86Trans *t, const X86Insn *i)
 {
     IrVal to = x86_to64(t, x86_read(t, 0)); /* before the push: CALL [rSP] */
     x86_push(t, x86_const(t, i->opsize, t->next_pc), i->opsize);
+    will_return(t, i);
     x86_goto_val(t, to);
 }
 
@@ -61,7 +70,7 @@ void x86_tr_ret(X86Trans *t, const X86Insn *i)
     IrVal to = x86_to64(t, x86_stack_load(t, sp, i->opsize));
     sp = ir_addi(t->b, sp, i->opsize + (i->nops ? (uint16_t)i->imm : 0));
     x86_set_sp(t, sp);
-    x86_goto_val(t, to);
+    x86_return(t, to);
 }
 
 /* rCX by address size; the flags do not change. */

@@ -312,6 +312,16 @@ void x86_goto_val(X86Trans *t, IrVal rip)
     t->status = TRANS_END;
 }
 
+void x86_return(X86Trans *t, IrVal rip)
+{
+    if (mode_single(t->mode)) {
+        x86_goto_loop(t, rip);
+        return;
+    }
+    ir_exit_return(t->b, rip);
+    t->status = TRANS_END;
+}
+
 void x86_goto_mode(X86Trans *t, IrVal rip)
 {
     t->ctx->other_flags = true;

@@ -172,6 +172,7 @@ void x86_goto(X86Trans *t, uint64_t rip);
 void x86_goto_follow(X86Trans *t, uint64_t rip);
 void x86_goto_if(X86Trans *t, X86Cond c, uint64_t rip); /* side exit */
 void x86_goto_val(X86Trans *t, IrVal rip);              /* computed, of the same mode */
+void x86_return(X86Trans *t, IrVal rip);                /* the same, of a near return */
 void x86_goto_mode(X86Trans *t, IrVal rip);             /* ... the mode may be another */
 void x86_goto_loop(X86Trans *t, IrVal rip);             /* through the vCPU loop */
 void x86_end_loop(X86Trans *t);                         /* to the loop, then next_pc */
