@@ -47,7 +47,8 @@ void s390_translate_decoded(S390Trans *t, const S390Insn *i)
     } else if ((i->flags & S390_F_PRIV) && (t->mode & MODE_P)) {
         s390_pgm(t, PGM_PRIVILEGED);
     } else if ((i->flags & S390_F_AFP) && !(t->mode & MODE_AFP) && afp_needed(i)) {
-        ir_call(t->b, &hd_s390_data_exception, ir_c64(t->b, 1));
+        bool decimal = ln->facility == 42 || ln->facility == 48;
+        ir_call(t->b, &hd_s390_data_exception, ir_c64(t->b, decimal ? 3 : 1));
         t->status = TRANS_END;
     } else if ((i->flags & S390_F_VEC) && !vector_enabled(t)) {
         ir_call(t->b, &hd_s390_data_exception, ir_c64(t->b, 0xfe));

@@ -403,3 +403,22 @@ void s390_tr_bfp_tc(S390Trans *t, const S390Insn *i)
                                       : ir_call(t->b, &hd_s390_bfp_tc, v, mask, ir_c64(t->b, f)));
     }
 }
+
+/* ---- decimal floating point: all by one helper ---- */
+static IrVal dfp(S390Trans *t, const S390Insn *i)
+{
+    uint64_t fields = i->r1 | i->r2 << 4 | i->r3 << 8 | i->m3 << 12 | i->m4 << 16 | i->l2 << 20;
+
+    return ir_call(t->b, &hd_s390_dfp, ir_c64(t->b, i->arg), ir_c64(t->b, fields), s390_addr2(t),
+                   s390_mmu(t));
+}
+
+void s390_tr_dfp(S390Trans *t, const S390Insn *i)
+{
+    dfp(t, i);
+}
+
+void s390_tr_dfp_cc(S390Trans *t, const S390Insn *i)
+{
+    s390_cc_from(t, dfp(t, i));
+}

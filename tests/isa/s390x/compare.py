@@ -215,7 +215,7 @@ def code_block(index, mn, v):
             f['ri2'] = f.pop('to') - (at + len(out))
         out += enc(name, **f)
     emit('larl', r1=15, to=base)
-    emit('lfpc', b2=15, d2=264)
+    emit('lfpc', b2=15, d2=260)
     for k in range(16):
         emit('ld', r1=k, b2=15, d2=128 + 8 * k)
     emit('l', r1=0, b2=15, d2=256)
