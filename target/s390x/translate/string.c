@@ -345,3 +345,11 @@ void s390_tr_convert(S390Trans *t, const S390Insn *i)
                                 how, s390_mmu(t)));
     }
 }
+
+/* ---- message-security assist ---- */
+void s390_tr_msa(S390Trans *t, const S390Insn *i)
+{
+    IrVal regs = ir_c64(t->b, i->r1 | i->r2 << 4 | i->r3 << 8);
+
+    s390_cc_from(t, ir_call(t->b, &hd_s390_msa, ir_c64(t->b, i->arg), regs, s390_mmu(t)));
+}

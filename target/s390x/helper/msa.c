@@ -1,0 +1,709 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Message-security assist: ciphers, digests and random numbers, on Nettle. A call processes at most CHUNK
+ * bytes and says so with condition code 3, which programs answer by executing the instruction again;
+ * nothing is stored, and no register changed, before all that a call reads and writes was accessible.
+ *
+ * Functions with wrapped keys, SHAKE and the deterministic random numbers are not there, and the query
+ * functions say so.
+ */
+#include <nettle/aes.h>
+#include <nettle/des.h>
+#include <nettle/sha1.h>
+#include <nettle/sha2.h>
+#include <nettle/sha3.h>
+#include <string.h>
+#include <sys/random.h>
+#include "target/s390x/helper.h"
+
+#define CHUNK 4096u
+
+/* By number, as the arguments of the instruction lines have it. */
+typedef enum MsaOp {
+    MSA_KM,
+    MSA_KMC,
+    MSA_KMAC,
+    MSA_KIMD,
+    MSA_KLMD,
+    MSA_KMF,
+    MSA_KMO,
+    MSA_KMCTR,
+    MSA_PCC,
+    MSA_PCKMO,
+    MSA_PRNO,
+} MsaOp;
+
+typedef struct Msa {
+    CpuState *cs;
+    S390Cpu *cpu;
+    unsigned fc, mmu, r1, r2, r3;
+    bool decipher;
+    uint64_t param; /* address of the parameter block */
+    MsaOp op;
+} Msa;
+
+/* Function codes, up to 0xff. */
+static const uint8_t functions[][16] = {
+    [MSA_KM] = { 0, 1, 2, 3, 18, 19, 20, 50, 52, 0xff },
+    [MSA_KMC] = { 0, 1, 2, 3, 18, 19, 20, 0xff },
+    [MSA_KMAC] = { 0, 1, 2, 3, 18, 19, 20, 0xff },
+    [MSA_KIMD] = { 0, 1, 2, 3, 32, 33, 34, 35, 65, 0xff },
+    [MSA_KLMD] = { 0, 1, 2, 3, 32, 33, 34, 35, 0xff },
+    [MSA_KMF] = { 0, 1, 2, 3, 18, 19, 20, 0xff },
+    [MSA_KMO] = { 0, 1, 2, 3, 18, 19, 20, 0xff },
+    [MSA_KMCTR] = { 0, 1, 2, 3, 18, 19, 20, 0xff },
+    [MSA_PCC] = { 0, 1, 2, 3, 18, 19, 20, 50, 52, 0xff },
+    [MSA_PCKMO] = { 0, 0xff },
+    [MSA_PRNO] = { 0, 112, 114, 0xff },
+};
+
+static G_NORETURN void specification(Msa *m)
+{
+    s390_program(m->cpu, PGM_SPECIFICATION);
+}
+
+static void query_mask(MsaOp op, uint8_t *mask)
+{
+    memset(mask, 0, 16);
+    for (const uint8_t *f = functions[op]; *f != 0xff; f++) {
+        mask[*f / 8] |= 0x80 >> *f % 8;
+    }
+}
+
+static void check_function(Msa *m)
+{
+    uint8_t mask[16];
+
+    query_mask(m->op, mask);
+    if (!(mask[m->fc / 8] & 0x80 >> m->fc % 8)) {
+        specification(m);
+    }
+}
+
+/* ---- operands ---- */
+static void check_register(Msa *m, unsigned r)
+{
+    if (!r || (r & 1)) {
+        specification(m);
+    }
+}
+
+static uint64_t address(Msa *m, unsigned r)
+{
+    return s390_cut(m->cpu, m->cpu->gpr[r]);
+}
+
+static uint64_t length(Msa *m)
+{
+    return s390_mode_reg(m->cpu, m->r2 + 1);
+}
+
+static void advance(Msa *m, unsigned r, uint64_t n)
+{
+    s390_set_mode_reg(m->cpu, r, s390_cut(m->cpu, m->cpu->gpr[r] + n));
+}
+
+/* n bytes of the second operand are done. The code. */
+static unsigned consumed(Msa *m, uint64_t n)
+{
+    advance(m, m->r2, n);
+    s390_set_mode_reg(m->cpu, m->r2 + 1, length(m) - n);
+    return length(m) ? 3 : 0;
+}
+
+static void fetch(Msa *m, uint64_t at, void *buf, size_t n)
+{
+    cpu_ld_bytes(m->cs, at, buf, n, m->mmu);
+}
+
+static void store(Msa *m, uint64_t at, const void *buf, size_t n)
+{
+    cpu_st_bytes(m->cs, at, buf, n, m->mmu);
+}
+
+static void probe(Msa *m, uint64_t at, size_t n)
+{
+    cpu_probe_access(m->cs, at, n, MMU_ACCESS_WRITE, m->mmu);
+}
+
+/* ---- block ciphers ---- */
+typedef struct Cipher {
+    unsigned fc, block, key_bytes;
+    bool decipher;
+    union {
+        struct des3_ctx des3;
+        struct aes128_ctx aes128;
+        struct aes192_ctx aes192;
+        struct aes256_ctx aes256;
+    } u;
+} Cipher;
+
+/* The XTS functions' keys are those of AES-128 and AES-256. */
+static unsigned plain_function(unsigned fc)
+{
+    return fc == 50 ? 18 : fc == 52 ? 20 : fc;
+}
+
+static void cipher_shape(Cipher *c, unsigned fc)
+{
+    c->fc = plain_function(fc);
+    c->block = c->fc < 18 ? 8 : 16;
+    c->key_bytes = c->fc < 18 ? 8 * c->fc : 16 + 8 * (c->fc - 18);
+}
+
+static void cipher_set_key(Cipher *c, const uint8_t *key, bool decipher)
+{
+    uint8_t k[24];
+
+    c->decipher = decipher;
+    switch (c->fc) {
+    case 18: (decipher ? aes128_set_decrypt_key : aes128_set_encrypt_key)(&c->u.aes128, key); break;
+    case 19: (decipher ? aes192_set_decrypt_key : aes192_set_encrypt_key)(&c->u.aes192, key); break;
+    case 20: (decipher ? aes256_set_decrypt_key : aes256_set_encrypt_key)(&c->u.aes256, key); break;
+    default:
+        memcpy(k, key, 8);
+        memcpy(k + 8, key + (c->fc >= 2 ? 8 : 0), 8);
+        memcpy(k + 16, key + (c->fc == 3 ? 16 : 0), 8);
+        des3_set_key(&c->u.des3, k); /* weak keys are keys too */
+    }
+}
+
+static void cipher_run(const Cipher *c, size_t n, uint8_t *to, const uint8_t *from)
+{
+    switch (c->fc) {
+    case 18: (c->decipher ? aes128_decrypt : aes128_encrypt)(&c->u.aes128, n, to, from); break;
+    case 19: (c->decipher ? aes192_decrypt : aes192_encrypt)(&c->u.aes192, n, to, from); break;
+    case 20: (c->decipher ? aes256_decrypt : aes256_encrypt)(&c->u.aes256, n, to, from); break;
+    default: (c->decipher ? des3_decrypt : des3_encrypt)(&c->u.des3, n, to, from);
+    }
+}
+
+static void xor
+    (uint8_t * to, const uint8_t *with, size_t n) {
+        for (size_t k = 0; k < n; k++) {
+            to[k] ^= with[k];
+        }
+    }
+
+    /* Times alpha, as XTS has its field: the first byte is the least. */
+    static void xts_double(uint8_t *t)
+{
+    unsigned carry = 0;
+
+    for (unsigned k = 0; k < 16; k++) {
+        unsigned next = t[k] >> 7;
+        t[k] = t[k] << 1 | carry;
+        carry = next;
+    }
+    t[0] ^= carry ? 0x87 : 0;
+}
+
+static void xts_multiply(uint8_t *a, const uint8_t *b)
+{
+    uint8_t sum[16] = { 0 }, x[16];
+
+    memcpy(x, a, 16);
+    for (unsigned bit = 0; bit < 128; bit++) {
+        if (b[bit / 8] >> bit % 8 & 1) {
+            xor(sum, x, 16);
+        }
+        xts_double(x);
+    }
+    memcpy(a, sum, 16);
+}
+
+/* ---- modes: n bytes of buf in place; cv is the chaining value, and what becomes of it ---- */
+static void mode_cbc(const Cipher *c, uint8_t *buf, size_t n, uint8_t *cv)
+{
+    uint8_t in[16];
+
+    for (size_t k = 0; k < n; k += c->block) {
+        memcpy(in, buf + k, c->block);
+        if (c->decipher) {
+            cipher_run(c, c->block, buf + k, in);
+            xor(buf + k, cv, c->block);
+            memcpy(cv, in, c->block);
+        } else {
+            xor(buf + k, cv, c->block);
+            cipher_run(c, c->block, buf + k, buf + k);
+            memcpy(cv, buf + k, c->block);
+        }
+    }
+}
+
+static void mode_xts(const Cipher *c, uint8_t *buf, size_t n, uint8_t *t)
+{
+    for (size_t k = 0; k < n; k += 16) {
+        xor(buf + k, t, 16);
+        cipher_run(c, 16, buf + k, buf + k);
+        xor(buf + k, t, 16);
+        xts_double(t);
+    }
+}
+
+static void mode_ofb(const Cipher *c, uint8_t *buf, size_t n, uint8_t *cv)
+{
+    for (size_t k = 0; k < n; k += c->block) {
+        cipher_run(c, c->block, cv, cv);
+        xor(buf + k, cv, MIN(n - k, c->block));
+    }
+}
+
+/* Segments of s bytes. */
+static void mode_cfb(const Cipher *c, uint8_t *buf, size_t n, uint8_t *cv, unsigned s,
+                     bool decipher)
+{
+    uint8_t in[16], out[16];
+
+    for (size_t k = 0; k < n; k += s) {
+        memcpy(in, buf + k, s);
+        cipher_run(c, c->block, out, cv);
+        xor(buf + k, out, s);
+        memmove(cv, cv + s, c->block - s);
+        memcpy(cv + c->block - s, decipher ? in : buf + k, s);
+    }
+}
+
+/* As many bytes as one call does, a multiple of unit. */
+static size_t portion(Msa *m, unsigned unit)
+{
+    uint64_t n = length(m);
+
+    return n > CHUNK ? CHUNK - CHUNK % unit : n;
+}
+
+/* The second operand's bytes to the first, both checked, and the registers. */
+static unsigned deliver(Msa *m, const uint8_t *buf, size_t n)
+{
+    store(m, address(m, m->r1), buf, n);
+    if (m->r1 != m->r2) {
+        advance(m, m->r1, n);
+    }
+    return consumed(m, n);
+}
+
+/* KM, KMC, KMF, KMO: parameter block: chaining value and key; KM: key, and XTS parameter. */
+static unsigned run_cipher(Msa *m)
+{
+    Cipher c;
+    bool xts = m->op == MSA_KM && m->fc >= 50, chained = m->op != MSA_KM || xts;
+    uint8_t block[16 + 32], buf[CHUNK];
+
+    check_register(m, m->r1);
+    check_register(m, m->r2);
+    cipher_shape(&c, m->fc);
+    unsigned unit = m->op == MSA_KMF ? m->cpu->gpr[0] >> 24 & 0xff : c.block;
+    if (!unit || unit > c.block || (m->op != MSA_KMO && length(m) % unit)) {
+        specification(m);
+    }
+    size_t n = portion(m, unit);
+    if (!n) {
+        return 0;
+    }
+    unsigned cv_bytes = chained ? c.block : 0, cv_at = xts ? c.key_bytes : 0;
+    unsigned key_at = xts ? 0 : cv_bytes;
+    fetch(m, m->param, block, cv_bytes + c.key_bytes);
+    fetch(m, address(m, m->r2), buf, n);
+    probe(m, address(m, m->r1), n);
+    if (cv_bytes) {
+        probe(m, m->param + cv_at, cv_bytes);
+    }
+    bool feedback = m->op == MSA_KMF || m->op == MSA_KMO;
+    cipher_set_key(&c, block + key_at, m->decipher && !feedback);
+    switch (m->op) {
+    case MSA_KMC: mode_cbc(&c, buf, n, block); break;
+    case MSA_KMF: mode_cfb(&c, buf, n, block, unit, m->decipher); break;
+    case MSA_KMO: mode_ofb(&c, buf, n, block); break;
+    default:
+        if (xts) {
+            mode_xts(&c, buf, n, block + cv_at);
+        } else {
+            cipher_run(&c, n, buf, buf);
+        }
+    }
+    if (cv_bytes) {
+        store(m, m->param + cv_at, block + cv_at, cv_bytes);
+    }
+    return deliver(m, buf, n);
+}
+
+/* KMCTR: each block's counter is in storage, where r3 says. */
+static unsigned run_counter(Msa *m)
+{
+    Cipher c;
+    uint8_t key[32], buf[CHUNK], counters[CHUNK];
+
+    check_register(m, m->r1);
+    check_register(m, m->r2);
+    check_register(m, m->r3);
+    cipher_shape(&c, m->fc);
+    if (length(m) % c.block) {
+        specification(m);
+    }
+    size_t n = portion(m, c.block);
+    if (!n) {
+        return 0;
+    }
+    fetch(m, m->param, key, c.key_bytes);
+    fetch(m, address(m, m->r2), buf, n);
+    fetch(m, address(m, m->r3), counters, n);
+    probe(m, address(m, m->r1), n);
+    cipher_set_key(&c, key, false);
+    cipher_run(&c, n, counters, counters);
+    xor(buf, counters, n);
+    if (m->r3 != m->r1 && m->r3 != m->r2) {
+        advance(m, m->r3, n);
+    }
+    return deliver(m, buf, n);
+}
+
+static unsigned run_mac(Msa *m)
+{
+    Cipher c;
+    uint8_t block[16 + 32], buf[CHUNK];
+
+    check_register(m, m->r2);
+    cipher_shape(&c, m->fc);
+    if (length(m) % c.block) {
+        specification(m);
+    }
+    size_t n = portion(m, c.block);
+    if (!n) {
+        return 0;
+    }
+    fetch(m, m->param, block, c.block + c.key_bytes);
+    fetch(m, address(m, m->r2), buf, n);
+    probe(m, m->param, c.block);
+    cipher_set_key(&c, block + c.block, false);
+    mode_cbc(&c, buf, n, block);
+    store(m, m->param, block, c.block);
+    return consumed(m, n);
+}
+
+/* ---- digests: state as the parameter block has it ---- */
+typedef struct Digest {
+    unsigned state, block, count; /* bytes; of the message's length in bits behind the state */
+} Digest;
+
+static Digest digest_shape(unsigned fc)
+{
+    static const Digest sha[] = { { 0 }, { 20, 64, 8 }, { 32, 64, 8 }, { 64, 128, 16 } };
+    static const uint8_t rate[] = { 144, 136, 104, 72 };
+
+    return fc == 65   ? (Digest){ 16, 16, 0 }
+           : fc >= 32 ? (Digest){ 200, rate[fc - 32], 0 }
+                      : sha[fc];
+}
+
+static void sha1_blocks(uint8_t *state, const uint8_t *data, size_t n)
+{
+    struct sha1_ctx c;
+
+    sha1_init(&c);
+    for (unsigned k = 0; k < 5; k++) {
+        memcpy(&c.state[k], state + 4 * k, 4);
+        c.state[k] = GUINT32_FROM_BE(c.state[k]);
+    }
+    sha1_update(&c, n, data);
+    for (unsigned k = 0; k < 5; k++) {
+        uint32_t v = GUINT32_TO_BE(c.state[k]);
+        memcpy(state + 4 * k, &v, 4);
+    }
+}
+
+static void sha256_blocks(uint8_t *state, const uint8_t *data, size_t n)
+{
+    struct sha256_ctx c;
+
+    sha256_init(&c);
+    for (unsigned k = 0; k < 8; k++) {
+        memcpy(&c.state[k], state + 4 * k, 4);
+        c.state[k] = GUINT32_FROM_BE(c.state[k]);
+    }
+    sha256_update(&c, n, data);
+    for (unsigned k = 0; k < 8; k++) {
+        uint32_t v = GUINT32_TO_BE(c.state[k]);
+        memcpy(state + 4 * k, &v, 4);
+    }
+}
+
+static void sha512_blocks(uint8_t *state, const uint8_t *data, size_t n)
+{
+    struct sha512_ctx c;
+
+    sha512_init(&c);
+    for (unsigned k = 0; k < 8; k++) {
+        memcpy(&c.state[k], state + 8 * k, 8);
+        c.state[k] = GUINT64_FROM_BE(c.state[k]);
+    }
+    sha512_update(&c, n, data);
+    for (unsigned k = 0; k < 8; k++) {
+        uint64_t v = GUINT64_TO_BE(c.state[k]);
+        memcpy(state + 8 * k, &v, 8);
+    }
+}
+
+static void sha3_blocks(uint8_t *state, const uint8_t *data, size_t n, unsigned rate)
+{
+    struct sha3_state s;
+
+    for (size_t k = 0; k < n; k += rate) {
+        xor(state, data + k, rate);
+        for (unsigned w = 0; w < 25; w++) {
+            memcpy(&s.a[w], state + 8 * w, 8);
+            s.a[w] = GUINT64_FROM_LE(s.a[w]);
+        }
+        sha3_permute(&s);
+        for (unsigned w = 0; w < 25; w++) {
+            uint64_t v = GUINT64_TO_LE(s.a[w]);
+            memcpy(state + 8 * w, &v, 8);
+        }
+    }
+}
+
+typedef unsigned __int128 u128;
+
+static u128 load128(const uint8_t *p)
+{
+    u128 v = 0;
+
+    for (unsigned k = 0; k < 16; k++) {
+        v = v << 8 | p[k];
+    }
+    return v;
+}
+
+/* In the field of GCM the first bit is the least power. */
+static void ghash_blocks(uint8_t *state, const uint8_t *key, const uint8_t *data, size_t n)
+{
+    for (size_t k = 0; k < n; k += 16) {
+        u128 y = load128(state) ^ load128(data + k), v = load128(key), z = 0;
+        for (unsigned b = 0; b < 128; b++, y <<= 1) {
+            z ^= y >> 127 ? v : 0;
+            v = v >> 1 ^ (v & 1 ? (u128)0xe1 << 120 : 0);
+        }
+        for (unsigned b = 16; b-- > 0; z >>= 8) {
+            state[b] = z;
+        }
+    }
+}
+
+/* block: the parameter block. */
+static void digest_blocks(Msa *m, const Digest *d, uint8_t *block, const uint8_t *data, size_t n)
+{
+    switch (m->fc) {
+    case 1: sha1_blocks(block, data, n); break;
+    case 2: sha256_blocks(block, data, n); break;
+    case 3: sha512_blocks(block, data, n); break;
+    case 65: ghash_blocks(block, block + 16, data, n); break;
+    default: sha3_blocks(block, data, n, d->block); break;
+    }
+}
+
+/* KIMD: whole blocks. */
+static unsigned run_intermediate(Msa *m)
+{
+    Digest d = digest_shape(m->fc);
+    uint8_t block[200], buf[CHUNK];
+
+    check_register(m, m->r2);
+    if (length(m) % d.block) {
+        specification(m);
+    }
+    size_t n = portion(m, d.block);
+    if (!n) {
+        return 0;
+    }
+    fetch(m, m->param, block, d.state + (m->fc == 65 ? 16 : 0));
+    fetch(m, address(m, m->r2), buf, n);
+    probe(m, m->param, d.state);
+    digest_blocks(m, &d, block, buf, n);
+    store(m, m->param, block, d.state);
+    return consumed(m, n);
+}
+
+/* KLMD: whole blocks, then what remains with its padding. */
+static unsigned run_last(Msa *m)
+{
+    Digest d = digest_shape(m->fc);
+    uint8_t block[216], buf[CHUNK + 2 * 144];
+
+    check_register(m, m->r2);
+    bool last = length(m) <= CHUNK - CHUNK % d.block;
+    size_t n = last ? length(m) : CHUNK - CHUNK % d.block;
+    fetch(m, m->param, block, d.state + d.count);
+    fetch(m, address(m, m->r2), buf, n);
+    probe(m, m->param, d.state);
+    size_t padded = n;
+    if (last) {
+        padded = n + 1 + d.count;
+        padded += (d.block - padded % d.block) % d.block;
+        memset(buf + n, 0, padded - n);
+        if (d.count) {
+            buf[n] = 0x80;
+            memcpy(buf + padded - d.count, block + d.state, d.count);
+        } else {
+            buf[n] = 0x06;
+            buf[padded - 1] |= 0x80;
+        }
+    }
+    digest_blocks(m, &d, block, buf, padded);
+    store(m, m->param, block, d.state);
+    return consumed(m, n);
+}
+
+/* ---- PERFORM CRYPTOGRAPHIC COMPUTATION ---- */
+
+/* In CMAC's field the last bit is the least power. */
+static void cmac_double(uint8_t *k, unsigned n)
+{
+    unsigned carry = k[0] >> 7;
+
+    for (unsigned i = 0; i < n; i++) {
+        k[i] = k[i] << 1 | (i + 1 < n ? k[i + 1] >> 7 : 0);
+    }
+    k[n - 1] ^= !carry ? 0 : n == 16 ? 0x87 : 0x1b;
+}
+
+/* The last block of a CMAC: length in bits, message, chaining value (the result), key. */
+static unsigned run_cmac(Msa *m)
+{
+    Cipher c;
+    uint8_t b[8 + 16 + 16 + 32], sub[16] = { 0 };
+
+    cipher_shape(&c, m->fc);
+    fetch(m, m->param, b, 8 + 2 * c.block + c.key_bytes);
+    unsigned bits = b[0];
+    uint8_t *message = b + 8, *cv = message + c.block;
+    if (bits > 8 * c.block) {
+        specification(m);
+    }
+    probe(m, m->param + 8 + c.block, c.block);
+    cipher_set_key(&c, cv + c.block, false);
+    cipher_run(&c, c.block, sub, sub);
+    cmac_double(sub, c.block);
+    if (bits < 8 * c.block) {
+        cmac_double(sub, c.block);
+        message[bits / 8] &= ~(0xff >> bits % 8);
+        message[bits / 8] |= 0x80 >> bits % 8;
+        memset(message + bits / 8 + 1, 0, c.block - bits / 8 - 1);
+    }
+    xor(cv, message, c.block);
+    xor(cv, sub, c.block);
+    cipher_run(&c, c.block, cv, cv);
+    store(m, m->param + 8 + c.block, cv, c.block);
+    return 0;
+}
+
+/* XTS: key, tweak, block number, bit index (where an interrupted computation stood: none here), result. */
+static unsigned run_xts_parameter(Msa *m)
+{
+    Cipher c;
+    uint8_t b[32 + 48], product[16], power[16] = { 2 };
+
+    cipher_shape(&c, m->fc);
+    fetch(m, m->param, b, c.key_bytes + 48);
+    probe(m, m->param + c.key_bytes + 32, 32);
+    cipher_set_key(&c, b, false);
+    cipher_run(&c, 16, product, b + c.key_bytes);
+    u128 number = load128(b + c.key_bytes + 16);
+    for (unsigned bit = 0; bit < 128;
+         bit++) { /* times alpha to the number: power is alpha^(2^bit) */
+        if (number >> bit & 1) {
+            xts_multiply(product, power);
+        }
+        uint8_t square[16];
+        memcpy(square, power, 16);
+        xts_multiply(power, square);
+    }
+    memset(power, 0, sizeof(power));
+    store(m, m->param + c.key_bytes + 32, power, 16);
+    store(m, m->param + c.key_bytes + 48, product, 16);
+    return 0;
+}
+
+/* ---- PERFORM RANDOM NUMBER OPERATION ---- */
+static void fill_random(uint8_t *buf, size_t n)
+{
+    for (size_t done = 0; done < n;) {
+        ssize_t got = getrandom(buf + done, n - done, 0);
+        done += got > 0 ? (size_t)got : 0;
+    }
+}
+
+/* An operand of random bytes; whether it is finished. */
+static bool random_operand(Msa *m, unsigned r)
+{
+    uint64_t all = s390_mode_reg(m->cpu, r + 1), n = MIN(all, CHUNK);
+    uint8_t buf[CHUNK];
+
+    if (n) {
+        probe(m, address(m, r), n);
+        fill_random(buf, n);
+        store(m, address(m, r), buf, n);
+        advance(m, r, n);
+        s390_set_mode_reg(m->cpu, r + 1, all - n);
+    }
+    return n == all;
+}
+
+static unsigned run_random(Msa *m)
+{
+    if (m->fc == 112) { /* raw bits for so many conditioned ones */
+        uint8_t ratio[8] = { 0, 0, 0, 1, 0, 0, 0, 1 };
+        store(m, m->param, ratio, sizeof(ratio));
+        return 0;
+    }
+    check_register(m, m->r1);
+    check_register(m, m->r2);
+    return random_operand(m, m->r1) && random_operand(m, m->r2) ? 0 : 3;
+}
+
+/* ---- the instruction ---- */
+static unsigned run(Msa *m)
+{
+    switch (m->op) {
+    case MSA_KM:
+    case MSA_KMC:
+    case MSA_KMF:
+    case MSA_KMO: return run_cipher(m);
+    case MSA_KMAC: return run_mac(m);
+    case MSA_KIMD: return run_intermediate(m);
+    case MSA_KLMD: return run_last(m);
+    case MSA_KMCTR: return run_counter(m);
+    case MSA_PCC: return m->fc >= 50 ? run_xts_parameter(m) : run_cmac(m);
+    case MSA_PRNO: return run_random(m);
+    case MSA_PCKMO: break; /* only the query */
+    }
+    specification(m);
+}
+
+/* op: MsaOp; regs: r1, r2, r3 */
+uint64_t helper_s390_msa(CpuState *cs, uint64_t op, uint64_t regs, uint64_t mmu)
+{
+    S390Cpu *cpu = s390_cpu(cs);
+    Msa m = { .cs = cs,
+              .cpu = cpu,
+              .op = (MsaOp)op,
+              .fc = cpu->gpr[0] & 0x7f,
+              .decipher = cpu->gpr[0] & 0x80,
+              .param = s390_cut(cpu, cpu->gpr[1]),
+              .r1 = regs & 15,
+              .r2 = regs >> 4 & 15,
+              .r3 = regs >> 8 & 15,
+              .mmu = mmu };
+    bool modified =
+        op == MSA_KM || op == MSA_KMC || op == MSA_KMF || op == MSA_KMO || op == MSA_KMCTR;
+    uint8_t mask[16];
+
+    check_function(&m);
+    if (m.decipher && !modified) {
+        specification(&m);
+    }
+    if (m.fc) {
+        return run(&m);
+    }
+    query_mask(m.op, mask);
+    store(&m, m.param, mask, sizeof(mask));
+    return op == MSA_PCKMO ? s390_cc_get(cpu) : 0;
+}
