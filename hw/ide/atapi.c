@@ -160,8 +160,10 @@ void atapi_retry(IdeUnit *u)
             u->bus->ops->dma_rewind(u->bus);
         }
         atapi_command(u);
-    } else {
+    } else if (u->packet_lba_known) {
         atapi_reply_next(u); /* the same part of the medium again */
+    } else {
+        atapi_command(u); /* it came with a migration: the rest of it */
     }
 }
 

@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include "base/util/endian.h"
 #include "ide-priv.h"
 
 #define READ_LIMIT (1u << 30) /* the longest reply of a packet command */
@@ -137,6 +138,19 @@ const Record ide_bus_record = {
 
 /* ---- unit ---- */
 
+/* The command to be repeated. Of a read through the data port, which the guest has perhaps a part of, only
+   the rest is: as READ (12). */
+static void save_packet(const IdeUnit *u, uint8_t *out)
+{
+    memcpy(out, u->packet, IDE_PACKET);
+    if (u->retry == RETRY_PACKET && !u->packet_dma && u->packet_lba_known) {
+        memset(out, 0, IDE_PACKET);
+        out[0] = 0xa8;
+        st_be32(out + 2, u->packet_lba);
+        st_be32(out + 6, u->packet_left / IDE_CD_SECTOR);
+    }
+}
+
 static void save_pio(const IdeUnit *u, IdeUnitSaved *s)
 {
     bool reply = u->pio && u->end_fn == IDE_END_PACKET_REPLY;
@@ -149,8 +163,8 @@ static void save_pio(const IdeUnit *u, IdeUnitSaved *s)
     s->has_pio = true;
     s->req_nb_sectors = (int32_t)u->block_sectors;
     memcpy(s->io_buffer, u->buf, IDE_BUF_BYTES);
-    if (packet && !u->pio) { /* the command is what will be repeated */
-        memcpy(s->io_buffer, u->packet, IDE_PACKET);
+    if (packet && !u->pio) {
+        save_packet(u, s->io_buffer);
         s->end_transfer_fn_idx = IDE_END_PACKET_COMMAND;
         return;
     }

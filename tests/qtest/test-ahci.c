@@ -4,8 +4,7 @@
  * memory, registers by MMIO. Then nonsense in both, and a move to another process with a
  * register state that is not the one after reset.
  */
-#include "backend/block/block-priv.h"
-#include "pci-dev.h"
+#include "damaged-image.h"
 
 #define DEVFN 0xfa
 #define ABAR  0xfe000000u
@@ -470,25 +469,6 @@ static void test_stopped(gconstpointer machine)
         expect_on_disk(&a, out, sizeof(out) / 2);
     }
     teardown(&a);
-}
-
-/* An image with one damaged table: its reads fail. */
-static char *damaged_image(void)
-{
-    g_autofree uint64_t *table = g_new0(uint64_t, 65536 / 8);
-    char *path = image_new(0);
-    int fd = g_open(path, O_RDWR, 0);
-    uint64_t l1, entry = GUINT64_TO_BE(0x8000000000000000 | 16 << 16);
-
-    g_assert_true(qcow2_create(fd, 1 << 20, NULL));
-    close(fd);
-    image_get(path, 40, &l1, 8);
-    image_put(path, GUINT64_FROM_BE(l1), &entry, 8);
-    for (size_t i = 0; i < 65536 / 8; i++) {
-        table[i] = GUINT64_TO_BE(0x8000000000000200); /* a cluster begins at no such place */
-    }
-    image_put(path, 16 << 16, table, 65536);
-    return path;
 }
 
 static QTest *boot_damaged(const char *path, const char *more)

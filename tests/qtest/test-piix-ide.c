@@ -3,7 +3,7 @@
  * The PIIX3 IDE function through its ports: task file, data port, bus mastering, packet commands,
  * a move to another process amid a block, and nonsense. It sits on q35 here, with its own bus names.
  */
-#include "pci-dev.h"
+#include "damaged-image.h"
 
 #define DEVFN 0x28
 #define BM    0xc100 /* bus master ports */
@@ -183,7 +183,7 @@ static void test_dma(void)
     teardown(&s);
 }
 
-static uint8_t packet(QTest *q, const uint8_t cdb[12], bool dma)
+static void send_packet(QTest *q, const uint8_t cdb[12], bool dma)
 {
     uint8_t copy[12];
 
@@ -196,6 +196,11 @@ static uint8_t packet(QTest *q, const uint8_t cdb[12], bool dma)
     g_assert_cmphex(wait_ready(q, CD_PORT), ==, 0x58);
     g_assert_cmphex(qtest_inb(q, CD_PORT + 2), ==, 1);
     pio(q, CD_PORT, copy, 12, true);
+}
+
+static uint8_t packet(QTest *q, const uint8_t cdb[12], bool dma)
+{
+    send_packet(q, cdb, dma);
     return dma ? 0 : wait_ready(q, CD_PORT);
 }
 
@@ -264,6 +269,196 @@ static void test_migration(gconstpointer machine)
     teardown(&a);
 }
 
+/* ---- errors of the host ---- */
+
+static void expect_action(QTest *q, const char *action)
+{
+    json_object *event = qtest_event(q, "BLOCK_IO_ERROR"), *data, *value;
+
+    g_assert_true(json_object_object_get_ex(event, "data", &data));
+    g_assert_true(json_object_object_get_ex(data, "action", &value));
+    g_assert_cmpstr(json_object_get_string(value), ==, action);
+    json_object_put(event);
+}
+
+/* A write that the host refuses, by DMA or through the data port; how many bytes it has. */
+static size_t refused_write(Ide *s, uint8_t *out, bool dma, unsigned seed)
+{
+    size_t len = dma ? 4096 : 512;
+
+    fill_pattern(out, len, seed);
+    limit_files(s->q, true, 0);
+    if (dma) {
+        qtest_memwrite(s->q, DATA, out, len);
+        prd(s->q, 0, DATA, 4096, true);
+        command(s->q, 70, 8, 0xca);
+        qtest_outb(s->q, BM + 2, 6);
+        qtest_outl(s->q, BM + 4, PRDT);
+        qtest_outb(s->q, BM, 1);
+    } else {
+        command(s->q, 70, 1, 0x30);
+        g_assert_cmphex(wait_ready(s->q, DISK_PORT), ==, 0x58);
+        pio(s->q, DISK_PORT, out, len, true);
+    }
+    return len;
+}
+
+/* It has ended; the drive's status. */
+static uint8_t end_write(Ide *s)
+{
+    uint8_t status = wait_ready(s->q, DISK_PORT);
+
+    qtest_outb(s->q, BM, 0);
+    return status;
+}
+
+static void expect_on_disk(Ide *s, const uint8_t *out, size_t len, bool there)
+{
+    uint8_t in[4096];
+
+    image_get(s->disk, 70 * 512, in, len);
+    g_assert_cmpint(!memcmp(in, out, len), ==, there);
+}
+
+/* werror=report, enospc (of another error), ignore: the guest is told, or told that all is well. */
+static void test_write_policies(void)
+{
+    static const struct {
+        const char *policy, *action;
+        uint8_t status;
+    } rows[] = { { "report", "report", 0x41 },
+                 { "enospc", "report", 0x41 },
+                 { "ignore", "ignore", 0x50 } };
+    uint8_t out[4096];
+
+    for (size_t i = 0; i < 2 * G_N_ELEMENTS(rows); i++) {
+        g_autofree char *more = g_strdup_printf("-global ide-hd.werror=%s", rows[i / 2].policy);
+        Ide s;
+
+        setup(&s, more);
+        size_t len = refused_write(&s, out, i & 1, 11);
+        g_assert_cmphex(end_write(&s), ==, rows[i / 2].status);
+        expect_action(s.q, rows[i / 2].action);
+        g_assert_cmphex(qtest_inb(s.q, DISK_PORT + 1), ==, rows[i / 2].status & 1 ? 4 : 0);
+        expect_on_disk(&s, out, len, false);
+        limit_files(s.q, false, 0);
+        command(s.q, 0, 1, 0x20); /* it goes on */
+        g_assert_cmphex(wait_ready(s.q, DISK_PORT), ==, 0x58);
+        teardown(&s);
+    }
+}
+
+/* werror=stop: the write is done when the machine runs again, here or elsewhere. */
+static void test_write_stopped(gconstpointer machine)
+{
+    g_autofree char *more =
+        g_strdup_printf("-machine %s,sata=off -global ide-hd.werror=stop", (const char *)machine);
+    g_autofree char *incoming = g_strdup_printf("%s -incoming defer", more);
+    uint8_t out[4096];
+
+    for (int dma = 0; dma < 2; dma++) {
+        Ide s;
+
+        setup(&s, more);
+        size_t len = refused_write(&s, out, dma, 20);
+        wait_status(s.q, "query-status", "io-error");
+        expect_action(s.q, "stop");
+        expect_on_disk(&s, out, len, false);
+        json_object_put(qtest_qmp_ok(s.q, "{\"execute\": \"cont\"}")); /* refused again */
+        wait_status(s.q, "query-status", "io-error");
+        limit_files(s.q, false, 0);
+        json_object_put(qtest_qmp_ok(s.q, "{\"execute\": \"cont\"}"));
+        g_assert_cmphex(end_write(&s), ==, 0x50);
+        expect_on_disk(&s, out, len, true);
+        len = refused_write(&s, out, dma, 21);
+        wait_status(s.q, "query-status", "io-error");
+        limit_files(s.q, false, 0);
+        QTest *to = boot(&s, incoming);
+        move_stopped(s.q, to);
+        qtest_end(s.q);
+        s.q = to;
+        g_assert_cmphex(end_write(&s), ==, 0x50);
+        expect_on_disk(&s, out, len, true);
+        teardown(&s);
+    }
+}
+
+static QTest *boot_damaged(const char *path, const char *more)
+{
+    return qtest_start("x86_64",
+                       "-M q35,sata=off -nodefaults -m 64 -device piix3-ide,id=p,addr=5 "
+                       "-drive file=%s,format=qcow2,if=none,id=c,media=cdrom "
+                       "-device ide-cd,drive=c,bus=p.1,unit=0 %s",
+                       path, more);
+}
+
+static void read_damaged(QTest *q, bool dma)
+{
+    static const uint8_t read10[12] = { 0x28, 0, 0, 0, 0, 1, 0, 0, 1 };
+
+    open_bm(q);
+    prd(q, 0, DATA, 2048, true);
+    send_packet(q, read10, dma);
+    if (dma) {
+        qtest_outb(q, BM + 10, 6);
+        qtest_outl(q, BM + 12, PRDT);
+        qtest_outb(q, BM + 8, 9);
+    }
+}
+
+/* A disc that cannot be read: rerror=report and ignore. */
+static void test_cd_policies(void)
+{
+    static const uint8_t sense[12] = { 3, 0, 0, 0, 18 };
+    char *path = damaged_image();
+    uint8_t got[18];
+
+    for (int i = 0; i < 4; i++) {
+        bool dma = i & 1, ignore = i & 2;
+        QTest *q = boot_damaged(path, ignore ? "-global ide-cd.rerror=ignore"
+                                             : "-global ide-cd.rerror=report");
+
+        read_damaged(q, dma);
+        expect_action(q, ignore ? "ignore" : "report");
+        uint8_t status = wait_ready(q, CD_PORT);
+        g_assert_cmphex(status & 1, ==, !ignore);
+        qtest_outb(q, BM + 8, 0);
+        if (!ignore) {
+            g_assert_cmphex(packet(q, sense, false), ==, 0x58);
+            pio(q, CD_PORT, got, 18, false);
+            g_assert_cmphex(got[2] & 0xf, !=, 0);
+        }
+        qtest_end(q);
+    }
+    image_free(path);
+}
+
+/* rerror=stop: the read that waits is tried each time the machine runs, also elsewhere, until a reset. */
+static void test_cd_stopped(void)
+{
+    char *path = damaged_image();
+
+    for (int dma = 0; dma < 2; dma++) {
+        QTest *q = boot_damaged(path, "-global ide-cd.rerror=stop");
+        QTest *to = boot_damaged(path, "-global ide-cd.rerror=stop -incoming defer");
+
+        read_damaged(q, dma);
+        expect_action(q, "stop");
+        wait_status(q, "query-status", "io-error");
+        json_object_put(qtest_qmp_ok(q, "{\"execute\": \"cont\"}"));
+        wait_status(q, "query-status", "io-error");
+        move_stopped(q, to);
+        expect_action(to, "stop");
+        wait_status(to, "query-status", "io-error");
+        json_object_put(qtest_qmp_ok(to, "{\"execute\": \"system_reset\"}"));
+        json_object_put(qtest_qmp_ok(to, "{\"execute\": \"cont\"}"));
+        wait_status(to, "query-status", "running");
+        qtest_end(q);
+        qtest_end(to);
+    }
+    image_free(path);
+}
+
 static void test_nonsense(void)
 {
     static const uint32_t places[] = { PRDT, DATA, 0, 0xfffffff0, 0xfeb00000 };
@@ -310,6 +505,13 @@ int main(int argc, char **argv)
                          "pc-q35-ferry-1.0", test_migration);
     g_test_add_data_func("/piix-ide/a-block-half-read-and-a-waiting-dma-move-along/v3",
                          "pc-q35-10.0", test_migration);
+    g_test_add_func("/piix-ide/a-write-that-fails-is-reported-or-ignored", test_write_policies);
+    g_test_add_data_func("/piix-ide/a-write-that-fails-stops-the-machine-and-is-done-later/v4",
+                         "pc-q35-ferry-1.0", test_write_stopped);
+    g_test_add_data_func("/piix-ide/a-write-that-fails-stops-the-machine-and-is-done-later/v3",
+                         "pc-q35-10.0", test_write_stopped);
+    g_test_add_func("/piix-ide/a-disc-that-fails-is-reported-or-ignored", test_cd_policies);
+    g_test_add_func("/piix-ide/a-disc-that-fails-stops-the-machine-until-a-reset", test_cd_stopped);
     g_test_add_func("/piix-ide/nonsense-is-survived", test_nonsense);
     return g_test_run();
 }
