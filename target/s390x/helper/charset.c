@@ -69,6 +69,40 @@ uint64_t helper_s390_trxx(CpuState *cs, uint64_t r1, uint64_t r2, uint64_t sizes
     return s390_mode_reg(cpu, r1 + 1) ? 3 : 0;
 }
 
+/*
+ * TRANSLATE AND TEST (REVERSE) EXTENDED. how: M3 (8 characters of two bytes, 4 function codes of two bytes,
+ * 2 characters above 255 have the code 0) | backwards << 4. Ends at the first code that is not 0,
+ * which is left in r2.
+ */
+uint64_t helper_s390_trte(CpuState *cs, uint64_t r1, uint64_t r2, uint64_t how, uint64_t mmu)
+{
+    S390Cpu *cpu = s390_cpu(cs);
+    unsigned size = how & 8 ? 2 : 1, code_size = how & 4 ? 2 : 1;
+    uint64_t table = s390_cut(cpu, cpu->gpr[1]);
+
+    if (s390_mode_reg(cpu, r1 + 1) % size) {
+        s390_program(cpu, PGM_SPECIFICATION);
+    }
+    for (unsigned k = 0; k < CHARS_AT_A_TIME; k++) {
+        uint64_t left = s390_mode_reg(cpu, r1 + 1);
+        uint32_t code = 0;
+
+        if (left) {
+            uint32_t c = load(cs, cpu->gpr[r1], size, mmu);
+            bool beyond = (how & 2) && c > 255;
+            code = beyond ? 0 : load(cs, table + (uint64_t)c * code_size, code_size, mmu);
+        }
+        if (!left || code) {
+            cpu->gpr[r2] = code;
+            return code != 0;
+        }
+        s390_set_mode_reg(cpu, r1,
+                          s390_cut(cpu, cpu->gpr[r1] + (how & 16 ? -(uint64_t)size : size)));
+        s390_set_mode_reg(cpu, r1 + 1, left - size);
+    }
+    return 3;
+}
+
 /* ---- Unicode ---- */
 
 typedef enum Decoded {

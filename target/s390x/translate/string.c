@@ -337,6 +337,14 @@ void s390_tr_trxx(S390Trans *t, const S390Insn *i)
     }
 }
 
+void s390_tr_trte(S390Trans *t, const S390Insn *i)
+{
+    if (!odd_pairs(t, i->r1, 0)) {
+        s390_cc_from(t, ir_call(t->b, &hd_s390_trte, ir_c64(t->b, i->r1), ir_c64(t->b, i->r2),
+                                ir_c64(t->b, i->arg << 4 | (i->m3 & 14)), s390_mmu(t)));
+    }
+}
+
 void s390_tr_convert(S390Trans *t, const S390Insn *i)
 {
     if (!odd_pairs(t, i->r1, i->r2)) {

@@ -194,15 +194,3 @@ void s390_tr_plo(S390Trans *t, const S390Insn *i)
     s390_cc_from(t, ir_call(t->b, &hd_s390_plo, second, fourth, ir_c64(t->b, i->r1 | i->r3 << 4),
                             s390_mmu(t)));
 }
-
-/* ---- lines that the table knows and nobody has written: a clear refusal ---- */
-static void missing(S390Trans *t)
-{
-    ir_call(t->b, &hd_s390_missing, ir_c64(t->b, t->i->mn));
-    t->status = TRANS_END;
-}
-
-void s390_tr_trte(S390Trans *t, const S390Insn *i)
-{
-    missing(t);
-}
