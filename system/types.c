@@ -91,6 +91,7 @@ TypeRegistry *system_types_new(void)
         { q35_machine_types, &q35_machine_types_count },
         { q35_host_types, &q35_host_types_count },
         { vmport_types, &vmport_types_count },
+        { vtd_types, &vtd_types_count },
         { ich9_types, &ich9_types_count },
         { smbus_types, &smbus_types_count },
         { ich9_smb_types, &ich9_smb_types_count },

@@ -12,8 +12,10 @@
 #include "base/util/endian.h"
 #include "hw/acpi/aml.h"
 #include "hw/core/numa.h"
+#include "hw/intc/ioapic.h"
 #include "piix-priv.h"
 #include "q35-priv.h"
+#include "vtd.h"
 
 /* ---- DSDT ---- */
 /* The interrupt of a slot's pin: with the I/O APIC, or with the 8259. */
@@ -449,6 +451,30 @@ static guint mcfg(GByteArray *b, GByteArray *linker, const AcpiConfig *c)
     return at;
 }
 
+/* One remapping unit, for all of PCI and for the I/O APIC (VT-d specification, chapter 8). */
+static guint dmar(GByteArray *b, GByteArray *linker, const AcpiConfig *c)
+{
+    guint at = acpi_table_begin(b, "DMAR", 1, c->oem_id, c->oem_table_id);
+
+    acpi_u8(b, vtd_address_bits(c->vtd) - 1);
+    acpi_u8(b, vtd_remaps_interrupts(c->vtd));
+    acpi_zero(b, 10);
+    acpi_u16(b, 0); /* DRHD */
+    acpi_u16(b, 16 + 8);
+    acpi_u8(b, 1); /* INCLUDE_PCI_ALL */
+    acpi_u8(b, 0);
+    acpi_u16(b, 0);
+    acpi_u64(b, VTD_BASE);
+    acpi_u8(b, 3); /* scope: I/O APIC */
+    acpi_u8(b, 8);
+    acpi_u16(b, 0);
+    acpi_u8(b, 0); /* its id in the MADT */
+    acpi_u8(b, IOAPIC_REQUESTER >> 8);
+    acpi_u16(b, 0);
+    checksum_later(b, linker, at);
+    return at;
+}
+
 static guint waet(GByteArray *b, GByteArray *linker, const AcpiConfig *c)
 {
     guint at = acpi_table_begin(b, "WAET", 1, c->oem_id, c->oem_table_id);
@@ -596,6 +622,9 @@ void acpi_blobs_build(const AcpiConfig *c, AcpiBlobs *out)
     }
     if (!c->i440fx) {
         tables[n++] = mcfg(b, linker, c);
+    }
+    if (c->vtd) {
+        tables[n++] = dmar(b, linker, c);
     }
     tables[n++] = waet(b, linker, c);
     if (c->numa) {

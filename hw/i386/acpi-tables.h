@@ -14,6 +14,7 @@ typedef struct {
     uint64_t low_ram_top, hole64_base, hole64_limit; /* inclusive limit; 0,0: no high window */
     uint64_t ram_above_4g, devmem_base, devmem_bytes;
     const struct MachineNuma *numa; /* borrowed; NULL: no affinity tables */
+    Device *vtd;                    /* borrowed; NULL: no IOMMU */
     bool hpet, i8042, rtc, serial[4];
     bool no_s3;
     bool i440fx; /* else q35 */

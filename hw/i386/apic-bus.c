@@ -23,7 +23,7 @@ static MemResult msi_write(void *opaque, uint64_t addr, uint64_t value, unsigned
 {
     ApicBus *bus = opaque;
 
-    apic_bus_msi(bus, APIC_DEFAULT_BASE + addr, value);
+    apic_bus_msi(bus, APIC_DEFAULT_BASE + addr, value, attrs);
     return MEM_OK;
 }
 
@@ -181,7 +181,13 @@ void apic_bus_deliver(ApicBus *bus, const ApicMessage *msg)
     }
 }
 
-void apic_bus_msi(ApicBus *bus, uint64_t addr, uint32_t data)
+void apic_bus_set_remap(ApicBus *bus, ApicRemap remap, void *opaque)
+{
+    bus->remap = remap;
+    bus->remap_opaque = opaque;
+}
+
+void apic_bus_msi(ApicBus *bus, uint64_t addr, uint32_t data, MemAttrs attrs)
 {
     ApicMessage m = {
         .dest = addr >> 12 & 0xff,
@@ -191,5 +197,7 @@ void apic_bus_msi(ApicBus *bus, uint64_t addr, uint32_t data)
         .level = data >> 15 & 1,
     };
 
-    apic_bus_deliver(bus, &m);
+    if (!bus->remap || bus->remap(bus->remap_opaque, addr, data, attrs, &m)) {
+        apic_bus_deliver(bus, &m);
+    }
 }

@@ -73,6 +73,8 @@ struct ApicBus {
     bool pic_level;
     Irq pic_irq, nmi_irq;
     GArray *eois;
+    ApicRemap remap; /* NULL: none */
+    void *remap_opaque;
     unsigned lowest_next; /* rotates lowest-priority delivery among equals */
 };
 

@@ -117,6 +117,7 @@ static void acpi_config(PcMachine *pc, AcpiConfig *c)
         .root = pc->pci_host->bus,
         .hpet = pc->hpet,
         .rtc = true,
+        .vtd = pc->vtd,
         .no_s3 = pc->pm->disable_s3,
         .oem_id = pc->oem_id,
         .oem_table_id = pc->oem_table_id,

@@ -9,6 +9,7 @@
 #include "base/memory/backend.h"
 #include "hw/i386/cpu-device.h"
 #include "pc-priv.h"
+#include "vtd.h"
 
 #define DIMM_ALIGN (2 * MiB)
 
@@ -171,7 +172,27 @@ static void dimm_unplugged(PcMachine *pc, PcDimm *d)
     }
 }
 
+/* ---- IOMMU ---- */
+static bool vtd_pre_plug(PcMachine *pc, Device *dev, GError **error)
+{
+    if (!pc->chipset->has_ecam) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_NO_BUS, "intel-iommu needs a q35 board");
+        return false;
+    }
+    if (pc->vtd) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_BUSY, "the board has an IOMMU already");
+        return false;
+    }
+    vtd_connect(dev, pc->pci_host, pc->apic_bus);
+    return true;
+}
+
 /* ---- hooks ---- */
+static bool is_vtd(const Device *dev)
+{
+    return object_is_a(&dev->obj, TYPE_VTD);
+}
+
 static bool is_dimm(const Device *dev)
 {
     return object_is_a(&dev->obj, "pc-dimm");
@@ -186,11 +207,18 @@ bool pc_pre_plug(Machine *m, Device *dev, GError **error)
                     "the board cannot tell the guest of a new device: it has acpi=off");
         return false;
     }
+    if (is_vtd(dev)) {
+        return vtd_pre_plug(pc, dev, error);
+    }
     return is_dimm(dev) ? dimm_pre_plug(pc, PC_DIMM(dev), error) : pc_cpu_pre_plug(pc, dev, error);
 }
 
 void pc_plugged(Machine *m, Device *dev)
 {
+    if (is_vtd(dev)) {
+        ((PcMachine *)m)->vtd = dev;
+        return;
+    }
     is_dimm(dev) ? dimm_plugged((PcMachine *)m, PC_DIMM(dev)) : pc_cpu_plugged((PcMachine *)m, dev);
 }
 
@@ -212,6 +240,10 @@ bool pc_unplug_request(Machine *m, Device *dev, GError **error)
 
 void pc_unplugged(Machine *m, Device *dev)
 {
+    if (is_vtd(dev)) {
+        ((PcMachine *)m)->vtd = NULL;
+        return;
+    }
     is_dimm(dev) ? dimm_unplugged((PcMachine *)m, PC_DIMM(dev))
                  : pc_cpu_unplugged((PcMachine *)m, dev);
 }

@@ -68,6 +68,7 @@ struct PcMachine {
     IsaBus *isa;
     FwCfg *fw_cfg;
     Device *rtc, *pit_dev, *hpet_dev, *ioapic;
+    Device *vtd; /* NULL: no IOMMU */
     I8259Pair pic_pair;
     ApicBus *apic_bus;
     Irq gsi_pins[PC_GSI_COUNT];

@@ -99,12 +99,12 @@ static void expired(void *opaque)
 
 static uint16_t count_left(AcpiPm *pm)
 {
-    int64_t left = pm->tco_expire - clock_now_ns(pm->vm, CLOCK_KIND_VIRTUAL);
+    int64_t now = clock_now_ns(pm->vm, CLOCK_KIND_VIRTUAL);
 
     if (pm->tco_expire == STOPPED) {
         return reg(pm, TCO_RLD);
     }
-    return left > 0 ? (uint16_t)(left / TICK_NS) : 0;
+    return pm->tco_expire > now ? (uint16_t)((pm->tco_expire - now) / TICK_NS) : 0;
 }
 
 static uint8_t read_byte(AcpiPm *pm, unsigned at)
@@ -225,8 +225,9 @@ void acpi_tco_save(const AcpiPm *pm, AcpiPmSaved *out)
     out->tco_wdcnt = r[TCO_WDCNT];
     out->tco_sw_irq_gen = r[TCO_SW_IRQ_GEN];
     out->tco_tmr = ld_le16(r + TCO_TMR);
-    out->tco_expire = pm->tco_clock ? pm->tco_expire : STOPPED;
-    out->tco_timer = out->tco_expire;
+    out->tco_expire = pm->tco_expire;
+    out->tco_timer =
+        pm->tco_clock && timer_pending(pm->tco_clock) ? timer_expire_ns(pm->tco_clock) : STOPPED;
     out->tco_timeouts = pm->tco_timeouts;
 }
 
@@ -253,9 +254,9 @@ void acpi_tco_install(AcpiPm *pm, const AcpiPmSaved *in)
     if (in->tco_cnt1 & CNT1_LOCK) {
         pm->smi_en_wmask &= ~SMI_TCO;
     }
-    stop(pm);
+    timer_cancel(pm->tco_clock);
+    pm->tco_expire = in->tco_expire;
     if (in->tco_timer >= 0) {
-        pm->tco_expire = in->tco_timer;
-        timer_arm(pm->tco_clock, pm->tco_expire);
+        timer_arm(pm->tco_clock, in->tco_timer);
     }
 }

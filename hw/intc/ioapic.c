@@ -48,14 +48,16 @@ enum {
 
 static void deliver(Ioapic *s, uint64_t entry)
 {
-    uint64_t addr = 0xfee00000u | (entry >> 56) << 12 | (entry & ENTRY_LOGICAL ? 4 : 0);
+    /* Bits 48 and up are the destination, or the format and index of a message to be remapped. */
+    uint64_t addr = 0xfee00000u | (entry >> 48) << 4 | (entry & ENTRY_LOGICAL ? 4 : 0);
+    MemAttrs attrs = { .requester_id = IOAPIC_REQUESTER };
     uint64_t data = entry & (ENTRY_VECTOR | ENTRY_DELIVERY);
 
     if (entry & ENTRY_LEVEL) {
         data |= 1u << 15 | 1u << 14;
     }
     address_space_st(address_space_memory(device_vm(&s->dev)), addr, data, 4, DEVICE_LITTLE_ENDIAN,
-                     MEM_ATTRS_NONE, NULL);
+                     attrs, NULL);
 }
 
 static void service(Ioapic *s, int pin)

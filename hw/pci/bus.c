@@ -13,6 +13,19 @@ int pci_swizzle_map_irq(PciDevice *dev, int pin)
     return (PCI_SLOT(dev->devfn) + pin) % PCI_INTX_PINS;
 }
 
+uint16_t pci_requester_id(const PciDevice *dev)
+{
+    uint16_t id = pci_device_bdf(dev);
+
+    for (const PciBus *bus = pci_device_bus(dev); bus->bridge; bus = pci_device_bus(bus->bridge)) {
+        if (!bus->express) {
+            id = pci_device_express(bus->bridge) ? (uint16_t)(pci_bus_number(bus) << 8)
+                                                 : pci_device_bdf(bus->bridge);
+        }
+    }
+    return id;
+}
+
 int pci_bus_number(const PciBus *bus)
 {
     return bus->bridge ? pci_get8(bus->bridge, PCI_SECONDARY_BUS) : 0;

@@ -139,19 +139,75 @@ void pci_dma_update(PciDevice *dev)
     memory_region_set_enabled(&dev->dma_window, pci_get16(dev, PCI_COMMAND) & PCI_COMMAND_MASTER);
 }
 
-static void dma_init(PciDevice *dev)
+/* What the device's bus, or the IOMMU in front of it, lets it see. */
+static MemoryRegion *dma_target(PciDevice *dev)
 {
-    Vm *vm = device_vm(&dev->dev);
     PciBus *bus = pci_device_bus(dev);
+    PciHost *host = pci_bus_host(bus);
 
+    if (host && host->iommu) {
+        return host->iommu->attach(host->iommu_opaque, dev);
+    }
     while (!bus->dma && bus->bridge) {
         bus = pci_device_bus(bus->bridge);
     }
-    memory_region_init(&dev->dma_root, vm, &dev->dev.obj, "bus master container", UINT64_MAX);
-    memory_region_init_alias(&dev->dma_window, vm, &dev->dev.obj, "bus master",
-                             bus->dma ? bus->dma : memory_system_region(vm), 0, UINT64_MAX);
+    return bus->dma ? bus->dma : memory_system_region(device_vm(&dev->dev));
+}
+
+static void dma_window_init(PciDevice *dev)
+{
+    memory_region_init_alias(&dev->dma_window, device_vm(&dev->dev), &dev->dev.obj, "bus master",
+                             dma_target(dev), 0, UINT64_MAX);
     memory_region_set_enabled(&dev->dma_window, false);
     memory_region_add(&dev->dma_root, 0, &dev->dma_window);
+}
+
+static void dma_window_clear(PciDevice *dev)
+{
+    PciHost *host = pci_bus_host(pci_device_bus(dev));
+
+    memory_region_clear(&dev->dma_window);
+    if (host && host->iommu) {
+        host->iommu->detach(host->iommu_opaque, dev);
+    }
+}
+
+static void dma_disconnect(PciDevice *dev, void *opaque)
+{
+    dma_window_clear(dev);
+}
+
+static void dma_reconnect(PciDevice *dev, void *opaque)
+{
+    dma_window_init(dev);
+    pci_dma_update(dev);
+}
+
+void pci_host_set_iommu(PciHost *host, const PciIommuOps *ops, void *opaque)
+{
+    Vm *vm = device_vm(&host->dev);
+
+    memory_transaction_begin(vm);
+    pci_bus_foreach(host->bus, true, dma_disconnect, NULL);
+    host->iommu = ops;
+    host->iommu_opaque = opaque;
+    pci_bus_foreach(host->bus, true, dma_reconnect, NULL);
+    memory_transaction_commit(vm);
+}
+
+bool pci_has_iommu(const PciDevice *dev)
+{
+    PciHost *host = pci_bus_host(pci_device_bus(dev));
+
+    return host && host->iommu;
+}
+
+static void dma_init(PciDevice *dev)
+{
+    Vm *vm = device_vm(&dev->dev);
+
+    memory_region_init(&dev->dma_root, vm, &dev->dev.obj, "bus master container", UINT64_MAX);
+    dma_window_init(dev);
     dev->dma_as = address_space_new(vm, &dev->dma_root, object_type_name(&dev->dev.obj));
 }
 
@@ -159,7 +215,7 @@ static void dma_exit(PciDevice *dev)
 {
     address_space_free(dev->dma_as);
     dev->dma_as = NULL;
-    memory_region_clear(&dev->dma_window);
+    dma_window_clear(dev);
     memory_region_clear(&dev->dma_root);
 }
 

@@ -64,7 +64,7 @@ unsigned msi_vectors(const PciDevice *dev)
 
 void pci_send_msi(PciDevice *dev, MsiMessage msg)
 {
-    MemAttrs attrs = { .requester_id = pci_device_bdf(dev) };
+    MemAttrs attrs = pci_dma_attrs(dev);
 
     address_space_st(dev->dma_as, msg.address, msg.data, 4, DEVICE_LITTLE_ENDIAN, attrs, NULL);
 }

@@ -50,7 +50,14 @@ static void notify_config(void *transport)
 
 static AddressSpace *dma_space(void *transport)
 {
-    return pci_dma_space(&((VirtioPci *)transport)->pci);
+    VirtioPci *proxy = transport;
+    PciDevice *pci = &proxy->pci;
+
+    /* Without the feature a driver gives physical addresses, whatever IOMMU there is. */
+    if (pci_has_iommu(pci) && !virtio_offers(proxy->backend, VIRTIO_F_IOMMU_PLATFORM)) {
+        return address_space_memory(device_vm(&pci->dev));
+    }
+    return pci_dma_space(pci);
 }
 
 static char *device_path(void *transport)

@@ -112,6 +112,11 @@ def test_iasl_accepts_q35():
     assert found == ["FACS", "DSDT", "FACP", "APIC", "HPET", "MCFG", "WAET", "RSDT"], found
 
 
+def test_iasl_accepts_dmar():
+    found = disassemble_all("-machine", "q35", "-device", "intel-iommu,intremap=on,eim=on")
+    assert found == ["FACS", "DSDT", "FACP", "APIC", "HPET", "MCFG", "DMAR", "WAET", "RSDT"], found
+
+
 def test_iasl_accepts_pc():
     found = disassemble_all("-machine", "pc", "-smp", "2", "-serial", "null")
     assert found == ["FACS", "DSDT", "FACP", "APIC", "HPET", "WAET", "RSDT"], found
@@ -253,6 +258,7 @@ def test_growing_tables_fail_the_move():
 def main():
     return guest.run_tap([
         ("iasl accepts the tables of q35", test_iasl_accepts_q35),
+        ("iasl accepts the table of an IOMMU", test_iasl_accepts_dmar),
         ("iasl accepts the tables of pc", test_iasl_accepts_pc),
         ("iasl accepts the tables of NUMA nodes", test_iasl_accepts_nodes),
         ("SMBIOS structures say what the user said", test_smbios_options),

@@ -28,6 +28,7 @@ E1000E = "-device e1000e,addr=15,romfile=,mac=52:54:00:12:34:56 "
 NVME = ("-drive file={dir}/disk,if=none,id=d,format=raw,snapshot=on -device nvme,serial=s,drive=d,addr=3 "
         "-drive file={dir}/disk,if=none,id=e,format=raw,snapshot=on -device nvme-ns,drive=e,nsid=3 ")
 EDU = "-device edu,addr=15 -device pci-testdev,addr=16,membar=64K "
+IOMMU = "-device intel-iommu,intremap=on,eim=on -device edu,addr=15 "
 TESTDEV = "-device migration-testdev,value=5,part=3,ram-length=64K "
 
 FLASH = ("-m 4 -nodefaults -rtc base=2020-01-01T00:00:00,clock=vm "

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 
-from machines import (BRIDGES, CCW, E1000, E1000E, EDU, FLASH, NVME, PC, REST, S390, SCSI, TESTDEV, VIRTIO,
+from machines import (BRIDGES, CCW, E1000, E1000E, EDU, FLASH, IOMMU, NVME, PC, REST, S390, SCSI, TESTDEV, VIRTIO,
                       Ferry, make_files, run_tests)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -33,6 +33,7 @@ for machine in ("pc-q35-10.0", "pc-q35-ferry-1.0", "pc-i440fx-10.0", "pc-i440fx-
         ROWS[machine + "-e1000e"] = (machine, PC + E1000E)
         ROWS[machine + "-nvme"] = (machine, PC + NVME)
         ROWS[machine + "-edu"] = (machine, PC + EDU)
+        ROWS[machine + "-iommu"] = (machine, PC + IOMMU)
         ROWS[machine + "-testdev"] = (machine, PC + TESTDEV)
         ROWS[machine + "-flash"] = (machine, FLASH)
 for machine in ("s390-ccw-virtio-10.0", "s390-ccw-virtio-ferry-1.0"):

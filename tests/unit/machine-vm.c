@@ -36,7 +36,7 @@
 #define FLASH                                                                          \
     NOTHING " -drive file={dir}/bios,if=pflash,format=raw,readonly=on"                 \
             " -drive file={dir}/bios,if=pflash,format=raw,snapshot=on -device isa-fdc" \
-            " -device edu -device pci-testdev"
+            " -device edu -device pci-testdev -device intel-iommu"
 #define X86_NAME "ferry-system-x86_64"
 
 const MachineRow machine_rows[] = {

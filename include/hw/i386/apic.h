@@ -40,7 +40,11 @@ ApicBus *apic_bus_new(Vm *vm);
 void apic_bus_free(ApicBus *bus);
 void apic_bus_deliver(ApicBus *bus, const ApicMessage *msg);
 /* The address and data of an MSI as a message (also for I/O APIC entries). */
-void apic_bus_msi(ApicBus *bus, uint64_t addr, uint32_t data);
+void apic_bus_msi(ApicBus *bus, uint64_t addr, uint32_t data, MemAttrs attrs);
+/* Whoever remaps interrupts changes *msg, or returns false: the message is lost. NULL: nobody. */
+typedef bool (*ApicRemap)(void *opaque, uint64_t addr, uint32_t data, MemAttrs attrs,
+                          ApicMessage *msg);
+void apic_bus_set_remap(ApicBus *bus, ApicRemap remap, void *opaque);
 /* The 8259 pair: its INT output goes to apic_bus_pic_input(), and @ack gives the vector. */
 void apic_bus_set_pic(ApicBus *bus, int (*ack)(void *opaque), void *opaque);
 Irq *apic_bus_pic_input(ApicBus *bus);

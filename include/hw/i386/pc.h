@@ -7,6 +7,7 @@ extern const TypeInfo pc_machine_types[], i440fx_machine_types[], i440fx_types[]
     piix4_pm_types[];
 extern const size_t pc_machine_types_count, i440fx_machine_types_count, i440fx_types_count,
     piix_types_count, piix4_pm_types_count;
-extern const TypeInfo q35_machine_types[], q35_host_types[], ich9_types[], vmport_types[];
+extern const TypeInfo q35_machine_types[], q35_host_types[], ich9_types[], vmport_types[],
+    vtd_types[];
 extern const size_t q35_machine_types_count, q35_host_types_count, ich9_types_count,
-    vmport_types_count;
+    vmport_types_count, vtd_types_count;

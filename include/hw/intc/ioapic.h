@@ -8,6 +8,8 @@
 
 #define IOAPIC_NUM_PINS     24
 #define IOAPIC_DEFAULT_BASE 0xfec00000ull
+/* How its messages are signed: bus ff, no PCI function. */
+#define IOAPIC_REQUESTER 0xff00
 
 /* The register page (4 KiB), for the board to map. */
 MemoryRegion *ioapic_region(Device *dev);

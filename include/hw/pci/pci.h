@@ -103,6 +103,8 @@ static inline PciBus *pci_device_bus(const PciDevice *dev)
 /* Has 4 KiB configuration space here (see PciDeviceOps.express, may_be_express). */
 bool pci_device_express(const PciDevice *dev);
 uint16_t pci_device_bdf(const PciDevice *dev); /* bus << 8 | devfn, as the guest numbered it */
+/* How its transactions are signed on the root bus: a bridge to a conventional bus signs for those behind it. */
+uint16_t pci_requester_id(const PciDevice *dev);
 
 /* ---- configuration space ---- */
 uint8_t pci_get8(const PciDevice *dev, uint32_t addr);
@@ -185,7 +187,7 @@ static inline AddressSpace *pci_dma_space(PciDevice *dev)
 }
 static inline MemAttrs pci_dma_attrs(const PciDevice *dev)
 {
-    return (MemAttrs){ .requester_id = pci_device_bdf(dev) };
+    return (MemAttrs){ .requester_id = pci_requester_id(dev) };
 }
 static inline MemResult pci_dma_read(PciDevice *dev, GuestPhys addr, void *buf, uint64_t len)
 {
@@ -246,6 +248,16 @@ typedef struct {
 /* The host bridge above a bus. */
 PciHost *pci_bus_host(PciBus *bus);
 
+/* ---- IOMMU ---- */
+typedef struct {
+    /* The region (2^64 bytes) that @dev's DMA goes through from now on, and no longer. */
+    MemoryRegion *(*attach)(void *opaque, PciDevice *dev);
+    void (*detach)(void *opaque, PciDevice *dev);
+} PciIommuOps;
+/* Puts an IOMMU in front of every function below @host, those that are there included; NULL: none. */
+void pci_host_set_iommu(PciHost *host, const PciIommuOps *ops, void *opaque);
+bool pci_has_iommu(const PciDevice *dev);
+
 /* ---- host bridges ---- */
 /* Type I mechanism (cf8/cfc) and ECAM. A board's host bridge type embeds this and has
    TYPE_PCI_HOST as its parent. */
@@ -260,6 +272,8 @@ struct PciHost {
     /* Hotplug through the platform; NULL: ports use their own slot registers. */
     const PciHotplugOps *hotplug;
     void *hotplug_opaque;
+    const PciIommuOps *iommu; /* NULL: DMA sees memory as it is */
+    void *iommu_opaque;
     /* Byte accesses to port cf9, which lies in the middle of the address register; may be NULL. */
     uint8_t (*cf9_read)(void *opaque);
     void (*cf9_write)(void *opaque, uint8_t value);
