@@ -302,7 +302,8 @@ static bool build_machine(System *sys, GError **error)
         !machine_build(m, error) || !options_apply_fw_cfgs(sys, error) ||
         !options_attach_serials(sys, error) || !options_apply_vga(sys, error) ||
         !options_attach_drives(sys, error) || !options_attach_nics(sys, error) ||
-        !options_apply_devices(sys, error) || !machine_finish(m, error)) {
+        !options_apply_usb(sys, error) || !options_apply_devices(sys, error) ||
+        !machine_finish(m, error)) {
         return false;
     }
     machine_reset(vm, SHUTDOWN_NONE);

@@ -30,7 +30,7 @@ typedef struct {
     /* Lists of Arg, in the order given. */
     GPtrArray *objects, *devices, *globals, *drives, *blockdevs, *netdevs, *nics, *chardevs;
     GPtrArray *monitors; /* -mon, -qmp, -qmp-pretty, -monitor */
-    GPtrArray *vncs;
+    GPtrArray *vncs, *usb_devices;
     GPtrArray *serials, *fds, *machine_props, *accels, *traces, *fw_cfgs, *option_roms, *data_dirs,
         *acpi_tables;
     GPtrArray *numas, *smbios;
@@ -41,7 +41,7 @@ typedef struct {
     char *dump_vmstate, *dump_manifest, *migrate_check;
     bool nographic, nodefaults, snapshot, no_user_config, stopped, no_reboot, no_shutdown,
         daemonize;
-    bool perfmap, jitdump;
+    bool perfmap, jitdump, usb;
     bool msg_timestamp, debug_threads, once_gdb;
     VmActions actions;
 } CmdLine;
@@ -115,6 +115,9 @@ bool options_attach_nics(System *sys, GError **error);
 /* ui.c: -vga (the board's default card, before other devices), -display and -vnc (after all). */
 bool options_apply_vga(System *sys, GError **error);
 bool options_apply_displays(System *sys, GError **error);
+
+/* usb.c: -usb, -machine usb=on, -usbdevice; after drives, before other devices. */
+bool options_apply_usb(System *sys, GError **error);
 
 /* gdb.c: -gdb, and gdbserver of the human monitor; "none" ends the server. After the board is
    built. */

@@ -8,6 +8,7 @@ struct InputHandler {
     const InputHandlerOps *ops;
     void *opaque;
     unsigned index;
+    bool touched; /* it was given something since it was last synchronized */
 };
 
 /* One step of a typed sequence. */
@@ -98,7 +99,7 @@ void inputs_free(Inputs *in)
     g_free(in);
 }
 
-InputHandler *input_handler_add(Vm *vm, const InputHandlerOps *ops, void *opaque)
+static InputHandler *handler_add(Vm *vm, const InputHandlerOps *ops, void *opaque, bool first)
 {
     if (!vm->displays) {
         return NULL;
@@ -110,8 +111,28 @@ InputHandler *input_handler_add(Vm *vm, const InputHandlerOps *ops, void *opaque
     h->ops = ops;
     h->opaque = opaque;
     h->index = in->next_index++;
-    g_ptr_array_add(in->handlers, h);
+    g_ptr_array_insert(in->handlers, first ? -1 : 0, h);
     return h;
+}
+
+InputHandler *input_handler_add(Vm *vm, const InputHandlerOps *ops, void *opaque)
+{
+    return handler_add(vm, ops, opaque, true);
+}
+
+InputHandler *input_handler_add_idle(Vm *vm, const InputHandlerOps *ops, void *opaque)
+{
+    return handler_add(vm, ops, opaque, false);
+}
+
+void input_handler_activate(InputHandler *h)
+{
+    guint at;
+
+    if (h && g_ptr_array_find(h->inputs->handlers, h, &at)) {
+        g_ptr_array_steal_index(h->inputs->handlers, at);
+        g_ptr_array_add(h->inputs->handlers, h);
+    }
 }
 
 void input_handler_remove(InputHandler *h)
@@ -142,6 +163,16 @@ static bool takes_keys(const InputHandlerOps *ops)
 static bool is_pointer(const InputHandlerOps *ops)
 {
     return ops->button;
+}
+
+static bool takes_positions(const InputHandlerOps *ops)
+{
+    return ops->move_abs;
+}
+
+static bool takes_moves(const InputHandlerOps *ops)
+{
+    return ops->move;
 }
 
 void input_pointers_foreach(Vm *vm,
@@ -178,18 +209,20 @@ void input_send_key(Vm *vm, InputKey key, bool down)
 
 void input_send_move(Vm *vm, int dx, int dy)
 {
-    InputHandler *h = last_with(vm, is_pointer);
+    InputHandler *h = last_with(vm, takes_moves);
 
-    if (h && h->ops->move) {
+    if (h) {
+        h->touched = true;
         h->ops->move(h->opaque, dx, dy);
     }
 }
 
 void input_send_abs(Vm *vm, int x, int y)
 {
-    InputHandler *h = last_with(vm, is_pointer);
+    InputHandler *h = last_with(vm, takes_positions);
 
-    if (h && h->ops->move_abs) {
+    if (h) {
+        h->touched = true;
         h->ops->move_abs(h->opaque, CLAMP(x, 0, INPUT_ABS_MAX), CLAMP(y, 0, INPUT_ABS_MAX));
     }
 }
@@ -203,12 +236,18 @@ void input_send_button(Vm *vm, InputButton button, bool down)
     }
 }
 
+/* Positions, movements and buttons may have gone to different devices. */
 void input_send_sync(Vm *vm)
 {
-    InputHandler *h = last_with(vm, is_pointer);
+    GPtrArray *all = vm_inputs(vm)->handlers;
+    InputHandler *current = last_with(vm, is_pointer);
 
-    if (h && h->ops->sync) {
-        h->ops->sync(h->opaque);
+    for (guint i = all->len; i--;) {
+        InputHandler *h = g_ptr_array_index(all, i);
+        if (h->ops->sync && (h == current || h->touched)) {
+            h->touched = false;
+            h->ops->sync(h->opaque);
+        }
     }
 }
 

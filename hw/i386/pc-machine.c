@@ -77,11 +77,6 @@ bool pc_build(PcMachine *pc, const PcChipset *chipset, uint64_t low_limit, GErro
     Vm *vm = device_vm(&pc->machine.dev);
 
     pc->chipset = chipset;
-    if (pc->machine.usb) {
-        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
-                    "machine property usb=on is not available in this build");
-        return false;
-    }
     if (!pc_memory_build(pc, low_limit, error)) {
         return false;
     }

@@ -446,6 +446,7 @@ const HmpCommand hmp_commands[] = {
     { "info status", "", "show the current VM status (running|paused)", hmp_info_status },
     { "info trace-events", "[name]", "show available trace-events and their state",
       hmp_info_trace_events },
+    { "info usb", "", "show guest USB devices", hmp_info_usb },
     { "info uuid", "", "show the current VM UUID", hmp_info_uuid },
     { "info version", "", "show the version of Ferry", hmp_info_version },
     { NULL },

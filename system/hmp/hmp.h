@@ -19,6 +19,7 @@ void hmp_info_lapic(HmpCall *call);
 void hmp_info_pic(HmpCall *call);
 void hmp_info_mtree(HmpCall *call);
 void hmp_info_qtree(HmpCall *call);
+void hmp_info_usb(HmpCall *call);
 void hmp_info_qom_tree(HmpCall *call);
 void hmp_info_block(HmpCall *call);
 void hmp_info_blockstats(HmpCall *call);

@@ -9,6 +9,7 @@
 #include "exec/engine.h"
 #include "hmp.h"
 #include "hw/core/machine.h"
+#include "hw/usb/usb.h"
 
 typedef void (*ItemFn)(HmpCall *call, Json *item);
 
@@ -157,6 +158,12 @@ void hmp_info_mtree(HmpCall *call)
 void hmp_info_qtree(HmpCall *call)
 {
     g_autofree char *text = device_tree_describe(call->vm);
+    hmp_puts(call, text);
+}
+
+void hmp_info_usb(HmpCall *call)
+{
+    g_autofree char *text = usb_describe(call->vm);
     hmp_puts(call, text);
 }
 

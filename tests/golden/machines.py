@@ -23,6 +23,9 @@ REST = ("-device VGA,addr=10,romfile= -device secondary-vga,addr=11 -device pvpa
         "-device ide-cd,bus=more.1 ")
 SCSI = ("-device virtio-scsi-pci,id=s,addr=3 -drive file={dir}/disk,if=none,id=d,format=raw,snapshot=on "
         "-device scsi-hd,drive=d,bus=s.0 -device scsi-cd,bus=s.0,scsi-id=3,lun=2 ")
+USB = ("-device qemu-xhci,id=x,addr=3,p2=5 -device usb-kbd,bus=x.0 -device usb-tablet,bus=x.0 "
+       "-device usb-mouse,bus=x.0 -drive file={dir}/disk,if=none,id=d,format=raw,read-only=on "
+       "-device usb-storage,bus=x.0,drive=d -device nec-usb-xhci,addr=4,slots=8,intrs=4,msix=off ")
 E1000 = "-device e1000,addr=15,romfile=,mac=52:54:00:12:34:56 "
 E1000E = "-device e1000e,addr=15,romfile=,mac=52:54:00:12:34:56 "
 NVME = ("-drive file={dir}/disk,if=none,id=d,format=raw,snapshot=on -device nvme,serial=s,drive=d,addr=3 "

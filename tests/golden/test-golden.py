@@ -14,8 +14,8 @@ import subprocess
 import sys
 import tempfile
 
-from machines import (BRIDGES, CCW, E1000, E1000E, EDU, FLASH, IOMMU, NVME, PC, REST, S390, SCSI, TESTDEV, VIRTIO,
-                      Ferry, make_files, run_tests)
+from machines import (BRIDGES, CCW, E1000, E1000E, EDU, FLASH, IOMMU, NVME, PC, REST, S390, SCSI, TESTDEV, USB,
+                      VIRTIO, Ferry, make_files, run_tests)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 EXPLAIN = os.path.join(HERE, "..", "..", "scripts", "stream-explain")
@@ -29,6 +29,7 @@ for machine in ("pc-q35-10.0", "pc-q35-ferry-1.0", "pc-i440fx-10.0", "pc-i440fx-
         ROWS[machine + "-bridges"] = (machine, PC + BRIDGES)
         ROWS[machine + "-scsi"] = (machine, PC + SCSI)
         ROWS[machine + "-rest"] = (machine, PC + REST)
+        ROWS[machine + "-usb"] = (machine, PC + USB)
         ROWS[machine + "-e1000"] = (machine, PC + E1000)
         ROWS[machine + "-e1000e"] = (machine, PC + E1000E)
         ROWS[machine + "-nvme"] = (machine, PC + NVME)

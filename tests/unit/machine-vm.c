@@ -32,11 +32,15 @@
 #define NVME                                                       \
     " -drive file={dir}/disk,if=none,id=nv,format=raw,snapshot=on" \
     " -device nvme,serial=s,drive=nv,max_ioqpairs=3,msix_qsize=4"
+#define USB                                                                           \
+    " -device qemu-xhci,id=x,p2=5 -device usb-kbd -device usb-mouse"                  \
+    " -device usb-tablet -drive file={dir}/disk,if=none,id=ud,format=raw,snapshot=on" \
+    " -device usb-storage,drive=ud -device nec-usb-xhci,slots=4,intrs=2"
 /* What takes the place of other devices, or is rare. */
 #define FLASH                                                                          \
     NOTHING " -drive file={dir}/bios,if=pflash,format=raw,readonly=on"                 \
             " -drive file={dir}/bios,if=pflash,format=raw,snapshot=on -device isa-fdc" \
-            " -device edu -device pci-testdev -device intel-iommu"
+            " -device edu -device pci-testdev -device intel-iommu" USB
 #define X86_NAME "ferry-system-x86_64"
 
 const MachineRow machine_rows[] = {

@@ -3,7 +3,7 @@
  * What the user does with keyboard and mouse, on its way to the guest's devices.
  *
  * A device registers an InputHandler for what it understands; of several that could take an event the
- * one registered last does. Main loop thread, VM lock held.
+ * one registered or activated last does. VM lock held; what sends events, main loop thread.
  */
 #pragma once
 #include "base/core/vm.h"
@@ -49,6 +49,10 @@ Inputs *vm_inputs(Vm *vm); /* of vm->displays */
 
 /* NULL: the VM has no user interface (vm->displays), so nothing will come. */
 InputHandler *input_handler_add(Vm *vm, const InputHandlerOps *ops, void *opaque);
+/* The same, behind all others until it is activated: the guest may never look at that device. */
+InputHandler *input_handler_add_idle(Vm *vm, const InputHandlerOps *ops, void *opaque);
+/* From now on it comes first. NULL: nothing. */
+void input_handler_activate(InputHandler *handler);
 void input_handler_remove(InputHandler *handler);
 /* Calls fn for every handler with pointer ops; @current: events go to it. */
 void input_pointers_foreach(Vm *vm,

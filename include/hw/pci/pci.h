@@ -34,6 +34,7 @@ typedef struct {
     bool is_bridge;
     bool express;        /* has a PCIe capability and 4 KiB of configuration space */
     bool may_be_express; /* 4 KiB when plugged below a PCIe port (virtio); see pci_device_express */
+    bool express_if_bus; /* 4 KiB on any PCIe bus, also the root bus */
     const char *romfile; /* default option ROM; silently absent when the file is not there */
     /* Called with identification and masks set up; the device adds capabilities and BARs. */
     bool (*realize)(PciDevice *dev, GError **error);

@@ -103,5 +103,6 @@ void scsi_bus_foreach_parked(ScsiBus *bus, void (*fn)(ScsiRequest *req, void *op
 /* Aborts what is parked. */
 void scsi_bus_drop_parked(ScsiBus *bus);
 
-extern const TypeInfo scsi_bus_types[], scsi_types[], virtio_scsi_types[];
-extern const size_t scsi_bus_types_count, scsi_types_count, virtio_scsi_types_count;
+extern const TypeInfo scsi_bus_types[], scsi_types[], virtio_scsi_types[], usb_storage_types[];
+extern const size_t scsi_bus_types_count, scsi_types_count, virtio_scsi_types_count,
+    usb_storage_types_count;
