@@ -6,6 +6,7 @@
  */
 #include "hw/core/firmware.h"
 #include "hw/timer/mc146818rtc.h"
+#include "hw/usb/usb.h"
 #include "pc-priv.h"
 
 /* ---- CMOS ---- */
@@ -117,6 +118,9 @@ static void own_part(Device *dev, GString *path)
 
         g_string_append_printf(path, "/drive@%x/disk@%x", (guint)n,
                                (unsigned)property_int(dev, "unit", 0));
+    } else if (object_is_a(&dev->obj, TYPE_USB_DEVICE)) {
+        g_string_append_printf(path, "/storage@%x/channel@0/disk@0,0",
+                               ((UsbDevice *)dev)->port + 1);
     } else if (strstr(type, "net") || g_str_has_prefix(type, "e1000")) {
         g_string_append(path, "/ethernet-phy@0");
     } else if (!strcmp(type, "nvme") || !strcmp(type, "nvme-ns")) {

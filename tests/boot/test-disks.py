@@ -83,6 +83,11 @@ def test_disk_nvme():
                  "nvme,serial=s,drive=d,bootindex=1")
 
 
+def test_disk_usb():
+    boots_debian("disk-usb", disks.grub_disk, "-drive", "file={},format=raw,if=none,id=d,snapshot=on", "-device",
+                 "qemu-xhci", "-device", "usb-storage,drive=d,bootindex=1")
+
+
 def test_cd_q35():
     boots_debian("cd-q35", disks.grub_cd, "-cdrom", "{}")
 
@@ -133,6 +138,7 @@ def main():
         ("a GRUB disk boots Debian on q35 (AHCI)", test_disk_q35),
         ("a GRUB disk boots Debian on q35 (virtio-scsi)", test_disk_scsi),
         ("a GRUB disk boots Debian on q35 (NVMe)", test_disk_nvme),
+        ("a GRUB disk boots Debian on q35 (USB)", test_disk_usb),
         ("a GRUB disk boots Debian on pc (IDE)", test_disk_pc),
         ("a GRUB CD boots Debian on q35 (ATAPI over AHCI)", test_cd_q35),
         ("a GRUB CD boots Debian on pc (ATAPI over IDE)", test_cd_pc),
