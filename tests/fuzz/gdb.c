@@ -5,7 +5,8 @@
 
 static void packet(const GdbFrame *f)
 {
-    g_autofree char *text = g_strndup((const char *)f->packet->data, f->packet->len);
+    g_autofree char *text =
+        g_strndup(f->packet->len ? (const char *)f->packet->data : "", f->packet->len);
     const char *p = text;
     uint64_t v;
     uint8_t bytes[16];
