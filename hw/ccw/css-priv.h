@@ -15,7 +15,9 @@ struct Css {
     bool sets_enabled;                       /* CHSC: multiple subchannel sets */
     uint32_t crws[CSS_MAX_CRWS];
     unsigned n_crws;
-    bool report_pending; /* the guest was told of channel reports and has not read them all */
+    bool measuring;            /* SCHM; nothing is counted here, but who takes the guest may */
+    uint64_t measurement_area; /* its blocks; 0 while not measuring */
+    bool report_pending;       /* the guest was told of channel reports and has not read them all */
     Section *section;
 };
 

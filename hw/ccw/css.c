@@ -9,6 +9,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include "base/util/endian.h"
 #include "css-priv.h"
 
 Css *css_new(Vm *vm, const CssPort *port, void *opaque)
@@ -69,6 +70,7 @@ int css_stsch(Css *css, uint32_t sid, uint8_t *schib)
     for (unsigned k = 0; k < 3; k++) {
         css_put32(schib + 28 + 4 * k, d->scsw[k]);
     }
+    st_be64(schib + 40, d->mba);
     return 0;
 }
 
@@ -94,6 +96,7 @@ int css_msch(Css *css, uint32_t sid, const uint8_t *schib)
     memcpy(d->pmcw + 12, schib + 12, 2); /* measurement-block index */
     d->pmcw[27] = schib[27] & (PMCW27_CSENSE | PMCW27_EXTENDED);
     d->pmcw[14] = schib[14]; /* path-operational mask */
+    d->mba = ld_be64(schib + 40);
     return 0;
 }
 
@@ -119,6 +122,19 @@ int css_ssch(Css *css, uint32_t sid, const uint8_t *orb)
     d->scsw[0] = (control & 0xf0000000u) | (control & 0x00f80000u) | SCSW_F_START;
     css_run_program(d, css_get32(orb + 8), control & 0x00800000u);
     interrupt(d);
+    return 0;
+}
+
+/* General register 1: key in bits 32-35, 62 measurement blocks, 63 device-connect time; the others are zero. */
+int css_schm(Css *css, uint64_t control, uint64_t area)
+{
+    bool blocks = control & 2;
+
+    if ((control & 0x0ffffffcu) || (blocks && (area & 31))) {
+        return -0x15;
+    }
+    css->measuring = blocks;
+    css->measurement_area = blocks ? area : 0;
     return 0;
 }
 
@@ -294,6 +310,7 @@ static void reset_subchannel(CcwDevice *d)
     memset(d->pmcw, 0, sizeof(d->pmcw));
     memset(d->scsw, 0, sizeof(d->scsw));
     memset(d->sense, 0, sizeof(d->sense));
+    d->mba = 0;
     css_put16(d->pmcw + 4, PMCW_VALID);
     css_put16(d->pmcw + 6, d->number);
     d->pmcw[8] = 0x80;  /* logical path mask */
@@ -348,6 +365,8 @@ static void bus_reset_fn(Bus *bus, ResetKind kind)
 void css_reset(Css *css)
 {
     css->sets_enabled = false;
+    css->measuring = false;
+    css->measurement_area = 0;
     css->n_crws = 0;
     css->report_pending = false;
     for (unsigned n = 0; n < CSS_MAX_SUBCHANNELS; n++) {

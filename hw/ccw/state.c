@@ -113,6 +113,8 @@ static void css_save(void *owner, void *saved)
     }
     s->do_crw_mchk = !css->report_pending;
     s->max_ssid = css->sets_enabled ? 3 : 0;
+    s->chnmon_active = css->measuring;
+    s->chnmon_area = css->measurement_area;
     s->default_cssid = DEFAULT_IMAGE;
     s->images[DEFAULT_IMAGE] = g_new0(ImageSaved, 1);
     if (any_device(css)) {
@@ -151,6 +153,8 @@ static void css_install(void *owner, const void *saved)
     }
     css->report_pending = !s->do_crw_mchk;
     css->sets_enabled = s->max_ssid != 0;
+    css->measuring = s->chnmon_active;
+    css->measurement_area = s->chnmon_area;
 }
 
 static const SectionOps css_ops = { .save = css_save, .check = css_check, .install = css_install };
@@ -217,6 +221,7 @@ void ccw_device_save(const CcwDevice *d, SubchSaved *s)
     memcpy(s->pmcw, d->pmcw, sizeof(s->pmcw));
     memcpy(s->scsw, d->scsw, sizeof(s->scsw));
     memcpy(s->sense, d->sense, sizeof(s->sense));
+    s->mba = d->mba;
     s->sense_id_first = 0xff;
     s->cu_type = ccw_device_ops(d)->cu_type;
     s->cu_model = d->cu_model;
@@ -246,4 +251,5 @@ void ccw_device_install(CcwDevice *d, const SubchSaved *s)
     memcpy(d->pmcw, s->pmcw, sizeof(d->pmcw));
     memcpy(d->scsw, s->scsw, sizeof(d->scsw));
     memcpy(d->sense, s->sense, sizeof(d->sense));
+    d->mba = s->mba;
 }

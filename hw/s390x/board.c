@@ -102,8 +102,9 @@ static int test_pending(S390Board *b, S390Cpu *cpu, uint64_t addr, unsigned mmu)
     return 1;
 }
 
-static int simple_io(S390Board *b, unsigned op, uint32_t sid)
+static int simple_io(S390Board *b, const S390Cpu *cpu, unsigned op)
 {
+    uint32_t sid = (uint32_t)cpu->gpr[1];
     int cc;
 
     vm_lock(b->vm);
@@ -113,7 +114,8 @@ static int simple_io(S390Board *b, unsigned op, uint32_t sid)
     case IO_XSCH: cc = css_xsch(b->css, sid); break;
     case IO_RSCH: cc = css_rsch(b->css, sid); break;
     case IO_RCHP: cc = 3; break; /* no channel path can be reset */
-    default: cc = 0; break;      /* SCHM, SAL: measurement and limits have no effect here */
+    case IO_SCHM: cc = css_schm(b->css, cpu->gpr[1], cpu->gpr[2]); break;
+    default: cc = 0; break; /* SAL: limits have no effect here */
     }
     vm_unlock(b->vm);
     return cc;
@@ -135,7 +137,7 @@ static int channel_io(S390Board *b, S390Cpu *cpu, unsigned op, uint64_t addr, un
     case IO_TSCH:
     case IO_STCRW: return io_with_output(b, cpu, op, addr, mmu);
     case IO_TPI: return test_pending(b, cpu, addr, mmu);
-    default: return simple_io(b, op, cpu->gpr[1]);
+    default: return simple_io(b, cpu, op);
     }
 }
 

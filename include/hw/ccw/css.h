@@ -51,6 +51,8 @@ int css_hsch(Css *css, uint32_t sid);
 int css_xsch(Css *css, uint32_t sid);
 int css_rsch(Css *css, uint32_t sid);
 int css_stcrw(Css *css, uint8_t *crw);
+/* SET CHANNEL MONITOR with general registers 1 and 2. */
+int css_schm(Css *css, uint64_t control, uint64_t area);
 /* CHSC block: request, answered behind it. The whole page may be written. */
 void css_chsc(Css *css, uint8_t *page);
 /* Hypervisor call "virtqueue has work"; negative: no such queue. */
@@ -91,6 +93,7 @@ struct CcwDevice {
     uint16_t schid, number;
     uint8_t pmcw[28];
     uint32_t scsw[3];
+    uint64_t mba; /* measurement-block address: kept, without effect */
     uint8_t sense[32];
     bool plugged;
 };
