@@ -521,6 +521,8 @@ static GVariant *get_date(Object *obj, const Property *prop)
     return g_variant_builder_end(&b);
 }
 
+static const char *const policy_names[] = { "discard", "delay", "slew", NULL };
+
 static bool rtc_realize(Device *dev, GError **error)
 {
     static const ClockKind kinds[] = { CLOCK_KIND_HOST, CLOCK_KIND_REALTIME, CLOCK_KIND_VIRTUAL };
@@ -529,6 +531,12 @@ static bool rtc_realize(Device *dev, GError **error)
 
     if (!s->irq && !isa_device_get_irq(dev, s->isa_irq, &s->irq, error)) {
         return false;
+    }
+    if (s->lost_tick_policy) { /* another than "discard", which is what happens */
+        g_warning(
+            "mc146818rtc: lost_tick_policy=%s has no effect, missed ticks of the clock are not "
+            "made good here",
+            policy_names[s->lost_tick_policy]);
     }
     /* The century byte counts from base_year: with 1980 it would be off, so boards that keep
        a century use 2000 and year 0 means what it says. */
@@ -665,7 +673,6 @@ static const SectionDesc rtc_section = { .record = &rtc_record, .ops = &section_
 /* ---- types ---- */
 
 static const char *const clock_names[] = { "host", "rt", "vm", NULL };
-static const char *const policy_names[] = { "discard", "delay", "slew", NULL };
 
 static const Property rtc_props[] = {
     PROP(PROP_I32, Rtc, base_year, "base_year", "1980"),

@@ -86,6 +86,17 @@ CASES = [
 ]
 
 
+# What the machine is to have and this build lacks, and the guest starts without: sentence, options, warnings.
+LACKS = "warning: TCG doesn't support requested feature: "
+WARNINGS = [
+    ("a machine that lacks nothing says nothing", ["-cpu", "max"], []),
+    ("features of the CPU that are lacking are said at the start", ["-cpu", "Haswell"],
+     [LACKS + "CPUID.07H:EBX.hle [bit 4]", LACKS + "CPUID.07H:EBX.rtm [bit 11]"]),
+    ("missed ticks that will not be made good are said at the start", ["-rtc", "driftfix=slew"],
+     ["warning: mc146818rtc: lost_tick_policy=slew has no effect, missed ticks of the clock are not made good here"]),
+]
+
+
 def make_files(directory):
     files = {"dir": directory, "kernel": guest.guest_file("vmlinux-amd64")}
     with open(files["kernel"], "rb") as f:
@@ -116,13 +127,26 @@ def check(options, words, files):
         assert word.format(**files) in lines[0], f"'{word.format(**files)}' is not named; {told}"
 
 
+def check_warnings(options, lines, files):
+    result = subprocess.run(
+        [os.path.join(BUILD, "ferry-system-x86_64"), "-machine", "q35", "-nographic", "-monitor", "none", *options,
+         "-dump-vmstate", os.path.join(files["dir"], "dump")],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False,
+        timeout=guest.TIMEOUT)
+    assert result.returncode == 0, result.stderr
+    said = [line.split(": ", 1)[1] for line in result.stderr.splitlines()]
+    assert said == lines, f"said: {said}"
+
+
 def main():
     guest.fetch()
     with tempfile.TemporaryDirectory() as directory:
         files = make_files(directory)
         return guest.run_tap([
             (sentence, lambda o=options, w=words: check(o, w, files))
-            for sentence, options, words in CASES])
+            for sentence, options, words in CASES] + [
+            (sentence, lambda o=options, l=lines: check_warnings(o, l, files))
+            for sentence, options, lines in WARNINGS])
 
 
 sys.exit(main())
