@@ -9,9 +9,14 @@
 #include <stdint.h>
 #include <glib.h>
 
-#ifdef __SANITIZE_ADDRESS__
+#ifndef __has_feature /* clang's; gcc defines the other */
+#define __has_feature(what) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#define TEST_SANITIZED      1
 #define TEST_EFFORT_DEFAULT 10
 #else
+#define TEST_SANITIZED      0
 #define TEST_EFFORT_DEFAULT 100
 #endif
 

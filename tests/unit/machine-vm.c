@@ -7,11 +7,12 @@
 #include "base/memory/space.h"
 
 #define NOTHING " -accel qtest -S -display none -nodefaults -m 4"
-#define VIRTIO                                                                      \
-    " -drive file={dir}/disk,if=none,id=d,format=raw,read-only=on"                  \
-    " -device virtio-blk-pci,drive=d -device virtio-net-pci -device virtio-rng-pci" \
-    " -device virtio-balloon-pci -device virtio-serial-pci -chardev null,id=c"      \
-    " -device virtconsole,chardev=c -device virtserialport,name=agent,nr=3"         \
+#define VIRTIO                                                                 \
+    " -drive file={dir}/disk,if=none,id=d,format=raw,read-only=on"             \
+    " -device virtio-blk-pci,drive=d -netdev user,id=u"                        \
+    " -device virtio-net-pci,netdev=u -device virtio-rng-pci"                  \
+    " -device virtio-balloon-pci -device virtio-serial-pci -chardev null,id=c" \
+    " -device virtconsole,chardev=c -device virtserialport,name=agent,nr=3"    \
     " -device virtio-scsi-pci,id=scsi -device scsi-cd,bus=scsi.0"
 #define CARDS                                                                                \
     " -device VGA,romfile= -device secondary-vga -device pvpanic-pci -device i6300esb"       \

@@ -239,6 +239,136 @@ static void test_subsection_rules(void)
     expect_subsection(STREAM_V4, "outer/late", "unknown subsection 'outer/late' of 'inner'");
 }
 
+/* A child whose name begins its parent's, and names with every separator that there ever was. */
+typedef struct {
+    uint8_t byte;
+    bool has[5];
+} Card;
+typedef struct {
+    Card in;
+    bool has[5];
+} Board;
+static bool never(const void *saved)
+{
+    return saved == NULL;
+}
+#define LEGACY(T, id, n, nm, legacy)                                     \
+    static const Record id = { .name = nm,                               \
+                               .version = 1,                             \
+                               .size = sizeof(T),                        \
+                               .needed = never,                          \
+                               .has_present = true,                      \
+                               .present_offset = offsetof(T, has) + (n), \
+                               .legacy_name = (legacy),                  \
+                               .fields = (const Field[]){ F_UNUSED(4), F_END } }
+LEGACY(Card, card_slash, 0, "card/x", false);
+LEGACY(Card, card_dash, 1, "card-full", true);
+LEGACY(Card, card_none, 2, "cardx", true);
+static const Record card = {
+    .name = "card",
+    .version = 1,
+    .size = sizeof(Card),
+    .fields = (const Field[]){ F_U8(Card, byte), F_END },
+    .subsections = (const Record *const[]){ &card_slash, &card_dash, &card_none, NULL },
+};
+LEGACY(Board, board_slash, 0, "card-board/x", false);
+LEGACY(Board, board_dash, 1, "card-board-full", true);
+LEGACY(Board, board_low, 2, "card_board", true);
+LEGACY(Board, board_dot, 3, "card.board", true);
+LEGACY(Board, board_other, 4, "something else", true);
+static const Record board = {
+    .name = "card-board",
+    .version = 1,
+    .size = sizeof(Board),
+    .fields = (const Field[]){ F_STRUCT(Board, in, card), F_END },
+    .subsections = (const Record *const[]){ &board_slash, &board_dash, &board_low, &board_dot,
+                                            &board_other, NULL },
+};
+
+/* The child, a subsection of that name, and the end; in version 4 it is inside the child, or behind it. */
+static char *load_board(StreamFormat format, const char *name, bool inside, Board *out, bool *left)
+{
+    ByteReader r;
+    GError *error = NULL;
+    g_auto(ByteWriter) w;
+    bool v4 = format == STREAM_V4;
+
+    byte_writer_init(&w);
+    byte_writer_u8(&w, 5); /* data, whatever it looks like */
+    for (int record = 0; record < 2; record++) {
+        if (record == !inside) {
+            append_subsection(&w, name, v4);
+        }
+        if (v4) {
+            byte_writer_u8(&w, STREAM_RECORD_END);
+        }
+    }
+    byte_writer_u8(&w, STREAM_FOOTER);
+    byte_reader_init(&r, w.data, w.len);
+    *out = (Board){ 0 };
+    bool ok = record_decode(&board, 1, format, &r, out, NULL, NULL, &error);
+    *left = ok && byte_reader_left(&r) > 1;
+    char *said = ok ? NULL : g_strdup(error->message);
+    g_clear_error(&error);
+    return said;
+}
+
+static bool *mark_of(Board *b, const char *name)
+{
+    for (unsigned i = 0; i < 5; i++) {
+        const Record *mine = board.subsections[i], *its = i < 3 ? card.subsections[i] : NULL;
+        if (!strcmp(mine->name, name)) {
+            return &b->has[i];
+        }
+        if (its && !strcmp(its->name, name)) {
+            return &b->in.has[i];
+        }
+    }
+    return NULL;
+}
+
+/* EVIDENCE: MIG-WIRE-022, MIG-WIRE-026 */
+static void test_separators(void)
+{
+    static const char *const names[] = { "card/x",       "card-full",       "cardx",
+                                         "card-board/x", "card-board-full", "card_board",
+                                         "card.board",   "something else" };
+    static const struct {
+        const char *name, *refused; /* NULL: left for the section's end to refuse */
+    } strangers[] = {
+        { "card/y", "unknown subsection 'card/y' of 'card'" },
+        { "card-board/y", "unknown subsection 'card-board/y' of 'card-board'" },
+        { "card-fuller", NULL },
+        { "card", NULL },
+        { "card_boar", NULL },
+        { "card-board", NULL },
+        { "card/", NULL },
+    };
+    Board b;
+    bool left;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        bool childs = i < 3;
+        for (int at = 0; at < 3; at++) { /* version 3, version 4 behind and inside the child */
+            StreamFormat format = at ? STREAM_V4 : STREAM_V3;
+            bool right = !at || childs == (at == 2);
+            g_autofree char *said = load_board(format, names[i], at == 2, &b, &left);
+            g_assert_cmpint(said == NULL, ==, right);
+            g_assert_false(left);
+            g_assert_true(!right || *mark_of(&b, names[i]));
+            g_assert_true(right || strstr(said, names[i]));
+        }
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(strangers); i++) {
+        g_autofree char *v3 = load_board(STREAM_V3, strangers[i].name, false, &b, &left);
+        g_assert_cmpint(left, ==, !strangers[i].refused);
+        g_assert_true(!strangers[i].refused || strstr(v3, strangers[i].refused));
+        g_autofree char *v4 = load_board(STREAM_V4, strangers[i].name, false, &b, &left);
+        g_assert_nonnull(v4);
+        g_assert_nonnull(strstr(v4, "of 'card-board'"));
+    }
+}
+
 static void expect_outer_error(Outer *o, int code, const char *message)
 {
     Outer b;
@@ -393,6 +523,8 @@ int main(int argc, char **argv)
     g_test_add_func("/vmstate/v4/a-flipped-bit-never-shifts-the-end", test_flips);
     g_test_add_func("/vmstate/subsections-are-taken-refused-or-left-by-name",
                     test_subsection_rules);
+    g_test_add_func("/vmstate/names-with-any-separator-are-taken-by-whom-they-belong-to",
+                    test_separators);
     g_test_add_func("/vmstate/values-out-of-range-name-their-path", test_values);
     g_test_add_func("/vmstate/what-cannot-be-honoured-is-refused-or-told", test_abilities);
     g_test_add_func("/vmstate/version-257-is-not-version-1", test_versions);

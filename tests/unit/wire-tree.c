@@ -157,6 +157,32 @@ GPtrArray *wire_tree_children(const WireNode *node)
     return out;
 }
 
+static size_t mark_ends(const WireNode *n, StreamFormat format, uint8_t *at, size_t pos)
+{
+    for (guint i = 0; i < n->parts->len; i++) {
+        const WirePart *p = &g_array_index(n->parts, WirePart, i);
+
+        if (p->node) {
+            pos = mark_ends(p->node, format, at, pos);
+            at[pos] = 1;
+        } else {
+            pos += p->bytes->len;
+        }
+    }
+    for (guint i = 0; i < n->subs->len; i++) {
+        const WireNode *sub = g_ptr_array_index(n->subs, i);
+
+        pos = mark_ends(sub, format, at, pos + 1 + 1 + strlen(sub->name) + 4);
+        at[pos] = 1;
+    }
+    return pos + (format >= STREAM_V4);
+}
+
+void wire_tree_mark_ends(const WireNode *root, StreamFormat format, uint8_t *at)
+{
+    mark_ends(root, format, at, 0);
+}
+
 static void gather(WireNode *n, GPtrArray *out)
 {
     g_autoptr(GPtrArray) children = wire_tree_children(n);
@@ -193,4 +219,77 @@ void wire_mark_all(const Record *record, void *saved)
         }
         wire_mark_all(*s, saved);
     }
+}
+
+static bool is_legacy(const Record *parent, const Record *sub)
+{
+    size_t n = strlen(parent->name);
+
+    return strncmp(sub->name, parent->name, n) || sub->name[n] != '/';
+}
+
+void wire_check_marks(const Record *r)
+{
+    for (const Field *f = r->fields; f->kind != FIELD_END; f++) {
+        if (f->record) {
+            wire_check_marks(f->record);
+        }
+    }
+    for (const Record *const *s = r->subsections; s && *s; s++) {
+        g_assert_cmpint((*s)->legacy_name, ==, is_legacy(r, *s)); /* none is marked for nothing */
+        g_assert_nonnull((*s)->needed);
+        wire_check_marks(*s);
+    }
+}
+
+GByteArray *wire_last_bytes(const WireNode *n)
+{
+    for (guint i = n->parts->len; i-- > 0;) {
+        const WirePart *part = &g_array_index(n->parts, WirePart, i);
+        GByteArray *bytes = part->node ? wire_last_bytes(part->node) : part->bytes;
+
+        if (bytes && bytes->len) {
+            return bytes;
+        }
+    }
+    return NULL;
+}
+
+const Record *wire_record_without(const Record *r, const Record *lost, GPtrArray *arena)
+{
+    Record *copy = g_memdup2(r, sizeof(*r));
+    GArray *fields = g_array_new(TRUE, TRUE, sizeof(Field)); /* FIELD_END is zero */
+    GPtrArray *subs = g_ptr_array_new();
+
+    for (const Field *f = r->fields; f->kind != FIELD_END; f++) {
+        Field one = *f;
+
+        one.record = f->record ? wire_record_without(f->record, lost, arena) : NULL;
+        g_array_append_val(fields, one);
+    }
+    for (const Record *const *s = r->subsections; s && *s; s++) {
+        if (*s != lost) {
+            g_ptr_array_add(subs, (gpointer)wire_record_without(*s, lost, arena));
+        }
+    }
+    g_ptr_array_add(subs, NULL);
+    copy->subsections = (const Record *const *)subs->pdata;
+    g_ptr_array_add(arena, g_ptr_array_free(subs, FALSE));
+    copy->fields = (const Field *)(void *)fields->data;
+    g_ptr_array_add(arena, g_array_free(fields, FALSE));
+    g_ptr_array_add(arena, copy);
+    return copy;
+}
+
+bool wire_reads_as(const ByteWriter *again, const ByteWriter *plain, const uint8_t *sent)
+{
+    if (again->len != plain->len) {
+        return false;
+    }
+    for (size_t i = 0; i < again->len; i++) {
+        if (again->data[i] != sent[i] && again->data[i] != plain->data[i]) {
+            return false;
+        }
+    }
+    return true;
 }

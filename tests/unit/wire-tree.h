@@ -31,5 +31,15 @@ void wire_tree_write(const WireNode *node, StreamFormat format, ByteWriter *w);
 GPtrArray *wire_tree_parents(WireNode *root);
 /* Records embedded in the fields of @node (WireNode, borrowed). */
 GPtrArray *wire_tree_children(const WireNode *node);
+/* Marks in @at, of one byte for each of the stream's, those where an embedded record or a subsection has just ended. */
+void wire_tree_mark_ends(const WireNode *root, StreamFormat format, uint8_t *at);
 /* Sets the mark of every subsection that has one, as if all had come. */
 void wire_mark_all(const Record *record, void *saved);
+/* Each subsection has a predicate, and a mark where (and only where) its name is a historical exception. */
+void wire_check_marks(const Record *record);
+/* The last run of plain bytes inside a node; NULL: there is none. */
+GByteArray *wire_last_bytes(const WireNode *n);
+/* A copy of the record without one subsection, as an older build has it; @arena frees it. */
+const Record *wire_record_without(const Record *r, const Record *lost, GPtrArray *arena);
+/* Is each byte as it was sent, or as it was before: of those that nobody looks at? */
+bool wire_reads_as(const ByteWriter *again, const ByteWriter *plain, const uint8_t *sent);
