@@ -8,8 +8,9 @@
  *   u32 n, n RAM blocks {u8 length, name, u64 bytes},
  *   u32 n, n sections {u8 length, name, u32 instance, u32 version},
  *   u32 n, n CPU features {u8 length, name}
+ *   u32 n, n subsections {u32 which of the sections, u8 length, name, u32 version, u8 1: idle}
  *
- * Subsections depend on the state at the switchover, and are checked when they come.
+ * What depends on the state at the switchover is checked when it comes.
  */
 #include <string.h>
 #include "base/util/trace.h"
@@ -18,8 +19,11 @@
 
 #define MANIFEST_ONLY      1u
 #define MANIFEST_UNCHECKED 2u /* RAM comes without checksum */
-#define MANIFEST_FLAGS     (MANIFEST_ONLY | MANIFEST_UNCHECKED)
+#define MANIFEST_SUBS      4u /* a list of subsections comes as well; early builds had none */
+#define MANIFEST_FLAGS     (MANIFEST_ONLY | MANIFEST_UNCHECKED | MANIFEST_SUBS)
 #define MAX_ROWS           4096u
+#define MAX_SUBSECTIONS    16384u
+#define MAX_OF_ONE         1024u
 #define MAX_TEXT           3500 /* of the answer */
 
 TRACE_POINT(migration_problem);
@@ -62,6 +66,33 @@ static bool put_features(const Manifest *m, StreamOut *out, GError **error)
     return ok;
 }
 
+static guint count_sent(const Manifest *m)
+{
+    guint n = 0;
+    for (guint i = 0; i < m->sections->len; i++) {
+        const GArray *subs = g_array_index(m->sections, ManifestSection, i).subsections;
+        for (guint k = 0; k < subs->len; k++) {
+            n += g_array_index(subs, ManifestSubsection, k).sent;
+        }
+    }
+    return n;
+}
+
+static bool put_subsections(const Manifest *m, StreamOut *out, GError **error)
+{
+    bool ok = stream_out_u32(out, count_sent(m), error);
+    for (guint i = 0; ok && i < m->sections->len; i++) {
+        const GArray *subs = g_array_index(m->sections, ManifestSection, i).subsections;
+        for (guint k = 0; ok && k < subs->len; k++) {
+            const ManifestSubsection *s = &g_array_index(subs, ManifestSubsection, k);
+            ok = !s->sent ||
+                 (stream_out_u32(out, i, error) && put_str(out, s->name, error) &&
+                  stream_out_u32(out, s->version, error) && stream_out_u8(out, s->idle, error));
+        }
+    }
+    return ok;
+}
+
 /* Of the very blocks that the session has listed; NULL + error when they are others by now. */
 static Manifest *current(Migration *m, GError **error)
 {
@@ -81,24 +112,25 @@ bool save_manifest(Migration *m, StreamOut *out, bool only, GError **error)
     if (!manifest) {
         return false;
     }
-    unsigned flags = (only ? MANIFEST_ONLY : 0) | (manifest->ram_checksum ? 0 : MANIFEST_UNCHECKED);
+    unsigned flags = MANIFEST_SUBS | (only ? MANIFEST_ONLY : 0) |
+                     (manifest->ram_checksum ? 0 : MANIFEST_UNCHECKED);
     return stream_out_u8(out, STREAM_MANIFEST, error) &&
            stream_out_u8(out, (uint8_t)flags, error) &&
            stream_out_u32(out, manifest->page_size, error) && put_blocks(manifest, out, error) &&
            put_sections(manifest, out, error) && put_features(manifest, out, error) &&
-           stream_out_end(out, true, error);
+           put_subsections(manifest, out, error) && stream_out_end(out, true, error);
 }
 
 /* ---- destination ---- */
 
-static bool get_count(StreamIn *s, const char *what, uint32_t *n, GError **error)
+static bool get_count(StreamIn *s, const char *what, uint32_t max, uint32_t *n, GError **error)
 {
     if (!stream_in_u32(s, n, error)) {
         return false;
     }
-    if (*n > MAX_ROWS) {
+    if (*n > max) {
         g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_STREAM,
-                    "the manifest lists %u %s, at most %u are allowed", *n, what, MAX_ROWS);
+                    "the manifest lists %u %s, at most %u are allowed", *n, what, max);
         return false;
     }
     return true;
@@ -107,7 +139,7 @@ static bool get_count(StreamIn *s, const char *what, uint32_t *n, GError **error
 static bool get_blocks(StreamIn *s, Manifest *m, GError **error)
 {
     uint32_t n;
-    if (!get_count(s, "RAM blocks", &n, error)) {
+    if (!get_count(s, "RAM blocks", MAX_ROWS, &n, error)) {
         return false;
     }
     for (uint32_t i = 0; i < n; i++) {
@@ -124,7 +156,7 @@ static bool get_blocks(StreamIn *s, Manifest *m, GError **error)
 static bool get_sections(StreamIn *s, Manifest *m, GError **error)
 {
     uint32_t n;
-    if (!get_count(s, "sections", &n, error)) {
+    if (!get_count(s, "sections", MAX_ROWS, &n, error)) {
         return false;
     }
     for (uint32_t i = 0; i < n; i++) {
@@ -142,7 +174,7 @@ static bool get_sections(StreamIn *s, Manifest *m, GError **error)
 static bool get_features(StreamIn *s, Manifest *m, GError **error)
 {
     uint32_t n;
-    if (!get_count(s, "CPU features", &n, error)) {
+    if (!get_count(s, "CPU features", MAX_ROWS, &n, error)) {
         return false;
     }
     for (uint32_t i = 0; i < n; i++) {
@@ -153,6 +185,43 @@ static bool get_features(StreamIn *s, Manifest *m, GError **error)
         manifest_add_feature(m, name);
     }
     return true;
+}
+
+static bool get_subsection(StreamIn *s, Manifest *m, GError **error)
+{
+    char name[256];
+    uint32_t section, version;
+    uint8_t idle;
+    if (!stream_in_u32(s, &section, error) || !stream_in_str8(s, name, error) ||
+        !stream_in_u32(s, &version, error) || !stream_in_u8(s, &idle, error)) {
+        return false;
+    }
+    if (section >= m->sections->len || idle > 1) {
+        g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_STREAM,
+                    "the manifest has a subsection of section %u of %u, flags 0x%02x", section,
+                    m->sections->len, idle);
+        return false;
+    }
+    ManifestSection *of = &g_array_index(m->sections, ManifestSection, section);
+    ManifestSubsection sub = { name, version, version, true, idle, NULL };
+    if (of->subsections->len >= MAX_OF_ONE) { /* finding each takes as long as there are others */
+        g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_STREAM,
+                    "the manifest lists %u %s, at most %u are allowed", of->subsections->len + 1,
+                    "subsections of one section", MAX_OF_ONE);
+        return false;
+    }
+    manifest_add_subsection(of, &sub);
+    return true;
+}
+
+static bool get_subsections(StreamIn *s, Manifest *m, GError **error)
+{
+    uint32_t n;
+    bool ok = get_count(s, "subsections", MAX_SUBSECTIONS, &n, error);
+    for (uint32_t i = 0; ok && i < n; i++) {
+        ok = get_subsection(s, m, error);
+    }
+    return ok;
 }
 
 static bool read_manifest(StreamIn *s, Manifest *m, bool *only, GError **error)
@@ -169,6 +238,7 @@ static bool read_manifest(StreamIn *s, Manifest *m, bool *only, GError **error)
     *only = flags & MANIFEST_ONLY;
     m->ram_checksum = !(flags & MANIFEST_UNCHECKED);
     return get_blocks(s, m, error) && get_sections(s, m, error) && get_features(s, m, error) &&
+           (!(flags & MANIFEST_SUBS) || get_subsections(s, m, error)) &&
            stream_in_end(s, "the manifest", error);
 }
 

@@ -10,9 +10,16 @@ static void block_clear(gpointer p)
     g_free(((ManifestBlock *)p)->name);
 }
 
+static void subsection_clear(gpointer p)
+{
+    g_free(((ManifestSubsection *)p)->name);
+    g_free(((ManifestSubsection *)p)->refused);
+}
+
 static void section_clear(gpointer p)
 {
     g_free(((ManifestSection *)p)->name);
+    g_array_unref(((ManifestSection *)p)->subsections);
 }
 
 Manifest *manifest_new(void)
@@ -45,11 +52,39 @@ void manifest_add_block(Manifest *m, const char *name, uint64_t length, uint64_t
     g_array_append_val(m->blocks, b);
 }
 
-void manifest_add_section(Manifest *m, const char *name, uint32_t instance, uint32_t version,
-                          uint32_t min_version)
+ManifestSection *manifest_add_section(Manifest *m, const char *name, uint32_t instance,
+                                      uint32_t version, uint32_t min_version)
 {
-    ManifestSection s = { g_strdup(name), instance, version, min_version };
+    ManifestSection s = { g_strdup(name), instance, version, min_version,
+                          g_array_new(false, false, sizeof(ManifestSubsection)) };
+    g_array_set_clear_func(s.subsections, subsection_clear);
     g_array_append_val(m->sections, s);
+    return &g_array_index(m->sections, ManifestSection, m->sections->len - 1);
+}
+
+static ManifestSubsection *find_subsection(const ManifestSection *section, const char *name)
+{
+    for (guint i = 0; i < section->subsections->len; i++) {
+        ManifestSubsection *s = &g_array_index(section->subsections, ManifestSubsection, i);
+        if (!strcmp(s->name, name)) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+void manifest_add_subsection(ManifestSection *section, const ManifestSubsection *sub)
+{
+    ManifestSubsection *known = find_subsection(section, sub->name);
+    if (known) { /* another element of an array */
+        known->sent |= sub->sent;
+        known->idle &= sub->idle;
+        return;
+    }
+    ManifestSubsection s = *sub;
+    s.name = g_strdup(sub->name);
+    s.refused = g_strdup(sub->refused);
+    g_array_append_val(section->subsections, s);
 }
 
 void manifest_add_feature(Manifest *m, const char *name)
@@ -68,11 +103,22 @@ static bool add_block(RamBlock *block, void *opaque)
     return true;
 }
 
+static void add_subsection(const SubsectionListed *row, void *opaque)
+{
+    const Record *r = row->record;
+    bool refused = row->missing && r->policy == SUBSECTION_FAIL;
+    ManifestSubsection s = { (char *)r->name, r->version, r->min_version,
+                             row->sent,       row->idle,  refused ? (char *)row->missing : NULL };
+    manifest_add_subsection(opaque, &s);
+}
+
 static bool add_section(Section *s, void *opaque)
 {
     const Record *record = s->desc->record;
     if (record && !s->desc->unmigratable) {
-        manifest_add_section(opaque, s->idstr, s->instance, record->version, record->min_version);
+        section_subsections(s, add_subsection,
+                            manifest_add_section(opaque, s->idstr, s->instance, record->version,
+                                                 record->min_version));
     }
     return true;
 }
@@ -151,6 +197,32 @@ static const ManifestSection *find_section(const Manifest *m, const ManifestSect
     return NULL;
 }
 
+/* One that is idle may never be sent: whether it fits is asked when it comes. */
+static void compare_subsections(const ManifestSection *theirs, const ManifestSection *ours,
+                                GPtrArray *out)
+{
+    for (guint i = 0; i < theirs->subsections->len; i++) {
+        const ManifestSubsection *a = &g_array_index(theirs->subsections, ManifestSubsection, i);
+        const ManifestSubsection *b = find_subsection(ours, a->name);
+        if (!a->sent || a->idle) {
+            continue;
+        }
+        if (!b) {
+            problem(out, "section '%s' instance %u: unknown subsection '%s'", theirs->name,
+                    theirs->instance, a->name);
+        } else if (a->version > b->version || a->version < b->min_version) {
+            problem(out,
+                    "section '%s' instance %u: subsection '%s' has version %u there, %u to %u are "
+                    "known here",
+                    theirs->name, theirs->instance, a->name, a->version, b->min_version,
+                    b->version);
+        } else if (b->refused) {
+            problem(out, "section '%s' instance %u: subsection '%s' cannot be honoured: %s",
+                    theirs->name, theirs->instance, a->name, b->refused);
+        }
+    }
+}
+
 static void compare_sections(const Manifest *theirs, const Manifest *ours, GPtrArray *out)
 {
     for (guint i = 0; i < theirs->sections->len; i++) {
@@ -162,6 +234,8 @@ static void compare_sections(const Manifest *theirs, const Manifest *ours, GPtrA
         } else if (a->version > b->version || a->version < b->min_version) {
             problem(out, "section '%s' has version %u there, %u to %u are known here", a->name,
                     a->version, b->min_version, b->version);
+        } else {
+            compare_subsections(a, b, out);
         }
     }
     for (guint i = 0; i < ours->sections->len; i++) {

@@ -11,6 +11,25 @@
 
 /* ---- out ---- */
 
+static Json *subsections_to_json(const ManifestSection *section)
+{
+    Json *out = json_object_new_array();
+    for (guint i = 0; i < section->subsections->len; i++) {
+        const ManifestSubsection *s = &g_array_index(section->subsections, ManifestSubsection, i);
+        Json *row = json_object_new_object();
+        json_add_str(row, "name", s->name);
+        json_add_uint(row, "version", s->version);
+        json_add_uint(row, "minimum-version", s->min_version);
+        json_add_bool(row, "sent", s->sent);
+        json_add_bool(row, "idle", s->idle);
+        if (s->refused) {
+            json_add_str(row, "refused", s->refused);
+        }
+        json_object_array_add(out, row);
+    }
+    return out;
+}
+
 Json *manifest_to_json(const Manifest *m)
 {
     Json *out = json_object_new_object(), *blocks = json_object_new_array(),
@@ -34,6 +53,7 @@ Json *manifest_to_json(const Manifest *m)
         json_add_uint(row, "instance", s->instance);
         json_add_uint(row, "version", s->version);
         json_add_uint(row, "minimum-version", s->min_version);
+        json_add(row, "subsections", subsections_to_json(s));
         json_object_array_add(sections, row);
     }
     for (guint i = 0; i < m->features->len; i++) {
@@ -103,6 +123,28 @@ static bool read_block(Manifest *m, Json *row, GError **error)
     return true;
 }
 
+static bool read_subsection(ManifestSection *section, Json *row, GError **error)
+{
+    uint64_t version, min;
+    Json *name = want(row, "name", json_type_string, error);
+    Json *refused = json_member(row, "refused");
+    if (!name || !want_u64(row, "version", UINT32_MAX, &version, error) ||
+        !want_u64(row, "minimum-version", UINT32_MAX, &min, error) ||
+        !want(row, "sent", json_type_boolean, error) ||
+        !want(row, "idle", json_type_boolean, error) ||
+        (refused && !want(row, "refused", json_type_string, error))) {
+        return false;
+    }
+    ManifestSubsection s = { (char *)json_object_get_string(name),
+                             (uint32_t)version,
+                             (uint32_t)min,
+                             json_flag(row, "sent", false),
+                             json_flag(row, "idle", false),
+                             refused ? (char *)json_object_get_string(refused) : NULL };
+    manifest_add_subsection(section, &s);
+    return true;
+}
+
 static bool read_section(Manifest *m, Json *row, GError **error)
 {
     uint64_t instance, version, min;
@@ -112,9 +154,15 @@ static bool read_section(Manifest *m, Json *row, GError **error)
         !want_u64(row, "minimum-version", UINT32_MAX, &min, error)) {
         return false;
     }
-    manifest_add_section(m, json_object_get_string(name), (uint32_t)instance, (uint32_t)version,
-                         (uint32_t)min);
-    return true;
+    Json *subsections = want(row, "subsections", json_type_array, error);
+    bool ok = subsections;
+    ManifestSection *section =
+        manifest_add_section(m, json_object_get_string(name), (uint32_t)instance, (uint32_t)version,
+                             (uint32_t)min);
+    for (size_t i = 0; ok && i < json_object_array_length(subsections); i++) {
+        ok = read_subsection(section, json_object_array_get_idx(subsections, i), error);
+    }
+    return ok;
 }
 
 static bool read_feature(Manifest *m, Json *row, GError **error)

@@ -115,8 +115,10 @@ static void stream_seeds(void)
     raw("good-version-4", v4, 0, "", 0, SIZE_MAX);
     sealed("good-items", SIZE_MAX, NULL, 0);
     sealed("good-command", 2, "\x08\x00\x0b\x00\x00", 5);
-    sealed("manifest", 2, "\x09\0\0\0\x10\0\0\0\0\1\x08tiny.ram\0\0\0\0\0\0\x40\0\0\0\0\0\0\0\0\0",
-           35);
+    sealed("manifest", 2,
+           "\x09\4\0\0\x10\0\0\0\0\1\x08tiny.ram\0\0\0\0\0\0\x40\0\0\0\0\1\4tiny\0\0\0\0\0\0\0\2"
+           "\0\0\0\0\0\0\0\1\0\0\0\0\x0atiny/extra\0\0\0\1\0",
+           72);
 
     device("past-c01-array-count-above-the-array", TINY_COUNT, "\0\0\0\x09", 4);
     device("past-c02-negative-length", TINY_COUNT, "\xff\xff\xff\xff", 4);

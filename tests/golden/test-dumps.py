@@ -169,7 +169,7 @@ PAIRS = {
     "the lists of pending interruptions, switched off there": (
         ("s390-ccw-virtio-ferry-1.0", S390),
         ("s390-ccw-virtio-ferry-1.0", S390 + "-global s390-flic-qemu.migrate-all-state=off"), MAY_FAIL,
-        "unknown subsection 'qemu-s390-flic-full' of 'qemu-s390-flic'"),
+        "section 'qemu-s390-flic' instance 0: unknown subsection 'qemu-s390-flic-full'"),
 }
 
 

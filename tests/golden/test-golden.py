@@ -84,6 +84,11 @@ def test_saved(build, directory, name):
     compare(name, read(name, ".txt").decode(), explain(saved(build, directory, ROWS[name])))
 
 
+def without_subsections(text):
+    """Streams of early builds do not announce what sections may hold."""
+    return "".join(line for line in text.splitlines(True) if not line.startswith("  may hold '"))
+
+
 def test_loaded(build, directory, name):
     path, again = os.path.join(directory, "golden"), os.path.join(directory, "again")
     with open(path, "wb") as out:
@@ -93,7 +98,7 @@ def test_loaded(build, directory, name):
         ferry.command("migrate-incoming", **{"uri": f"file:{path}", "exit-on-error": False})
         ferry.finish()
         ferry.save(again)
-    compare(name, should, explain(again))
+    compare(name, without_subsections(should), without_subsections(explain(again)))
 
 
 def main():

@@ -183,7 +183,7 @@ static const Point points[] = {
       .machine = V4,
       .src = { "part=3" },
       .dst = { "takes-part=off" },
-      .words = "section 'migration-testdev' instance 0: 'migration-testdev': subsection "
+      .words = "1 problem before the start: section 'migration-testdev' instance 0: subsection "
                "'migration-testdev/part' cannot be honoured: migration-testdev was told not to "
                "take its part" },
     { .name = "ram/offset", .machine = V4, .edit = ram_beyond, .words = "lies outside RAM block" },
@@ -360,6 +360,32 @@ static void test_left_out(gconstpointer machine)
     pair_close(&p);
 }
 
+/* State that comes to be after the manifest, and that the destination cannot honour. EVIDENCE: MIG-WIRE-028,
+   MIG-WIRE-054 */
+static void test_ability_lost_under_way(void)
+{
+    const char *words = "section 'migration-testdev' instance 0: 'migration-testdev': subsection "
+                        "'migration-testdev/part' cannot be honoured: migration-testdev was told "
+                        "not to take its part";
+    BrokenPair p;
+    Relay r = RELAY_CLEAN;
+    pair_open(&p, V4, DEVICE, NULL);
+    set(p.src, "part=0");
+    set(p.dst, "takes-part=off");
+    set_cap(p.src, "pause-before-switchover");
+    begin(&p, &r);
+    wait_for_status(p.src, "pre-switchover");
+    set(p.src, "part=3");
+    OK(p.src,
+       "{\"execute\": \"migrate-continue\", \"arguments\": {\"state\": \"pre-switchover\"}}");
+    conclude(&p, &r);
+    g_assert_cmpstr(p.src_status, ==, "failed");
+    g_assert_cmpstr(p.dst_desc, ==, words);
+    g_assert_true(g_str_has_prefix(p.src_desc, "destination: "));
+    g_assert_cmpstr(p.src_desc + strlen("destination: "), ==, words);
+    pair_close(&p);
+}
+
 /* Somebody else has the destination's disk. EVIDENCE: MIG-WIRE-043, MIG-WIRE-045 */
 static void test_disk(gconstpointer machine)
 {
@@ -423,6 +449,7 @@ int main(int argc, char **argv)
     g_test_add_data_func("/x86_64/migration/ability/left-out-and-told", V4, test_left_out);
     g_test_add_data_func("/x86_64/migration/version-3/ability/left-out-and-told", V3,
                          test_left_out);
+    g_test_add_func("/x86_64/migration/ability/lost-under-way", test_ability_lost_under_way);
     g_test_add_data_func("/x86_64/migration/error/disk", V4, test_disk);
     g_test_add_data_func("/x86_64/migration/version-3/error/disk", V3, test_disk);
     g_test_add_func("/x86_64/migration/error/those-who-agreed-are-told-back", test_told_back);

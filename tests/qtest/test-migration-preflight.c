@@ -8,8 +8,9 @@
 #include <string.h>
 #include "broken-pair.h"
 
-#define ENOUGH (1 << 20) /* bytes */
-#define SERIAL "-serial null"
+#define ENOUGH  (1 << 20) /* bytes */
+#define SERIAL  "-serial null"
+#define TESTDEV "-device migration-testdev"
 
 typedef struct {
     const char *name, *src, *dst;   /* options */
@@ -81,6 +82,15 @@ static const Row rows[] = {
     { "block-not-migratable", "-device migration-testdev,ram-length=64K",
       "-device migration-testdev,ram-length=64K,ram-migratable=off",
       "there is no RAM block 'migration-testdev.ram' here" },
+    { "subsection-unknown", TESTDEV ",late=5", TESTDEV ",x-late=off",
+      "section 'migration-testdev' instance 0: unknown subsection 'migration-testdev/late'" },
+    { "subsection-unknown-and-idle", TESTDEV, TESTDEV ",x-late=off", NULL },
+    { "subsection-of-the-successor", TESTDEV ",x-late=off", TESTDEV, NULL },
+    { "subsection-not-honoured", TESTDEV ",part=3", TESTDEV ",takes-part=off",
+      "section 'migration-testdev' instance 0: subsection 'migration-testdev/part' cannot be "
+      "honoured: migration-testdev was told not to take its part" },
+    { "subsection-not-honoured-and-idle", TESTDEV, TESTDEV ",takes-part=off", NULL },
+    { "subsection-that-is-left-out", TESTDEV ",note=3", TESTDEV ",takes-note=off", NULL },
     { "no-hpet", "", "-machine hpet=off", "hpet" },
     { "no-sata", "", "-machine sata=off", "ich9_ahci" },
     { "no-vmport", "-machine vmport=on", "-machine vmport=off", "vmmouse" },

@@ -9,13 +9,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 #include "base/util/endian.h"
+#include "effort.h"
 #include "tiny-vm.h"
-
-#ifdef __SANITIZE_ADDRESS__
-#define SANITIZED 1
-#else
-#define SANITIZED 0
-#endif
 
 static void assert_untouched(Tiny *t, const Tiny *fresh)
 {
@@ -86,7 +81,7 @@ static void test_every_bit(void)
             g_free(place);
             place = place_behind(items, frame++);
         }
-        for (unsigned bit = 0; bit < 8; bit += SANITIZED ? 5 : 1) {
+        for (unsigned bit = 0; bit < 8; bit += TEST_SANITIZED ? 5 : 1) {
             g_autoptr(GError) error = NULL;
 
             copy[byte] ^= (uint8_t)(1 << bit);
@@ -99,7 +94,7 @@ static void test_every_bit(void)
         }
     }
     g_assert_cmpuint(frame, ==, items->len);
-    g_assert_cmpuint(flips, ==, SANITIZED ? 2 * n : 8 * n);
+    g_assert_cmpuint(flips, ==, TEST_SANITIZED ? 2 * n : 8 * n);
     assert_untouched(dst, fresh);
     assert_takes(dst, stream, src);
     tiny_free(src);
@@ -337,7 +332,7 @@ static void test_memory(gconstpointer arg)
     g_autoptr(GError) error = NULL;
     Tiny *src = tiny_new(), *dst = tiny_new();
 
-    if (SANITIZED) {
+    if (TEST_SANITIZED) {
         g_test_skip("a sanitizer takes the address space for itself");
     } else if (!g_test_subprocess()) {
         g_test_trap_subprocess(NULL, 0, G_TEST_SUBPROCESS_INHERIT_STDERR);
@@ -369,6 +364,8 @@ static const Huge huge[] = {
     HUGE("a-manifest-of-16-exabytes", "\x09\0\0\0\x10\0\xff\xff\xff\xff", 0xff),
     HUGE("a-manifest-of-names", "\x09\0\0\0\x10\0\0\0\x10\0", 0x01),
     HUGE("a-manifest-of-long-names", "\x09\0\0\0\x10\0\0\0\x10\0", 0x7e),
+    HUGE("a-manifest-of-subsections",
+         "\x09\4\0\0\x10\0\0\0\0\0\0\0\0\1\1x\0\0\0\0\0\0\0\1\0\0\0\0\0\0\x40\0", 0),
     HUGE("a-section-of-no-end", "\x04\0\0\0\x05\4tiny\0\0\0\0\0\0\0\2", 0x00),
     HUGE("a-section-of-large-counts", "\x04\0\0\0\x05\4tiny\0\0\0\0\0\0\0\2", 0xff),
     HUGE("a-section-of-subsections", "\x04\0\0\0\x05\4tiny\0\0\0\0\0\0\0\2", 0x05),
