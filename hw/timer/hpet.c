@@ -11,6 +11,10 @@
 #define MIN_TIMERS 3
 #define MAX_TIMERS 32
 #define TICK_NS    10
+#define CATCH_UP_TICKS \
+    (100 * NS_PER_MS / TICK_NS) /* ticks of a period that are later than this are lost */
+/* ... and others come this far apart, or they would melt into one before the guest has seen the first */
+#define ROOM_TICKS (200 * NS_PER_US / TICK_NS)
 #define RTC_IRQ    8
 
 /* ---- saved form: "hpet" version 2 ---- */
@@ -164,11 +168,17 @@ static void on_timer(void *opaque)
     if ((t->config & TN_PERIODIC) && t->period) {
         uint64_t behind = t->config & TN_32BIT ? (uint32_t)(now - t->cmp) : now - t->cmp;
 
-        t->cmp += (behind / t->period + 1) * t->period;
+        bool late = behind >= t->period && behind < (uint64_t)CATCH_UP_TICKS;
+
+        t->cmp += (late ? 1 : behind / t->period + 1) * t->period;
         if (t->config & TN_32BIT) {
             t->cmp = (uint32_t)t->cmp;
         }
         arm(s, c->n);
+        if (late) {
+            int64_t room = (int64_t)MIN((uint64_t)ROOM_TICKS, t->period / 4) * TICK_NS;
+            timer_arm(c->timer, now_ns(s) + MAX(room, 1));
+        }
     }
     signal_timer(s, t, true);
 }

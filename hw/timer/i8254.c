@@ -47,6 +47,8 @@ typedef struct {
 } Pit;
 
 #define CATCH_UP_NS (100 * NS_PER_MS) /* ticks that are later than this are lost */
+/* ... and others come this far apart, or they would melt into one before the guest has seen the first */
+#define ROOM_NS (200 * NS_PER_US)
 
 /* ---- counting ---- */
 
@@ -170,9 +172,13 @@ static void update_irq(Pit *s, int64_t now, bool tick)
 static void on_timer(void *opaque)
 {
     Pit *s = opaque;
-    int64_t due = s->r.channels[0].next_transition_time, now = now_ns(s);
+    Channel *c = &s->r.channels[0];
+    int64_t due = c->next_transition_time, now = now_ns(s);
 
     update_irq(s, now - due > CATCH_UP_NS ? now : due, true);
+    if (c->next_transition_time != -1 && c->next_transition_time <= now) {
+        timer_arm(s->timer, now + MIN(ROOM_NS, to_ns((uint64_t)c->count) / 4));
+    }
 }
 
 static void irq_control(void *opaque, int n, int enable)

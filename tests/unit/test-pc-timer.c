@@ -31,6 +31,45 @@ static void test_pit_rate(void)
     pc_free(pc);
 }
 
+/* The host was busy for so long: whatever is due in that time comes behind it. */
+static void stall(Pc *pc, int64_t ns)
+{
+    clock_virtual_set(pc->vm, clock_now_ns(pc->vm, CLOCK_KIND_VIRTUAL) + ns);
+    step(pc, 0);
+}
+
+/* At 250 Hz: late ticks come one by one, until they are on time again; very late ones do not. */
+static void check_late_ticks(Pc *pc)
+{
+    memset(pc->rises, 0, sizeof(pc->rises));
+    stall(pc, 41 * NS_PER_MS);
+    g_assert_cmpint(pc->rises[0], ==, 1);
+    step(pc, NS_PER_MS);
+    g_assert_cmpint(pc->rises[0], >, 2);
+    g_assert_cmpint(pc->rises[0], <, 7);
+    step(pc, 16 * NS_PER_MS);
+    g_assert_cmpint(pc->rises[0], ==, 14);
+    step(pc, 40 * NS_PER_MS);
+    g_assert_cmpint(pc->rises[0], ==, 24);
+    stall(pc, NS_PER_SEC);
+    step(pc, 40 * NS_PER_MS);
+    g_assert_cmpint(pc->rises[0], >=, 24 + 10);
+    g_assert_cmpint(pc->rises[0], <=, 24 + 11);
+}
+
+static void test_pit_late(void)
+{
+    Pc *pc = pc_new();
+
+    pc_add(pc, "isa-pit", NULL);
+    outb(pc, 0x43, 0x34);
+    outb(pc, 0x40, 4773 & 0xff); /* 4.0002 ms */
+    outb(pc, 0x40, 4773 >> 8);
+    step(pc, NS_PER_MS);
+    check_late_ticks(pc);
+    pc_free(pc);
+}
+
 static void test_pit_one_shot_and_latches(void)
 {
     Pc *pc = pc_new();
@@ -275,10 +314,25 @@ static void test_hpet_legacy_periodic(void)
     pc_free(pc);
 }
 
+static void test_hpet_late(void)
+{
+    Pc *pc = pc_new();
+
+    pc_hpet(pc);
+    hw(pc, 0x10, 3);
+    hw(pc, 0x100, 0x14c);
+    phys_st32_le(address_space_memory(pc->vm), HPET_BASE + 0x108, 400000);
+    phys_st32_le(address_space_memory(pc->vm), HPET_BASE + 0x108, 400000); /* 4 ms */
+    step(pc, NS_PER_MS);
+    check_late_ticks(pc);
+    pc_free(pc);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/hw/timer/i8254/ticks-at-its-rate", test_pit_rate);
+    g_test_add_func("/hw/timer/i8254/late-ticks-come-one-by-one", test_pit_late);
     g_test_add_func("/hw/timer/i8254/one-shot-and-latches", test_pit_one_shot_and_latches);
     g_test_add_func("/hw/timer/i8254/port-61-gates-channel-2", test_port61);
     g_test_add_func("/hw/timer/i8254/its-interrupt-can-be-taken-away", test_pit_is_taken_away);
@@ -286,5 +340,6 @@ int main(int argc, char **argv)
     g_test_add_func("/hw/timer/rtc/update-alarm-and-periodic-interrupts", test_rtc_interrupts);
     g_test_add_func("/hw/timer/hpet/counts-and-fires-once", test_hpet_counter_and_one_shot);
     g_test_add_func("/hw/timer/hpet/replaces-the-pit-periodically", test_hpet_legacy_periodic);
+    g_test_add_func("/hw/timer/hpet/late-ticks-come-one-by-one", test_hpet_late);
     return g_test_run();
 }
