@@ -34,14 +34,15 @@ enum { /* features */
     FEATURE_U1 = 48,
     FEATURE_U2 = 49,
 };
-#define TO_DEVICE      0x00
-#define TO_INTERFACE   0x01
-#define TO_ENDPOINT    0x02
-#define ADDRESS_MAX    127
-#define LANGUAGE       0x0409
-#define SELF_POWERED   0x40 /* in a configuration's attributes */
-#define CAN_WAKE       0x20
-#define DESC_BYTES_MAX 255
+#define TO_DEVICE         0x00
+#define TO_INTERFACE      0x01
+#define TO_ENDPOINT       0x02
+#define ADDRESS_MAX       127
+#define CONFIGURATION_MAX 1
+#define LANGUAGE          0x0409
+#define SELF_POWERED      0x40 /* in a configuration's attributes */
+#define CAN_WAKE          0x20
+#define DESC_BYTES_MAX    255
 
 /* ---- descriptors ---- */
 
@@ -244,7 +245,7 @@ static UsbResult set_address(UsbDevice *dev, const UsbSetup *setup)
 
 static UsbResult set_configuration(UsbDevice *dev, const UsbSetup *setup)
 {
-    if (setup->value > 1) { /* number 1 is all there is */
+    if (setup->value > CONFIGURATION_MAX) { /* number 1 is all there is */
         return USB_STALL;
     }
     dev->configuration = (uint8_t)setup->value;
@@ -419,6 +420,25 @@ enum { /* as they travel */
     SETUP_BYTES_MAX = 4096,
 };
 
+static bool endpoints_needed(const void *saved)
+{
+    return ((const UsbDeviceSaved *)saved)->has_endpoints;
+}
+
+/* A device with an address is taken to be configured, and no endpoint to be halted; where that is not so, this comes. */
+static const Record endpoints_record = {
+    .name = "USBDevice/endpoints",
+    .version = 1,
+    .min_version = 1,
+    .size = sizeof(UsbDeviceSaved),
+    .fields = (const Field[]){ F_U8(UsbDeviceSaved, configuration, .max = CONFIGURATION_MAX),
+                               F_U16(UsbDeviceSaved, halted_in), F_U16(UsbDeviceSaved, halted_out),
+                               F_END },
+    .needed = endpoints_needed,
+    .has_present = true,
+    .present_offset = offsetof(UsbDeviceSaved, has_endpoints),
+};
+
 static const Field device_fields[] = {
     F_U8(UsbDeviceSaved, addr, .max = ADDRESS_MAX),
     F_I32(UsbDeviceSaved, state, .max = STATE_MAX),
@@ -435,7 +455,18 @@ const Record usb_device_record = {
     .min_version = 1,
     .size = sizeof(UsbDeviceSaved),
     .fields = device_fields,
+    .subsections = (const Record *const[]){ &endpoints_record, NULL },
 };
+
+static uint8_t usual_configuration(uint8_t addr)
+{
+    return addr ? 1 : 0;
+}
+
+static bool endpoints_unusual(const UsbDeviceSaved *s)
+{
+    return s->halted_in || s->halted_out || s->configuration != usual_configuration(s->addr);
+}
 
 void usb_device_save(const UsbDevice *dev, UsbDeviceSaved *s)
 {
@@ -446,7 +477,11 @@ void usb_device_save(const UsbDevice *dev, UsbDeviceSaved *s)
                            .state = dev->was_reset ? STATE_DEFAULT : STATE_ATTACHED,
                            .remote_wakeup = dev->remote_wakeup,
                            .setup_state = any ? SETUP_WHOLE : SETUP_IDLE,
-                           .setup_len = MIN(last->length, SETUP_BYTES_MAX) };
+                           .setup_len = MIN(last->length, SETUP_BYTES_MAX),
+                           .configuration = dev->configuration,
+                           .halted_in = dev->halted_in,
+                           .halted_out = dev->halted_out };
+    s->has_endpoints = endpoints_unusual(s);
     s->setup_buf[0] = last->type;
     s->setup_buf[1] = last->request;
     st_le16(s->setup_buf + 2, last->value);
@@ -463,16 +498,22 @@ bool usb_device_check(const UsbDeviceSaved *s, GError **error)
             s->setup_state);
         return false;
     }
+    if (s->has_endpoints && !endpoints_unusual(s)) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
+                    "USBDevice/endpoints is in the stream for a USB device that has no need of it");
+        return false;
+    }
     return true;
 }
 
 void usb_device_install(UsbDevice *dev, const UsbDeviceSaved *s)
 {
     dev->addr = s->addr;
-    dev->configuration = s->addr ? 1 : 0; /* it does not travel; whoever has an address uses it */
+    dev->configuration = s->has_endpoints ? s->configuration : usual_configuration(s->addr);
     dev->was_reset = s->state >= STATE_DEFAULT;
     dev->remote_wakeup = s->remote_wakeup;
-    dev->halted_in = dev->halted_out = 0;
+    dev->halted_in = s->has_endpoints ? s->halted_in : 0;
+    dev->halted_out = s->has_endpoints ? s->halted_out : 0;
     dev->last = (UsbSetup){ s->setup_buf[0], s->setup_buf[1], ld_le16(s->setup_buf + 2),
                             ld_le16(s->setup_buf + 4), ld_le16(s->setup_buf + 6) };
 }

@@ -307,6 +307,29 @@ static void test_move(void)
     image_free(g_steal_pointer(&disk));
 }
 
+/* An endpoint that was halted, and a device without configuration, are the same at the destination. */
+static void test_move_halted(void)
+{
+    Hc h;
+    QTest *q = hc_boot(&h, KEYBOARD), *dst;
+    unsigned kbd = address_device(&h, USB2_PORT(1));
+
+    g_assert_cmpuint(control(&h, kbd, 0x00, 9, 0, 0, 0), ==, 1);
+    g_assert_cmpuint(control(&h, kbd, 0x02, 3, 0, 0x81, 0), ==, 1);
+    dst = qtest_start("x86_64",
+                      "-M q35 -nodefaults -m 16 -device qemu-xhci,id=x,addr=5 %s -incoming defer",
+                      KEYBOARD);
+    move_machine(q, dst);
+    h.q = dst;
+    qtest_memset(dst, BUFFER, 0xee, 2);
+    g_assert_cmpuint(control(&h, kbd, 0x82, 0, 0, 0x81, 2), ==, 1);
+    g_assert_cmphex(qtest_readw(dst, BUFFER), ==, 1);
+    g_assert_cmpuint(control(&h, kbd, 0x80, 8, 0, 0, 1), ==, 1);
+    g_assert_cmphex(qtest_readb(dst, BUFFER), ==, 0);
+    qtest_end(q);
+    qtest_end(dst);
+}
+
 /* ---- bad drivers ---- */
 
 static void test_endless(void)
@@ -404,6 +427,7 @@ int main(int argc, char **argv)
                     test_disk_error);
     g_test_add_func("/x86_64/xhci/devices-come-and-go", test_hotplug);
     g_test_add_func("/x86_64/xhci/what-waits-goes-along", test_move);
+    g_test_add_func("/x86_64/xhci/what-is-halted-stays-halted", test_move_halted);
     g_test_add_func("/x86_64/xhci/rings-without-an-end-are-ended", test_endless);
     g_test_add_func("/x86_64/xhci/anything-in-its-registers-does-no-harm", test_anything);
     return g_test_run();

@@ -167,6 +167,10 @@ typedef struct {
     uint8_t addr;
     int32_t state, remote_wakeup, setup_state, setup_len, setup_index;
     uint8_t setup_buf[8];
+    /* "USBDevice/endpoints" */
+    bool has_endpoints;
+    uint8_t configuration;
+    uint16_t halted_in, halted_out;
 } UsbDeviceSaved;
 extern const Record usb_device_record;
 #define F_USB_DEVICE(T, m) F_STRUCT(T, m, usb_device_record, .name = "dev")
