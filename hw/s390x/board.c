@@ -193,7 +193,7 @@ static int diag(S390Board *b, S390Cpu *cpu, unsigned code, unsigned r1, unsigned
 /* ---- configuration ---- */
 static unsigned cpu_count(S390Board *b)
 {
-    return b->machine->smp.cpus;
+    return s390_cpus_present(b->machine);
 }
 
 static const char *guest_name(S390Board *b)
@@ -234,8 +234,8 @@ static void cpu_stopped(S390Board *b, S390Cpu *cpu)
     vm_lock(b->vm);
     bool any = false;
     for (guint i = 0; i < b->machine->cpus->len; i++) {
-        S390Cpu *c = s390_cpu_device_cpu(g_ptr_array_index(b->machine->cpus, i));
-        any |= c->run_state == S390_CPU_OPERATING;
+        S390Cpu *c = s390_cpu_at(b->machine, i);
+        any |= c && c->run_state == S390_CPU_OPERATING;
     }
     if (!any) {
         vm_shutdown_request(b->vm, SHUTDOWN_GUEST_SHUTDOWN);
@@ -252,8 +252,8 @@ static void disabled_wait(S390Board *b, S390Cpu *cpu)
     s390_cpu_set_state(cpu, S390_CPU_STOPPED);
     bool any = false;
     for (guint i = 0; i < b->machine->cpus->len; i++) {
-        S390Cpu *c = s390_cpu_device_cpu(g_ptr_array_index(b->machine->cpus, i));
-        any |= c->run_state == S390_CPU_OPERATING;
+        S390Cpu *c = s390_cpu_at(b->machine, i);
+        any |= c && c->run_state == S390_CPU_OPERATING;
     }
     if (!any) {
         vm_guest_panicked(b->vm, NULL);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * s390x CPUs as devices: a type a model, a property a feature. Realizing makes the vCPU with its
- * address, clocks and thread; a feature that the emulator has not is refused then.
+ * address, clocks and thread; a feature that the emulator has not is refused then. Which CPUs there are
+ * is cpus.c's.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 
 typedef struct {
     Device dev; /* first */
-    uint32_t core_id;
+    uint32_t core_id, socket_id, book_id, drawer_id;
     S390Board *board; /* borrowed */
     S390Cpu *cpu;     /* owned */
     Section *common_section, *cpu_section;
@@ -165,6 +166,9 @@ static void cpu_reset(Device *dev, ResetKind kind)
 
 static const Property cpu_props[] = {
     PROP(PROP_U32, S390CpuDevice, core_id, "core-id", "0"),
+    PROP(PROP_U32, S390CpuDevice, socket_id, "socket-id", "0"),
+    PROP(PROP_U32, S390CpuDevice, book_id, "book-id", "0"),
+    PROP(PROP_U32, S390CpuDevice, drawer_id, "drawer-id", "0"),
     { .name = "unavailable-features", .kind = PROP_CUSTOM, .get = unavailable_get },
 #define S390_FEATURE(n, nm, facility) FEATURE_ROW(n, nm)
 #include "target/s390x/features.def"
@@ -173,49 +177,33 @@ static const Property cpu_props[] = {
 
 static const DeviceOps cpu_ops = {
     .category = DEVICE_CATEGORY_CPU,
+    .user_creatable = true,
+    .hotpluggable = true,
+    .on_board = true,
     .realize = cpu_realize,
     .unrealize = cpu_unrealize,
     .reset = cpu_reset,
 };
 
-/* ---- the board's CPUs ---- */
-
-static bool set_features(Machine *m, Device *dev, GError **error)
+bool s390_cpu_device_same_features(Device *dev, Device *other)
 {
-    GVariantIter it;
-    const char *key, *value;
-
-    if (!m->cpu_props) {
-        return true;
-    }
-    g_variant_iter_init(&it, m->cpu_props);
-    while (g_variant_iter_next(&it, "{&s&s}", &key, &value)) {
-        if (!object_set_str(&dev->obj, key, value, error)) {
-            return false;
-        }
-    }
-    return true;
+    return !memcmp(&self(dev)->features, &self(other)->features, sizeof(S390Features));
 }
 
-bool s390_cpus_build(S390Machine *m, GError **error)
+unsigned s390_cpu_device_core_id(Device *dev)
 {
-    Vm *vm = device_vm(&m->machine.dev);
+    return self(dev)->core_id;
+}
 
-    for (unsigned i = 0; i < m->machine.smp.cpus; i++) {
-        g_autoptr(Object) obj = (Object *)device_new(vm, m->machine.cpu_type, error);
-        Device *dev = (Device *)obj;
+void s390_cpu_device_set_topology(Device *dev, const CpuTopology *t)
+{
+    S390CpuDevice *d = self(dev);
+    unsigned n = d->core_id / MAX(t->cores, 1u);
 
-        if (!dev || !set_features(&m->machine, dev, error) ||
-            !object_set(obj, "core-id", g_variant_new_uint32(i), error)) {
-            return false;
-        }
-        s390_cpu_device_set_board(dev, &m->board);
-        if (!device_realize(dev, bus_root(vm), NULL, error)) {
-            return false;
-        }
-        g_ptr_array_add(m->machine.cpus, dev);
-    }
-    return true;
+    d->socket_id = n % MAX(t->sockets, 1u);
+    n /= MAX(t->sockets, 1u);
+    d->book_id = n % MAX(t->books, 1u);
+    d->drawer_id = n / MAX(t->books, 1u);
 }
 
 const TypeInfo s390_cpu_types[] = {

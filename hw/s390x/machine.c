@@ -122,9 +122,9 @@ static void load_normal(S390Machine *m)
     address_space_read(address_space_memory(m->board.vm), 0, MEM_ATTRS_NONE, b, sizeof(b));
     psw = ld_be64(b);
     for (guint i = 0; i < m->machine.cpus->len; i++) {
-        S390Cpu *cpu = s390_cpu_device_cpu(g_ptr_array_index(m->machine.cpus, i));
+        S390Cpu *cpu = s390_cpu_at(&m->machine, i);
 
-        if (cpu->address == m->board.reset_cpu) {
+        if (cpu && cpu->address == m->board.reset_cpu) {
             start_cpu(cpu, (psw & 0xffffffff80000000ull) ^ PSW_SHORT, psw & 0x7fffffff);
         }
     }
@@ -146,7 +146,7 @@ static void ipl(S390Machine *m, ShutdownCause cause)
         s390_boot_params_write(m);
     }
     if (m->entry && base->cpus->len) {
-        start_cpu(s390_cpu_device_cpu(g_ptr_array_index(base->cpus, 0)), PSW_ESA, m->entry);
+        start_cpu(s390_cpu_at(base, 0), PSW_ESA, m->entry);
     }
 }
 
@@ -185,12 +185,14 @@ static const Property props[] = {
     PROP_END,
 };
 
-#define S390_OPS                                                                              \
-    .family = "s390-ccw", .boots_kernel = true, .max_cpus = S390_MAX_CPUS, .default_cpus = 1, \
-    .default_ram_bytes = 128 * MiB, .default_ram_id = "s390.ram",                             \
-    .default_cpu_type = "qemu-s390x-cpu", .cpu_type_suffix = "-s390x-cpu", .target = "s390x", \
-    .serial_driver = "sclpconsole", .default_nic = "virtio-net-ccw", .no_parallel = true,     \
-    .no_floppy = true, .no_cdrom = true, .build = build, .done = done, .reset = reset
+#define S390_OPS                                                                               \
+    .family = "s390-ccw", .boots_kernel = true, .max_cpus = S390_MAX_CPUS, .default_cpus = 1,  \
+    .default_ram_bytes = 128 * MiB, .default_ram_id = "s390.ram",                              \
+    .default_cpu_type = "qemu-s390x-cpu", .cpu_type_suffix = "-s390x-cpu", .target = "s390x",  \
+    .serial_driver = "sclpconsole", .default_nic = "virtio-net-ccw", .no_parallel = true,      \
+    .no_floppy = true, .no_cdrom = true, .build = build, .done = done, .reset = reset,         \
+    .has_hotpluggable_cpus = true, .pre_plug = s390_cpu_pre_plug, .plugged = s390_cpu_plugged, \
+    .unplug_request = s390_cpu_unplug_request, .unplugged = s390_cpu_unplugged
 
 static const CompatProp since_ferry_1_0[] = {
     { TYPE_FLIC, "migrate-all-state", "off" },

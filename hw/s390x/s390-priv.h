@@ -32,6 +32,8 @@ typedef struct Sclp Sclp;
 Sclp *sclp_new(Vm *vm, Flic *flic, Device *owner);
 void sclp_free(Sclp *sclp);
 void sclp_reset(Sclp *sclp);
+/* A CPU has come: the guest is told if it wants to know. */
+void sclp_cpus_changed(Sclp *sclp);
 int sclp_service_call(Sclp *sclp, Machine *m, bool problem, uint32_t command, uint64_t sccb);
 
 /* How much a reset resets; the partial ones are DIAGNOSE 308's. */
@@ -124,5 +126,17 @@ void s390_loadparm_get(const S390Machine *m, uint8_t out[8]);
 /* ---- diag-ipl.c ---- */
 int s390_diag_ipl(S390Board *b, S390Cpu *cpu, unsigned r1, unsigned r3);
 /* ---- cpu-device.c ---- */
-bool s390_cpus_build(S390Machine *m, GError **error);
 S390Cpu *s390_cpu_device_cpu(Device *dev);
+unsigned s390_cpu_device_core_id(Device *dev);
+bool s390_cpu_device_same_features(Device *dev, Device *other);
+/* Its socket, book and drawer. */
+void s390_cpu_device_set_topology(Device *dev, const CpuTopology *t);
+/* ---- cpus.c ---- */
+bool s390_cpus_build(S390Machine *m, GError **error);
+/* NULL: none is plugged in there. */
+S390Cpu *s390_cpu_at(const Machine *m, unsigned core_id);
+unsigned s390_cpus_present(const Machine *m);
+bool s390_cpu_pre_plug(Machine *m, Device *dev, GError **error);
+void s390_cpu_plugged(Machine *m, Device *dev);
+bool s390_cpu_unplug_request(Machine *m, Device *dev, GError **error);
+void s390_cpu_unplugged(Machine *m, Device *dev);

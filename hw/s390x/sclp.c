@@ -49,6 +49,7 @@ struct Sclp {
     uint32_t receive_low;  /* the mask's right half: no event of ours */
     uint16_t mask_length;  /* bytes that the guest gives for a mask */
     bool quiesce;
+    bool cpus_changed; /* told by a configuration event */
     Notifier powerdown;
 };
 
@@ -81,14 +82,15 @@ static uint32_t get32(const uint8_t *p)
 /* CPU entries of 16 bytes; false: no room. */
 static bool put_cpus(uint8_t *b, unsigned length, unsigned at, const Machine *m)
 {
-    unsigned n = m->smp.cpus;
-
-    if (at + 16 * n > length) {
+    if (at + 16 * s390_cpus_present(m) > length) {
         return false;
     }
-    for (unsigned k = 0; k < n; k++) {
-        memset(b + at + 16 * k, 0, 16);
-        b[at + 16 * k] = k;
+    for (unsigned id = 0; id < m->smp.max_cpus; id++) {
+        if (s390_cpu_at(m, id)) {
+            memset(b + at, 0, 16);
+            b[at] = id;
+            at += 16;
+        }
     }
     return true;
 }
@@ -104,7 +106,7 @@ static uint16_t read_scp_info(uint8_t *b, unsigned length, const Machine *m)
     memset(b + 8, 0, length - 8);
     put16(b + 8, mb <= 0xffff ? mb : 0);
     b[10] = mb <= 0xffff ? 1 : 0; /* storage increments of 1 MiB */
-    put16(b + 16, m->smp.cpus);
+    put16(b + 16, s390_cpus_present(m));
     put16(b + 18, cpus_at);
     s390_loadparm_get((const S390Machine *)m, b + 24);
     put64(b + 48, 0x0800000040000000ull); /* facilities */
@@ -127,9 +129,9 @@ static uint16_t read_cpu_info(uint8_t *b, unsigned length, const Machine *m)
         return RC_SHORT_BLOCK;
     }
     memset(b + 8, 0, length - 8);
-    put16(b + 8, m->smp.cpus);
+    put16(b + 8, s390_cpus_present(m));
     put16(b + 10, cpus_at);
-    put16(b + 14, cpus_at + 16 * m->smp.cpus); /* where the standby ones would be */
+    put16(b + 14, cpus_at + 16 * s390_cpus_present(m)); /* where the standby ones would be */
     return put_cpus(b, length, cpus_at, m) ? RC_NORMAL_READ : RC_SHORT_BLOCK;
 }
 
@@ -140,9 +142,15 @@ static bool input_wanted(const Sclp *s)
            (s->receive_mask & EVENT_BIT(EVENT_VT220));
 }
 
+static bool config_wanted(const Sclp *s)
+{
+    return s->cpus_changed && (s->receive_mask & EVENT_BIT(EVENT_CONFIG));
+}
+
 static bool event_pending(const Sclp *s)
 {
-    return input_wanted(s) || (s->quiesce && (s->receive_mask & EVENT_BIT(EVENT_QUIESCE)));
+    return input_wanted(s) || (s->quiesce && (s->receive_mask & EVENT_BIT(EVENT_QUIESCE))) ||
+           config_wanted(s);
 }
 
 static void tell_events(void *opaque)
@@ -226,6 +234,12 @@ static uint16_t read_events(Sclp *s, uint8_t *b, unsigned length)
         at += sizeof(quiesce);
         s->quiesce = false;
     }
+    if (s->cpus_changed && (wanted & EVENT_BIT(EVENT_CONFIG)) && at + 8 <= length) {
+        static const uint8_t cpu_change[8] = { 0, 8, EVENT_CONFIG, 0, 0, 0, 0, 1 };
+        memcpy(b + at, cpu_change, sizeof(cpu_change));
+        at += sizeof(cpu_change);
+        s->cpus_changed = false;
+    }
     if (input_wanted(s) && (wanted & EVENT_BIT(EVENT_VT220)) && at + 8 <= length) {
         unsigned n = sclp_console_read(s->events->console, b + at + 7, length - at - 7);
         memset(b + at, 0, 7); /* byte 6 zero: session data */
@@ -298,6 +312,12 @@ static void power_button(Notifier *n, void *data)
     tell_events(s);
 }
 
+void sclp_cpus_changed(Sclp *s)
+{
+    s->cpus_changed = true;
+    tell_events(s);
+}
+
 /* ---- migrated state ---- */
 
 #define MASK_LENGTH_DEFAULT 4
@@ -361,6 +381,17 @@ static void facility_install(void *owner, const void *saved)
     s->mask_length = f->has_length ? f->length : MASK_LENGTH_DEFAULT;
 }
 
+/* The format has no place for "CPUs have come, and the guest was not told yet": where there are more than
+   the machine begins with, it is told again, and looks. */
+static void facility_installed(void *owner)
+{
+    Sclp *s = owner;
+    const Machine *m = vm_machine(s->vm);
+
+    s->cpus_changed = s390_cpus_present(m) > m->smp.cpus;
+    tell_events(s);
+}
+
 typedef struct {
     bool event_pending;
 } QuiesceSaved;
@@ -381,7 +412,11 @@ static void quiesce_install(void *owner, const void *saved)
     ((Sclp *)owner)->quiesce = ((const QuiesceSaved *)saved)->event_pending;
 }
 
-static const SectionOps facility_ops = { .save = facility_save, .install = facility_install };
+static const SectionOps facility_ops = {
+    .save = facility_save,
+    .install = facility_install,
+    .installed = facility_installed,
+};
 static const SectionOps quiesce_ops = { .save = quiesce_save, .install = quiesce_install };
 static const SectionDesc facility_section = { .record = &facility_record, .ops = &facility_ops };
 static const SectionDesc quiesce_section = { .record = &quiesce_record, .ops = &quiesce_ops };
@@ -416,6 +451,7 @@ void sclp_reset(Sclp *s)
     s->receive_mask = s->receive_low = 0;
     s->mask_length = MASK_LENGTH_DEFAULT;
     s->quiesce = false;
+    s->cpus_changed = false;
     if (s->events->console) {
         sclp_console_drop_input(s->events->console);
     }

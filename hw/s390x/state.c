@@ -215,7 +215,10 @@ static void tod_installed(void *owner)
 
     m->board.tod_base = m->loaded_tod - virtual_tod(m);
     for (guint i = 0; i < m->machine.cpus->len; i++) {
-        s390_timers_update(s390_cpu_device_cpu(g_ptr_array_index(m->machine.cpus, i)));
+        S390Cpu *cpu = s390_cpu_at(&m->machine, i);
+        if (cpu) {
+            s390_timers_update(cpu);
+        }
     }
 }
 

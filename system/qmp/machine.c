@@ -114,7 +114,11 @@ static Json *cpu_props(const QmpHost *host, const Machine *m, unsigned index)
     unsigned threads = MAX(t->threads, 1u), cores = MAX(t->cores, 1u);
     unsigned dies = MAX(t->dies, 1u) * MAX(t->clusters, 1u) * MAX(t->modules, 1u);
     if (!strcmp(host->target, "s390x")) {
+        unsigned socket = index / cores, sockets = MAX(t->sockets, 1u), books = MAX(t->books, 1u);
         json_add_uint(props, "core-id", index);
+        json_add_uint(props, "socket-id", socket % sockets);
+        json_add_uint(props, "drawer-id", socket / sockets / books);
+        json_add_uint(props, "book-id", socket / sockets % books);
         return props;
     }
     if (!strcmp(host->target, "ppc64")) {

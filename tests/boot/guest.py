@@ -16,9 +16,13 @@ GUESTS = os.environ.get("FERRY_GUESTS") or os.path.join(
 TIMEOUT = float(os.environ.get("BOOT_TIMEOUT", "120"))
 
 
-def fetch():
-    subprocess.run([os.path.join(TOP, "scripts", "get-guests"), GUESTS, "amd64"], check=True,
-                   stdout=sys.stderr)
+# By guest: the name in its files, machine, console.
+KINDS = {"x86_64": ("amd64", "q35", "console=ttyS0 "), "s390x": ("s390x", "s390-ccw-virtio", "")}
+
+
+def fetch(*guests):
+    subprocess.run([os.path.join(TOP, "scripts", "get-guests"), GUESTS,
+                    *(KINDS[name][0] for name in guests or ["x86_64"])], check=True, stdout=sys.stderr)
 
 
 def guest_file(name):
@@ -45,12 +49,12 @@ def cpio(files):
     return gzip.compress(out.getvalue(), mtime=0)
 
 
-def initrd_with(script, directory):
+def initrd_with(script, directory, arch="x86_64", parts=("initrd", "modules")):
     """The guest's initrd with virtio modules, which runs @script after they are loaded."""
     path = os.path.join(directory, "initrd.gz")
     with open(path, "wb") as out:
-        for name in ("initrd-amd64.gz", "modules-amd64.gz"):
-            with open(guest_file(name), "rb") as part:
+        for name in parts:
+            with open(guest_file(f"{name}-{KINDS[arch][0]}.gz"), "rb") as part:
                 data = part.read()
                 out.write(data + b"\0" * (-len(data) % 4))
         out.write(cpio({"autorun.d/50-test": (0o755, b"#!/bin/sh\n" + script.encode())}))
@@ -60,18 +64,19 @@ def initrd_with(script, directory):
 class Machine:
     """A running ferry whose console is collected; wait_for() and type() talk with it."""
 
-    def __init__(self, build, *options, initrd=None, append="", kernel=True):
+    def __init__(self, build, *options, initrd=None, append="", kernel=True, arch="x86_64"):
         self.output = b""
         self.changed = threading.Condition()
         self.deadline = time.monotonic() + TIMEOUT
-        command = [os.path.join(build, "ferry-system-x86_64"), "-machine", "q35", "-m", "512",
+        name, machine, console = KINDS[arch]
+        command = [os.path.join(build, "ferry-system-" + arch), "-machine", machine, "-m", "512",
                    "-no-reboot", *options]
         if not kernel: # firmware would copy the screen to the serial port
             command += ["-display", "none", "-serial", "stdio", "-monitor", "none"]
         else:
-            command += ["-nographic", "-kernel", guest_file("vmlinux-amd64"),
-                        "-initrd", initrd or guest_file("initrd-amd64.gz"),
-                        "-append", ("console=ttyS0 " + append).strip()]
+            command += ["-nographic", "-kernel", guest_file("vmlinux-" + name),
+                        "-initrd", initrd or guest_file(f"initrd-{name}.gz"),
+                        "-append", (console + append).strip()]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT)
         self.reader = threading.Thread(target=self.collect, daemon=True)

@@ -15,14 +15,14 @@ import guest
 BUILD = sys.argv[1] if len(sys.argv) > 1 else os.path.join(guest.TOP, "build")
 
 
-def run_script(script, *options):
+def run_script(script, *options, arch="x86_64"):
     """Boot, run @script in the guest, and return the console of a machine that ended well."""
     with tempfile.TemporaryDirectory() as directory:
-        initrd = guest.initrd_with(script, directory)
-        with guest.Machine(BUILD, *options, initrd=initrd, append="quiet") as machine:
+        initrd = guest.initrd_with(script, directory, arch)
+        with guest.Machine(BUILD, *options, initrd=initrd, append="quiet", arch=arch) as machine:
             status, text = machine.finish()
             assert status == 0, f"exit status {status}\n{text[-2000:]}"
-            assert "BOOT-OK x86_64" in text, text[-2000:]
+            assert "BOOT-OK " + arch in text, text[-2000:]
             return text
 
 
@@ -34,9 +34,9 @@ def value(text, key):
     raise AssertionError(f"the guest did not print {key}=\n{text[-2000:]}")
 
 
-def test_shell_answers():
-    with guest.Machine(BUILD, append="stay") as machine:
-        at = machine.wait_for("BOOT-OK x86_64")
+def test_shell_answers(arch="x86_64", *options):
+    with guest.Machine(BUILD, *options, append="stay", arch=arch) as machine:
+        at = machine.wait_for("BOOT-OK " + arch)
         machine.type("echo typed-$((6 * 7))\n")
         at = machine.wait_for("typed-42", at)
         machine.type("poweroff -f\n")
@@ -64,13 +64,13 @@ def test_reboot_ends():
     run_script("reboot -f\n")
 
 
-def test_random_device():
+def test_random_device(device="virtio-rng-pci", arch="x86_64"):
     text = run_script("echo RANDOM=$(dd if=/dev/hwrng bs=16 count=4 2>/dev/null | wc -c)\n",
-                      "-device", "virtio-rng-pci")
+                      "-device", device, arch=arch)
     assert value(text, "RANDOM") == "64", text[-2000:]
 
 
-def disk_test(*properties):
+def disk_test(*properties, device="virtio-blk-pci", arch="x86_64"):
     half = 4 << 20
     content = random.Random(1).randbytes(half)
     with tempfile.TemporaryDirectory() as directory:
@@ -82,7 +82,7 @@ def disk_test(*properties):
             "dd if=/dev/vda of=/dev/vda bs=64k count=64 seek=64 conv=fsync,notrunc 2>/dev/null\n"
             "echo SIZE=$(cat /sys/block/vda/size)\n",
             "-drive", f"file={path},if=none,id=d0,format=raw",
-            "-device", ",".join(["virtio-blk-pci,drive=d0", *properties]))
+            "-device", ",".join([device + ",drive=d0", *properties]), arch=arch)
         assert value(text, "SIZE") == str(2 * half // 512), text[-2000:]
         assert value(text, "SUM") == hashlib.md5(content).hexdigest(), "read other bytes"
         with open(path, "rb") as disk:
@@ -96,7 +96,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-def test_network():
+def test_network(device="virtio-net-pci", arch="x86_64"):
     content = random.Random(2).randbytes(1 << 20)
     with tempfile.TemporaryDirectory() as directory:
         with open(os.path.join(directory, "file"), "wb") as f:
@@ -110,13 +110,21 @@ def test_network():
                 "ip route add default via 10.0.2.2\n"
                 f"wget -q -O /tmp/file http://10.0.2.2:{server.server_address[1]}/file\n"
                 "echo SUM=$(md5sum </tmp/file | cut -d' ' -f1)\n",
-                "-netdev", "user,id=n0", "-device", "virtio-net-pci,netdev=n0")
+                "-netdev", "user,id=n0", "-device", device + ",netdev=n0", arch=arch)
             server.shutdown()
     assert value(text, "SUM") == hashlib.md5(content).hexdigest(), text[-2000:]
 
 
+def s390x():
+    """The same of the other machine, where one boot looks at several things."""
+    test_shell_answers("s390x", "-smp", "2")
+    disk_test(device="virtio-blk-ccw", arch="s390x")
+    test_network("virtio-net-ccw", "s390x")
+    test_random_device("virtio-rng-ccw", "s390x")
+
+
 def main():
-    guest.fetch()
+    guest.fetch("x86_64", "s390x")
     return guest.run_tap([
         ("the shell answers typed commands", test_shell_answers),
         ("all four CPUs come up", test_cpus_come_up),
@@ -126,6 +134,7 @@ def main():
         ("a virtio disk is read and written", disk_test),
         ("a virtio disk works with packed rings", lambda: disk_test("packed=on")),
         ("a file comes over the network", test_network),
+        ("shell, disk, network and random numbers work on s390x", s390x),
     ])
 
 

@@ -43,14 +43,14 @@ class Qmp(guest.Qmp):
 class Session:
     """A guest at its shell with virtio modules loaded, and QMP."""
 
-    def __init__(self, directory, *options):
+    def __init__(self, directory, *options, arch="x86_64"):
         path = os.path.join(directory, "qmp")
         self.machine = guest.Machine(BUILD, "-nodefaults", "-serial", "stdio", "-qmp",
                                      f"unix:{path},server=on,wait=off", *options,
-                                     initrd=guest.initrd_with("true\n", directory),
-                                     append="quiet stay")
+                                     initrd=guest.initrd_with("true\n", directory, arch),
+                                     append="quiet stay", arch=arch)
         self.qmp = Qmp(path)
-        self.at = self.machine.wait_for("BOOT-OK x86_64")
+        self.at = self.machine.wait_for("BOOT-OK " + arch)
         self.count = 0
 
     def ask(self, command):
@@ -72,9 +72,9 @@ class Session:
 
 
 @contextlib.contextmanager
-def session(*options):
+def session(*options, arch="x86_64"):
     with tempfile.TemporaryDirectory() as directory:
-        running = Session(directory, *options)
+        running = Session(directory, *options, arch=arch)
         with running.machine:
             running.directory = directory
             yield running
@@ -202,11 +202,59 @@ def test_q35():
         moved(s)
 
 
+def come_online(s, number):
+    """The guest sees the CPU by itself; it is started by hand, as udev would."""
+    path = f"/sys/devices/system/cpu/cpu{number}"
+    s.wait(f"ls -d {path} 2>/dev/null", path)
+    s.ask(f"echo 1 >{path}/online")
+
+
+S390X = ("-machine", "s390-ccw-virtio-10.0", "-smp", "1,maxcpus=4")
+
+
+def test_s390x():
+    with session(*S390X, arch="s390x") as s:
+        driver = "qemu-s390x-cpu"
+        assert s.ask("nproc") == "1"
+        free = [c["props"] for c in s.qmp.run("query-hotpluggable-cpus") if "qom-path" not in c]
+        assert [c["core-id"] for c in free] == [3, 2, 1], free
+        s.qmp.run("device_add", driver=driver, id="c2", **free[1])
+        come_online(s, 1)  # the guest numbers in the order in which they come
+        s.wait("nproc", "2")
+        assert s.ask("cat /sys/devices/system/cpu/cpu1/address") == "2"
+        assert s.ask("taskset 2 sh -c 'echo ran'") == "ran"
+        for props, words in (({"core-id": 2}, "it already exists"), ({"core-id": 4}, "maximum core-id: 3"),
+                             ({"core-id": 1, "vx": False}, "other features")):
+            assert words in s.qmp.refused("device_add", driver=driver, id="no", **props)
+        assert "expected cpu type" in s.qmp.refused("device_add", driver="max-s390x-cpu", **free[2])
+        assert "hot unplug not supported" in s.qmp.refused("device_del", id="c2")
+        # to a machine that begins with it; the one that comes meanwhile is told of there
+        s.qmp.run("stop")
+        s.qmp.run("device_add", driver=driver, id="c1", **free[2])
+        stream, path = (os.path.join(s.directory, name) for name in ("stream", "qmp2"))
+        s.qmp.run("migrate", uri=f"file:{stream}")
+        s.qmp.wait("query-migrate", lambda info: info["status"] in ("completed", "failed"))
+        assert s.qmp.run("query-migrate")["status"] == "completed", s.qmp.run("query-migrate")
+        s.machine.process.kill()
+        with guest.Machine(BUILD, "-nodefaults", "-serial", "stdio", "-qmp", f"unix:{path},server=on,wait=off", *S390X,
+                           "-device", f"{driver},id=c2,core-id=2", "-device", f"{driver},id=c1,core-id=1",
+                           "-incoming", f"file:{stream}", arch="s390x") as s.machine:
+            s.qmp, s.at = Qmp(path), 0
+            s.qmp.wait("query-status", lambda info: info["status"] != "inmigrate")
+            s.qmp.run("cont")
+            come_online(s, 2)
+            s.wait("nproc", "3")
+            s.qmp.run("device_add", driver=driver, id="c3", **free[0])
+            come_online(s, 3)
+            s.wait("nproc", "4")
+
+
 def main():
-    guest.fetch()
+    guest.fetch("x86_64", "s390x")
     return guest.run_tap([
         ("a disk comes and goes on pc, also behind a bridge", test_pci_acpi_pc),
         ("a disk, CPUs and memory come and go on q35, also after a move", test_q35),
+        ("CPUs come on s390x, also after a move", test_s390x),
         ("a disk comes and goes at a port that has its own hotplug", test_pci_native),
     ])
 
