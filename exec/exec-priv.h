@@ -284,6 +284,7 @@ struct CpuPriv {
     GMutex mutex; /* guards what follows */
     GCond cond;   /* the thread waits here */
     bool kicked;
+    bool asleep; /* waits on cond: who changes what follows must signal */
     bool quit;
     bool stop_request;
     CpuWork *work, **work_tail;
@@ -532,6 +533,9 @@ void engine_leave(CpuState *cpu);
 G_NORETURN void cpu_raise_internal(CpuState *cpu, int excp);
 void cpu_set_current(CpuState *cpu);
 gpointer cpu_thread(gpointer opaque);
+/* p->mutex held: wait on p->cond (until then, if not 0; monotonic clock), and end such a wait. */
+void cpu_sleep(CpuState *cpu, gint64 until_us);
+void cpu_wake(CpuState *cpu);
 void cpu_attach_listeners(CpuState *cpu);
 /* Run until the vCPU must stop, wait or process work; also the tests' way in. */
 void cpu_exec(CpuState *cpu);

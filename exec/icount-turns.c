@@ -99,7 +99,7 @@ static void give_turn(CpuState *cpu, CpuState *next)
         __atomic_store_n(&e->icount.turn, next->index, __ATOMIC_RELEASE);
         g_mutex_lock(&p->mutex);
         p->kicked = true;
-        g_cond_signal(&p->cond);
+        cpu_wake(next);
         g_mutex_unlock(&p->mutex);
     }
     engine_unpin_cpu(next);
@@ -199,7 +199,7 @@ void icount_turn(CpuState *cpu)
 
     if (!my_turn(cpu)) {
         while (!p->kicked && !p->work && !p->stop_request && !p->quit) {
-            g_cond_wait(&p->cond, &p->mutex);
+            cpu_sleep(cpu, 0);
         }
         return;
     }

@@ -18,6 +18,28 @@ void cpu_exit_request(CpuState *cpu)
     __atomic_store_n(&cpu->exit_request, 1, __ATOMIC_SEQ_CST);
 }
 
+void cpu_sleep(CpuState *cpu, gint64 until_us)
+{
+    CpuPriv *p = priv_of(cpu);
+
+    p->asleep = true;
+    if (until_us) {
+        g_cond_wait_until(&p->cond, &p->mutex, until_us);
+    } else {
+        g_cond_wait(&p->cond, &p->mutex);
+    }
+    p->asleep = false;
+}
+
+void cpu_wake(CpuState *cpu)
+{
+    CpuPriv *p = priv_of(cpu);
+
+    if (p->asleep) { /* a signal is a system call, heard or not */
+        g_cond_signal(&p->cond);
+    }
+}
+
 void cpu_kick(CpuState *cpu)
 {
     CpuPriv *p = priv_of(cpu);
@@ -25,7 +47,7 @@ void cpu_kick(CpuState *cpu)
     cpu_exit_request(cpu);
     g_mutex_lock(&p->mutex);
     p->kicked = true;
-    g_cond_signal(&p->cond);
+    cpu_wake(cpu);
     g_mutex_unlock(&p->mutex);
     if (cpu->engine->icount.on) {
         icount_kick(cpu->engine);
@@ -190,7 +212,7 @@ static void park(CpuState *cpu)
         icount_step_aside(cpu);
     }
     while (!p->kicked) {
-        g_cond_wait(&p->cond, &p->mutex);
+        cpu_sleep(cpu, 0);
     }
 }
 
@@ -225,7 +247,7 @@ static void one_turn(CpuState *cpu)
     }
     g_mutex_lock(&p->mutex);
     while (!run && !p->kicked && !p->work && !p->stop_request && !p->quit) {
-        g_cond_wait(&p->cond, &p->mutex);
+        cpu_sleep(cpu, 0);
     }
 }
 

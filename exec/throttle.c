@@ -28,7 +28,7 @@ void cpu_hold_back(CpuState *cpu)
     gint64 start = g_get_monotonic_time(), now = start;
 
     while (now < p->pause_until_us && !p->stop_request && !p->work && !p->quit) {
-        g_cond_wait_until(&p->cond, &p->mutex, p->pause_until_us);
+        cpu_sleep(cpu, p->pause_until_us);
         now = g_get_monotonic_time();
     }
     if (now >= p->pause_until_us) {
@@ -82,7 +82,7 @@ static void end_pause(CpuState *cpu)
 
     g_mutex_lock(&p->mutex);
     p->pause_until_us = 0;
-    g_cond_signal(&p->cond);
+    cpu_wake(cpu);
     g_mutex_unlock(&p->mutex);
 }
 

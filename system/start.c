@@ -149,6 +149,7 @@ static void setup_engine(System *sys)
         .no_threads = sys->accel_qtest,
         .single_thread = sys->exec.single_thread,
         .jit = sys->exec.jit && !sys->accel_qtest,
+        .hot_after = 1000,
         .max_insns = sys->exec.one_insn ? 1 : 0,
         .cache_bytes = (size_t)sys->exec.tb_mib << 20,
         .icount = sys->exec.icount,
