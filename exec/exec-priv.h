@@ -154,6 +154,8 @@ struct Tb {
     bool draft;        /* a basic block, that a larger region replaces when it is hot */
     uint64_t *insn_pc; /* icount: of each instruction; else NULL */
     HostTb *host;
+    HostCode *memory; /* whose record memory it lies in, in that chunk; NULL: on the heap */
+    uint32_t chunk;
     /* interpreter */
     BcOp *code;
     uint32_t n_code;
@@ -423,6 +425,13 @@ struct ExecEngine {
 
 #define LIKELY(x)   __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+/* ---- pages.c ---- */
+/* Zeroed, at a huge page's border, resident where it was touched. Never NULL, as g_malloc(). */
+void *pages_new(size_t bytes);
+void pages_free(void *at, size_t bytes);
+/* Only the addresses; NULL: errno. */
+void *pages_reserve(size_t bytes);
 
 /* ---- tlb ---- */
 /* The full entry for va, filling it when needed; faults unless probe (then NULL). The pointer is good

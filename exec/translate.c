@@ -405,6 +405,21 @@ static void begin(CpuState *cpu, TransState *t, const TbKey *key, uint32_t cflag
     p->raw->no_fold = cpu->engine->config.no_opt;
 }
 
+static Tb *new_tb(CpuState *cpu)
+{
+    CpuPriv *p = priv_of(cpu);
+    unsigned n_links = ir_count_links(p->low);
+    Tb *tb = NULL;
+
+    if (cpu->engine->host) {
+        if (!p->gen) {
+            p->gen = host_gen_new(cpu);
+        }
+        tb = host_tb_place(p->gen, n_links);
+    }
+    return tb ? tb : tb_new(n_links);
+}
+
 /* Native code, or bytecode for what runs once or does not fit. */
 static bool compile(CpuState *cpu, Tb *tb)
 {
@@ -414,9 +429,6 @@ static bool compile(CpuState *cpu, Tb *tb)
     if (e->host) {
         tb->mode = host_mode(e->host, &tb->key);
         tb->native = host_no_code(e->host);
-        if (!p->gen) {
-            p->gen = host_gen_new(cpu);
-        }
         bool once = p->trans->nocache || tb->cflags || log_enabled(LOG_EXEC);
         if (!once && host_compile(p->gen, tb, p->low)) {
             return true;
@@ -445,12 +457,10 @@ static bool lower(CpuState *cpu, TransState *t)
 
 static Tb *build(CpuState *cpu, TransState *t, RamAddr phys, uint32_t cflags)
 {
-    CpuPriv *p = priv_of(cpu);
-
     if (!lower(cpu, t)) {
         return NULL;
     }
-    Tb *tb = tb_new(ir_count_links(p->low));
+    Tb *tb = new_tb(cpu);
     tb->key = t->ctx.key;
     tb->phys = phys;
     tb->cflags = cflags;

@@ -69,16 +69,11 @@ static void choose_pins(HostPins *p, const IrSlotTable *t, const SlotMap *overla
  * than its TLB holds of small ones. */
 static uint8_t *map_writable(int fd, size_t size)
 {
-    uint8_t *room = mmap(NULL, size + HUGE_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint8_t *at = pages_reserve(size);
 
-    if (room == MAP_FAILED) {
+    if (!at) {
         return NULL;
     }
-    uint8_t *at = (uint8_t *)(((uintptr_t)room + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1));
-    if (at > room) {
-        munmap(room, at - room);
-    }
-    munmap(at + size, room + HUGE_PAGE - at);
     if (mmap(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
         munmap(at, size);
         return NULL;
@@ -143,6 +138,7 @@ HostCode *host_code_new(size_t bytes, const CpuTargetOps *ops, const SlotMap *ov
     c->overlaps = overlaps;
     g_mutex_init(&c->lock);
     c->chunk = g_new0(HostChunk, c->n_chunks);
+    c->records = pages_new((size_t)c->n_chunks * HOST_RECORD_BYTES);
     c->modes = g_array_new(FALSE, FALSE, sizeof(HostMode));
     choose_pins(&c->pins, &ops->slots, overlaps);
     if (!map_code(c, error)) {
@@ -167,6 +163,7 @@ void host_code_free(HostCode *c)
     if (c->fd >= 0) {
         close(c->fd);
     }
+    pages_free(c->records, (size_t)c->n_chunks * HOST_RECORD_BYTES);
     g_free(c->pins.of_slot);
     g_array_free(c->modes, TRUE);
     g_free(c->chunk);
@@ -182,9 +179,22 @@ void host_code_stats(const HostCode *c, ExecStats *s)
 
 /* ---- chunks ---- */
 
+/* A chunk's first use: one call instead of a fault a page. Where the host cannot, faults do it. */
+static void populate(const HostCode *c, unsigned n)
+{
+#ifdef MADV_POPULATE_WRITE
+    size_t at = (size_t)n * HOST_CHUNK_BYTES;
+
+    if (madvise(c->rw + at, HOST_CHUNK_BYTES, MADV_POPULATE_WRITE) == 0) {
+        madvise(c->rx + at, HOST_CHUNK_BYTES, MADV_POPULATE_READ);
+    }
+#endif
+}
+
 static unsigned chunk_get(HostCode *c)
 {
     unsigned n = NO_CHUNK;
+    bool fresh = false;
 
     g_mutex_lock(&c->lock);
     if (c->first_free != NO_CHUNK) {
@@ -192,8 +202,12 @@ static unsigned chunk_get(HostCode *c)
         c->first_free = c->chunk[n].next_free;
     } else if (c->n_unused < c->n_chunks) {
         n = c->n_unused++;
+        fresh = true;
     }
     g_mutex_unlock(&c->lock);
+    if (fresh) {
+        populate(c, n);
+    }
     if (n != NO_CHUNK) {
         __atomic_store_n(&c->chunk[n].live, 1, __ATOMIC_RELAXED);
     }
@@ -212,15 +226,50 @@ void host_chunk_put(HostCode *c, unsigned n)
 
 bool host_room(HostGen *g)
 {
-    if (g->chunk_no != NO_CHUNK && HOST_CHUNK_BYTES - g->chunk_used >= HOST_REGION_MAX) {
+    if (g->chunk_no != NO_CHUNK && HOST_CHUNK_BYTES / 2 - g->used[HOST_HOT] >= HOST_REGION_MAX &&
+        HOST_CHUNK_BYTES - g->used[HOST_COLD] >= HOST_REGION_MAX &&
+        HOST_RECORD_BYTES - g->record_used >= HOST_RECORD_SOME) {
         return true;
     }
     if (g->chunk_no != NO_CHUNK) {
         host_chunk_put(g->code, g->chunk_no);
     }
     g->chunk_no = chunk_get(g->code);
-    g->chunk_used = 0;
+    g->used[HOST_HOT] = 0;
+    g->used[HOST_COLD] = HOST_CHUNK_BYTES / 2;
+    g->record_used = 0;
     return g->chunk_no != NO_CHUNK;
+}
+
+void *host_record_alloc(HostGen *g, size_t bytes, size_t align)
+{
+    size_t at = (g->record_used + align - 1) & ~(align - 1);
+
+    if (g->chunk_no == NO_CHUNK || at + bytes > HOST_RECORD_BYTES) {
+        return NULL;
+    }
+    g->record_used = at + bytes;
+    return g->code->records + (size_t)g->chunk_no * HOST_RECORD_BYTES + at;
+}
+
+Tb *host_tb_place(HostGen *g, unsigned n_links)
+{
+    size_t bytes = sizeof(Tb) + n_links * sizeof(TbLink);
+    Tb *tb = host_room(g) ? host_record_alloc(g, bytes, 64) : NULL;
+
+    if (tb) {
+        memset(tb, 0, bytes);
+        tb->link = (TbLink *)(tb + 1);
+        tb->memory = g->code;
+        tb->chunk = g->chunk_no;
+        __atomic_add_fetch(&g->code->chunk[g->chunk_no].live, 1, __ATOMIC_RELAXED);
+    }
+    return tb;
+}
+
+void host_tb_unplace(Tb *tb)
+{
+    host_chunk_put(tb->memory, tb->chunk);
 }
 
 /* A number for what a region's exits share with their targets; 0: none left. */

@@ -3,7 +3,8 @@
  * The native code of one region: passes in order, then running it.
  *
  *   head: Tb *, padding   (host_current finds it from any return address)
- *   entry, the region's ops, stubs in order of need, literals
+ *   entry, the region's ops
+ *   elsewhere in the chunk, away from what runs: stubs in order of need, literals
  */
 #include <inttypes.h>
 #include <string.h>
@@ -91,7 +92,7 @@ static void make_arrays(HostGen *g)
 
 static void begin(HostGen *g, Tb *tb, IrBuilder *b)
 {
-    uint32_t at = g->chunk_no * HOST_CHUNK_BYTES + g->chunk_used;
+    uint32_t at = g->chunk_no * HOST_CHUNK_BYTES + g->used[HOST_HOT];
 
     g->tb = tb;
     g->b = b;
@@ -172,6 +173,20 @@ static void put_literals(HostGen *g)
     }
 }
 
+/* What comes now lies in the chunk's other half. */
+static void to_cold_part(HostGen *g)
+{
+    AsmBuf *as = &g->as;
+    uint8_t *at = g->code->rw + g->chunk_no * HOST_CHUNK_BYTES + g->used[HOST_COLD];
+
+    g->hot_bytes = asm_size(as);
+    g->cold_at = at - as->start;
+    if (!as->overflow) {
+        as->p = at;
+        as->end = at + HOST_REGION_MAX;
+    }
+}
+
 static void generate(HostGen *g)
 {
     static const uint8_t pad[HEAD_BYTES - sizeof(Tb *)];
@@ -182,6 +197,7 @@ static void generate(HostGen *g)
     for (IrVal v = 1; v < g->n && !g->failed && !g->as.overflow; v++) {
         one_insn(g, v);
     }
+    to_cold_part(g);
     for (unsigned k = 0; k < g->stubs->len && !g->failed && !g->as.overflow; k++) {
         HgStub s = g_array_index(g->stubs, HgStub, k);
         emit_stub(g, &s);
@@ -189,16 +205,34 @@ static void generate(HostGen *g)
     put_literals(g);
 }
 
+static void log_part(GString *s, const HostGen *g, size_t from, size_t to)
+{
+    g_string_append_printf(s, "at 0x%" PRIx64 " size %zu\n", g->as.run_at + from, to - from);
+    for (size_t k = from; k < to; k++) {
+        g_string_append_printf(s, "%02x%s", g->as.start[k], (k - from) % 32 == 31 ? "\n" : "");
+    }
+    g_string_append_c(s, '\n');
+}
+
 static void log_code(const HostGen *g)
 {
     g_autoptr(GString) s = g_string_new(NULL);
-    size_t n = asm_size(&g->as);
 
-    for (size_t k = HEAD_BYTES; k < n; k++) {
-        g_string_append_printf(s, "%02x%s", g->as.start[k], k % 32 == 15 ? "\n" : "");
-    }
-    log_printf(LOG_OUT_ASM, "out_asm pc 0x%" PRIx64 " flags 0x%x at 0x%" PRIx64 " size %zu\n%s\n",
-               g->tb->key.pc, g->tb->key.flags, g->as.run_at + HEAD_BYTES, n - HEAD_BYTES, s->str);
+    log_part(s, g, HEAD_BYTES, g->hot_bytes);
+    log_part(s, g, g->cold_at, asm_size(&g->as));
+    log_printf(LOG_OUT_ASM, "out_asm pc 0x%" PRIx64 " flags 0x%x %s\n", g->tb->key.pc,
+               g->tb->key.flags, s->str);
+}
+
+static void name_code(const HostGen *g)
+{
+    PerfOut *perf = g->cpu->engine->perf;
+    g_autofree char *name = g_strdup_printf("guest_0x%" PRIx64, g->tb->key.pc);
+    const AsmBuf *as = &g->as;
+
+    perf_out_add(perf, name, as->run_at, as->start, g->hot_bytes);
+    perf_out_add(perf, name, as->run_at + g->cold_at, as->start + g->cold_at,
+                 asm_size(as) - g->cold_at);
 }
 
 static void *put_behind(uint8_t **at, const void *from, size_t n)
@@ -216,12 +250,19 @@ static HostTb *make_record(HostGen *g)
                  sites = g->sites->len * sizeof(HostSite),
                  entries = g->entries->len * sizeof(HostSiteEntry),
                  homes = hg_loops(g) ? g->own.n * sizeof(HostPin) : 0;
-    HostTb *h = g_malloc(sizeof(HostTb) + consts + sites + entries + homes);
-    uint8_t *at = (uint8_t *)(h + 1);
+    const size_t size = sizeof(HostTb) + consts + sites + entries + homes;
+    HostTb *h = host_record_alloc(g, size, 8);
+    bool on_heap = !h;
 
-    *h = (HostTb){ .owner = g->code, .chunk = g->chunk_no, .n_sites = g->sites->len };
+    if (on_heap) {
+        h = g_malloc(size);
+    }
+    uint8_t *at = (uint8_t *)(h + 1);
+    *h = (HostTb){
+        .owner = g->code, .chunk = g->chunk_no, .on_heap = on_heap, .n_sites = g->sites->len
+    };
     h->code = (const uint8_t *)g->as.run_at;
-    h->size = asm_size(&g->as);
+    h->size = g->hot_bytes + (asm_size(&g->as) - g->cold_at);
     h->consts = put_behind(&at, g->consts->data, consts);
     h->sites = put_behind(&at, g->sites->data, sites);
     h->entries = put_behind(&at, g->entries->data, entries);
@@ -242,7 +283,8 @@ static void finish(HostGen *g)
     tb->n_links = g->n_links;
     tb->bytes = sizeof(Tb) + sizeof(HostTb) + h->size + g->sites->len * sizeof(HostSite) +
                 g->entries->len * sizeof(HostSiteEntry) + g->n_links * sizeof(TbLink);
-    g->chunk_used = (g->chunk_used + h->size + 31) & ~31u;
+    g->used[HOST_HOT] = (g->used[HOST_HOT] + g->hot_bytes + 31) & ~31u;
+    g->used[HOST_COLD] += asm_size(&g->as) - g->cold_at;
     __atomic_add_fetch(&g->code->chunk[g->chunk_no].live, 1, __ATOMIC_RELAXED);
     __atomic_add_fetch(&g->code->bytes, h->size, __ATOMIC_RELAXED);
     __atomic_add_fetch(&g->code->regions, 1, __ATOMIC_RELAXED);
@@ -271,8 +313,7 @@ bool host_compile(HostGen *g, Tb *tb, IrBuilder *b)
     }
     finish(g);
     if (g->cpu->engine->perf) {
-        g_autofree char *name = g_strdup_printf("guest_0x%" PRIx64, tb->key.pc);
-        perf_out_add(g->cpu->engine->perf, name, g->as.run_at, g->as.start, tb->host->size);
+        name_code(g);
     }
     return true;
 }
@@ -284,8 +325,12 @@ void host_tb_free(HostTb *h)
     }
     __atomic_sub_fetch(&h->owner->bytes, h->size, __ATOMIC_RELAXED);
     __atomic_sub_fetch(&h->owner->regions, 1, __ATOMIC_RELAXED);
-    host_chunk_put(h->owner, h->chunk);
-    g_free(h);
+    unsigned chunk = h->chunk;
+    HostCode *c = h->owner;
+    if (h->on_heap) {
+        g_free(h);
+    }
+    host_chunk_put(c, chunk);
 }
 
 /* ---- running ---- */

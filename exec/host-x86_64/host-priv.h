@@ -80,6 +80,7 @@ typedef struct HostSite {
 struct HostTb {
     HostCode *owner;
     unsigned chunk;
+    bool on_heap;        /* this record: there was no room in the chunk's record memory */
     const uint8_t *code; /* where it runs */
     uint32_t size;
     uint32_t n_sites;
@@ -99,11 +100,18 @@ typedef struct HostReturn {
 } HostReturn;
 
 /* ---- code memory ---- */
-#define HOST_CHUNK_BYTES (256u << 10)
-#define HOST_REGION_MAX  (48u << 10) /* a region that needs more is not compiled */
+/* A chunk's first half is for what runs, its second for stubs, that few run. */
+enum {
+    HOST_HOT,
+    HOST_COLD
+};
+#define HOST_CHUNK_BYTES  (512u << 10)
+#define HOST_RECORD_BYTES (768u << 10) /* of a chunk, for records of the regions in it */
+#define HOST_RECORD_SOME  (16u << 10)  /* enough for nearly every region */
+#define HOST_REGION_MAX   (48u << 10)  /* a region that needs more is not compiled */
 
 typedef struct HostChunk {
-    unsigned live; /* regions in it, + 1 while a vCPU fills it. Atomic */
+    unsigned live; /* regions and Tbs in it, + 1 while a vCPU fills it. Atomic */
     unsigned next_free;
 } HostChunk;
 
@@ -125,6 +133,7 @@ struct HostCode {
     int fd;
     uint8_t *rw, *rx;
     size_t size;
+    uint8_t *records;                        /* HOST_RECORD_BYTES a chunk */
     unsigned n_chunks, first_free, n_unused; /* unused: never given out */
     HostChunk *chunk;
     HostPins pins;
@@ -255,7 +264,10 @@ struct HostGen {
     GByteArray *lit_data;
     unsigned n_links;
     uint32_t chunk_no;
-    uint32_t chunk_used; /* of the vCPU's current chunk; chunk_no ~0: none */
+    uint32_t
+        used[2]; /* of the vCPU's current chunk: where its halves are free; chunk_no ~0: none */
+    size_t hot_bytes, cold_at; /* of the region's first part; where the second begins, from there */
+    uint32_t record_used;
     bool failed;
     bool stop;     /* nothing falls through here */
     bool in_cells; /* sites prefer cells to registers: the callee will not save these */
@@ -370,6 +382,8 @@ void host_common_code(HostCode *c);
 /* code.c */
 /* Room for a region in the vCPU's chunk; false: none left. */
 bool host_room(HostGen *g);
+/* Memory that lasts as long as the vCPU's chunk, not zeroed; NULL: no room. Align: up to 64. */
+void *host_record_alloc(HostGen *g, size_t bytes, size_t align);
 void host_chunk_put(HostCode *c, unsigned chunk);
 
 #endif

@@ -56,7 +56,11 @@ void tb_free(Tb *tb)
     g_free(tb->calls);
     g_aligned_free(tb->pool);
     host_tb_free(tb->host);
-    g_aligned_free(tb);
+    if (tb->memory) {
+        host_tb_unplace(tb);
+    } else {
+        g_aligned_free(tb);
+    }
 }
 
 /* ---- code pages; tb_lock held ---- */
@@ -529,7 +533,7 @@ void tb_reclaim(ExecEngine *e)
 void tb_cache_init(ExecEngine *e)
 {
     g_mutex_init(&e->tb_lock);
-    e->hash = g_new0(Tb *, 1u << TB_HASH_BITS);
+    e->hash = pages_new(sizeof(Tb *) << TB_HASH_BITS);
     e->code_pages = g_new0(CodePage *, 1u << CODE_PAGE_BITS);
     e->cache_max = e->config.cache_bytes ? e->config.cache_bytes : (size_t)256 << 20;
     e->epoch = 1;
@@ -547,6 +551,6 @@ void tb_cache_clear(ExecEngine *e)
         }
     }
     g_free(e->code_pages);
-    g_free(e->hash);
+    pages_free(e->hash, sizeof(Tb *) << TB_HASH_BITS);
     g_mutex_clear(&e->tb_lock);
 }
