@@ -123,17 +123,19 @@ bool save_manifest(Migration *m, StreamOut *out, bool only, GError **error)
 
 /* ---- destination ---- */
 
-static bool get_count(StreamIn *s, const char *what, uint32_t max, uint32_t *n, GError **error)
+static bool check_count(uint32_t n, const char *what, uint32_t max, GError **error)
 {
-    if (!stream_in_u32(s, n, error)) {
-        return false;
-    }
-    if (*n > max) {
+    if (n > max) {
         g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_STREAM,
-                    "the manifest lists %u %s, at most %u are allowed", *n, what, max);
+                    "the manifest lists %u %s, at most %u are allowed", n, what, max);
         return false;
     }
     return true;
+}
+
+static bool get_count(StreamIn *s, const char *what, uint32_t max, uint32_t *n, GError **error)
+{
+    return stream_in_u32(s, n, error) && check_count(*n, what, max, error);
 }
 
 static bool get_blocks(StreamIn *s, Manifest *m, GError **error)
@@ -204,10 +206,8 @@ static bool get_subsection(StreamIn *s, Manifest *m, GError **error)
     }
     ManifestSection *of = &g_array_index(m->sections, ManifestSection, section);
     ManifestSubsection sub = { name, version, version, true, idle, NULL };
-    if (of->subsections->len >= MAX_OF_ONE) { /* finding each takes as long as there are others */
-        g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_STREAM,
-                    "the manifest lists %u %s, at most %u are allowed", of->subsections->len + 1,
-                    "subsections of one section", MAX_OF_ONE);
+    /* Finding each takes as long as there are others. */
+    if (!check_count(of->subsections->len + 1, "subsections of one section", MAX_OF_ONE, error)) {
         return false;
     }
     manifest_add_subsection(of, &sub);

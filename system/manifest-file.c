@@ -109,7 +109,20 @@ static bool want_u64(Json *object, const char *name, uint64_t max, uint64_t *out
     return true;
 }
 
-static bool read_block(Manifest *m, Json *row, GError **error)
+/* Each row of the list @name goes @into something: a manifest, or one of its sections. */
+typedef bool ReadRow(void *into, Json *row, GError **error);
+
+static bool read_rows(void *into, Json *object, const char *name, ReadRow *read, GError **error)
+{
+    Json *list = want(object, name, json_type_array, error);
+    bool ok = list;
+    for (size_t i = 0; ok && i < json_object_array_length(list); i++) {
+        ok = read(into, json_object_array_get_idx(list, i), error);
+    }
+    return ok;
+}
+
+static bool read_block(void *into, Json *row, GError **error)
 {
     uint64_t length, max;
     Json *name = want(row, "name", json_type_string, error);
@@ -118,12 +131,12 @@ static bool read_block(Manifest *m, Json *row, GError **error)
         !want(row, "resizeable", json_type_boolean, error)) {
         return false;
     }
-    manifest_add_block(m, json_object_get_string(name), length, max,
+    manifest_add_block(into, json_object_get_string(name), length, max,
                        json_flag(row, "resizeable", false));
     return true;
 }
 
-static bool read_subsection(ManifestSection *section, Json *row, GError **error)
+static bool read_subsection(void *into, Json *row, GError **error)
 {
     uint64_t version, min;
     Json *name = want(row, "name", json_type_string, error);
@@ -141,11 +154,11 @@ static bool read_subsection(ManifestSection *section, Json *row, GError **error)
                              json_flag(row, "sent", false),
                              json_flag(row, "idle", false),
                              refused ? (char *)json_object_get_string(refused) : NULL };
-    manifest_add_subsection(section, &s);
+    manifest_add_subsection(into, &s);
     return true;
 }
 
-static bool read_section(Manifest *m, Json *row, GError **error)
+static bool read_section(void *into, Json *row, GError **error)
 {
     uint64_t instance, version, min;
     Json *name = want(row, "name", json_type_string, error);
@@ -154,37 +167,21 @@ static bool read_section(Manifest *m, Json *row, GError **error)
         !want_u64(row, "minimum-version", UINT32_MAX, &min, error)) {
         return false;
     }
-    Json *subsections = want(row, "subsections", json_type_array, error);
-    bool ok = subsections;
     ManifestSection *section =
-        manifest_add_section(m, json_object_get_string(name), (uint32_t)instance, (uint32_t)version,
-                             (uint32_t)min);
-    for (size_t i = 0; ok && i < json_object_array_length(subsections); i++) {
-        ok = read_subsection(section, json_object_array_get_idx(subsections, i), error);
-    }
-    return ok;
+        manifest_add_section(into, json_object_get_string(name), (uint32_t)instance,
+                             (uint32_t)version, (uint32_t)min);
+    return read_rows(section, row, "subsections", read_subsection, error);
 }
 
-static bool read_feature(Manifest *m, Json *row, GError **error)
+static bool read_feature(void *into, Json *row, GError **error)
 {
     if (!json_object_is_type(row, json_type_string)) {
         g_set_error(error, FERRY_OBJECT_ERROR, FERRY_OBJECT_ERROR_VALUE,
                     "a CPU feature is no string");
         return false;
     }
-    manifest_add_feature(m, json_object_get_string(row));
+    manifest_add_feature(into, json_object_get_string(row));
     return true;
-}
-
-static bool read_rows(Manifest *m, Json *object, const char *name,
-                      bool (*read)(Manifest *m, Json *row, GError **error), GError **error)
-{
-    Json *list = want(object, name, json_type_array, error);
-    bool ok = list;
-    for (size_t i = 0; ok && i < json_object_array_length(list); i++) {
-        ok = read(m, json_object_array_get_idx(list, i), error);
-    }
-    return ok;
 }
 
 static bool read_manifest(Manifest *m, Json *json, GError **error)
