@@ -7,7 +7,7 @@
  *     there: a completion always fits. Commands that wait for an event (AER) take no room until one comes.
  *  2. Nothing is fetched while the VM is stopped, while the controller is off, and amid a fetch. The VM's
  *     stop drains the drives: then only registers, queues and parked commands are left, and these travel.
- *  3. While guest memory is touched the registers do not answer (`in_dma`).
+ *  3. While guest memory is touched, by a message too, the registers do not answer (`in_dma`).
  *  4. A queue exists when its size is not 0; head and tail are below it, and its completion queue exists.
  *  5. A parked command is started again from its 64 bytes, as if it had just been fetched.
  */

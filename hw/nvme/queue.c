@@ -36,6 +36,16 @@ static unsigned room(const NvmeCq *cq)
     return cq->size - 1 - used;
 }
 
+/* A message is a write to memory, too, and may name our registers. */
+static void notify(Nvme *n, unsigned vector)
+{
+    bool outer = n->in_dma;
+
+    n->in_dma = true;
+    msix_notify(&n->pci, vector);
+    n->in_dma = outer;
+}
+
 static void post(Nvme *n, uint16_t sqid, uint16_t cid, uint32_t result, int status)
 {
     NvmeSq *sq = &n->sq[sqid];
@@ -64,7 +74,7 @@ static void post(Nvme *n, uint16_t sqid, uint16_t cid, uint32_t result, int stat
         return;
     }
     if (msix_enabled(&n->pci)) {
-        msix_notify(&n->pci, cq->vector);
+        notify(n, cq->vector);
     } else {
         nvme_update_irq(n);
     }

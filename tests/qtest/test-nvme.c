@@ -465,6 +465,24 @@ static void test_interrupts(void)
     teardown(&n);
 }
 
+/* A message that would disable the controller, which is amid a completion: it has no effect. */
+static void test_message_to_itself(void)
+{
+    Nvme n;
+
+    setup(&n, "");
+    qtest_writel(n.q, BAR + 0x2000, BAR + CC);
+    qtest_writel(n.q, BAR + 0x2004, 0);
+    qtest_writel(n.q, BAR + 0x2008, 0);
+    qtest_writel(n.q, BAR + 0x200c, 0);
+    pci_cfg_write(n.q, DEVFN, 0x40, 0x80000000);
+    g_assert_cmphex(IO(&n, 0, .nsid = 1), ==, 0);
+    g_assert_cmphex(ADMIN(&n, 0xa, .d10 = 4), ==, 0);
+    g_assert_cmphex(rd(&n, CC), ==, CONFIG);
+    g_assert_cmphex(rd(&n, CSTS), ==, 1);
+    teardown(&n);
+}
+
 static void test_events(void)
 {
     Nvme n;
@@ -745,6 +763,7 @@ int main(int argc, char **argv)
     g_test_add_func("/nvme/zeroes-and-discards-reach-the-image", test_zeroes_and_discards);
     g_test_add_func("/nvme/what-cannot-be-is-refused-by-status", test_refusals);
     g_test_add_func("/nvme/the-pin-and-messages-tell-of-completions", test_interrupts);
+    g_test_add_func("/nvme/messages-to-its-own-registers-have-no-effect", test_message_to_itself);
     g_test_add_func("/nvme/events-are-told-once-until-their-log-is-read", test_events);
     g_test_add_func("/nvme/a-full-completion-queue-holds-commands-back", test_full_queue);
     g_test_add_func("/nvme/namespaces-of-their-own-on-pc", test_namespaces);
