@@ -359,36 +359,24 @@ static void pflash_reset(Device *dev, ResetKind kind)
     to_read_array(s);
 }
 
-static bool config_error(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-static bool config_error(GError **error, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    g_autofree char *text = g_strdup_vprintf(format, args);
-    va_end(args);
-    g_set_error_literal(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG, text);
-    return false;
-}
-
 static bool check_properties(Pflash *s, GError **error)
 {
     s->size = s->num_blocks * s->sector_length;
     if (s->width != 1 || s->device_width > 1 || s->max_device_width > 1 || s->big_endian) {
-        return config_error(error, "flash of width %u is not available: 1 is", s->width);
+        return hw_config_error(error, "flash of width %u is not available: 1 is", s->width);
     }
     if (s->secure) {
-        return config_error(error, "property secure=on is not available in this build");
+        return hw_config_error(error, "property secure=on is not available in this build");
     }
     if (!s->name || !*s->name) {
-        return config_error(error, "attribute \"name\" not specified");
+        return hw_config_error(error, "attribute \"name\" not specified");
     }
     if (s->sector_length < 512 || s->sector_length > 64 * KiB ||
         s->sector_length & (s->sector_length - 1) || !s->num_blocks || s->size > 64 * MiB) {
-        return config_error(error,
-                            "flash of %u blocks of %" G_GUINT64_FORMAT " bytes is not possible "
-                            "(blocks: a power of two, 512 to 65536; all: 64 MiB at most)",
-                            s->num_blocks, s->sector_length);
+        return hw_config_error(error,
+                               "flash of %u blocks of %" G_GUINT64_FORMAT " bytes is not possible "
+                               "(blocks: a power of two, 512 to 65536; all: 64 MiB at most)",
+                               s->num_blocks, s->sector_length);
     }
     return true;
 }
@@ -418,10 +406,11 @@ static bool attach(Pflash *s, GError **error)
     }
     bytes = block_drive_length(s->drive);
     if (bytes != s->size) {
-        return config_error(error,
-                            "device requires %" G_GUINT64_FORMAT " bytes, block backend provides "
-                            "%" G_GUINT64_FORMAT " bytes",
-                            s->size, bytes);
+        return hw_config_error(error,
+                               "device requires %" G_GUINT64_FORMAT
+                               " bytes, block backend provides "
+                               "%" G_GUINT64_FORMAT " bytes",
+                               s->size, bytes);
     }
     return true;
 }
@@ -440,7 +429,7 @@ static bool fill_array(Pflash *s, GError **error)
     }
     ret = block_drive_pread(s->drive, 0, s->array, s->size);
     return ret >= 0 ||
-           config_error(error, "failed to read the initial flash content: %s", g_strerror(-ret));
+           hw_config_error(error, "failed to read the initial flash content: %s", g_strerror(-ret));
 }
 
 static void release(Pflash *s)
@@ -541,7 +530,7 @@ static bool check(void *owner, const void *saved, GError **error)
 
     if (in->has_buffer && in->blk_offset != NO_BUFFER &&
         (in->blk_offset >= s->size || in->blk_offset % BUFFER_BYTES)) {
-        return config_error(
+        return hw_config_error(
             error, "flash buffer at 0x%x is not a multiple of %d below 0x%" G_GINT64_MODIFIER "x",
             in->blk_offset, BUFFER_BYTES, s->size);
     }
@@ -635,7 +624,7 @@ static bool image_bytes(Vm *vm, const char *drive, uint64_t *bytes, GError **err
     BlockNodeInfo info = { 0 };
 
     if (!found && !node) {
-        return config_error(error, "there is no drive or node '%s'", drive);
+        return hw_config_error(error, "there is no drive or node '%s'", drive);
     }
     if (node) {
         block_node_info(node, &info);
@@ -645,10 +634,10 @@ static bool image_bytes(Vm *vm, const char *drive, uint64_t *bytes, GError **err
     }
     *bytes = found ? block_drive_length(found) : info.virtual_size;
     if (!*bytes || *bytes % PFLASH_SECTOR_BYTES) {
-        return config_error(error,
-                            "system firmware block device %s has invalid size %" G_GUINT64_FORMAT
-                            " (a multiple of %d expected)",
-                            drive, *bytes, PFLASH_SECTOR_BYTES);
+        return hw_config_error(error,
+                               "system firmware block device %s has invalid size %" G_GUINT64_FORMAT
+                               " (a multiple of %d expected)",
+                               drive, *bytes, PFLASH_SECTOR_BYTES);
     }
     return true;
 }

@@ -13,6 +13,18 @@ GQuark ferry_hw_error_quark(void)
     return g_quark_from_static_string("ferry-hw-error");
 }
 
+bool hw_config_error(GError **error, const char *format, ...)
+{
+    g_autofree char *text = NULL;
+    va_list args;
+
+    va_start(args, format);
+    text = g_strdup_vprintf(format, args);
+    va_end(args);
+    g_set_error_literal(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG, text);
+    return false;
+}
+
 static GVariant *get_realized(Object *obj, const Property *prop)
 {
     return g_variant_new_boolean(DEVICE(obj)->realized);

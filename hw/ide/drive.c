@@ -74,23 +74,10 @@ static const BlockDriveOps cd_drive_ops = { .device_path = path_of,
 
 /* ---- checks ---- */
 
-static bool config_error(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-static bool config_error(GError **error, const char *format, ...)
-{
-    g_autofree char *text = NULL;
-    va_list args;
-
-    va_start(args, format);
-    text = g_strdup_vprintf(format, args);
-    va_end(args);
-    g_set_error_literal(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG, text);
-    return false;
-}
-
 static bool check_text(const char *name, const char *text, size_t max, GError **error)
 {
     return !text || strlen(text) <= max ||
-           config_error(error, "property '%s' is '%s', longer than %zu bytes", name, text, max);
+           hw_config_error(error, "property '%s' is '%s', longer than %zu bytes", name, text, max);
 }
 
 static bool check_properties(IdeDevice *d, GError **error)
@@ -102,17 +89,18 @@ static bool check_properties(IdeDevice *d, GError **error)
         d->physical_block_size = d->logical_block_size;
     }
     if (d->logical_block_size != IDE_SECTOR) {
-        return config_error(error, "logical_block_size must be 512 for IDE, not %" G_GUINT64_FORMAT,
-                            d->logical_block_size);
+        return hw_config_error(error,
+                               "logical_block_size must be 512 for IDE, not %" G_GUINT64_FORMAT,
+                               d->logical_block_size);
     }
     if (!bits_is_pow2(d->physical_block_size) || d->physical_block_size > 2 * 1024 * 1024) {
-        return config_error(error,
-                            "physical_block_size is %" G_GUINT64_FORMAT
-                            ", expected a power of two between 512 and 2097152",
-                            d->physical_block_size);
+        return hw_config_error(error,
+                               "physical_block_size is %" G_GUINT64_FORMAT
+                               ", expected a power of two between 512 and 2097152",
+                               d->physical_block_size);
     }
     if (d->rerror == BLOCK_ON_ERROR_ENOSPC) {
-        return config_error(error, "property 'rerror' does not accept 'enospc'");
+        return hw_config_error(error, "property 'rerror' does not accept 'enospc'");
     }
     return check_text("serial", d->serial, IDE_SERIAL_MAX, error) &&
            check_text("model", d->model, IDE_MODEL_MAX, error) &&
@@ -130,13 +118,13 @@ static bool check_geometry(IdeDevice *d, GError **error)
         d->secs = s;
     }
     if (!d->cyls || d->cyls > 65535) {
-        return config_error(error, "cyls must be between 1 and 65535, not %u", d->cyls);
+        return hw_config_error(error, "cyls must be between 1 and 65535, not %u", d->cyls);
     }
     if (!d->heads || d->heads > 16) {
-        return config_error(error, "heads must be between 1 and 16, not %u", d->heads);
+        return hw_config_error(error, "heads must be between 1 and 16, not %u", d->heads);
     }
     if (!d->secs || d->secs > 255) {
-        return config_error(error, "secs must be between 1 and 255, not %u", d->secs);
+        return hw_config_error(error, "secs must be between 1 and 255, not %u", d->secs);
     }
     return true;
 }
@@ -176,21 +164,21 @@ static BlockDrive *attach(IdeDevice *d, IdeKind kind, GError **error)
         if (kind == IDE_KIND_CD && blocks) {
             return block_drive_attach_empty(blocks, &a, error);
         }
-        config_error(error, "No drive specified");
+        hw_config_error(error, "No drive specified");
         return NULL;
     }
     if (!blocks) {
-        config_error(error, "no drive '%s'", d->drive_name);
+        hw_config_error(error, "no drive '%s'", d->drive_name);
         return NULL;
     }
     if (kind == IDE_KIND_DISK && blocks_is_read_only(blocks, d->drive_name)) {
-        config_error(error, "Can't use a read-only drive");
+        hw_config_error(error, "Can't use a read-only drive");
         return NULL;
     }
     drive = block_drive_attach(blocks, d->drive_name, &a, error);
     if (drive && kind == IDE_KIND_DISK && !block_drive_has_medium(drive)) {
         block_drive_detach(drive);
-        config_error(error, "Device needs media, but drive is empty");
+        hw_config_error(error, "Device needs media, but drive is empty");
         return NULL;
     }
     return drive;

@@ -273,21 +273,16 @@ static void reset(PciDevice *pci, ResetKind kind)
 
 static bool refuse(GError **error, const char *what, unsigned low, unsigned high)
 {
-    g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG, "%s must be between %u and %u", what,
-                low, high);
-    return false;
+    return hw_config_error(error, "%s must be between %u and %u", what, low, high);
 }
 
 static bool check_properties(Nvme *n, GError **error)
 {
     if (!n->serial) {
-        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG, "serial property not set");
-        return false;
+        return hw_config_error(error, "serial property not set");
     }
     if (strlen(n->serial) > 20) {
-        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
-                    "serial '%s' is longer than 20 bytes", n->serial);
-        return false;
+        return hw_config_error(error, "serial '%s' is longer than 20 bytes", n->serial);
     }
     if (n->num_queues) { /* the old property counts the admin pair too */
         n->max_pairs = n->num_queues - 1;

@@ -59,19 +59,6 @@ static const BlockDriveOps drive_ops = { .resized = resized, .device_path = path
 
 /* ---- attach, detach ---- */
 
-static bool config_error(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-static bool config_error(GError **error, const char *format, ...)
-{
-    g_autofree char *message = NULL;
-    va_list args;
-
-    va_start(args, format);
-    message = g_strdup_vprintf(format, args);
-    va_end(args);
-    g_set_error_literal(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG, message);
-    return false;
-}
-
 static bool settle_sizes(NvmeNamespace *ns, GError **error)
 {
     ns->logical_block_size = ns->logical_block_size ? ns->logical_block_size : 512;
@@ -82,37 +69,38 @@ static bool settle_sizes(NvmeNamespace *ns, GError **error)
     if (!bits_is_pow2(ns->logical_block_size) || ns->logical_block_size < 512 ||
         ns->logical_block_size > BLOCK_MAX || !bits_is_pow2(ns->physical_block_size) ||
         ns->physical_block_size > BLOCK_MAX) {
-        return config_error(error,
-                            "blocks of %" G_GUINT64_FORMAT " and %" G_GUINT64_FORMAT
-                            " bytes, expected powers of two between 512 and %u",
-                            ns->logical_block_size, ns->physical_block_size, BLOCK_MAX);
+        return hw_config_error(error,
+                               "blocks of %" G_GUINT64_FORMAT " and %" G_GUINT64_FORMAT
+                               " bytes, expected powers of two between 512 and %u",
+                               ns->logical_block_size, ns->physical_block_size, BLOCK_MAX);
     }
     if (ns->discard_granularity < ns->logical_block_size ||
         ns->discard_granularity % ns->logical_block_size) {
-        return config_error(error,
-                            "discard_granularity %" G_GUINT64_FORMAT
-                            " is no multiple of the block size %" G_GUINT64_FORMAT,
-                            ns->discard_granularity, ns->logical_block_size);
+        return hw_config_error(error,
+                               "discard_granularity %" G_GUINT64_FORMAT
+                               " is no multiple of the block size %" G_GUINT64_FORMAT,
+                               ns->discard_granularity, ns->logical_block_size);
     }
     return ns->rerror != BLOCK_ON_ERROR_ENOSPC ||
-           config_error(error, "property 'rerror' does not accept 'enospc'");
+           hw_config_error(error, "property 'rerror' does not accept 'enospc'");
 }
 
 static bool choose_nsid(NvmeNamespace *ns, const Nvme *n, GError **error)
 {
     if (ns->nsid > NVME_NAMESPACES) {
-        return config_error(error, "invalid namespace id %u (limit %u)", ns->nsid, NVME_NAMESPACES);
+        return hw_config_error(error, "invalid namespace id %u (limit %u)", ns->nsid,
+                               NVME_NAMESPACES);
     }
     if (ns->nsid) {
         return !n->namespaces[ns->nsid] ||
-               config_error(error, "namespace id '%u' already allocated", ns->nsid);
+               hw_config_error(error, "namespace id '%u' already allocated", ns->nsid);
     }
     for (ns->nsid = 1; ns->nsid <= NVME_NAMESPACES; ns->nsid++) {
         if (!n->namespaces[ns->nsid]) {
             return true;
         }
     }
-    return config_error(error, "no free namespace id");
+    return hw_config_error(error, "no free namespace id");
 }
 
 bool nvme_namespace_attach(NvmeNamespace *ns, Nvme *n, Device *dev, GError **error)
@@ -129,7 +117,7 @@ bool nvme_namespace_attach(NvmeNamespace *ns, Nvme *n, Device *dev, GError **err
 
     ns->dev = dev;
     if (!ns->drive_name || !*ns->drive_name || !blocks) {
-        return config_error(error, "drive property not set");
+        return hw_config_error(error, "drive property not set");
     }
     if (!settle_sizes(ns, error) || !choose_nsid(ns, n, error)) {
         return false;
@@ -141,7 +129,7 @@ bool nvme_namespace_attach(NvmeNamespace *ns, Nvme *n, Device *dev, GError **err
     }
     if (!block_drive_has_medium(ns->drive)) {
         g_clear_pointer(&ns->drive, block_drive_detach);
-        return config_error(error, "device needs media, but drive is empty");
+        return hw_config_error(error, "device needs media, but drive is empty");
     }
     ns->told_bytes = block_drive_length(ns->drive);
     ns->first_write_cache = block_drive_write_cache(ns->drive);

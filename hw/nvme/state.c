@@ -188,9 +188,7 @@ static void save(void *owner, void *saved)
 
 static bool refuse(GError **error, const char *what, uint64_t value)
 {
-    g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG, "nvme: %s (%" G_GUINT64_FORMAT ")",
-                what, value);
-    return false;
+    return hw_config_error(error, "nvme: %s (%" G_GUINT64_FORMAT ")", what, value);
 }
 
 static const CqSaved *find_cq(const NvmeSaved *s, uint32_t qid)

@@ -76,32 +76,19 @@ static const BlockDriveOps cd_drive_ops = { REMOVABLE, .never_writes = true };
 
 /* ---- checks ---- */
 
-static bool config_error(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-static bool config_error(GError **error, const char *format, ...)
-{
-    g_autofree char *text = NULL;
-    va_list args;
-
-    va_start(args, format);
-    text = g_strdup_vprintf(format, args);
-    va_end(args);
-    g_set_error_literal(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG, text);
-    return false;
-}
-
 static bool block_size_ok(const char *name, uint64_t value, GError **error)
 {
     return (bits_is_pow2(value) && value >= 512 && value <= 2 * 1024 * 1024) ||
-           config_error(error,
-                        "property '%s' is %" G_GUINT64_FORMAT
-                        ", expected a power of two between 512 and 2097152",
-                        name, value);
+           hw_config_error(error,
+                           "property '%s' is %" G_GUINT64_FORMAT
+                           ", expected a power of two between 512 and 2097152",
+                           name, value);
 }
 
 static bool text_ok(const char *name, const char *text, size_t max, GError **error)
 {
     return !text || strlen(text) <= max ||
-           config_error(error, "property '%s' is '%s', longer than %zu bytes", name, text, max);
+           hw_config_error(error, "property '%s' is '%s', longer than %zu bytes", name, text, max);
 }
 
 static bool check_properties(ScsiDevice *d, GError **error)
@@ -112,7 +99,7 @@ static bool check_properties(ScsiDevice *d, GError **error)
         d->discard_granularity = MAX(d->logical_block_size, DISCARD_GRANULARITY);
     }
     if (d->rerror == BLOCK_ON_ERROR_ENOSPC) {
-        return config_error(error, "property 'rerror' does not accept 'enospc'");
+        return hw_config_error(error, "property 'rerror' does not accept 'enospc'");
     }
     return block_size_ok("logical_block_size", d->logical_block_size, error) &&
            block_size_ok("physical_block_size", d->physical_block_size, error) &&
@@ -161,18 +148,18 @@ static BlockDrive *attach(ScsiDevice *d, GError **error)
             a.read_only = true;
             return block_drive_attach_empty(blocks, &a, error);
         }
-        config_error(error, "drive property not set");
+        hw_config_error(error, "drive property not set");
         return NULL;
     }
     if (!blocks) {
-        config_error(error, "no drive '%s'", d->drive_name);
+        hw_config_error(error, "no drive '%s'", d->drive_name);
         return NULL;
     }
     a.read_only = d->cd || blocks_is_read_only(blocks, d->drive_name);
     drive = block_drive_attach(blocks, d->drive_name, &a, error);
     if (drive && !d->cd && !block_drive_has_medium(drive)) {
         block_drive_detach(drive);
-        config_error(error, "Device needs media, but drive is empty");
+        hw_config_error(error, "Device needs media, but drive is empty");
         return NULL;
     }
     return drive;

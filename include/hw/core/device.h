@@ -23,6 +23,8 @@ typedef enum {
     FERRY_HW_ERROR_HOTPLUG, /* not while the VM runs */
     FERRY_HW_ERROR_IMAGE,   /* kernel, firmware, ROM file */
 } FerryHwError;
+/* Sets FERRY_HW_ERROR_CONFIG; false. */
+bool hw_config_error(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 typedef struct Device Device;
 typedef struct Bus Bus;
