@@ -10,10 +10,10 @@
 #include <glib.h>
 #include <glib/gstdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "backend/block/block-priv.h"
+#include "image-tool.h"
 
 typedef struct {
     Vm *vm;
@@ -23,43 +23,6 @@ typedef struct {
     uint64_t size;
     GRand *rand;
 } Fixture;
-
-static bool have_tool(void)
-{
-    g_autofree char *path = g_find_program_in_path("qemu-img");
-
-    if (!path) {
-        g_test_skip("qemu-img is not installed");
-    }
-    return path != NULL;
-}
-
-static int tool(Fixture *f, const char *format, ...) G_GNUC_PRINTF(2, 3);
-static int tool(Fixture *f, const char *format, ...)
-{
-    g_autofree char *args = NULL, *line = NULL;
-    va_list ap;
-    int status = -1;
-
-    va_start(ap, format);
-    args = g_strdup_vprintf(format, ap);
-    va_end(ap);
-    line = g_strdup_printf("sh -c 'cd %s && exec qemu-img %s >out 2>&1'", f->dir, args);
-    g_assert_true(g_spawn_command_line_sync(line, NULL, NULL, &status, NULL));
-    return WEXITSTATUS(status);
-}
-
-static void tool_ok(Fixture *f, const char *args)
-{
-    int status = tool(f, "%s", args);
-
-    if (status) {
-        g_autofree char *path = g_build_filename(f->dir, "out", NULL), *text = NULL;
-
-        g_file_get_contents(path, &text, NULL, NULL);
-        g_error("qemu-img %s: %d: %s", args, status, text);
-    }
-}
 
 static void setup(Fixture *f, gconstpointer data)
 {
@@ -164,8 +127,8 @@ static void compare_with_tool(Fixture *f, const char *name)
     g_autofree char *text = NULL;
     gsize len;
 
-    tool_ok(f, check);
-    tool_ok(f, convert);
+    image_tool_ok(f->dir, check);
+    image_tool_ok(f->dir, convert);
     g_assert_true(g_file_get_contents(path, &text, &len, NULL));
     g_assert_cmpuint(len, ==, f->size);
     g_assert_true(!memcmp(text, f->shadow, len));
@@ -200,7 +163,7 @@ static void make_base(Fixture *f, const Shape *s)
     }
     g_assert_true(g_file_set_contents(path, (char *)f->shadow, (gssize)len, NULL));
     if (s->backing == 2) {
-        tool_ok(f, "convert -c -f raw -O qcow2 base.raw base.qcow2");
+        image_tool_ok(f->dir, "convert -c -f raw -O qcow2 base.raw base.qcow2");
     }
 }
 
@@ -211,7 +174,7 @@ static void an_image_of_this_shape_stays_sound(Fixture *f, gconstpointer data)
     g_autoptr(GError) error = NULL;
     BlockDrive *d;
 
-    if (!have_tool()) {
+    if (!image_tool_here()) {
         return;
     }
     f->size = s->mib << 20;
@@ -224,7 +187,7 @@ static void an_image_of_this_shape_stays_sound(Fixture *f, gconstpointer data)
                              : s->backing == 2 ? "-b base.qcow2 -F qcow2"
                                                : "",
                              s->mib);
-    tool_ok(f, create);
+    image_tool_ok(f->dir, create);
     for (int round = 0; round < 3; round++) {
         d = attach(f, "i.qcow2", round ? "" : ",format=qcow2", &error); /* guessed, too */
         g_assert_no_error(error);
@@ -247,26 +210,26 @@ static void snapshots_inside_the_image_are_kept(Fixture *f, gconstpointer data)
     BlockDrive *d;
     gsize len;
 
-    if (!have_tool()) {
+    if (!image_tool_here()) {
         return;
     }
     f->size = 8 << 20;
     f->shadow = g_malloc0(f->size);
-    tool_ok(f, "create -f qcow2 -o cluster_size=16k i.qcow2 8M");
+    image_tool_ok(f->dir, "create -f qcow2 -o cluster_size=16k i.qcow2 8M");
     d = attach(f, "i.qcow2", "", NULL);
     for (int i = 0; i < 60; i++) {
         random_step(f, d);
     }
     close_all(f);
     before = g_memdup2(f->shadow, f->size);
-    tool_ok(f, "snapshot -c one i.qcow2");
+    image_tool_ok(f->dir, "snapshot -c one i.qcow2");
     d = attach(f, "i.qcow2", "", NULL);
     for (int i = 0; i < 100; i++) {
         random_step(f, d);
     }
     close_all(f);
     compare_with_tool(f, "i.qcow2");
-    tool_ok(f, "convert -f qcow2 -l snapshot.name=one -O raw i.qcow2 plain.raw");
+    image_tool_ok(f->dir, "convert -f qcow2 -l snapshot.name=one -O raw i.qcow2 plain.raw");
     g_assert_true(g_file_get_contents(path, &text, &len, NULL));
     g_assert_true(len == f->size && !memcmp(text, before, len));
 }
@@ -277,12 +240,12 @@ static void a_crash_leaks_at_most(Fixture *f, gconstpointer data)
     g_autofree char *to = g_build_filename(f->dir, "copy.qcow2", NULL);
     BlockDrive *d;
 
-    if (!have_tool()) {
+    if (!image_tool_here()) {
         return;
     }
     f->size = 8 << 20;
     f->shadow = g_malloc0(f->size);
-    tool_ok(f, "create -f qcow2 -o cluster_size=4k i.qcow2 8M");
+    image_tool_ok(f->dir, "create -f qcow2 -o cluster_size=4k i.qcow2 8M");
     d = attach(f, "i.qcow2", "", NULL);
     for (int i = 0; i < 60; i++) {
         g_autofree char *image = NULL;
@@ -295,7 +258,7 @@ static void a_crash_leaks_at_most(Fixture *f, gconstpointer data)
         }
         g_assert_true(g_file_get_contents(from, &image, &len, NULL));
         g_assert_true(g_file_set_contents(to, image, (gssize)len, NULL));
-        status = tool(f, "check -f qcow2 copy.qcow2");
+        status = image_tool(f->dir, "check -f qcow2 copy.qcow2");
         g_assert_true(status == 0 || status == 3); /* 3: leaked clusters, nothing else */
     }
 }
@@ -306,12 +269,12 @@ static void an_acknowledged_write_through_survives(Fixture *f, gconstpointer dat
     g_autofree char *to = g_build_filename(f->dir, "copy.qcow2", NULL);
     BlockDrive *d;
 
-    if (!have_tool()) {
+    if (!image_tool_here()) {
         return;
     }
     f->size = 4 << 20;
     f->shadow = g_malloc0(f->size);
-    tool_ok(f, "create -f qcow2 i.qcow2 4M");
+    image_tool_ok(f->dir, "create -f qcow2 i.qcow2 4M");
     d = attach(f, "i.qcow2", ",cache=writethrough", NULL);
     for (int i = 0; i < 10; i++) {
         g_autofree char *image = NULL;
@@ -332,12 +295,12 @@ static void growing_keeps_what_was_there(Fixture *f, gconstpointer data)
     BlockDrive *d;
     g_autoptr(GError) error = NULL;
 
-    if (!have_tool()) {
+    if (!image_tool_here()) {
         return;
     }
     f->size = 1 << 20;
     f->shadow = g_malloc0(16 << 20);
-    tool_ok(f, "create -f qcow2 -o cluster_size=512 i.qcow2 1M");
+    image_tool_ok(f->dir, "create -f qcow2 -o cluster_size=512 i.qcow2 1M");
     d = attach(f, "i.qcow2", "", NULL);
     for (int i = 0; i < 40; i++) {
         random_step(f, d);
@@ -368,21 +331,21 @@ static void refuse(Fixture *f, const char *name, const char *message)
 
 static void what_is_not_supported_is_named(Fixture *f, gconstpointer data)
 {
-    if (!have_tool()) {
+    if (!image_tool_here()) {
         return;
     }
-    tool_ok(f, "create -f qcow2 -o extended_l2=on,cluster_size=64k e.qcow2 1M");
+    image_tool_ok(f->dir, "create -f qcow2 -o extended_l2=on,cluster_size=64k e.qcow2 1M");
     refuse(f, "e.qcow2", "extended L2 entries");
-    tool_ok(f, "create -f qcow2 -o data_file=data.raw x.qcow2 1M");
+    image_tool_ok(f->dir, "create -f qcow2 -o data_file=data.raw x.qcow2 1M");
     refuse(f, "x.qcow2", "external data file");
-    tool_ok(f, "create -f qcow2 -o compression_type=zstd z.qcow2 1M");
+    image_tool_ok(f->dir, "create -f qcow2 -o compression_type=zstd z.qcow2 1M");
     refuse(f, "z.qcow2", "zstd");
-    tool_ok(f, "create -f qcow2 -u -b nbd://x -F raw n.qcow2 1M");
+    image_tool_ok(f->dir, "create -f qcow2 -u -b nbd://x -F raw n.qcow2 1M");
     refuse(f, "n.qcow2", "unknown protocol 'nbd'");
-    tool_ok(f, "create -f qcow2 -u -b gone.raw -F raw g.qcow2 1M");
+    image_tool_ok(f->dir, "create -f qcow2 -u -b gone.raw -F raw g.qcow2 1M");
     refuse(f, "g.qcow2", "gone.raw");
-    tool_ok(f, "create -f qcow2 -u -b other.qcow2 -F qcow2 loop.qcow2 1M");
-    tool_ok(f, "create -f qcow2 -u -b loop.qcow2 -F qcow2 other.qcow2 1M");
+    image_tool_ok(f->dir, "create -f qcow2 -u -b other.qcow2 -F qcow2 loop.qcow2 1M");
+    image_tool_ok(f->dir, "create -f qcow2 -u -b loop.qcow2 -F qcow2 other.qcow2 1M");
     refuse(f, "loop.qcow2", "loop");
 }
 
@@ -394,12 +357,12 @@ static void damage_is_survived(Fixture *f, gconstpointer data)
     BlockDrive *d;
     gsize len;
 
-    if (!have_tool()) {
+    if (!image_tool_here()) {
         return;
     }
     f->size = 4 << 20;
     f->shadow = g_malloc0(f->size);
-    tool_ok(f, "create -f qcow2 -o cluster_size=4k i.qcow2 4M");
+    image_tool_ok(f->dir, "create -f qcow2 -o cluster_size=4k i.qcow2 4M");
     d = attach(f, "i.qcow2", "", NULL);
     for (int i = 0; i < 40; i++) {
         random_step(f, d);
@@ -484,7 +447,7 @@ static char *eight_clusters(Fixture *f, BlockDrive **d)
 {
     char *path = g_build_filename(f->dir, "i.qcow2", NULL);
 
-    tool_ok(f, "create -f qcow2 -o cluster_size=4k i.qcow2 4M");
+    image_tool_ok(f->dir, "create -f qcow2 -o cluster_size=4k i.qcow2 4M");
     *d = attach(f, "i.qcow2", "", NULL);
     for (unsigned i = 0; i < 8; i++) {
         uint8_t buf[4096];
@@ -515,7 +478,7 @@ static void a_damaged_image_is_read_and_handed_over(Fixture *f, gconstpointer da
     Seen seen = { 0 };
     BlockDrive *d;
 
-    if (!have_tool()) {
+    if (!image_tool_here()) {
         return;
     }
     path = eight_clusters(f, &d);
@@ -567,7 +530,7 @@ static void what_cannot_be_written_is_not_handed_over(Fixture *f, gconstpointer 
     BlockDrive *d;
     int ret = 1;
 
-    if (!have_tool()) {
+    if (!image_tool_here()) {
         return;
     }
     path = eight_clusters(f, &d);
@@ -589,7 +552,7 @@ static void what_cannot_be_written_is_not_handed_over(Fixture *f, gconstpointer 
     expect_byte(d, 20 * 4096 + 3584, 0, 0);
     expect_byte(d, 7 * 4096, 0, 8);
     close_all(f);
-    g_assert_cmpint(tool(f, "check -f qcow2 -r all i.qcow2"), <=, 3);
+    g_assert_cmpint(image_tool(f->dir, "check -f qcow2 -r all i.qcow2"), <=, 3);
     d = attach(f, "i.qcow2", "", &error);
     g_assert_nonnull(d); /* repaired: it can be written again */
     g_assert_cmpint(block_drive_pwrite(d, 21 * 4096, buf, sizeof(buf)), ==, 0);
