@@ -166,7 +166,7 @@ static void tco_write(void *opaque, uint64_t addr, uint64_t value, unsigned size
     case TCO2_STS: st_le16(pm->tco + at, reg(pm, at) & ~word); break;
     case TCO1_CNT: write_control(pm, (reg(pm, at) & keep) | word); break;
     case TCO_WDCNT:
-    case TCO_SW_IRQ_GEN: pm->tco[at] = (uint8_t)word; break;
+    case TCO_SW_IRQ_GEN: pm->tco[at] = (uint8_t)((pm->tco[at] & keep) | word); break;
     case TCO2_CNT:
     case TCO_MESSAGE1:
     case TCO_TMR: st_le16(pm->tco + at, (reg(pm, at) & keep) | word); break;

@@ -128,7 +128,7 @@ void vtd_record_fault(Vtd *s, VtdFault reason, uint16_t source, uint64_t info, b
 typedef enum {
     VTD_FLUSH_ALL = 1,
     VTD_FLUSH_DOMAIN = 2,
-    VTD_FLUSH_PAGES = 3,  /* of IOTLB: 2^@order pages at @addr of the domain */
+    VTD_FLUSH_PAGES = 3,  /* of IOTLB: the aligned 2^@order pages around @addr of the domain */
     VTD_FLUSH_SOURCE = 3, /* of context entries: all of that source, with @source_mask ignored */
 } VtdFlush;
 void vtd_flush_iotlb(Vtd *s, unsigned what, uint16_t domain, uint64_t addr, unsigned order);

@@ -49,7 +49,8 @@ static void cache_add(Vtd *s, const VtdCached *entry, uint32_t generation)
 
 void vtd_flush_iotlb(Vtd *s, unsigned what, uint16_t domain, uint64_t addr, unsigned order)
 {
-    uint64_t last = addr + ((order < 52 ? 1ull << order : 0) << 12) - 1;
+    uint64_t span = order < 52 ? (1ull << 12 << order) - 1 : UINT64_MAX;
+    uint64_t first = addr & ~span, last = addr | span;
 
     g_mutex_lock(&s->lock);
     s->generation++;
@@ -58,7 +59,7 @@ void vtd_flush_iotlb(Vtd *s, unsigned what, uint16_t domain, uint64_t addr, unsi
         bool other = what != VTD_FLUSH_ALL && c->domain != domain;
         uint64_t page = c->iova & ~c->mask;
 
-        if (what == VTD_FLUSH_PAGES && (page > last || page + c->mask < addr)) {
+        if (what == VTD_FLUSH_PAGES && (page > last || page + c->mask < first)) {
             other = true;
         }
         c->valid = c->valid && other;

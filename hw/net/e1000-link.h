@@ -9,7 +9,7 @@
 
 typedef struct {
     void (*raise)(void *opaque, uint32_t causes);
-    /* Register @reg of the PHY, not the control register; NULL: a write has no effect. */
+    /* Register @reg of the PHY; of the control register only for reads. NULL: a write has no effect. */
     uint16_t *(*phy_reg)(void *opaque, unsigned reg, bool write);
     const uint16_t *phy_init;
     size_t phy_bytes;

@@ -244,6 +244,20 @@ static void test_tco_lock(void)
     qtest_end(q);
 }
 
+/* A byte beside one of the registers that are a byte wide is not that register. */
+static void test_tco_bytes(void)
+{
+    static const uint8_t at[] = { 0x0e, 0x10 };
+    QTest *q = start_tco("");
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(at); i++) {
+        qtest_outb(q, TCO + at[i], 0x5a);
+        qtest_outb(q, TCO + at[i] + 1, 0xa5);
+        g_assert_cmphex(qtest_inw(q, TCO + at[i]), ==, 0x5a);
+    }
+    qtest_end(q);
+}
+
 static void test_tco_travels(void)
 {
     QTest *src = start_tco("-action watchdog=pause"), *dst;
@@ -335,6 +349,7 @@ int main(int argc, char **argv)
     g_test_add_func("/x86_64/tco/the-second-end-resets", test_tco_resets);
     g_test_add_func("/x86_64/tco/register-or-strap-forbid-reboots", test_tco_no_reboot);
     g_test_add_func("/x86_64/tco/the-lock-holds-until-reset", test_tco_lock);
+    g_test_add_func("/x86_64/tco/a-byte-beside-a-register-leaves-it", test_tco_bytes);
     g_test_add_func("/x86_64/tco/counting-goes-on-elsewhere", test_tco_travels);
     g_test_add_func("/x86_64/tco/takes-any-access", test_fuzz_tco);
     return g_test_run();

@@ -208,17 +208,21 @@ static void test_queue(void)
     g_assert_cmphex(qtest_readl(q, VTD + 0x80), ==, 0x20);
     dma(q, IOVA, 0x77);
     g_assert_cmphex(qtest_readl(q, DATA + 0x1000), ==, 0x77);
-    queue(q, 2, 5 | 1 << 4, 0);
+    map(q, IOVA, (DATA + 0x2000) | 3);
+    queue(q, 2, 2 | 3 << 4 | 7 << 16, 0x7000 | 2); /* one of the four pages from 0x4000 on */
+    dma(q, IOVA, 0x88);
+    g_assert_cmphex(qtest_readl(q, DATA + 0x2000), ==, 0x88);
+    queue(q, 3, 5 | 1 << 4, 0);
     g_assert_cmphex(qtest_readl(q, VTD + 0x9c), ==, 1);
     g_assert_cmphex(qtest_readl(q, VTD + 0xa0), ==, 0xc0000000); /* masked: pending */
     qtest_writel(q, VTD + 0x9c, 1);
     g_assert_cmphex(qtest_readl(q, VTD + 0xa0), ==, 0x80000000);
-    queue(q, 3, 0xf, 0); /* no such descriptor */
+    queue(q, 4, 0xf, 0); /* no such descriptor */
     g_assert_cmphex(qtest_readl(q, VTD + 0x34), ==, 0x10);
-    g_assert_cmphex(qtest_readl(q, VTD + 0x80), ==, 0x30);
-    qtest_writeq(q, QUEUE + 3 * 16, 4); /* mended */
-    qtest_writel(q, VTD + 0x34, 0x10);
     g_assert_cmphex(qtest_readl(q, VTD + 0x80), ==, 0x40);
+    qtest_writeq(q, QUEUE + 4 * 16, 4); /* mended */
+    qtest_writel(q, VTD + 0x34, 0x10);
+    g_assert_cmphex(qtest_readl(q, VTD + 0x80), ==, 0x50);
     qtest_end(q);
 }
 
