@@ -29,6 +29,7 @@
 #include "hw/misc/pci-testdev.h"
 #include "hw/misc/pvpanic.h"
 #include "hw/misc/virtio-misc.h"
+#include "hw/misc/vmgenid.h"
 #include "hw/net/e1000.h"
 #include "hw/nvme/nvme.h"
 #include "hw/net/virtio-net.h"
@@ -75,6 +76,7 @@ static const TypeList lists[] = {
     { edu_types, &edu_types_n },
     { pci_testdev_types, &pci_testdev_types_n },
     { pvpanic_types, &pvpanic_types_n },
+    { vmgenid_types, &vmgenid_types_n },
     { i6300esb_types, &i6300esb_types_n },
     { hw_core_device_types, &hw_core_device_types_n },
     { hw_core_bus_types, &hw_core_bus_types_n },

@@ -216,6 +216,17 @@ void aml_name_int(Aml *a, const char *name, uint64_t value)
     aml_int(a, value);
 }
 
+guint aml_name_dword(Aml *a, const char *name, uint32_t value)
+{
+    uint8_t raw[4];
+
+    st_le32(raw, value);
+    aml_name(a, name);
+    aml_byte(a, OP_DWORD);
+    aml_bytes(a, raw, 4);
+    return a->buf->len - 4;
+}
+
 void aml_name_str(Aml *a, const char *name, const char *text)
 {
     aml_name(a, name);
@@ -274,6 +285,15 @@ void aml_io_region(Aml *a, const char *name, uint16_t base, uint16_t length)
     aml_int(a, length);
 }
 
+void aml_memory_region(Aml *a, const char *name, const char *base_name, uint16_t length)
+{
+    ext(a, OP_EXT_REGION);
+    aml_name_string(a, name);
+    aml_byte(a, 0); /* SystemMemory */
+    aml_name_string(a, base_name);
+    aml_int(a, length);
+}
+
 void aml_field(Aml *a, const char *region, AmlFieldFlags flags)
 {
     ext(a, OP_EXT_FIELD);
@@ -285,12 +305,15 @@ void aml_field(Aml *a, const char *region, AmlFieldFlags flags)
 /* A count of bits is written like a package length that does not count itself. */
 static void field_bits(Aml *a, unsigned bits)
 {
-    g_assert(bits < 0x1000);
+    g_assert(bits < 0x100000);
     if (bits < 0x40) {
         aml_byte(a, bits);
-    } else {
-        aml_byte(a, 1 << 6 | (bits & 0xf));
-        aml_byte(a, bits >> 4);
+        return;
+    }
+    aml_byte(a, (bits < 0x1000 ? 1 : 2) << 6 | (bits & 0xf));
+    aml_byte(a, bits >> 4);
+    if (bits >= 0x1000) {
+        aml_byte(a, bits >> 12);
     }
 }
 

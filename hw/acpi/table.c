@@ -90,7 +90,8 @@ void acpi_table_end(GByteArray *blob, guint offset)
 enum {
     CMD_ALLOCATE = 1,
     CMD_ADD_POINTER = 2,
-    CMD_ADD_CHECKSUM = 3
+    CMD_ADD_CHECKSUM = 3,
+    CMD_WRITE_POINTER = 4,
 };
 #define CMD_BYTES  128
 #define FILE_BYTES 56
@@ -122,6 +123,18 @@ void acpi_loader_add_pointer(GByteArray *script, const char *dest_file, const ch
     g_strlcpy((char *)c + FILE_BYTES, src_file, FILE_BYTES);
     st_le32(c + 2 * FILE_BYTES, offset);
     c[2 * FILE_BYTES + 4] = size;
+}
+
+void acpi_loader_write_pointer(GByteArray *script, const char *dest_file, uint32_t dest_offset,
+                               const char *src_file, uint32_t src_offset, uint8_t size)
+{
+    uint8_t *c = command(script, CMD_WRITE_POINTER);
+
+    g_strlcpy((char *)c, dest_file, FILE_BYTES);
+    g_strlcpy((char *)c + FILE_BYTES, src_file, FILE_BYTES);
+    st_le32(c + 2 * FILE_BYTES, dest_offset);
+    st_le32(c + 2 * FILE_BYTES + 4, src_offset);
+    c[2 * FILE_BYTES + 8] = size;
 }
 
 void acpi_loader_add_checksum(GByteArray *script, const char *file, uint32_t offset, uint32_t start,

@@ -8,11 +8,11 @@
  */
 #include <string.h>
 #include "acpi-hotplug.h"
-#include "acpi-tables.h"
+#include "acpi-tables-priv.h"
 #include "base/util/endian.h"
-#include "hw/acpi/aml.h"
 #include "hw/core/numa.h"
 #include "hw/intc/ioapic.h"
+#include "nvdimm.h"
 #include "piix-priv.h"
 #include "q35-priv.h"
 #include "vtd.h"
@@ -313,7 +313,7 @@ static void pointer32(GByteArray *blob, GByteArray *linker, guint target)
     acpi_u32(blob, target);
 }
 
-static void checksum_later(GByteArray *blob, GByteArray *linker, guint at)
+void acpi_checksum_later(GByteArray *blob, GByteArray *linker, guint at)
 {
     acpi_table_end(blob, at);
     acpi_loader_add_checksum(linker, ACPI_TABLES_FILE, at + 9, at, blob->len - at);
@@ -368,7 +368,7 @@ static guint fadt(GByteArray *b, GByteArray *linker, const AcpiConfig *c, guint 
     gas(b, 1, 32, ICH9_PMBASE + 8);
     gas(b, 1, c->i440fx ? 32 : 128, c->i440fx ? PIIX4_GPE_PORT : ICH9_PMBASE + 0x20);
     acpi_zero(b, 12);
-    checksum_later(b, linker, at);
+    acpi_checksum_later(b, linker, at);
     return at;
 }
 
@@ -422,7 +422,7 @@ static guint madt(GByteArray *b, GByteArray *linker, const AcpiConfig *c)
     acpi_u8(b, 0xff);
     acpi_u16(b, 0);
     acpi_u8(b, 1);
-    checksum_later(b, linker, at);
+    acpi_checksum_later(b, linker, at);
     return at;
 }
 
@@ -433,7 +433,7 @@ static guint hpet(GByteArray *b, GByteArray *linker, const AcpiConfig *c)
     acpi_u32(b, 0x8086a201);
     gas(b, 0, 0, PC_HPET_BASE);
     acpi_zero(b, 4);
-    checksum_later(b, linker, at);
+    acpi_checksum_later(b, linker, at);
     return at;
 }
 
@@ -447,7 +447,7 @@ static guint mcfg(GByteArray *b, GByteArray *linker, const AcpiConfig *c)
     acpi_u8(b, 0);
     acpi_u8(b, Q35_ECAM_SIZE / MiB - 1);
     acpi_u32(b, 0);
-    checksum_later(b, linker, at);
+    acpi_checksum_later(b, linker, at);
     return at;
 }
 
@@ -471,7 +471,7 @@ static guint dmar(GByteArray *b, GByteArray *linker, const AcpiConfig *c)
     acpi_u8(b, 0); /* its id in the MADT */
     acpi_u8(b, IOAPIC_REQUESTER >> 8);
     acpi_u16(b, 0);
-    checksum_later(b, linker, at);
+    acpi_checksum_later(b, linker, at);
     return at;
 }
 
@@ -480,7 +480,7 @@ static guint waet(GByteArray *b, GByteArray *linker, const AcpiConfig *c)
     guint at = acpi_table_begin(b, "WAET", 1, c->oem_id, c->oem_table_id);
 
     acpi_u32(b, 2); /* one read of the PM timer is enough */
-    checksum_later(b, linker, at);
+    acpi_checksum_later(b, linker, at);
     return at;
 }
 
@@ -552,11 +552,18 @@ static guint srat(GByteArray *b, GByteArray *linker, const AcpiConfig *c)
         srat_piece(b, node, from, to, c->low_ram_top, c->ram_above_4g, 4 * GiB);
         from = to;
     }
+    for (unsigned i = 0; c->nvdimm && i < c->nvdimm->n_slots; i++) {
+        const PcDimm *d = c->nvdimm->slots[i];
+
+        if (d && pc_dimm_is_nvdimm(d)) {
+            srat_memory(b, d->addr, pc_dimm_size(d), d->node, SRAT_ENABLED | SRAT_LASTS);
+        }
+    }
     if (c->devmem_bytes) {
         srat_memory(b, c->devmem_base, c->devmem_bytes, c->numa->nodes - 1,
                     SRAT_ENABLED | SRAT_HOTPLUG);
     }
-    checksum_later(b, linker, at);
+    acpi_checksum_later(b, linker, at);
     return at;
 }
 
@@ -569,7 +576,7 @@ static guint slit(GByteArray *b, GByteArray *linker, const AcpiConfig *c)
     for (unsigned i = 0; i < n; i++) {
         g_byte_array_append(b, c->numa->distance[i], n);
     }
-    checksum_later(b, linker, at);
+    acpi_checksum_later(b, linker, at);
     return at;
 }
 
@@ -609,6 +616,7 @@ void acpi_blobs_build(const AcpiConfig *c, AcpiBlobs *out)
     GByteArray *b = g_byte_array_new(), *linker = g_byte_array_new(), *rsdp = g_byte_array_new();
     guint tables[16], n = 0, rsdt_at, facs_at, dsdt_at;
 
+    *out = (AcpiBlobs){ b, rsdp, linker };
     acpi_loader_allocate(linker, ACPI_RSDP_FILE, 16, true);
     acpi_loader_allocate(linker, ACPI_TABLES_FILE, 64, false);
     facs_at = facs(b);
@@ -627,6 +635,17 @@ void acpi_blobs_build(const AcpiConfig *c, AcpiBlobs *out)
         tables[n++] = dmar(b, linker, c);
     }
     tables[n++] = waet(b, linker, c);
+    if (c->nvdimm) {
+        g_autoptr(GByteArray) fit = g_byte_array_new();
+
+        tables[n++] = acpi_nvdimm_table(b, linker, c, out);
+        if (nvdimm_fit(c->nvdimm, fit)) {
+            tables[n++] = acpi_nfit_table(b, linker, c);
+        }
+    }
+    if (c->genid) {
+        tables[n++] = acpi_genid_table(b, linker, c, out);
+    }
     if (c->numa) {
         tables[n++] = srat(b, linker, c);
     }
@@ -642,7 +661,6 @@ void acpi_blobs_build(const AcpiConfig *c, AcpiBlobs *out)
     acpi_loader_add_pointer(linker, ACPI_RSDP_FILE, ACPI_TABLES_FILE, rsdp->len, 4);
     acpi_u32(rsdp, rsdt_at);
     acpi_loader_add_checksum(linker, ACPI_RSDP_FILE, 8, 0, 20);
-    *out = (AcpiBlobs){ b, rsdp, linker };
 }
 
 void acpi_blobs_clear(AcpiBlobs *blobs)
@@ -652,8 +670,41 @@ void acpi_blobs_clear(AcpiBlobs *blobs)
     g_clear_pointer(&blobs->linker, g_byte_array_unref);
 }
 
-void acpi_blobs_place(AcpiBlobs *blobs, uint64_t tables_addr, uint64_t rsdp_addr)
+void acpi_extra_file(AcpiBlobs *blobs, GByteArray *linker, const char *file, uint32_t bytes)
 {
+    g_assert(blobs->n_extra < ACPI_EXTRA_MAX && bytes % ACPI_PAGE == 0);
+    blobs->extra[blobs->n_extra].file = file;
+    blobs->extra[blobs->n_extra++].bytes = bytes;
+    acpi_loader_allocate(linker, file, ACPI_PAGE, false);
+}
+
+uint64_t acpi_blobs_extra_bytes(const AcpiBlobs *blobs)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < blobs->n_extra; i++) {
+        sum += blobs->extra[i].bytes;
+    }
+    return sum;
+}
+
+uint64_t acpi_blobs_extra_addr(const AcpiBlobs *blobs, const char *file)
+{
+    for (unsigned i = 0; i < blobs->n_extra; i++) {
+        if (!strcmp(blobs->extra[i].file, file)) {
+            return blobs->extra[i].addr;
+        }
+    }
+    return 0;
+}
+
+void acpi_blobs_place(AcpiBlobs *blobs, uint64_t tables_addr, uint64_t rsdp_addr,
+                      uint64_t extra_addr)
+{
+    for (unsigned i = 0; i < blobs->n_extra; i++) {
+        blobs->extra[i].addr = extra_addr;
+        extra_addr += blobs->extra[i].bytes;
+    }
     for (guint at = 0; at + 128 <= blobs->linker->len; at += 128) {
         const uint8_t *cmd = blobs->linker->data + at;
         const char *dest = (const char *)cmd + 4;
@@ -661,7 +712,9 @@ void acpi_blobs_place(AcpiBlobs *blobs, uint64_t tables_addr, uint64_t rsdp_addr
 
         if (ld_le32(cmd) == 2) {
             const char *src = dest + 56;
-            uint64_t base = !strcmp(src, ACPI_RSDP_FILE) ? rsdp_addr : tables_addr;
+            uint64_t base = !strcmp(src, ACPI_RSDP_FILE)     ? rsdp_addr
+                            : !strcmp(src, ACPI_TABLES_FILE) ? tables_addr
+                                                             : acpi_blobs_extra_addr(blobs, src);
             uint32_t offset = ld_le32(cmd + 4 + 112);
             uint8_t size = cmd[4 + 116];
 

@@ -8,6 +8,7 @@
  * SMBIOS anchor at f0000.
  */
 #include "hw/i386/cpu-device.h"
+#include "hw/misc/vmgenid.h"
 #include "pc-priv.h"
 #include "hw/core/numa.h"
 #include "target/x86/cpu.h"
@@ -118,6 +119,8 @@ static void acpi_config(PcMachine *pc, AcpiConfig *c)
         .hpet = pc->hpet,
         .rtc = true,
         .vtd = pc->vtd,
+        .genid = pc->genid,
+        .nvdimm = pc->nvdimm ? &pc->nvdimms : NULL,
         .no_s3 = pc->pm->disable_s3,
         .oem_id = pc->oem_id,
         .oem_table_id = pc->oem_table_id,
@@ -233,6 +236,20 @@ static bool publish_acpi(PcMachine *pc, const AcpiBlobs *b, GError **error)
     return true;
 }
 
+/* The files whose place the tables tell. */
+static bool publish_extra(PcMachine *pc, GError **error)
+{
+    g_autoptr(GBytes) page = NULL;
+
+    if (pc->nvdimm) {
+        page = g_bytes_new_take(g_malloc0(NVDIMM_PAGE_BYTES), NVDIMM_PAGE_BYTES);
+        if (!fw_cfg_add_file(pc->fw_cfg, NVDIMM_PAGE_FILE, page, error)) {
+            return false;
+        }
+    }
+    return !pc->genid || vmgenid_publish(pc->genid, pc->fw_cfg, error);
+}
+
 /* "acpi_build": whether firmware has read the tables. */
 typedef struct {
     uint8_t patched;
@@ -293,7 +310,8 @@ static bool publish_smbios(PcMachine *pc, GError **error)
 }
 
 /* ---- direct boot ---- */
-static unsigned build_e820(PcMachine *pc, uint64_t tables, E820Entry e[16])
+/* Type 3, ACPI data, up to @extra; behind it what the guest and its devices write to. */
+static unsigned build_e820(PcMachine *pc, uint64_t tables, uint64_t extra, E820Entry e[16])
 {
     unsigned n = 0;
 
@@ -302,7 +320,10 @@ static unsigned build_e820(PcMachine *pc, uint64_t tables, E820Entry e[16])
     e[n++] = (E820Entry){ 0xf0000, 0x10000, 2 };
     e[n++] = (E820Entry){ MiB, tables - MiB, 1 };
     if (tables < pc->ram_below_4g) {
-        e[n++] = (E820Entry){ tables, pc->ram_below_4g - tables, 3 };
+        e[n++] = (E820Entry){ tables, extra - tables, 3 };
+    }
+    if (extra < pc->ram_below_4g) {
+        e[n++] = (E820Entry){ extra, pc->ram_below_4g - extra, 2 };
     }
     if (pc->chipset->has_ecam) {
         e[n++] = (E820Entry){ Q35_ECAM_BASE, Q35_ECAM_SIZE, 2 };
@@ -314,10 +335,32 @@ static unsigned build_e820(PcMachine *pc, uint64_t tables, E820Entry e[16])
     return n;
 }
 
+/* The tables and what they point to, in the last pages of memory below 4 GiB. */
+static bool place_acpi(PcMachine *pc, AcpiBlobs *blobs, uint64_t *tables, uint64_t *extra,
+                       GError **error)
+{
+    g_autoptr(GBytes) t = NULL, r = NULL, id = NULL;
+
+    *extra -= acpi_blobs_extra_bytes(blobs);
+    *tables = *extra - ACPI_AREA_SIZE;
+    acpi_blobs_place(blobs, *tables, RSDP_ADDR, *extra);
+    t = g_bytes_new(blobs->tables->data, blobs->tables->len);
+    r = g_bytes_new(blobs->rsdp->data, blobs->rsdp->len);
+    pc->genid_page = acpi_blobs_extra_addr(blobs, VMGENID_FILE);
+    if (pc->genid_page) {
+        id = vmgenid_page(pc->genid);
+        if (!rom_store_add(pc->roms, "generation id", pc->genid_page, id, error)) {
+            return false;
+        }
+    }
+    return rom_store_add(pc->roms, "ACPI tables", *tables, t, error) &&
+           rom_store_add(pc->roms, "ACPI RSDP", RSDP_ADDR, r, error);
+}
+
 static bool prepare_kernel(PcMachine *pc, AcpiBlobs *blobs, GError **error)
 {
     Machine *m = &pc->machine;
-    uint64_t tables = pc->ram_below_4g & ~0xfffull;
+    uint64_t tables = pc->ram_below_4g & ~0xfffull, extra = tables;
     E820Entry e820[16];
     LinuxBootConfig config = {
         .kernel = m->kernel_file,
@@ -333,21 +376,14 @@ static bool prepare_kernel(PcMachine *pc, AcpiBlobs *blobs, GError **error)
         return false;
     }
     if (blobs) {
-        g_autoptr(GBytes) t = NULL, r = NULL;
-
-        tables -= ACPI_AREA_SIZE;
-        acpi_blobs_place(blobs, tables, RSDP_ADDR);
-        t = g_bytes_new(blobs->tables->data, blobs->tables->len);
-        r = g_bytes_new(blobs->rsdp->data, blobs->rsdp->len);
-        if (!rom_store_add(pc->roms, "ACPI tables", tables, t, error) ||
-            !rom_store_add(pc->roms, "ACPI RSDP", RSDP_ADDR, r, error)) {
+        if (!place_acpi(pc, blobs, &tables, &extra, error)) {
             return false;
         }
         config.rsdp = RSDP_ADDR;
     }
     config.low_ram_top = tables;
     config.e820 = e820;
-    config.n_e820 = build_e820(pc, tables, e820);
+    config.n_e820 = build_e820(pc, tables, extra, e820);
     pc->direct_boot = true;
     return linux_boot_load(&config, pc->roms, &pc->boot, error);
 }
@@ -383,7 +419,7 @@ bool pc_boot_prepare(PcMachine *pc, GError **error)
 
         acpi_config(pc, &config);
         acpi_blobs_build(&config, &blobs);
-        ok = publish_acpi(pc, &blobs, error);
+        ok = publish_acpi(pc, &blobs, error) && publish_extra(pc, error);
         pc->acpi_section = section_register(device_vm(&m->dev), NULL, &acpi_build_section,
                                             SECTION_INSTANCE_AUTO, pc);
     }
@@ -487,6 +523,9 @@ void pc_boot_reset(PcMachine *pc)
         g_warning("%s", error->message); /* the guest runs without that device */
     }
     rom_store_reset(pc->roms);
+    if (pc->genid_page) {
+        vmgenid_placed(pc->genid, pc->genid_page);
+    }
     for (guint i = 0; i < m->cpus->len; i++) {
         Device *cpu = g_ptr_array_index(m->cpus, i);
 

@@ -8,6 +8,7 @@
  */
 #include "base/memory/backend.h"
 #include "hw/i386/cpu-device.h"
+#include "hw/misc/vmgenid.h"
 #include "pc-priv.h"
 #include "vtd.h"
 
@@ -161,7 +162,14 @@ static void dimm_plugged(PcMachine *pc, PcDimm *d)
     pc->devmem.slots[d->slot] = d;
     pc->devmem.used_bytes += pc_dimm_size(d);
     memory_region_add(memory_system_region(device_vm(&d->dev)), d->addr, &d->mr);
-    acpi_memhp_plugged(pc->pm, d);
+    if (!pc_dimm_is_nvdimm(d)) {
+        acpi_memhp_plugged(pc->pm, d);
+        return;
+    }
+    pc->nvdimms.fit_changed = true;
+    if (d->dev.hotplugged) {
+        acpi_pm_gpe(pc->pm, ACPI_GPE_NVDIMM);
+    }
 }
 
 static void dimm_unplugged(PcMachine *pc, PcDimm *d)
@@ -184,6 +192,28 @@ static bool vtd_pre_plug(PcMachine *pc, Device *dev, GError **error)
         return false;
     }
     vtd_connect(dev, pc->pci_host, pc->apic_bus);
+    return true;
+}
+
+/* ---- generation id ---- */
+static bool is_genid(const Device *dev)
+{
+    return object_is_a(&dev->obj, TYPE_VMGENID);
+}
+
+static void genid_changed(void *opaque)
+{
+    acpi_pm_gpe(((PcMachine *)opaque)->pm, ACPI_GPE_GENID);
+}
+
+static bool genid_pre_plug(PcMachine *pc, Device *dev, GError **error)
+{
+    if (pc->genid) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_BUSY,
+                    "at most one vmgenid device is permitted");
+        return false;
+    }
+    vmgenid_connect(dev, genid_changed, pc);
     return true;
 }
 
@@ -210,6 +240,9 @@ bool pc_pre_plug(Machine *m, Device *dev, GError **error)
     if (is_vtd(dev)) {
         return vtd_pre_plug(pc, dev, error);
     }
+    if (is_genid(dev)) {
+        return genid_pre_plug(pc, dev, error);
+    }
     return is_dimm(dev) ? dimm_pre_plug(pc, PC_DIMM(dev), error) : pc_cpu_pre_plug(pc, dev, error);
 }
 
@@ -217,6 +250,10 @@ void pc_plugged(Machine *m, Device *dev)
 {
     if (is_vtd(dev)) {
         ((PcMachine *)m)->vtd = dev;
+        return;
+    }
+    if (is_genid(dev)) {
+        ((PcMachine *)m)->genid = dev;
         return;
     }
     is_dimm(dev) ? dimm_plugged((PcMachine *)m, PC_DIMM(dev)) : pc_cpu_plugged((PcMachine *)m, dev);
@@ -242,6 +279,10 @@ void pc_unplugged(Machine *m, Device *dev)
 {
     if (is_vtd(dev)) {
         ((PcMachine *)m)->vtd = NULL;
+        return;
+    }
+    if (is_genid(dev)) {
+        ((PcMachine *)m)->genid = NULL;
         return;
     }
     is_dimm(dev) ? dimm_unplugged((PcMachine *)m, PC_DIMM(dev))
@@ -272,6 +313,14 @@ void pc_hotplug_build(PcMachine *pc)
     acpi_cpuhp_init(pc->pm, pc->chipset->has_ecam ? ICH9_CPUHP_PORT : PIIX4_CPUHP_PORT,
                     pc->apic_ids, pc->machine.smp.max_cpus);
     acpi_memhp_init(pc->pm, PC_MEMHP_PORT, pc->devmem.size ? pc->machine.ram_slots : 0);
+    if (pc->nvdimm) {
+        static const NvdimmPersistence of_choice[] = { NVDIMM_PERSISTENCE_UNKNOWN,
+                                                       NVDIMM_PERSISTENCE_CPU,
+                                                       NVDIMM_PERSISTENCE_MEM_CTRL };
+
+        nvdimm_board_init(&pc->nvdimms, &pc->machine.dev, pc->devmem.slots, pc->machine.ram_slots);
+        pc->nvdimms.persistence = of_choice[pc->nvdimm_persistence];
+    }
 }
 
 /* Without ACPI, ports use their own registers. */

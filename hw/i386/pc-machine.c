@@ -180,6 +180,7 @@ void pc_machine_finalize(Object *obj)
     if (pc->fpu_io.vm) {
         memory_region_clear(&pc->fpu_io);
     }
+    nvdimm_board_clear(&pc->nvdimms);
     pc_firmware_clear(pc);
     if (pc->smram_view.vm) {
         memory_region_clear(&pc->smram_view);
@@ -193,6 +194,8 @@ void pc_machine_finalize(Object *obj)
 }
 
 static const char *const irqchip_choices[] = { "off", "on", "split", NULL };
+
+static const char *const persistence_choices[] = { "", "cpu", "mem-ctrl", NULL };
 
 /* What the PC machines of ferry-1.0 have and their predecessors had not. */
 static const CompatProp since_ferry_1_0[] = {
@@ -210,6 +213,11 @@ const Property pc_machine_props[] = {
     PROP(PROP_ONOFFAUTO, PcMachine, smm, "smm", "auto", .description = "Enable SMM"),
     PROP(PROP_ONOFFAUTO, PcMachine, vmport, "vmport", "auto", .description = "Enable vmport"),
     PROP(PROP_ONOFFAUTO, PcMachine, acpi, "acpi", "auto", .description = "Enable ACPI"),
+    PROP(PROP_BOOL, PcMachine, nvdimm, "nvdimm", "off",
+         .description = "Set on/off to enable/disable NVDIMM instantiation"),
+    PROP(PROP_ENUM, PcMachine, nvdimm_persistence, "nvdimm-persistence", NULL,
+         .choices = persistence_choices,
+         .description = "Set NVDIMM persistence. Valid values are cpu, mem-ctrl"),
     PROP(PROP_SIZE, PcMachine, max_ram_below_4g, "max-ram-below-4g", "0",
          .description = "Maximum ram below the 4G boundary (32bit boundary)"),
     PROP(PROP_STR, PcMachine, oem_id, "x-oem-id", "BOCHS ",

@@ -8,6 +8,7 @@
 #include "hw/intc/ioapic.h"
 #include "hw/isa/isa.h"
 #include "linux-boot.h"
+#include "nvdimm.h"
 #include "piix-priv.h"
 #include "q35-priv.h"
 #include "smbios.h"
@@ -42,6 +43,7 @@ struct PcMachine {
     Machine machine; /* first */
     /* properties */
     bool hpet, pit, i8042, smbus, sata, nvdimm;
+    int nvdimm_persistence; /* index of the property's choices */
     OnOffAuto pic, smm, vmport, acpi;
     uint64_t max_ram_below_4g;
     char *oem_id, *oem_table_id;
@@ -68,7 +70,9 @@ struct PcMachine {
     IsaBus *isa;
     FwCfg *fw_cfg;
     Device *rtc, *pit_dev, *hpet_dev, *ioapic;
-    Device *vtd; /* NULL: no IOMMU */
+    Device *vtd;         /* NULL: no IOMMU */
+    Device *genid;       /* NULL: none */
+    uint64_t genid_page; /* where it is without firmware; 0: it is placed by others */
     I8259Pair pic_pair;
     ApicBus *apic_bus;
     Irq gsi_pins[PC_GSI_COUNT];
@@ -77,6 +81,7 @@ struct PcMachine {
     Irq *gsi[PC_GSI_COUNT];
     uint32_t apic_ids[PC_MAX_CPUS];
     PcDeviceMemory devmem;
+    NvdimmBoard nvdimms;
     /* boot */
     RomStore *roms;
     bool direct_boot, was_reset;

@@ -8,7 +8,8 @@
 #include "base/memory/backend.h"
 #include "base/util/units.h"
 
-#define LABEL_MIN (128 * KiB)
+#define LABEL_MIN    (128 * KiB)
+#define NVDIMM_ALIGN (2 * MiB) /* of what is shown, where labels take the end */
 
 /* "mem0" or "/objects/mem0". */
 static const char *backend_id(const PcDimm *d)
@@ -23,7 +24,23 @@ uint64_t pc_dimm_size(const PcDimm *d)
                     : id     ? memory_backend_size(device_vm(&d->dev), id)
                              : 0;
 
-    return size > d->label_bytes ? size - d->label_bytes : 0;
+    size = size > d->label_bytes ? size - d->label_bytes : 0;
+    return d->label_bytes ? size - size % NVDIMM_ALIGN : size;
+}
+
+static uint64_t labels_at(const PcDimm *d)
+{
+    return ram_block_used_length(d->block) - d->label_bytes;
+}
+
+uint8_t *pc_dimm_labels(const PcDimm *d)
+{
+    return ram_block_host(d->block) + labels_at(d);
+}
+
+void pc_dimm_labels_written(const PcDimm *d, uint64_t offset, uint64_t bytes)
+{
+    ram_dirty_written(device_vm(&d->dev), ram_block_addr(d->block) + labels_at(d) + offset, bytes);
 }
 
 static bool labels_ok(const PcDimm *d, GError **error)
@@ -44,6 +61,19 @@ static bool labels_ok(const PcDimm *d, GError **error)
     return true;
 }
 
+/* A module whose file cannot be written to must not promise the guest that its writes last. */
+static bool arms_ok(const PcDimm *d, GError **error)
+{
+    g_autoptr(GVariant) readonly = object_get(d->backend, "readonly", NULL);
+
+    if (pc_dimm_is_nvdimm(d) && !d->unarmed && readonly && g_variant_get_boolean(readonly)) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
+                    "'unarmed' property must be 'on' since memdev '%s' is read-only", d->memdev);
+        return false;
+    }
+    return true;
+}
+
 static bool dimm_realize(Device *dev, GError **error)
 {
     PcDimm *d = PC_DIMM(dev);
@@ -54,12 +84,13 @@ static bool dimm_realize(Device *dev, GError **error)
     if (!d->block) {
         return false;
     }
-    if (!labels_ok(d, error)) {
+    d->backend = object_ref(object_child(object_container(vm->root, "/objects"), id));
+    if (!labels_ok(d, error) || !arms_ok(d, error)) {
         memory_backend_release(vm, id);
         d->block = NULL;
+        g_clear_pointer(&d->backend, object_unref);
         return false;
     }
-    d->backend = object_ref(object_child(object_container(vm->root, "/objects"), id));
     memory_region_init_ram_block(&d->mr, vm, &dev->obj, id, d->block, false);
     memory_region_set_size(&d->mr, pc_dimm_size(d));
     return true;

@@ -10,6 +10,7 @@
 #include "base/util/size.h"
 #include "hw/core/machine.h"
 #include "hw/mem/pc-dimm.h"
+#include "hw/misc/vmgenid.h"
 #include "qmp.h"
 
 static void add_size(Device *dev, void *opaque)
@@ -84,6 +85,19 @@ Json *qmp_query_memory_devices(QmpCall *call, Json *args, GError **error)
         machine_ops(m)->visit_memory(m, add_memory_device, list);
     }
     return list;
+}
+
+Json *qmp_query_vm_generation_id(QmpCall *call, Json *args, GError **error)
+{
+    Device *dev = vmgenid_find(call->vm);
+    if (!dev) {
+        g_set_error(error, QMP_ERROR, QMP_ERROR_GENERIC, "VM Generation ID device not found");
+        return NULL;
+    }
+    g_autofree char *guid = vmgenid_guid(dev);
+    Json *info = json_object_new_object();
+    json_add_str(info, "guid", guid);
+    return info;
 }
 
 static void add_ost(const char *slot_type, unsigned slot, Device *dev, uint32_t source,

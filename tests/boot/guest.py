@@ -49,6 +49,9 @@ def cpio(files):
     return gzip.compress(out.getvalue(), mtime=0)
 
 
+WITH_BOARDS = ("initrd", "modules", "boards")
+
+
 def initrd_with(script, directory, arch="x86_64", parts=("initrd", "modules")):
     """The guest's initrd with virtio modules, which runs @script after they are loaded."""
     path = os.path.join(directory, "initrd.gz")

@@ -176,12 +176,12 @@ def main():
             '-object', 'memory-backend-ram,id=m0,size=1M', '-netdev', 'user,id=n0',
             '-device', 'virtio-net-pci,netdev=n0,id=nic', '-device', 'pcie-root-port,id=rp',
             '-drive', 'driver=null-co,node-name=d0,if=none,id=drv,size=1M',
-            '-device', 'virtio-blk-pci,drive=drv']
+            '-device', 'virtio-blk-pci,drive=drv', '-device', 'vmgenid']
     print('1..3')
     ok = report(1, 'replies without a machine fit the schema',
                 check_machine(program, ['-machine', 'none'],
                               {'query-acpi-ospm-status', 'query-balloon',
-                               'query-hotpluggable-cpus'}))
+                               'query-hotpluggable-cpus', 'query-vm-generation-id'}))
     ok &= report(2, 'replies of a q35 machine fit the schema',
                  check_machine(program, ['-machine', 'q35', *rest], {'query-balloon'}))
     ok &= report(3, 'every bool property of a CPU can be read', check_cpu_reads(program))

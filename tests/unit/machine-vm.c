@@ -41,7 +41,7 @@
 #define FLASH                                                                          \
     NOTHING " -drive file={dir}/bios,if=pflash,format=raw,readonly=on"                 \
             " -drive file={dir}/bios,if=pflash,format=raw,snapshot=on -device isa-fdc" \
-            " -device edu -device pci-testdev -device intel-iommu" USB
+            " -device edu -device pci-testdev -device intel-iommu -device vmgenid" USB
 #define X86_NAME "ferry-system-x86_64"
 
 const MachineRow machine_rows[] = {

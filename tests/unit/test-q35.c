@@ -429,7 +429,7 @@ static void test_acpi_tables_are_linked_and_sum_to_zero(void)
     uint64_t base = 0x1ffc0000;
 
     acpi_blobs_build(&c, &b);
-    acpi_blobs_place(&b, base, 0xf0000);
+    acpi_blobs_place(&b, base, 0xf0000, 0);
     uint8_t sum = 0;
     for (int i = 0; i < 20; i++) {
         sum += b.rsdp->data[i];

@@ -39,6 +39,8 @@ void aml_close(Aml *a);
 
 void aml_name(Aml *a, const char *name); /* Name (name, ...) - the object follows */
 void aml_name_int(Aml *a, const char *name, uint64_t value);
+/* Always as a double word; returns where in the buffer its four bytes are. */
+guint aml_name_dword(Aml *a, const char *name, uint32_t value);
 void aml_name_str(Aml *a, const char *name, const char *text);
 void aml_name_eisaid(Aml *a, const char *name, const char *id);
 void aml_buffer(Aml *a, const void *data, size_t len);
@@ -57,6 +59,8 @@ typedef enum {
     AML_FIELD_DWORD_PRESERVE = 0x03,   /* DWordAcc, NoLock, Preserve */
     AML_FIELD_DWORD_WRITE_ZEROS = 0x43,
 } AmlFieldFlags;
+/* OperationRegion (name, SystemMemory, @base_name, length) */
+void aml_memory_region(Aml *a, const char *name, const char *base_name, uint16_t length);
 /* Field (region, ...); units and gaps follow, aml_close ends it. */
 void aml_field(Aml *a, const char *region, AmlFieldFlags flags);
 void aml_field_unit(Aml *a, const char *name, unsigned bits);
@@ -80,18 +84,27 @@ enum {
     AML_ARG2 = 0x6a,
     AML_ARG3 = 0x6b,
     AML_LOCAL1 = 0x61,
+    AML_LOCAL2 = 0x62,
+    AML_LOCAL3 = 0x63,
+    AML_LOCAL4 = 0x64,
     AML_STORE = 0x70,
     AML_ADD = 0x72,
+    AML_CONCAT = 0x73,
     AML_SUBTRACT = 0x74,
     AML_INCREMENT = 0x75,
     AML_SHIFT_LEFT = 0x79,
     AML_AND = 0x7b,
     AML_OR = 0x7d,
+    AML_DEREF_OF = 0x83,
+    AML_SIZE_OF = 0x87,
+    AML_INDEX = 0x88,
+    AML_OBJECT_TYPE = 0x8e,
     AML_LAND = 0x90,
     AML_LOR = 0x91,
     AML_LNOT = 0x92,
     AML_LEQUAL = 0x93,
     AML_LLESS = 0x95,
+    AML_MID = 0x9e,
 };
 
 /* ---- resource templates: gather descriptors, then write them as one buffer ---- */
@@ -125,5 +138,8 @@ void acpi_zero(GByteArray *b, size_t n);
 void acpi_loader_allocate(GByteArray *script, const char *file, uint32_t align, bool fseg);
 void acpi_loader_add_pointer(GByteArray *script, const char *dest_file, const char *src_file,
                              uint32_t offset, uint8_t size);
+/* Firmware writes where @src_file + @src_offset is into the writable file @dest_file. */
+void acpi_loader_write_pointer(GByteArray *script, const char *dest_file, uint32_t dest_offset,
+                               const char *src_file, uint32_t src_offset, uint8_t size);
 void acpi_loader_add_checksum(GByteArray *script, const char *file, uint32_t offset, uint32_t start,
                               uint32_t len);

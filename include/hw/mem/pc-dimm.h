@@ -29,6 +29,9 @@ static inline bool pc_dimm_is_nvdimm(const PcDimm *d)
 }
 /* Bytes that the guest sees. Before realize: of the backend that memdev names, 0 if there is none. */
 uint64_t pc_dimm_size(const PcDimm *d);
+/* An nvdimm's label area, the last label_bytes of its block; who writes there says so. */
+uint8_t *pc_dimm_labels(const PcDimm *d);
+void pc_dimm_labels_written(const PcDimm *d, uint64_t offset, uint64_t bytes);
 
 extern const TypeInfo pc_dimm_types[];
 extern const size_t pc_dimm_types_count;

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files that write ACPI tables share; for acpi-tables.c and the tables of single devices. */
+#pragma once
+#include "acpi-tables.h"
+#include "hw/acpi/aml.h"
+
+/* Ends the table at @at; firmware fixes its checksum again after it has placed the pointers. */
+void acpi_checksum_later(GByteArray *blob, GByteArray *linker, guint at);
+/* A file of whole pages that firmware is to place in memory, beside the tables. */
+void acpi_extra_file(AcpiBlobs *blobs, GByteArray *linker, const char *file, uint32_t bytes);
+
+/* acpi-nvdimm.c, acpi-genid.c; they return the table's offset. */
+guint acpi_nfit_table(GByteArray *b, GByteArray *linker, const AcpiConfig *c);
+guint acpi_nvdimm_table(GByteArray *b, GByteArray *linker, const AcpiConfig *c, AcpiBlobs *blobs);
+guint acpi_genid_table(GByteArray *b, GByteArray *linker, const AcpiConfig *c, AcpiBlobs *blobs);
