@@ -90,8 +90,8 @@ static void test_genid(void)
     info = qtest_qmp_ok(src, "{'execute': 'query-vm-generation-id'}");
     g_assert_cmpstr(json_object_get_string(json_object_object_get(info, "guid")), ==, GUID_A);
     json_object_put(info);
-    dst = qtest_start("x86_64", "-M q35 -nodefaults -m 16 -device vmgenid,guid=" GUID_B
-                                " -incoming defer");
+    dst = qtest_start("x86_64",
+                      "-M q35 -nodefaults -m 16 -device vmgenid,guid=" GUID_B " -incoming defer");
     move_machine(src, dst);
     g_assert_cmphex(qtest_readl(dst, PAGE + 40), ==, 0xfedcba98);
     g_assert_cmphex(qtest_inb(dst, GPE), ==, 0x20);
@@ -128,8 +128,8 @@ static void test_genid_refusals(void)
 }
 
 /* ---- NVDIMMs ---- */
-#define NV(machine, more)                                                            \
-    "-M " machine ",nvdimm=on -nodefaults -m 16M,slots=3,maxmem=1G "                 \
+#define NV(machine, more)                                                                      \
+    "-M " machine ",nvdimm=on -nodefaults -m 16M,slots=3,maxmem=1G "                           \
     "-object memory-backend-ram,id=m0,size=4M -device nvdimm,memdev=m0,id=n0,label-size=128K " \
     "-object memory-backend-ram,id=m1,size=2M " more
 
@@ -198,10 +198,12 @@ static void test_fit(void)
     g_assert_cmpuint(request(q, 0x10000, 1, 1), ==, 4 + one);
     g_assert_cmpuint(qtest_readl(q, PAGE + 4), ==, 0);
     g_assert_cmphex(qtest_readq(q, PAGE + 8 + 32), ==, 0x100000000);
-    g_assert_cmphex(qtest_readq(q, PAGE + 8 + 40), ==, 2 << 20); /* without labels, of whole 2 MiB */
-    json_object_put(qtest_qmp_ok(
-        q, "{'execute': 'device_add', 'arguments': {'driver': 'nvdimm', 'memdev': 'm1', "
-           "'id': 'n1', 'unarmed': true}}"));
+    g_assert_cmphex(qtest_readq(q, PAGE + 8 + 40), ==,
+                    2 << 20); /* without labels, of whole 2 MiB */
+    json_object_put(
+        qtest_qmp_ok(q,
+                     "{'execute': 'device_add', 'arguments': {'driver': 'nvdimm', 'memdev': 'm1', "
+                     "'id': 'n1', 'unarmed': true}}"));
     g_assert_cmphex(qtest_inb(q, GPE), ==, 0x10);
     qtest_writel(q, PAGE + 12, one);
     g_assert_cmpuint(request(q, 0x10000, 1, 1), ==, 4);
@@ -222,8 +224,8 @@ static void test_nvdimm_refusals(void)
 {
     g_autofree char *off = NULL, *small = NULL, *odd = NULL;
     QTest *q = qtest_start("x86_64", NV("pc", ""));
-    json_object *reply =
-        qtest_qmp(q, "{'execute': 'device_del', 'arguments': {'id': 'n0'}}"), *error, *desc;
+    json_object *reply = qtest_qmp(q, "{'execute': 'device_del', 'arguments': {'id': 'n0'}}"),
+                *error, *desc;
 
     g_assert_true(json_object_object_get_ex(reply, "error", &error));
     g_assert_true(json_object_object_get_ex(error, "desc", &desc));
@@ -252,8 +254,8 @@ static void test_fuzz(void)
 
     for (int i = 0; i < 400; i++) {
         for (unsigned at = 0; at < 24; at += 4) {
-            uint32_t v = g_rand_boolean(rand) ? (uint32_t)g_rand_int_range(rand, 0, 7)
-                                              : g_rand_int(rand);
+            uint32_t v =
+                g_rand_boolean(rand) ? (uint32_t)g_rand_int_range(rand, 0, 7) : g_rand_int(rand);
 
             qtest_writel(q, PAGE + at, at == 0 && v & 8 ? 0x10000 : v);
         }
