@@ -5,12 +5,9 @@
  * representation whose quantum is nearest to the preferred one, and raises.
  */
 #include "target/s390x/softdfp.h"
+#include "target/s390x/wide.h"
 
 typedef DfpBits u128;
-
-typedef struct {
-    u128 hi, lo;
-} Wide;
 
 const DfpLayout dfp_layout[] = { { 7, 101, 191 }, { 16, 398, 767 }, { 34, 6176, 12287 } };
 
@@ -144,38 +141,9 @@ DfpBits dfp_pack(DfpFormat f, DfpNum n)
 }
 
 /* ---- 256 bits ---- */
-static Wide wide_mul(u128 a, u128 b)
-{
-    uint64_t a1 = a >> 64, a0 = a, b1 = b >> 64, b0 = b;
-    u128 low = (u128)a0 * b0, m1 = (u128)a1 * b0, m2 = (u128)a0 * b1;
-    u128 mid = (low >> 64) + (uint64_t)m1 + (uint64_t)m2;
-
-    return (Wide){ (u128)a1 * b1 + (m1 >> 64) + (m2 >> 64) + (mid >> 64),
-                   mid << 64 | (uint64_t)low };
-}
-
-static Wide wide_add(Wide a, Wide b)
-{
-    u128 lo = a.lo + b.lo;
-    return (Wide){ a.hi + b.hi + (lo < a.lo), lo };
-}
-
-static Wide wide_sub(Wide a, Wide b)
-{
-    return (Wide){ a.hi - b.hi - (a.lo < b.lo), a.lo - b.lo };
-}
-
 static int wide_cmp(Wide a, Wide b)
 {
-    if (a.hi != b.hi) {
-        return a.hi < b.hi ? -1 : 1;
-    }
-    return a.lo < b.lo ? -1 : a.lo > b.lo;
-}
-
-static bool wide_zero(Wide a)
-{
-    return !a.hi && !a.lo;
+    return wide_less(a, b) ? -1 : wide_less(b, a);
 }
 
 /* a * 10^n; the product fits. */

@@ -6,6 +6,7 @@
  * bit is never one that is kept.
  */
 #include "target/s390x/softfp.h"
+#include "target/s390x/wide.h"
 
 typedef FpBits u128;
 
@@ -15,10 +16,6 @@ typedef struct {
     int exp;
     u128 mant;
 } Num;
-
-typedef struct {
-    u128 hi, lo;
-} Wide;
 
 static const struct {
     uint8_t exp_bits, frac_bits;
@@ -96,32 +93,6 @@ static Wide wide_shift_jam(Wide v, unsigned n)
         return (Wide){ 0, shift_jam(v.hi, n - 128) | (v.lo != 0) };
     }
     return (Wide){ v.hi >> n, v.lo >> n | v.hi << (128 - n) | ((v.lo << (128 - n)) != 0) };
-}
-
-static Wide wide_mul(u128 a, u128 b)
-{
-    uint64_t a1 = a >> 64, a0 = a, b1 = b >> 64, b0 = b;
-    u128 low = (u128)a0 * b0, m1 = (u128)a1 * b0, m2 = (u128)a0 * b1;
-    u128 mid = (low >> 64) + (uint64_t)m1 + (uint64_t)m2;
-
-    return (Wide){ (u128)a1 * b1 + (m1 >> 64) + (m2 >> 64) + (mid >> 64),
-                   mid << 64 | (uint64_t)low };
-}
-
-static Wide wide_add(Wide a, Wide b)
-{
-    u128 lo = a.lo + b.lo;
-    return (Wide){ a.hi + b.hi + (lo < a.lo), lo };
-}
-
-static Wide wide_sub(Wide a, Wide b)
-{
-    return (Wide){ a.hi - b.hi - (a.lo < b.lo), a.lo - b.lo };
-}
-
-static bool wide_less(Wide a, Wide b)
-{
-    return a.hi < b.hi || (a.hi == b.hi && a.lo < b.lo);
 }
 
 /* Shift left until the first bit is one; returns by how much, 256 for zero. */
@@ -294,7 +265,7 @@ static u128 sum(FpEnv *e, FpFormat f, bool xs, int xe, Wide x, bool ys, int ye, 
     x = wide_shift_jam(x, 2);
     y = wide_shift_jam(wide_shift_jam(y, 2), apart);
     Wide r = xs == ys ? wide_add(x, y) : wide_sub(x, y);
-    if (!r.hi && !r.lo) {
+    if (wide_zero(r)) {
         return exact_zero(e, f);
     }
     return pack_wide(e, f, xs, xe + 2, r);
