@@ -33,11 +33,7 @@ unsigned dfp_digits(DfpBits coef)
     unsigned n = 0;
 
     for (; coef >> 64; n += 10) {
-        u128 q = coef / 10000000000ull;
-        if (!q) {
-            break;
-        }
-        coef = q;
+        coef /= 10000000000ull;
     }
     for (; coef; n++) {
         coef /= 10;
@@ -204,8 +200,7 @@ static unsigned wide_digits(Wide w)
         wide_div_small(&w, 10000000000ull);
         n += 10;
     }
-    /* the last division may have left leading zeros to the tens: count what remains */
-    return w.lo ? n + dfp_digits(w.lo) : n;
+    return n + dfp_digits(w.lo);
 }
 
 /* ---- rounding ---- */
