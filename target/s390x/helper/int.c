@@ -3,8 +3,6 @@
  * Integer helpers: the condition code, wide division, arithmetic left shifts, and the exceptions
  * that translated code raises by a call.
  */
-#include "base/util/log.h"
-#include "target/s390x/decode.h"
 #include "target/s390x/helper.h"
 
 static unsigned sign_cc(int64_t v)
@@ -99,12 +97,4 @@ G_NORETURN void s390_vector_exception(S390Cpu *cpu, uint8_t vxc)
 uint64_t helper_s390_data_exception(CpuState *cs, uint64_t dxc)
 {
     s390_data_exception(s390_cpu(cs), dxc);
-}
-
-uint64_t helper_s390_missing(CpuState *cs, uint64_t mn)
-{
-    cpu_sync_state(cs);
-    log_printf(LOG_UNIMP, "s390x: %s at 0x%" G_GINT64_MODIFIER "x is not implemented\n",
-               s390_lines[mn].mnemonic, s390_cpu(cs)->pc);
-    s390_program(s390_cpu(cs), PGM_OPERATION);
 }
