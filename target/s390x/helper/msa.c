@@ -2,7 +2,8 @@
 /*
  * Message-security assist: ciphers, digests and random numbers, on Nettle. A call processes at most CHUNK
  * bytes and says so with condition code 3, which programs answer by executing the instruction again;
- * nothing is stored, and no register changed, before all that a call reads and writes was accessible.
+ * nothing is stored, and no register changed, before all that a call reads and writes was accessible (of
+ * random numbers: one operand's, after the other's).
  *
  * Functions with wrapped keys, SHAKE and the deterministic random numbers are not there, and the query
  * functions say so.
@@ -14,6 +15,7 @@
 #include <nettle/sha3.h>
 #include <string.h>
 #include <sys/random.h>
+#include "base/util/endian.h"
 #include "target/s390x/helper.h"
 
 #define CHUNK 4096u
@@ -178,15 +180,15 @@ static void cipher_run(const Cipher *c, size_t n, uint8_t *to, const uint8_t *fr
     }
 }
 
-static void xor
-    (uint8_t * to, const uint8_t *with, size_t n) {
-        for (size_t k = 0; k < n; k++) {
-            to[k] ^= with[k];
-        }
+static void xor_bytes(uint8_t *to, const uint8_t *with, size_t n)
+{
+    for (size_t k = 0; k < n; k++) {
+        to[k] ^= with[k];
     }
+}
 
-    /* Times alpha, as XTS has its field: the first byte is the least. */
-    static void xts_double(uint8_t *t)
+/* Times alpha, as XTS has its field: the first byte is the least. */
+static void xts_double(uint8_t *t)
 {
     unsigned carry = 0;
 
@@ -205,7 +207,7 @@ static void xts_multiply(uint8_t *a, const uint8_t *b)
     memcpy(x, a, 16);
     for (unsigned bit = 0; bit < 128; bit++) {
         if (b[bit / 8] >> bit % 8 & 1) {
-            xor(sum, x, 16);
+            xor_bytes(sum, x, 16);
         }
         xts_double(x);
     }
@@ -221,10 +223,10 @@ static void mode_cbc(const Cipher *c, uint8_t *buf, size_t n, uint8_t *cv)
         memcpy(in, buf + k, c->block);
         if (c->decipher) {
             cipher_run(c, c->block, buf + k, in);
-            xor(buf + k, cv, c->block);
+            xor_bytes(buf + k, cv, c->block);
             memcpy(cv, in, c->block);
         } else {
-            xor(buf + k, cv, c->block);
+            xor_bytes(buf + k, cv, c->block);
             cipher_run(c, c->block, buf + k, buf + k);
             memcpy(cv, buf + k, c->block);
         }
@@ -234,9 +236,9 @@ static void mode_cbc(const Cipher *c, uint8_t *buf, size_t n, uint8_t *cv)
 static void mode_xts(const Cipher *c, uint8_t *buf, size_t n, uint8_t *t)
 {
     for (size_t k = 0; k < n; k += 16) {
-        xor(buf + k, t, 16);
+        xor_bytes(buf + k, t, 16);
         cipher_run(c, 16, buf + k, buf + k);
-        xor(buf + k, t, 16);
+        xor_bytes(buf + k, t, 16);
         xts_double(t);
     }
 }
@@ -245,7 +247,7 @@ static void mode_ofb(const Cipher *c, uint8_t *buf, size_t n, uint8_t *cv)
 {
     for (size_t k = 0; k < n; k += c->block) {
         cipher_run(c, c->block, cv, cv);
-        xor(buf + k, cv, MIN(n - k, c->block));
+        xor_bytes(buf + k, cv, MIN(n - k, c->block));
     }
 }
 
@@ -258,7 +260,7 @@ static void mode_cfb(const Cipher *c, uint8_t *buf, size_t n, uint8_t *cv, unsig
     for (size_t k = 0; k < n; k += s) {
         memcpy(in, buf + k, s);
         cipher_run(c, c->block, out, cv);
-        xor(buf + k, out, s);
+        xor_bytes(buf + k, out, s);
         memmove(cv, cv + s, c->block - s);
         memcpy(cv + c->block - s, decipher ? in : buf + k, s);
     }
@@ -350,7 +352,7 @@ static unsigned run_counter(Msa *m)
     probe(m, address(m, m->r1), n);
     cipher_set_key(&c, key, false);
     cipher_run(&c, n, counters, counters);
-    xor(buf, counters, n);
+    xor_bytes(buf, counters, n);
     if (m->r3 != m->r1 && m->r3 != m->r2) {
         advance(m, m->r3, n);
     }
@@ -395,20 +397,28 @@ static Digest digest_shape(unsigned fc)
                       : sha[fc];
 }
 
+static void get_words(uint32_t *w, unsigned n, const uint8_t *state)
+{
+    for (unsigned k = 0; k < n; k++) {
+        w[k] = ld_be32(state + 4 * k);
+    }
+}
+
+static void put_words(uint8_t *state, const uint32_t *w, unsigned n)
+{
+    for (unsigned k = 0; k < n; k++) {
+        st_be32(state + 4 * k, w[k]);
+    }
+}
+
 static void sha1_blocks(uint8_t *state, const uint8_t *data, size_t n)
 {
     struct sha1_ctx c;
 
     sha1_init(&c);
-    for (unsigned k = 0; k < 5; k++) {
-        memcpy(&c.state[k], state + 4 * k, 4);
-        c.state[k] = GUINT32_FROM_BE(c.state[k]);
-    }
+    get_words(c.state, 5, state);
     sha1_update(&c, n, data);
-    for (unsigned k = 0; k < 5; k++) {
-        uint32_t v = GUINT32_TO_BE(c.state[k]);
-        memcpy(state + 4 * k, &v, 4);
-    }
+    put_words(state, c.state, 5);
 }
 
 static void sha256_blocks(uint8_t *state, const uint8_t *data, size_t n)
@@ -416,15 +426,9 @@ static void sha256_blocks(uint8_t *state, const uint8_t *data, size_t n)
     struct sha256_ctx c;
 
     sha256_init(&c);
-    for (unsigned k = 0; k < 8; k++) {
-        memcpy(&c.state[k], state + 4 * k, 4);
-        c.state[k] = GUINT32_FROM_BE(c.state[k]);
-    }
+    get_words(c.state, 8, state);
     sha256_update(&c, n, data);
-    for (unsigned k = 0; k < 8; k++) {
-        uint32_t v = GUINT32_TO_BE(c.state[k]);
-        memcpy(state + 4 * k, &v, 4);
-    }
+    put_words(state, c.state, 8);
 }
 
 static void sha512_blocks(uint8_t *state, const uint8_t *data, size_t n)
@@ -433,13 +437,11 @@ static void sha512_blocks(uint8_t *state, const uint8_t *data, size_t n)
 
     sha512_init(&c);
     for (unsigned k = 0; k < 8; k++) {
-        memcpy(&c.state[k], state + 8 * k, 8);
-        c.state[k] = GUINT64_FROM_BE(c.state[k]);
+        c.state[k] = ld_be64(state + 8 * k);
     }
     sha512_update(&c, n, data);
     for (unsigned k = 0; k < 8; k++) {
-        uint64_t v = GUINT64_TO_BE(c.state[k]);
-        memcpy(state + 8 * k, &v, 8);
+        st_be64(state + 8 * k, c.state[k]);
     }
 }
 
@@ -448,15 +450,13 @@ static void sha3_blocks(uint8_t *state, const uint8_t *data, size_t n, unsigned 
     struct sha3_state s;
 
     for (size_t k = 0; k < n; k += rate) {
-        xor(state, data + k, rate);
+        xor_bytes(state, data + k, rate);
         for (unsigned w = 0; w < 25; w++) {
-            memcpy(&s.a[w], state + 8 * w, 8);
-            s.a[w] = GUINT64_FROM_LE(s.a[w]);
+            s.a[w] = ld_le64(state + 8 * w);
         }
         sha3_permute(&s);
         for (unsigned w = 0; w < 25; w++) {
-            uint64_t v = GUINT64_TO_LE(s.a[w]);
-            memcpy(state + 8 * w, &v, 8);
+            st_le64(state + 8 * w, s.a[w]);
         }
     }
 }
@@ -465,12 +465,7 @@ typedef unsigned __int128 u128;
 
 static u128 load128(const uint8_t *p)
 {
-    u128 v = 0;
-
-    for (unsigned k = 0; k < 16; k++) {
-        v = v << 8 | p[k];
-    }
-    return v;
+    return (u128)ld_be64(p) << 64 | ld_be64(p + 8);
 }
 
 /* In the field of GCM the first bit is the least power. */
@@ -482,9 +477,8 @@ static void ghash_blocks(uint8_t *state, const uint8_t *key, const uint8_t *data
             z ^= y >> 127 ? v : 0;
             v = v >> 1 ^ (v & 1 ? (u128)0xe1 << 120 : 0);
         }
-        for (unsigned b = 16; b-- > 0; z >>= 8) {
-            state[b] = z;
-        }
+        st_be64(state, z >> 64);
+        st_be64(state + 8, z);
     }
 }
 
@@ -588,8 +582,8 @@ static unsigned run_cmac(Msa *m)
         message[bits / 8] |= 0x80 >> bits % 8;
         memset(message + bits / 8 + 1, 0, c.block - bits / 8 - 1);
     }
-    xor(cv, message, c.block);
-    xor(cv, sub, c.block);
+    xor_bytes(cv, message, c.block);
+    xor_bytes(cv, sub, c.block);
     cipher_run(&c, c.block, cv, cv);
     store(m, m->param + 8 + c.block, cv, c.block);
     return 0;
