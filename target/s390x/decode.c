@@ -184,7 +184,9 @@ static char register_kind(const S390Insn *i, const int64_t *v)
             return 'v';
         }
     }
-    return i->flags & S390_F_AFP ? 'f' : 'r';
+    bool fp = (i->flags & (S390_F_AFP | S390_F_FPR)) || ((i->flags & S390_F_FPR1) && v == &i->r1) ||
+              ((i->flags & S390_F_FPR2) && v == &i->r2);
+    return fp ? 'f' : 'r';
 }
 
 static void put_operand(const S390Insn *i, uint64_t pc, const char *op, GString *out)

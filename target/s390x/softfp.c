@@ -243,6 +243,21 @@ bool fp_propagate(FpEnv *e, FpFormat f, const FpBits *v, unsigned n, FpBits *out
     return false;
 }
 
+FpBits fp_from_parts(FpEnv *e, FpFormat f, bool sign, int exp, FpBits mant)
+{
+    unsigned up = leading_zeros(mant);
+
+    return mant ? pack(e, f, sign, exp + 127 - (int)up, mant << up) : assemble(f, sign, 0, 0);
+}
+
+FpBits fp_parts(FpFormat f, FpBits a, int *exp)
+{
+    Num n = unpack(f, a);
+
+    *exp = n.exp;
+    return n.mant;
+}
+
 /* ---- sums ---- */
 
 /* Zero that a sum of opposites gives. */

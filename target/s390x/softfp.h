@@ -74,6 +74,10 @@ FpBits fp_div(FpEnv *e, FpFormat f, FpBits a, FpBits b);
 FpBits fp_sqrt(FpEnv *e, FpFormat f, FpBits a);
 /* a * b + c, or e->negated: -(a * b + c), rounded after the change of sign. */
 FpBits fp_fma(FpEnv *e, FpFormat f, FpBits a, FpBits b, FpBits c);
+/* mant * 2^exp, rounded. */
+FpBits fp_from_parts(FpEnv *e, FpFormat f, bool sign, int exp, FpBits mant);
+/* Of a finite number other than zero: value = the result / 2^127 * 2^exp, the first bit of the result one. */
+FpBits fp_parts(FpFormat f, FpBits a, int *exp);
 FpBits fp_convert(FpEnv *e, FpFormat to, FpFormat from, FpBits a);
 FpBits fp_to_integral(FpEnv *e, FpFormat f, FpBits a);
 FpBits fp_from_int(FpEnv *e, FpFormat f, uint64_t v, bool is_signed);

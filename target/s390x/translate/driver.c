@@ -23,12 +23,26 @@ void s390_translate_begin(TransCtx *ctx)
     }
 }
 
-static bool afp_needed(const S390Insn *i)
+/* A register that only the AFP-register control makes available. */
+static bool additional(int64_t r)
 {
     const unsigned plain = 1 << 0 | 1 << 2 | 1 << 4 | 1 << 6;
-    bool short_or_long = i->fmt == FMT_RXA || i->fmt == FMT_RXYA || i->fmt == FMT_RR;
 
-    return !(short_or_long && plain >> i->r1 & 1 && (i->fmt != FMT_RR || plain >> i->r2 & 1));
+    return !(plain >> r & 1);
+}
+
+/* The data-exception code of an instruction that wants the AFP-register control, 0: it does not. */
+static unsigned afp_missing(const S390Insn *i)
+{
+    int16_t facility = s390_lines[i->mn].facility;
+
+    if (i->flags & S390_F_AFP) {
+        return facility == 42 || facility == 48 || facility == 80 ? 3 : 2;
+    }
+    bool all = i->flags & S390_F_FPR;
+    bool r1 = (all || (i->flags & S390_F_FPR1)) && additional(i->r1);
+    bool r2 = (all || (i->flags & S390_F_FPR2)) && additional(i->r2);
+    return r1 || r2 || (all && additional(i->r3)) ? 1 : 0;
 }
 
 static bool vector_enabled(const S390Trans *t)
@@ -46,9 +60,8 @@ void s390_translate_decoded(S390Trans *t, const S390Insn *i)
         s390_pgm(t, PGM_OPERATION);
     } else if ((i->flags & S390_F_PRIV) && (t->mode & MODE_P)) {
         s390_pgm(t, PGM_PRIVILEGED);
-    } else if ((i->flags & S390_F_AFP) && !(t->mode & MODE_AFP) && afp_needed(i)) {
-        bool decimal = ln->facility == 42 || ln->facility == 48;
-        ir_call(t->b, &hd_s390_data_exception, ir_c64(t->b, decimal ? 3 : 1));
+    } else if (!(t->mode & MODE_AFP) && afp_missing(i)) {
+        ir_call(t->b, &hd_s390_data_exception, ir_c64(t->b, afp_missing(i)));
         t->status = TRANS_END;
     } else if ((i->flags & S390_F_VEC) && !vector_enabled(t)) {
         ir_call(t->b, &hd_s390_data_exception, ir_c64(t->b, 0xfe));

@@ -404,6 +404,25 @@ void s390_tr_bfp_tc(S390Trans *t, const S390Insn *i)
     }
 }
 
+/* ---- hexadecimal floating point: all by one helper ---- */
+static IrVal hfp(S390Trans *t, const S390Insn *i)
+{
+    uint64_t fields = i->r1 | i->r2 << 4 | i->r3 << 8 | i->m3 << 12 | (i->src == SRC_M) << 16;
+
+    return ir_call(t->b, &hd_s390_hfp, ir_c64(t->b, i->arg), ir_c64(t->b, fields), s390_addr2(t),
+                   s390_mmu(t));
+}
+
+void s390_tr_hfp(S390Trans *t, const S390Insn *i)
+{
+    hfp(t, i);
+}
+
+void s390_tr_hfp_cc(S390Trans *t, const S390Insn *i)
+{
+    s390_cc_from(t, hfp(t, i));
+}
+
 /* ---- decimal floating point: all by one helper ---- */
 static IrVal dfp(S390Trans *t, const S390Insn *i)
 {
