@@ -48,6 +48,7 @@ const CpuTargetOps s390_target_ops = {
     .has_work = s390_has_work,
     .restore_state = s390_restore_state,
     .dump_state = s390_dump_state,
+    .debug_exception = s390_debug_exception,
 };
 
 /* ---- life ---- */
@@ -95,6 +96,7 @@ void s390_cpu_reset(S390Cpu *cpu, S390ResetKind kind)
     cpu->run_state = S390_CPU_STOPPED;
     cpu->base.halted = 1;
     memset(cpu->tlb_asce, 0, sizeof(cpu->tlb_asce));
+    cpu->per_events = 0;
     cpu->tlb_key = 0;
     if (kind != S390_RESET_CPU) {
         initial_reset(cpu);

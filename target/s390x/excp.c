@@ -24,6 +24,8 @@ enum {
     LC_PGM_CODE = 0x8e,
     LC_DXC = 0x90,
     LC_MON_CLASS = 0x94,
+    LC_PER_CODE = 0x96,
+    LC_PER_ADDR = 0x98,
     LC_EXC_AR = 0xa0,
     LC_TEID = 0xa8,
     LC_MON_CODE = 0xb0,
@@ -89,9 +91,6 @@ void s390_psw_loaded(S390Cpu *cpu)
 {
     s390_spaces_update(cpu);
     cpu->base.halted = (cpu->psw_mask & PSW_WAIT) || cpu->run_state == S390_CPU_STOPPED;
-    if (cpu->psw_mask & PSW_PER) {
-        log_unimp("s390x: program-event recording is not implemented\n");
-    }
     if ((cpu->psw_mask & PSW_WAIT) && !(cpu->psw_mask & (PSW_IO | PSW_EXT | PSW_MCHECK)) &&
         cpu->board && cpu->run_state == S390_CPU_OPERATING) {
         cpu->board_ops->disabled_wait(cpu->board, cpu);
@@ -108,6 +107,12 @@ static void lc_st32(S390Cpu *cpu, unsigned at, uint32_t v)
 static void lc_st64(S390Cpu *cpu, unsigned at, uint64_t v)
 {
     cpu_phys_st64(&cpu->base, 0, cpu->prefix + at, __builtin_bswap64(v));
+}
+
+static uint32_t lc_ld32(S390Cpu *cpu, unsigned at)
+{
+    bool ok;
+    return __builtin_bswap32(cpu_phys_ld32(&cpu->base, 0, cpu->prefix + at, &ok));
 }
 
 static uint64_t lc_ld64(S390Cpu *cpu, unsigned at)
@@ -148,7 +153,8 @@ static bool nullifies(unsigned code)
     case PGM_ASCE_TYPE:
     case PGM_REGION_FIRST:
     case PGM_REGION_SECOND:
-    case PGM_REGION_THIRD: return true;
+    case PGM_REGION_THIRD:
+    case PGM_PER: return true; /* alone it comes between two instructions */
     default: return false;
     }
 }
@@ -162,10 +168,24 @@ static bool program_loop(S390Cpu *cpu, unsigned code)
     return s390_psw_check(mask, addr) != 0;
 }
 
+/* What was recorded of the instruction goes with its interruption. */
+static void store_events(S390Cpu *cpu)
+{
+    if (cpu->per_events) {
+        lc_st16x2(cpu, LC_PER_CODE - 2, lc_ld32(cpu, LC_PER_CODE - 2) >> 16,
+                  cpu->per_events << 8 | cpu->per_mode);
+        lc_st64(cpu, LC_PER_ADDR, cpu->per_address);
+        cpu->per_events = 0;
+    }
+}
+
 static void program_interrupt(S390Cpu *cpu, unsigned code)
 {
     uint64_t addr = nullifies(code) ? cpu->pc : cpu->pc + cpu->ilen;
 
+    if (code == PGM_PER) {
+        cpu->ilen = cpu->per_ilen;
+    }
     if (program_loop(cpu, code)) {
         cpu->base.exception = CPU_EXCP_NONE;
         cpu->base.halted = 1;
@@ -173,7 +193,7 @@ static void program_interrupt(S390Cpu *cpu, unsigned code)
         cpu->board_ops->disabled_wait(cpu->board, cpu);
         return;
     }
-    lc_st16x2(cpu, LC_PGM_ILC, cpu->ilen, code);
+    lc_st16x2(cpu, LC_PGM_ILC, cpu->ilen, code | (cpu->per_events ? PGM_PER : 0));
     if (code == PGM_DATA || code == PGM_VECTOR) {
         lc_st32(cpu, LC_DXC, cpu->dxc);
     }
@@ -185,6 +205,7 @@ static void program_interrupt(S390Cpu *cpu, unsigned code)
         lc_st16x2(cpu, LC_MON_CLASS, cpu->mon_class, 0);
         lc_st64(cpu, LC_MON_CODE, cpu->mon_code);
     }
+    store_events(cpu);
     lc_st64(cpu, LC_BREAK, cpu->breaking_addr);
     swap_psw(cpu, LC_OLD_PGM, addr);
 }
@@ -197,13 +218,21 @@ void s390_do_interrupt(CpuState *cs)
 
     cs->exception = CPU_EXCP_NONE;
     cpu->access_as = AS_PSW;
+    if (excp == EXCP_PER && cpu->ex_mode) {
+        return; /* events of an EXECUTE wait for its target's end */
+    }
     cpu->ex_mode = 0;
     for (int depth = 0; excp != CPU_EXCP_NONE && depth < 4; depth++) {
         if (excp == EXCP_SVC) {
             lc_st16x2(cpu, LC_SVC_ILC, cpu->ilen, code);
             swap_psw(cpu, LC_OLD_SVC, cpu->pc + cpu->ilen);
+        } else if (excp == EXCP_PER) {
+            program_interrupt(cpu, PGM_PER);
         } else {
             program_interrupt(cpu, code);
+        }
+        if (cs->exception == CPU_EXCP_NONE && cpu->per_events) {
+            cs->exception = EXCP_PER; /* of SUPERVISOR CALL: its interruption came first */
         }
         excp = cs->exception;
         code = cs->excp_error;
@@ -429,6 +458,7 @@ void s390_restore_state(CpuState *cs, uint64_t pc, uint32_t aux)
     if (aux & S390_AUX_EX) {
         cpu->pc = cpu->ex_pc;
         cpu->ilen = cpu->ex_next - cpu->ex_pc;
+        cpu->ex_mode = cpu->ex_word; /* a try again is one of the target; an interruption resets it */
     }
 }
 
@@ -440,6 +470,7 @@ void s390_get_tb_key(CpuState *cs, TbKey *key)
                      (m & PSW_P ? MODE_P : 0) | (cpu->cr[0] & CR0_AFP ? MODE_AFP : 0) |
                      (cpu->cr[0] & CR0_VX ? MODE_VX : 0);
 
+    flags |= s390_per_active(cpu) ? MODE_PER : 0;
     flags |= s390_mmu_of_psw(cpu) << MODE_MMU_SH | s390_fetch_mmu(cs) << MODE_FETCHSH;
     key->pc = key->vaddr = cpu->pc;
     if (cpu->ex_mode) {

@@ -120,6 +120,14 @@ void s390_psw_loaded(S390Cpu *cpu);
 void s390_psw_install(S390Cpu *cpu, uint64_t mask, uint64_t addr);
 bool s390_fpc_valid(uint32_t fpc);
 
+/* ---- per.c ---- */
+/* Do the PSW and CR9 ask for any event? */
+bool s390_per_active(const S390Cpu *cpu);
+/* The PSW's bit or CR9 to CR11 may have changed. */
+void s390_per_update(S390Cpu *cpu);
+void s390_per_stored_real(S390Cpu *cpu);
+bool s390_debug_exception(CpuState *cs);
+
 /* ---- clock.c ---- */
 void s390_clock_setup(S390Cpu *cpu);
 void s390_clock_teardown(S390Cpu *cpu);

@@ -241,6 +241,9 @@ static uint64_t teid(const S390Cpu *cpu, uint64_t va, MmuAccess access, unsigned
     return (va & ~0xfffull) | (access == MMU_ACCESS_WRITE ? TEID_STORE : TEID_FETCH) | as;
 }
 
+    if ((cpu->psw_mask & PSW_PER) || cpu->per_watches) {
+        s390_per_update(cpu);
+    }
 /* by_table: a protection exception is of a table entry, not of the storage key. */
 static G_NORETURN void fault(S390Cpu *cpu, unsigned code, uint64_t va, MmuAccess access,
                              unsigned mmu, bool by_table)

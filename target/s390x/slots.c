@@ -36,6 +36,7 @@ const IrSlotDesc s390_slots[SLOT_COUNT] = {
     S(SLOT_CC_B, "cc_b", cc_b, 0, IR_I64, 8),
     S(SLOT_FPC, "fpc", fpc, 0, IR_I32, 4),
     S(SLOT_EX_MODE, "ex_mode", ex_mode, 0, IR_I32, 4),
+    S(SLOT_EX_WORD, "ex_word", ex_word, 0, IR_I32, 4),
     S(SLOT_EX_TARGET, "ex_target", ex_target, 0, IR_I64, 8),
     S(SLOT_EX_NEXT, "ex_next", ex_next, 0, IR_I64, 8),
     S(SLOT_EX_PC, "ex_pc", ex_pc, 0, IR_I64, 8),

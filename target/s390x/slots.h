@@ -16,6 +16,7 @@ enum {
     SLOT_CC_B,
     SLOT_FPC,
     SLOT_EX_MODE,
+    SLOT_EX_WORD,
     SLOT_EX_TARGET,
     SLOT_EX_NEXT,
     SLOT_EX_PC,

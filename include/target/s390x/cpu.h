@@ -96,12 +96,14 @@ enum {
     PGM_REGION_SECOND = 0x3a,
     PGM_REGION_THIRD = 0x3b,
     PGM_MONITOR = 0x40,
+    PGM_PER = 0x80, /* alone, or in addition to another */
 };
 
 /* Exceptions as the engine carries them (cpu->exception); the code is the error word. */
 enum {
     EXCP_PGM = 1,
     EXCP_SVC = 2,
+    EXCP_PER = 3, /* events of the instruction that is over */
 };
 
 /* CPU_IRQ_HARD: something may be pending; the pending bits say what. */
@@ -214,6 +216,11 @@ struct S390Cpu {
     uint32_t ex_mode;   /* EX_PENDING | modifier, or 0 */
     uint64_t ex_target; /* address of the target instruction */
     uint64_t ex_next;   /* address after the EXECUTE */
+/* A stretch of storage whose alteration is an event. */
+typedef struct S390PerWatch {
+    uint64_t start, len;
+} S390PerWatch;
+
     uint64_t ex_pc;     /* ... of the EXECUTE */
     uint8_t ilen; /* length of the instruction of the last fault (EXECUTE's own for a target) */
 
@@ -232,6 +239,7 @@ struct S390Cpu {
     uint8_t dxc;
     uint64_t mon_code;
     uint16_t mon_class;
+    uint32_t ex_word;   /* ex_mode as it was, for an instruction that is to be tried again */
 
     uint8_t tlb_key; /* access key for which the TLBs of all indexes are valid */
     /* ASCE for which the TLBs of a space's two MMU indexes are valid. */
@@ -250,6 +258,12 @@ struct S390Cpu {
     const uint64_t *facilities; /* bit 0 is the most significant of word 0 */
     struct Vm *vm;
     S390Board *board; /* borrowed */
+    /* ---- program-event recording (per.c): events of the present instruction ---- */
+    uint8_t per_events, per_mode, per_ilen;
+    uint64_t per_address;
+    unsigned per_watches;
+    S390PerWatch per_watch[2]; /* what the engine watches now */
+
     const S390BoardOps *board_ops;
     Timer *ckc_timer, *cputm_timer; /* owned */
 };

@@ -74,6 +74,7 @@ uint64_t helper_s390_stura(CpuState *cs, uint64_t regs, uint64_t size, uint64_t 
     } else {
         cpu_st32be(cs, addr, v, S390_MMU_REAL);
     }
+    s390_per_stored_real(cpu);
     return 0;
 }
 

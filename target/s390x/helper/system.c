@@ -99,7 +99,7 @@ static uint64_t load_psw(S390Cpu *cpu, uint64_t mask, uint64_t addr)
         cpu->base.excp_error = PGM_SPECIFICATION;
         cpu_exit_to_loop(&cpu->base, EXCP_PGM);
     }
-    if (cpu->base.halted) {
+    if (cpu->base.halted && !cpu->per_events) {
         cpu_halt(&cpu->base);
     }
     return addr;

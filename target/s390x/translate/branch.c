@@ -41,7 +41,9 @@ void s390_tr_bic(S390Trans *t, const S390Insn *i)
     if (c.kind == COND_IF) {
         ir_brcond(t->b, s390_negate(c.c), c.x, c.y, skip);
     }
-    ir_exit_indirect(t->b, s390_wrap(t, s390_load(t, IR_I64, s390_addr2(t), MO_64, false)));
+    IrVal to = s390_wrap(t, s390_load(t, IR_I64, s390_addr2(t), MO_64, false));
+    s390_branch_event(t, to);
+    ir_exit_indirect(t->b, to);
     if (c.kind == COND_IF) {
         ir_label(t->b, skip);
     } else {
@@ -127,7 +129,10 @@ void s390_tr_bras(S390Trans *t, const S390Insn *i)
 /* Branch with the mode in the address: bit 63 for 64-bit, bit 32 for 31-bit. */
 static void goto_mode(S390Trans *t, IrVal value)
 {
-    s390_goto_loop(t, ir_call(t->b, &hd_s390_set_mode_by_address, value));
+    IrVal to = ir_call(t->b, &hd_s390_set_mode_by_address, value);
+
+    s390_branch_event(t, to);
+    s390_goto_loop(t, to);
 }
 
 static IrVal mode_link(S390Trans *t, unsigned r)
@@ -326,7 +331,9 @@ static void execute_at(S390Trans *t, const S390Insn *i, IrVal addr)
         return;
     }
     s390_pgm_if(t, IR_TSTNZ, addr, ir_c64(ib, 1), PGM_SPECIFICATION);
-    ir_put(ib, SLOT_EX_MODE, ir_ori(ib, mod, EX_PENDING));
+    mod = ir_ori(ib, mod, EX_PENDING);
+    ir_put(ib, SLOT_EX_MODE, mod);
+    ir_put(ib, SLOT_EX_WORD, mod);
     ir_put(ib, SLOT_EX_TARGET, addr);
     ir_put(ib, SLOT_EX_NEXT, s390_link(t));
     ir_put(ib, SLOT_EX_PC, ir_c64(ib, t->pc));

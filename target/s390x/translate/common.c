@@ -231,8 +231,16 @@ IrVal s390_link(S390Trans *t)
     return t->ex ? ir_get(t->b, SLOT_EX_NEXT) : ir_c64(t->b, t->next_pc);
 }
 
+void s390_branch_event(S390Trans *t, IrVal to)
+{
+    if (t->mode & MODE_PER) {
+        ir_call(t->b, &hd_s390_per_branch, to);
+    }
+}
+
 void s390_goto_val(S390Trans *t, IrVal pc)
 {
+    s390_branch_event(t, pc);
     ir_exit_indirect(t->b, pc);
     t->status = TRANS_END;
 }
@@ -240,7 +248,7 @@ void s390_goto_val(S390Trans *t, IrVal pc)
 void s390_goto(S390Trans *t, uint64_t pc)
 {
     pc &= mode_addr_mask(t->mode);
-    if (t->ex) {
+    if (t->ex || (t->mode & MODE_PER)) {
         s390_goto_val(t, ir_c64(t->b, pc));
     } else if (trans_may_follow(t->ctx, pc)) {
         t->ctx->next_pc = pc;
@@ -257,6 +265,7 @@ void s390_goto_val_if(S390Trans *t, S390Cond c, IrVal pc)
     } else if (c.kind == COND_IF) {
         IrLabel skip = ir_label_new(t->b);
         ir_brcond(t->b, s390_negate(c.c), c.x, c.y, skip);
+        s390_branch_event(t, pc);
         ir_exit_indirect(t->b, pc);
         ir_label(t->b, skip);
     }
@@ -267,7 +276,7 @@ void s390_goto_if(S390Trans *t, S390Cond c, uint64_t pc)
     pc &= mode_addr_mask(t->mode);
     if (c.kind == COND_ALWAYS) {
         s390_goto(t, pc);
-    } else if (c.kind == COND_IF && t->ex) {
+    } else if (c.kind == COND_IF && (t->ex || (t->mode & MODE_PER))) {
         s390_goto_val_if(t, c, ir_c64(t->b, pc));
     } else if (c.kind == COND_IF && trans_prefers(t->ctx, pc, t->ctx->next_pc)) {
         ir_exit_direct_if(t->b, s390_negate(c.c), c.x, c.y, t->ctx->next_pc);

@@ -18,7 +18,7 @@ void s390_translate_begin(TransCtx *ctx)
 {
     *cc_state(ctx) = (S390CcState){ 0 };
     ctx->vaddr_mask = mode_addr_mask(ctx->key.flags);
-    if (ctx->key.flags & MODE_EX) {
+    if (ctx->key.flags & (MODE_EX | MODE_PER)) {
         ctx->max_insns = 1;
     }
 }
@@ -112,9 +112,13 @@ int s390_translate_insn(TransCtx *ctx)
         s390_pgm(&t, PGM_OPERATION);
         return t.status;
     }
+    if (mode & MODE_PER) {
+        ir_call(t.b, &hd_s390_per_begin, ir_c64(t.b, ctx->pc), ir_c64(t.b, t.ex ? 0 : insn.len));
+    }
     s390_translate_decoded(&t, &insn);
     if (t.ex && t.status == TRANS_NEXT) {
-        s390_goto_val(&t, s390_link(&t));
+        ir_exit_indirect(t.b, s390_link(&t));
+        t.status = TRANS_END;
     }
     return t.status;
 }

@@ -121,6 +121,8 @@ void s390_goto(S390Trans *t, uint64_t pc); /* known, follows where it may */
 void s390_goto_if(S390Trans *t, S390Cond c, uint64_t pc);
 void s390_goto_val(S390Trans *t, IrVal pc); /* computed; the mode does not change */
 void s390_goto_val_if(S390Trans *t, S390Cond c, IrVal pc);
+/* A taken branch, for program-event recording; the functions above see to it themselves. */
+void s390_branch_event(S390Trans *t, IrVal to);
 void s390_goto_loop(S390Trans *t, IrVal pc); /* through the vCPU loop */
 void s390_end_loop(S390Trans *t);            /* to the loop, then the next instruction */
 void s390_repeat_if(S390Trans *t, IrCond c, IrVal x, IrVal y); /* this instruction again */

@@ -65,6 +65,7 @@ def image(cases):
     data[0x820:0x828] = struct.pack(">Q", 0x0001000180000000)          # problem state
     data[0x1d0:0x1e0] = struct.pack(">QQ", 0x180000000, HANDLER)
     handler = (enc("mvc", b1=14, d1=24, l1=7, b2=0, d2=0x8c) + enc("mvc", b1=14, d1=32, l1=7, b2=0, d2=0xa8) +
+               enc("mvc", b1=14, d1=40, l1=1, b2=0, d2=0x96) +
                enc("llgc", r1=15, d2=0x152) + enc("sllg", r1=15, r3=15, d2=24) + enc("spm", r1=15) +
                enc("bcr", m1=15, r2=13))
     data[HANDLER:HANDLER + len(handler)] = handler
@@ -275,7 +276,8 @@ def main(cases):
         word, = struct.unpack(">I", part[:4])
         r2, r3 = struct.unpack(">QQ", part[8:24])
         pgm, dxc, teid = struct.unpack(">HIQ", part[26:40])
-        found = dict(cc=word >> 28 & 3, r2=r2, r3=r3, pgm=pgm, dxc=dxc, teid=teid)
+        per, = struct.unpack(">H", part[40:42])
+        found = dict(cc=word >> 28 & 3, r2=r2, r3=r3, pgm=pgm, dxc=dxc, teid=teid, per=per)
         wrong = [f"{k} {found[k]:#x} instead of {v:#x}" for k, v in {"pgm": 0, **expected}.items() if found[k] != v]
         bad += bool(wrong)
         print(f"{'not ok' if wrong else 'ok'} {number + 1} {sentence}{' # ' if wrong else ''}{', '.join(wrong)}")
