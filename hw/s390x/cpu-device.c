@@ -79,6 +79,7 @@ static void set_machine(S390CpuDevice *d)
     d->cpu->cpu_type = (uint16_t)g_ascii_strtoull(digits, NULL, 16);
     s390_features_facilities(&d->features, d->facilities);
     d->cpu->facilities = d->facilities;
+    s390_features_msa(&d->features, d->cpu->msa_functions);
 }
 
 static void cpu_object_init(Object *obj)
@@ -157,6 +158,28 @@ static void cpu_reset(Device *dev, ResetKind kind)
     }
 }
 
+static int group_row(const Property *prop)
+{
+    unsigned k = 0;
+
+    while (strcmp(s390_feature_names[k], prop->name)) {
+        k++;
+    }
+    return k;
+}
+
+static GVariant *group_get(Object *obj, const Property *prop)
+{
+    return g_variant_new_boolean(
+        s390_feature_whole(&self(DEVICE(obj))->features, group_row(prop)));
+}
+
+static bool group_set(Object *obj, const Property *prop, GVariant *value, GError **error)
+{
+    s390_feature_set(&self(DEVICE(obj))->features, group_row(prop), g_variant_get_boolean(value));
+    return true;
+}
+
 /* Row n of features.def. */
 #define FEATURE_ROW(n, nm) \
     { .name = (nm),        \
@@ -171,6 +194,12 @@ static const Property cpu_props[] = {
     PROP(PROP_U32, S390CpuDevice, drawer_id, "drawer-id", "0"),
     { .name = "unavailable-features", .kind = PROP_CUSTOM, .get = unavailable_get },
 #define S390_FEATURE(n, nm, facility) FEATURE_ROW(n, nm)
+#define S390_FEATURE_GROUP(n, nm, members) \
+    { .name = (nm),                        \
+      .kind = PROP_CUSTOM,                 \
+      .link_type = "bool",                 \
+      .get = group_get,                    \
+      .set = group_set },
 #include "target/s390x/features.def"
     PROP_END,
 };

@@ -22,11 +22,10 @@ static bool set_feature(Described *d, const char *key, Json *value, GError **err
         }
         if (!json_object_is_type(value, json_type_boolean)) {
             g_set_error(error, QMP_ERROR, QMP_ERROR_GENERIC,
-                        "Invalid parameter type for '%s', expected: boolean", key);
+                        "Invalid parameter type for 'model.props.%s', expected: boolean", key);
             return false;
         }
-        uint64_t bit = 1ull << (k % 64), *w = &d->features.w[k / 64];
-        *w = json_object_get_boolean(value) ? *w | bit : *w & ~bit;
+        s390_feature_set(&d->features, k, json_object_get_boolean(value));
         return true;
     }
     g_set_error(error, QMP_ERROR, QMP_ERROR_GENERIC, "Property '%s-s390x-cpu.%s' not found",
@@ -63,19 +62,34 @@ static bool describe(Json *info, Described *d, GError **error)
     return true;
 }
 
-static Json *model_info(const Described *d, bool full)
+static void add_props(Json *props, const S390Features *f, bool on)
 {
-    const S390Model *base = s390_model_find(d->model->base);
+    g_auto(GStrv) names = s390_features_list(f);
+
+    for (char **n = names; *n; n++) {
+        json_add_bool(props, *n, on);
+    }
+}
+
+/* full: every feature; else what is more and less than the base has. */
+static Json *model_info(const S390Model *base, const S390Features *f, bool full)
+{
     Json *info = json_object_new_object(), *props = json_object_new_object();
-    S390Features start;
+    S390Features start, more, fewer = { { 0 } };
 
     s390_model_features(base, &start);
-    for (unsigned k = 0; k < s390_feature_count; k++) {
-        bool on = s390_features_has(&d->features, k);
-        if (full || on != s390_features_has(&start, k)) {
-            json_add_bool(props, s390_feature_names[k], on);
+    if (full) {
+        start = (S390Features){ { 0 } };
+        for (unsigned k = 0; k < s390_feature_count; k++) {
+            s390_feature_set(&fewer, k, true);
         }
     }
+    for (unsigned w = 0; w < S390_FEATURE_WORDS; w++) {
+        more.w[w] = f->w[w] & ~start.w[w];
+        fewer.w[w] = (full ? fewer.w[w] : start.w[w]) & ~f->w[w];
+    }
+    add_props(props, &more, true);
+    add_props(props, &fewer, false);
     json_add_str(info, "name", base->name);
     if (json_object_object_length(props)) {
         json_add(info, "props", props);
@@ -85,15 +99,18 @@ static Json *model_info(const Described *d, bool full)
     return info;
 }
 
-/* Features that newer machines no longer have, of those that the model has. */
-static Json *deprecated(const Described *d)
+/* Features that newer machines no longer have; in a static expansion, of those that the model has. */
+static Json *deprecated(const Described *d, bool full)
 {
-    static const char *const names[] = { "bpb", "te", "cte", "csske", NULL };
+    static const char *const names[] = { "bpb", "te", "cte", "csske" };
     Json *list = json_object_new_array();
 
-    for (unsigned k = 0; k < s390_feature_count; k++) {
-        if (s390_features_has(&d->features, k) && g_strv_contains(names, s390_feature_names[k])) {
-            json_object_array_add(list, json_object_new_string(s390_feature_names[k]));
+    for (unsigned n = 0; n < G_N_ELEMENTS(names); n++) {
+        for (unsigned k = 0; k < s390_feature_count; k++) {
+            bool has = full || s390_features_has(&d->features, k);
+            if (has && !strcmp(names[n], s390_feature_names[k])) {
+                json_object_array_add(list, json_object_new_string(names[n]));
+            }
         }
     }
     return list;
@@ -106,9 +123,10 @@ Json *qmp_s390_cpu_expansion(Json *args, GError **error)
     if (!describe(json_member(args, "model"), &d, error)) {
         return NULL;
     }
+    bool full = !strcmp(json_str(args, "type", ""), "full");
     Json *out = json_object_new_object();
-    json_add(out, "model", model_info(&d, !strcmp(json_str(args, "type", ""), "full")));
-    json_add(out, "deprecated-props", deprecated(&d));
+    json_add(out, "model", model_info(s390_model_find(d.model->base), &d.features, full));
+    json_add(out, "deprecated-props", deprecated(&d, full));
     return out;
 }
 
@@ -136,13 +154,15 @@ Json *qmp_query_cpu_model_comparison(QmpCall *call, Json *args, GError **error)
     int order = s390_model_order(a.model, b.model);
     bool a_more = order > 0, b_more = order < 0;
     Json *responsible = json_object_new_array();
-    for (unsigned k = 0; k < s390_feature_count; k++) {
-        bool has_a = s390_features_has(&a.features, k), has_b = s390_features_has(&b.features, k);
-        if (has_a != has_b) {
-            json_object_array_add(responsible, json_object_new_string(s390_feature_names[k]));
-            a_more |= has_a;
-            b_more |= has_b;
-        }
+    S390Features differ;
+    for (unsigned w = 0; w < S390_FEATURE_WORDS; w++) {
+        a_more |= (a.features.w[w] & ~b.features.w[w]) != 0;
+        b_more |= (b.features.w[w] & ~a.features.w[w]) != 0;
+        differ.w[w] = a.features.w[w] ^ b.features.w[w];
+    }
+    g_auto(GStrv) names = s390_features_list(&differ);
+    for (char **n = names; *n; n++) {
+        json_object_array_add(responsible, json_object_new_string(*n));
     }
     if (order) {
         json_object_array_add(responsible, json_object_new_string("type"));
@@ -150,7 +170,7 @@ Json *qmp_query_cpu_model_comparison(QmpCall *call, Json *args, GError **error)
     return result(a_more, b_more, responsible);
 }
 
-/* The older machine, with what both have. */
+/* What both have, on a machine no newer than either. */
 Json *qmp_query_cpu_model_baseline(QmpCall *call, Json *args, GError **error)
 {
     Described a, b;
@@ -159,11 +179,12 @@ Json *qmp_query_cpu_model_baseline(QmpCall *call, Json *args, GError **error)
         !describe(json_member(args, "modelb"), &b, error)) {
         return NULL;
     }
-    Described both = { .model = s390_model_order(a.model, b.model) <= 0 ? a.model : b.model };
+    S390Features both;
     for (unsigned w = 0; w < S390_FEATURE_WORDS; w++) {
-        both.features.w[w] = a.features.w[w] & b.features.w[w];
+        both.w[w] = a.features.w[w] & b.features.w[w];
     }
+    const S390Model *base = s390_model_baseline(a.model, b.model, &both);
     Json *out = json_object_new_object();
-    json_add(out, "model", model_info(&both, false));
+    json_add(out, "model", model_info(base, &both, false));
     return out;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include "base/core/vm.h"
 #include "target/s390x/decode.h"
+#include "target/s390x/features.h"
 #include "target/s390x/helper.h"
 #include "target/s390x/slots.h"
 
@@ -47,8 +48,8 @@ const CpuTargetOps s390_target_ops = {
     .poll_interrupt = s390_poll_interrupt,
     .has_work = s390_has_work,
     .restore_state = s390_restore_state,
-    .dump_state = s390_dump_state,
     .debug_exception = s390_debug_exception,
+    .dump_state = s390_dump_state,
 };
 
 /* ---- life ---- */
@@ -57,6 +58,9 @@ void s390_cpu_setup(S390Cpu *cpu)
 {
     cpu->base.ops = &s390_target_ops;
     cpu->facilities = s390_facility_list;
+    S390Features all;
+    s390_features_supported(&all);
+    s390_features_msa(&all, cpu->msa_functions);
     cpu->cpu_type = S390_CPU_TYPE;
     cpu->access_as = AS_PSW;
     cpu->run_state = S390_CPU_STOPPED;
@@ -92,11 +96,11 @@ void s390_cpu_reset(S390Cpu *cpu, S390ResetKind kind)
     __atomic_store_n(&cpu->pending, 0, __ATOMIC_SEQ_CST);
     memset(cpu->emergency_from, 0, sizeof(cpu->emergency_from));
     cpu->ex_mode = 0;
+    cpu->per_events = 0;
     cpu->access_as = AS_PSW;
     cpu->run_state = S390_CPU_STOPPED;
     cpu->base.halted = 1;
     memset(cpu->tlb_asce, 0, sizeof(cpu->tlb_asce));
-    cpu->per_events = 0;
     cpu->tlb_key = 0;
     if (kind != S390_RESET_CPU) {
         initial_reset(cpu);

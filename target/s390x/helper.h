@@ -90,7 +90,7 @@ typedef struct S390Walk {
     uint64_t absolute; /* of the byte asked for */
     uint64_t entry;    /* real address of the last table entry read */
     unsigned lg_size;
-    bool writable;
+    bool writable, executable;
 } S390Walk;
 /* 0, or the program-interruption code. */
 unsigned s390_walk(S390Cpu *cpu, uint64_t va, uint64_t asce, S390Walk *out);

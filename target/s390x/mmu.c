@@ -22,6 +22,7 @@
 #define ASCE_REAL    0x20u
 #define ASCE_PRIVATE 0x100u
 #define ENTRY_P      0x200u
+#define ENTRY_NOEXEC 0x100u /* of the entry that has the frame */
 #define ENTRY_I      0x20u
 #define ENTRY_FC     0x400u
 #define PTE_I        0x400u
@@ -31,7 +32,11 @@
 
 #define TEID_STORE 0x400u
 #define TEID_FETCH 0x800u
-#define TEID_DAT   0x4u /* a protection exception is of the page table */
+/* What a protection exception is of (enhanced suppression on protection). */
+#define TEID_DAT  0x04u /* the page table */
+#define TEID_KEY  0x08u /* the storage key */
+#define TEID_LOW  0x80u /* low addresses */
+#define TEID_EXEC 0x84u /* instruction-execution protection */
 
 uint64_t s390_real_to_absolute(const S390Cpu *cpu, uint64_t real)
 {
@@ -66,6 +71,11 @@ static const Level levels[4] = {
     { 53, PGM_REGION_FIRST },
 };
 
+static bool may_execute(const S390Cpu *cpu, uint64_t entry)
+{
+    return !(entry & ENTRY_NOEXEC) || !(cpu->cr[0] & CR0_IEP) || !s390_facility(cpu, 130);
+}
+
 static unsigned page_level(S390Cpu *cpu, uint64_t va, uint64_t segment, S390Walk *w)
 {
     uint64_t pte;
@@ -81,6 +91,7 @@ static unsigned page_level(S390Cpu *cpu, uint64_t va, uint64_t segment, S390Walk
         return PGM_TRANSLATION_SPEC;
     }
     w->writable &= !(pte & ENTRY_P);
+    w->executable = may_execute(cpu, pte);
     w->absolute = s390_real_to_absolute(cpu, (pte & ~0xfffull) | (va & 0xfff));
     w->lg_size = 12;
     return 0;
@@ -90,6 +101,7 @@ static unsigned large_frame(S390Cpu *cpu, uint64_t va, uint64_t entry, unsigned 
 {
     uint64_t mask = (1ull << lg) - 1;
 
+    w->executable = may_execute(cpu, entry);
     w->absolute = s390_real_to_absolute(cpu, (entry & ~mask) | (va & mask));
     w->lg_size = lg;
     return 0;
@@ -101,7 +113,7 @@ unsigned s390_walk(S390Cpu *cpu, uint64_t va, uint64_t asce, S390Walk *w)
     unsigned type = asce >> 2 & 3, length = asce & 3, first = 0;
     uint64_t table = asce & ASCE_ORIGIN;
 
-    *w = (S390Walk){ .writable = true, .lg_size = 12 };
+    *w = (S390Walk){ .writable = true, .executable = true, .lg_size = 12 };
     if (asce & ASCE_REAL) {
         w->absolute = s390_real_to_absolute(cpu, va);
         return 0;
@@ -229,6 +241,9 @@ void s390_spaces_update(S390Cpu *cpu)
         make_valid(cpu, data);
         make_valid(cpu, fetch);
     }
+    if ((cpu->psw_mask & PSW_PER) || cpu->per_watches) {
+        s390_per_update(cpu);
+    }
 }
 
 /* ---- hooks ---- */
@@ -241,12 +256,9 @@ static uint64_t teid(const S390Cpu *cpu, uint64_t va, MmuAccess access, unsigned
     return (va & ~0xfffull) | (access == MMU_ACCESS_WRITE ? TEID_STORE : TEID_FETCH) | as;
 }
 
-    if ((cpu->psw_mask & PSW_PER) || cpu->per_watches) {
-        s390_per_update(cpu);
-    }
-/* by_table: a protection exception is of a table entry, not of the storage key. */
+/* reason: of a protection exception, else 0. */
 static G_NORETURN void fault(S390Cpu *cpu, unsigned code, uint64_t va, MmuAccess access,
-                             unsigned mmu, bool by_table)
+                             unsigned mmu, unsigned reason)
 {
     uint64_t id = teid(cpu, va, access, mmu);
 
@@ -254,7 +266,7 @@ static G_NORETURN void fault(S390Cpu *cpu, unsigned code, uint64_t va, MmuAccess
     if (access == MMU_ACCESS_EXEC) {
         cpu->ilen = 0;
     }
-    cpu->teid = code == PGM_PROTECTION && by_table ? id | TEID_DAT : id;
+    cpu->teid = id | reason;
     cpu->excp_ar = 0;
     s390_program(cpu, code);
 }
@@ -298,28 +310,27 @@ bool s390_mmu_translate(CpuState *cs, GuestVirt va, MmuAccess access, unsigned i
                         MmuResult *res)
 {
     S390Cpu *cpu = s390_cpu(cs);
-    S390Walk w = { .writable = true, .lg_size = 12 };
-    unsigned code = 0, mmu = index % S390_MMU_SPACES;
-    bool by_table = true;
+    S390Walk w = { .writable = true, .executable = true, .lg_size = 12 };
+    unsigned code = 0, mmu = index % S390_MMU_SPACES, reason = 0;
 
     if (mmu == S390_MMU_REAL) {
         w.absolute = s390_real_to_absolute(cpu, va);
     } else {
         code = s390_walk(cpu, va, cpu->tlb_asce[mmu], &w);
     }
-    if (!code && access == MMU_ACCESS_WRITE && !w.writable) {
-        code = PGM_PROTECTION;
-    }
     if (!code) {
         res->phys = w.absolute;
-        res->prot = MMU_R | MMU_X | (w.writable ? MMU_W : 0);
+        res->prot = MMU_R | (w.executable ? MMU_X : 0) | (w.writable ? MMU_W : 0);
         res->lg_size = w.lg_size;
-        by_table = (!cpu->tlb_key || apply_key(cpu, va, access, res)) &&
-                   (index != mmu || apply_low(cpu, va, access, mmu, res));
-        code = by_table ? 0 : PGM_PROTECTION;
+        reason = access == MMU_ACCESS_WRITE && !w.writable                      ? TEID_DAT
+                 : access == MMU_ACCESS_EXEC && !w.executable                   ? TEID_EXEC
+                 : cpu->tlb_key && !apply_key(cpu, va, access, res)             ? TEID_KEY
+                 : index == mmu && !apply_low(cpu, va, access, mmu, res)        ? TEID_LOW
+                                                                                : 0;
+        code = reason ? PGM_PROTECTION : 0;
     }
     if (code && !probe) {
-        fault(cpu, code, va, access, mmu, by_table);
+        fault(cpu, code, va, access, mmu, reason);
     }
     if (!code) {
         cpu->board_ops->key_referred(cpu->board, w.absolute);

@@ -150,6 +150,23 @@ typedef enum S390CcOp {
     CC_OP_COUNT,
 } S390CcOp;
 
+/* Instructions of the message-security assist, by number as their lines have it. */
+typedef enum S390MsaOp {
+    S390_MSA_KM,
+    S390_MSA_KMC,
+    S390_MSA_KMAC,
+    S390_MSA_KIMD,
+    S390_MSA_KLMD,
+    S390_MSA_KMF,
+    S390_MSA_KMO,
+    S390_MSA_KMCTR,
+    S390_MSA_PCC,
+    S390_MSA_PCKMO,
+    S390_MSA_PRNO,
+    S390_MSA_KMA,
+    S390_MSA_COUNT,
+} S390MsaOp;
+
 typedef struct S390Cpu S390Cpu;
 typedef struct S390Board S390Board;
 
@@ -199,6 +216,11 @@ typedef enum S390CpuState {
     S390_CPU_OPERATING = 3,
 } S390CpuState;
 
+/* A stretch of storage whose alteration is an event. */
+typedef struct S390PerWatch {
+    uint64_t start, len;
+} S390PerWatch;
+
 struct S390Cpu {
     CpuState base; /* first */
 
@@ -216,12 +238,8 @@ struct S390Cpu {
     uint32_t ex_mode;   /* EX_PENDING | modifier, or 0 */
     uint64_t ex_target; /* address of the target instruction */
     uint64_t ex_next;   /* address after the EXECUTE */
-/* A stretch of storage whose alteration is an event. */
-typedef struct S390PerWatch {
-    uint64_t start, len;
-} S390PerWatch;
-
     uint64_t ex_pc;     /* ... of the EXECUTE */
+    uint32_t ex_word;   /* ex_mode as it was, for an instruction that is to be tried again */
     uint8_t ilen; /* length of the instruction of the last fault (EXECUTE's own for a target) */
 
     /* ---- system state ---- */
@@ -239,7 +257,12 @@ typedef struct S390PerWatch {
     uint8_t dxc;
     uint64_t mon_code;
     uint16_t mon_class;
-    uint32_t ex_word;   /* ex_mode as it was, for an instruction that is to be tried again */
+
+    /* ---- program-event recording (per.c): events of the present instruction ---- */
+    uint8_t per_events, per_mode, per_ilen;
+    uint64_t per_address;
+    unsigned per_watches;
+    S390PerWatch per_watch[2]; /* what the engine watches now */
 
     uint8_t tlb_key; /* access key for which the TLBs of all indexes are valid */
     /* ASCE for which the TLBs of a space's two MMU indexes are valid. */
@@ -256,14 +279,9 @@ typedef struct S390PerWatch {
     uint32_t cpuid_number;
     uint16_t cpu_type;          /* machine type, 0x8561 */
     const uint64_t *facilities; /* bit 0 is the most significant of word 0 */
+    uint8_t msa_functions[S390_MSA_COUNT][16]; /* as the query functions tell them */
     struct Vm *vm;
     S390Board *board; /* borrowed */
-    /* ---- program-event recording (per.c): events of the present instruction ---- */
-    uint8_t per_events, per_mode, per_ilen;
-    uint64_t per_address;
-    unsigned per_watches;
-    S390PerWatch per_watch[2]; /* what the engine watches now */
-
     const S390BoardOps *board_ops;
     Timer *ckc_timer, *cputm_timer; /* owned */
 };

@@ -33,14 +33,22 @@ extern const unsigned s390_model_count;
 /* NULL: no such model. "qemu" and "max" have what the emulator has. */
 const S390Model *s390_model_find(const char *name);
 bool s390_model_is_base(const S390Model *m);
-/* Less than, equal to or greater than 0, by generation, level, type. */
+/* Less than, equal to or greater than 0, by generation and level. */
 int s390_model_order(const S390Model *a, const S390Model *b);
 void s390_model_features(const S390Model *m, S390Features *out);
 /* What the emulator has. */
 void s390_features_supported(S390Features *out);
 /* The facility list of a CPU with these features. */
 void s390_features_facilities(const S390Features *f, uint64_t *facilities);
-/* Names of the features of the set; g_strfreev. */
+/* Functions of the message-security assist, as their queries tell them, of a CPU with these features. */
+void s390_features_msa(const S390Features *f, uint8_t functions[][16]);
+/* Row n of features.def on or off: of a group, all that it stands for. */
+void s390_feature_set(S390Features *f, unsigned n, bool on);
+/* Is it a group, of which all is there? */
+bool s390_feature_whole(const S390Features *f, unsigned n);
+/* The machine of the baseline of two models, and the features of `both` that this machine can have. */
+const S390Model *s390_model_baseline(const S390Model *a, const S390Model *b, S390Features *both);
+/* Names of the set, a group's instead of all that it stands for; g_strfreev. */
 char **s390_features_list(const S390Features *f);
 static inline bool s390_features_has(const S390Features *f, unsigned n)
 {

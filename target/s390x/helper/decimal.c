@@ -30,8 +30,8 @@ static bool sign_minus(uint8_t nibble)
     return nibble == 11 || nibble == 13;
 }
 
-/* n bytes of packed decimal; a bad digit or sign is a data exception. */
-static s128 load_packed(S390Cpu *cpu, uint64_t at, unsigned n, unsigned mmu)
+/* n bytes of packed decimal; a bad digit or sign is a data exception. minus: also of a zero. */
+static s128 load_signed(S390Cpu *cpu, uint64_t at, unsigned n, unsigned mmu, bool *minus)
 {
     uint8_t b[16];
     s128 v = 0;
@@ -47,7 +47,15 @@ static s128 load_packed(S390Cpu *cpu, uint64_t at, unsigned n, unsigned mmu)
     if (!sign_valid(b[n - 1] & 15)) {
         s390_data_exception(cpu, DXC_DECIMAL);
     }
-    return sign_minus(b[n - 1] & 15) ? -v : v;
+    *minus = sign_minus(b[n - 1] & 15);
+    return *minus ? -v : v;
+}
+
+static s128 load_packed(S390Cpu *cpu, uint64_t at, unsigned n, unsigned mmu)
+{
+    bool minus;
+
+    return load_signed(cpu, at, n, mmu, &minus);
 }
 
 /* The low digits of v, as many as fit; a zero that overflowed keeps its sign, else zero is plus. */
@@ -92,22 +100,40 @@ enum {
     DEC_CMP,
 };
 
-static void divide(S390Cpu *cpu, uint64_t a1, unsigned n1, unsigned n2, s128 x, s128 y,
-                   unsigned mmu)
+/* Signs follow the rules of algebra, also of zeros. */
+static void multiply(S390Cpu *cpu, uint64_t a1, unsigned n1, uint64_t a2, unsigned n2, unsigned mmu)
+{
+    uint8_t b[16] = { 0 };
+    bool x_minus, y_minus;
+
+    if (n2 > 8 || n2 >= n1) {
+        s390_program(cpu, PGM_SPECIFICATION);
+    }
+    s128 y = load_signed(cpu, a2, n2, mmu, &y_minus), x = load_signed(cpu, a1, n1, mmu, &x_minus);
+    if ((x < 0 ? -x : x) >= power10(2 * (n1 - n2))) { /* not enough leading zeros */
+        s390_data_exception(cpu, DXC_DECIMAL);
+    }
+    pack(b, n1, x * y, x_minus != y_minus);
+    cpu_st_bytes(&cpu->base, a1, b, n1, mmu);
+}
+
+static void divide(S390Cpu *cpu, uint64_t a1, unsigned n1, uint64_t a2, unsigned n2, unsigned mmu)
 {
     uint8_t b[32] = { 0 };
+    bool x_minus, y_minus;
     s128 q, r;
 
     if (n2 > 8 || n2 >= n1) {
         s390_program(cpu, PGM_SPECIFICATION);
     }
+    s128 y = load_signed(cpu, a2, n2, mmu, &y_minus), x = load_signed(cpu, a1, n1, mmu, &x_minus);
     if (y == 0 || x / y >= power10(2 * (n1 - n2) - 1) || x / y <= -power10(2 * (n1 - n2) - 1)) {
         s390_program(cpu, PGM_DECIMAL_DIVIDE);
     }
     q = x / y;
     r = x % y;
-    pack(b, n1 - n2, q, (x < 0) != (y < 0));
-    pack(b + n1 - n2, n2, r, x < 0);
+    pack(b, n1 - n2, q, x_minus != y_minus);
+    pack(b + n1 - n2, n2, r, x_minus);
     cpu_st_bytes(&cpu->base, a1, b, n1, mmu);
 }
 
@@ -116,22 +142,18 @@ uint64_t helper_s390_dec_op(CpuState *cs, uint64_t a1, uint64_t a2, uint64_t len
 {
     S390Cpu *cpu = s390_cpu(cs);
     unsigned n1 = (len >> 4 & 15) + 1, n2 = (len & 15) + 1;
-    s128 y = load_packed(cpu, a2, n2, mmu), x = op == DEC_ZAP ? 0 : load_packed(cpu, a1, n1, mmu);
+    s128 x, y;
 
+    if (op == DEC_MUL || op == DEC_DIV) {
+        (op == DEC_MUL ? multiply : divide)(cpu, a1, n1, a2, n2, mmu);
+        return 0;
+    }
+    y = load_packed(cpu, a2, n2, mmu);
+    x = op == DEC_ZAP ? 0 : load_packed(cpu, a1, n1, mmu);
     switch (op) {
     case DEC_ZAP: return store_result(cpu, a1, n1, y, mmu);
     case DEC_ADD: return store_result(cpu, a1, n1, x + y, mmu);
     case DEC_SUB: return store_result(cpu, a1, n1, x - y, mmu);
-    case DEC_MUL:
-        if (n2 > 8 || n2 >= n1) {
-            s390_program(cpu, PGM_SPECIFICATION);
-        }
-        if ((x < 0 ? -x : x) >= power10(2 * (n1 - n2))) { /* not enough leading zeros */
-            s390_data_exception(cpu, DXC_DECIMAL);
-        }
-        store_result(cpu, a1, n1, x * y, mmu);
-        return 0;
-    case DEC_DIV: divide(cpu, a1, n1, n2, x, y, mmu); return 0;
     default: return x == y ? 0 : x < y ? 1 : 2;
     }
 }

@@ -5,8 +5,8 @@
  * nothing is stored, and no register changed, before all that a call reads and writes was accessible (of
  * random numbers: one operand's, after the other's).
  *
- * Functions with wrapped keys, SHAKE and the deterministic random numbers are not there, and the query
- * functions say so.
+ * Functions with wrapped keys and the deterministic random numbers are not there, and the query functions say
+ * so, as of what the CPU's model lacks (msa.def).
  */
 #include <nettle/aes.h>
 #include <nettle/des.h>
@@ -20,64 +20,23 @@
 
 #define CHUNK 4096u
 
-/* By number, as the arguments of the instruction lines have it. */
-typedef enum MsaOp {
-    MSA_KM,
-    MSA_KMC,
-    MSA_KMAC,
-    MSA_KIMD,
-    MSA_KLMD,
-    MSA_KMF,
-    MSA_KMO,
-    MSA_KMCTR,
-    MSA_PCC,
-    MSA_PCKMO,
-    MSA_PRNO,
-} MsaOp;
-
 typedef struct Msa {
     CpuState *cs;
     S390Cpu *cpu;
     unsigned fc, mmu, r1, r2, r3;
     bool decipher;
     uint64_t param; /* address of the parameter block */
-    MsaOp op;
+    S390MsaOp op;
 } Msa;
-
-/* Function codes, up to 0xff. */
-static const uint8_t functions[][16] = {
-    [MSA_KM] = { 0, 1, 2, 3, 18, 19, 20, 50, 52, 0xff },
-    [MSA_KMC] = { 0, 1, 2, 3, 18, 19, 20, 0xff },
-    [MSA_KMAC] = { 0, 1, 2, 3, 18, 19, 20, 0xff },
-    [MSA_KIMD] = { 0, 1, 2, 3, 32, 33, 34, 35, 65, 0xff },
-    [MSA_KLMD] = { 0, 1, 2, 3, 32, 33, 34, 35, 0xff },
-    [MSA_KMF] = { 0, 1, 2, 3, 18, 19, 20, 0xff },
-    [MSA_KMO] = { 0, 1, 2, 3, 18, 19, 20, 0xff },
-    [MSA_KMCTR] = { 0, 1, 2, 3, 18, 19, 20, 0xff },
-    [MSA_PCC] = { 0, 1, 2, 3, 18, 19, 20, 50, 52, 0xff },
-    [MSA_PCKMO] = { 0, 0xff },
-    [MSA_PRNO] = { 0, 112, 114, 0xff },
-};
 
 static G_NORETURN void specification(Msa *m)
 {
     s390_program(m->cpu, PGM_SPECIFICATION);
 }
 
-static void query_mask(MsaOp op, uint8_t *mask)
-{
-    memset(mask, 0, 16);
-    for (const uint8_t *f = functions[op]; *f != 0xff; f++) {
-        mask[*f / 8] |= 0x80 >> *f % 8;
-    }
-}
-
 static void check_function(Msa *m)
 {
-    uint8_t mask[16];
-
-    query_mask(m->op, mask);
-    if (!(mask[m->fc / 8] & 0x80 >> m->fc % 8)) {
+    if (!(m->cpu->msa_functions[m->op][m->fc / 8] & 0x80 >> m->fc % 8)) {
         specification(m);
     }
 }
@@ -288,14 +247,14 @@ static unsigned deliver(Msa *m, const uint8_t *buf, size_t n)
 static unsigned run_cipher(Msa *m)
 {
     Cipher c;
-    bool xts = m->op == MSA_KM && m->fc >= 50, chained = m->op != MSA_KM || xts;
+    bool xts = m->op == S390_MSA_KM && m->fc >= 50, chained = m->op != S390_MSA_KM || xts;
     uint8_t block[16 + 32], buf[CHUNK];
 
     check_register(m, m->r1);
     check_register(m, m->r2);
     cipher_shape(&c, m->fc);
-    unsigned unit = m->op == MSA_KMF ? m->cpu->gpr[0] >> 24 & 0xff : c.block;
-    if (!unit || unit > c.block || (m->op != MSA_KMO && length(m) % unit)) {
+    unsigned unit = m->op == S390_MSA_KMF ? m->cpu->gpr[0] >> 24 & 0xff : c.block;
+    if (!unit || unit > c.block || (m->op != S390_MSA_KMO && length(m) % unit)) {
         specification(m);
     }
     size_t n = portion(m, unit);
@@ -310,12 +269,12 @@ static unsigned run_cipher(Msa *m)
     if (cv_bytes) {
         probe(m, m->param + cv_at, cv_bytes);
     }
-    bool feedback = m->op == MSA_KMF || m->op == MSA_KMO;
+    bool feedback = m->op == S390_MSA_KMF || m->op == S390_MSA_KMO;
     cipher_set_key(&c, block + key_at, m->decipher && !feedback);
     switch (m->op) {
-    case MSA_KMC: mode_cbc(&c, buf, n, block); break;
-    case MSA_KMF: mode_cfb(&c, buf, n, block, unit, m->decipher); break;
-    case MSA_KMO: mode_ofb(&c, buf, n, block); break;
+    case S390_MSA_KMC: mode_cbc(&c, buf, n, block); break;
+    case S390_MSA_KMF: mode_cfb(&c, buf, n, block, unit, m->decipher); break;
+    case S390_MSA_KMO: mode_ofb(&c, buf, n, block); break;
     default:
         if (xts) {
             mode_xts(&c, buf, n, block + cv_at);
@@ -390,7 +349,7 @@ typedef struct Digest {
 static Digest digest_shape(unsigned fc)
 {
     static const Digest sha[] = { { 0 }, { 20, 64, 8 }, { 32, 64, 8 }, { 64, 128, 16 } };
-    static const uint8_t rate[] = { 144, 136, 104, 72 };
+    static const uint8_t rate[] = { 144, 136, 104, 72, 168, 136 }; /* the last two: SHAKE */
 
     return fc == 65   ? (Digest){ 16, 16, 0 }
            : fc >= 32 ? (Digest){ 200, rate[fc - 32], 0 }
@@ -516,12 +475,33 @@ static unsigned run_intermediate(Msa *m)
     return consumed(m, n);
 }
 
+/* SHAKE: as many bytes as the first operand is long. An interruption on the way leaves all as it was. */
+static void squeeze(Msa *m, const Digest *d, uint8_t *state)
+{
+    uint64_t left = s390_mode_reg(m->cpu, m->r1 + 1), at = address(m, m->r1);
+    static const uint8_t none[168];
+
+    for (uint64_t done = 0; done < left; done += d->block) {
+        size_t n = MIN(left - done, d->block);
+        if (done) {
+            sha3_blocks(state, none, d->block, d->block);
+        }
+        store(m, s390_cut(m->cpu, at + done), state, n);
+    }
+    advance(m, m->r1, left);
+    s390_set_mode_reg(m->cpu, m->r1 + 1, 0);
+}
+
 /* KLMD: whole blocks, then what remains with its padding. */
 static unsigned run_last(Msa *m)
 {
     Digest d = digest_shape(m->fc);
-    uint8_t block[216], buf[CHUNK + 2 * 144];
+    uint8_t block[216], buf[CHUNK + 2 * 168];
+    bool shake = m->fc == 36 || m->fc == 37;
 
+    if (shake) {
+        check_register(m, m->r1);
+    }
     check_register(m, m->r2);
     bool last = length(m) <= CHUNK - CHUNK % d.block;
     size_t n = last ? length(m) : CHUNK - CHUNK % d.block;
@@ -537,13 +517,113 @@ static unsigned run_last(Msa *m)
             buf[n] = 0x80;
             memcpy(buf + padded - d.count, block + d.state, d.count);
         } else {
-            buf[n] = 0x06;
+            buf[n] = shake ? 0x1f : 0x06;
             buf[padded - 1] |= 0x80;
         }
     }
     digest_blocks(m, &d, block, buf, padded);
+    if (last && shake) {
+        squeeze(m, &d, block);
+    }
     store(m, m->param, block, d.state);
     return consumed(m, n);
+}
+
+/* ---- CIPHER MESSAGE WITH AUTHENTICATION ---- */
+#define KMA_SUBKEY   0x100u /* in register 0: the hash subkey is there */
+#define KMA_LAST_AAD 0x200u /* no more authenticated data after these */
+#define KMA_LAST     0x400u /* no more text after this */
+
+/* The parameter block of Galois counter mode. */
+enum {
+    GCM_COUNTER = 12,
+    GCM_TAG = 16,
+    GCM_SUBKEY = 32,
+    GCM_LENGTHS = 48, /* of all authenticated data and all text, in bits */
+    GCM_J0 = 64,
+    GCM_KEY = 80,
+};
+
+/* n bytes, padded with zeros to a whole block. */
+static void gcm_hash(uint8_t *b, uint8_t *data, size_t n)
+{
+    size_t padded = (n + 15) & ~(size_t)15;
+
+    memset(data + n, 0, padded - n);
+    ghash_blocks(b + GCM_TAG, b + GCM_SUBKEY, data, padded);
+}
+
+static void gcm_text(uint8_t *b, const Cipher *c, bool decipher, uint8_t *data, size_t n)
+{
+    uint8_t counter[16], key[16];
+
+    if (decipher) {
+        gcm_hash(b, data, n);
+    }
+    memcpy(counter, b + GCM_J0, 12);
+    for (size_t k = 0; k < n; k += 16) {
+        st_be32(b + GCM_COUNTER, ld_be32(b + GCM_COUNTER) + 1);
+        memcpy(counter + 12, b + GCM_COUNTER, 4);
+        cipher_run(c, 16, key, counter);
+        xor_bytes(data + k, key, MIN(n - k, 16));
+    }
+    if (!decipher) {
+        gcm_hash(b, data, n);
+    }
+}
+
+/* How many bytes of a register pair's operand to do now; last: the rest may be a part of a block. */
+static size_t gcm_portion(Msa *m, unsigned r, bool last)
+{
+    uint64_t n = s390_mode_reg(m->cpu, r + 1);
+
+    if (!last && n % 16) {
+        specification(m);
+    }
+    return MIN(n, CHUNK);
+}
+
+static unsigned run_gcm(Msa *m)
+{
+    Cipher c;
+    uint8_t b[GCM_KEY + 32], aad[CHUNK], text[CHUNK], last[16];
+    uint64_t flags = m->cpu->gpr[0];
+
+    check_register(m, m->r1);
+    check_register(m, m->r2);
+    check_register(m, m->r3);
+    if (m->r3 == m->r1 || m->r3 == m->r2) {
+        specification(m);
+    }
+    cipher_shape(&c, m->fc);
+    size_t na = gcm_portion(m, m->r3, flags & KMA_LAST_AAD);
+    bool aad_done = (flags & KMA_LAST_AAD) && na == s390_mode_reg(m->cpu, m->r3 + 1);
+    size_t n = gcm_portion(m, m->r2, flags & KMA_LAST), all = length(m);
+    n = aad_done ? n : 0;
+    fetch(m, m->param, b, GCM_KEY + c.key_bytes);
+    fetch(m, address(m, m->r3), aad, na);
+    fetch(m, address(m, m->r2), text, n);
+    probe(m, m->param, GCM_LENGTHS);
+    probe(m, address(m, m->r1), n);
+    cipher_set_key(&c, b + GCM_KEY, false);
+    if (!(flags & KMA_SUBKEY)) {
+        memset(b + GCM_SUBKEY, 0, 16);
+        cipher_run(&c, 16, b + GCM_SUBKEY, b + GCM_SUBKEY);
+    }
+    gcm_hash(b, aad, na);
+    gcm_text(b, &c, m->decipher, text, n);
+    bool over = aad_done && (flags & KMA_LAST) && n == all;
+    if (over) {
+        gcm_hash(b, memcpy(last, b + GCM_LENGTHS, 16), 16);
+        cipher_run(&c, 16, last, b + GCM_J0);
+        xor_bytes(b + GCM_TAG, last, 16);
+    }
+    m->cpu->gpr[0] |= KMA_SUBKEY;
+    advance(m, m->r3, na);
+    s390_set_mode_reg(m->cpu, m->r3 + 1, s390_mode_reg(m->cpu, m->r3 + 1) - na);
+    store(m, m->param, b, GCM_LENGTHS);
+    unsigned cc = deliver(m, text, n);
+    return over || !(cc || s390_mode_reg(m->cpu, m->r3 + 1)) ? 0 : 3;
 }
 
 /* ---- PERFORM CRYPTOGRAPHIC COMPUTATION ---- */
@@ -657,28 +737,30 @@ static unsigned run_random(Msa *m)
 static unsigned run(Msa *m)
 {
     switch (m->op) {
-    case MSA_KM:
-    case MSA_KMC:
-    case MSA_KMF:
-    case MSA_KMO: return run_cipher(m);
-    case MSA_KMAC: return run_mac(m);
-    case MSA_KIMD: return run_intermediate(m);
-    case MSA_KLMD: return run_last(m);
-    case MSA_KMCTR: return run_counter(m);
-    case MSA_PCC: return m->fc >= 50 ? run_xts_parameter(m) : run_cmac(m);
-    case MSA_PRNO: return run_random(m);
-    case MSA_PCKMO: break; /* only the query */
+    case S390_MSA_KM:
+    case S390_MSA_KMC:
+    case S390_MSA_KMF:
+    case S390_MSA_KMO: return run_cipher(m);
+    case S390_MSA_KMAC: return run_mac(m);
+    case S390_MSA_KIMD: return run_intermediate(m);
+    case S390_MSA_KLMD: return run_last(m);
+    case S390_MSA_KMCTR: return run_counter(m);
+    case S390_MSA_PCC: return m->fc >= 50 ? run_xts_parameter(m) : run_cmac(m);
+    case S390_MSA_KMA: return run_gcm(m);
+    case S390_MSA_PRNO: return run_random(m);
+    case S390_MSA_PCKMO: /* only the query */
+    case S390_MSA_COUNT: break;
     }
     specification(m);
 }
 
-/* op: MsaOp; regs: r1, r2, r3 */
+/* op: S390MsaOp; regs: r1, r2, r3 */
 uint64_t helper_s390_msa(CpuState *cs, uint64_t op, uint64_t regs, uint64_t mmu)
 {
     S390Cpu *cpu = s390_cpu(cs);
     Msa m = { .cs = cs,
               .cpu = cpu,
-              .op = (MsaOp)op,
+              .op = (S390MsaOp)op,
               .fc = cpu->gpr[0] & 0x7f,
               .decipher = cpu->gpr[0] & 0x80,
               .param = s390_cut(cpu, cpu->gpr[1]),
@@ -687,8 +769,8 @@ uint64_t helper_s390_msa(CpuState *cs, uint64_t op, uint64_t regs, uint64_t mmu)
               .r3 = regs >> 8 & 15,
               .mmu = mmu };
     bool modified =
-        op == MSA_KM || op == MSA_KMC || op == MSA_KMF || op == MSA_KMO || op == MSA_KMCTR;
-    uint8_t mask[16];
+        op == S390_MSA_KM || op == S390_MSA_KMC || op == S390_MSA_KMF || op == S390_MSA_KMO || op == S390_MSA_KMCTR ||
+        op == S390_MSA_KMA;
 
     check_function(&m);
     if (m.decipher && !modified) {
@@ -697,7 +779,6 @@ uint64_t helper_s390_msa(CpuState *cs, uint64_t op, uint64_t regs, uint64_t mmu)
     if (m.fc) {
         return run(&m);
     }
-    query_mask(m.op, mask);
-    store(&m, m.param, mask, sizeof(mask));
-    return op == MSA_PCKMO ? s390_cc_get(cpu) : 0;
+    store(&m, m.param, cpu->msa_functions[op], 16);
+    return op == S390_MSA_PCKMO ? s390_cc_get(cpu) : 0;
 }

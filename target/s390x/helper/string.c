@@ -104,6 +104,21 @@ uint64_t helper_s390_ss(CpuState *cs, uint64_t dst, uint64_t src, uint64_t n, ui
     return any != 0;
 }
 
+/* From the right: a byte that was stored before may be fetched. */
+uint64_t helper_s390_mvcrl(CpuState *cs, uint64_t dst, uint64_t src, uint64_t n, uint64_t mmu)
+{
+    uint64_t distance = src - dst;
+    uint8_t b[256];
+
+    cpu_ld_bytes(cs, src, b, n, mmu);
+    for (uint64_t k = n; distance && distance < n && k-- > 0;) {
+        b[k] = k + distance < n ? b[k + distance] : b[k];
+    }
+    cpu_probe_access(cs, dst, n, MMU_ACCESS_WRITE, mmu);
+    cpu_st_bytes(cs, dst, b, n, mmu);
+    return 0;
+}
+
 /* ---- compares ---- */
 static unsigned order(int c)
 {

@@ -70,6 +70,7 @@ uint64_t helper_s390_set_mode(CpuState *cs, uint64_t mode)
     if (cpu->pc > limit) {
         s390_program(cpu, PGM_SPECIFICATION);
     }
+    cpu->ex_mode = 0; /* it is the target, and over */
     cpu->psw_mask = (cpu->psw_mask & ~PSW_ESA) | (mode & 1 ? PSW_BA : 0) | (mode & 2 ? PSW_EA : 0);
     return 0;
 }
@@ -223,7 +224,7 @@ uint64_t helper_s390_monitor_call(CpuState *cs, uint64_t addr, uint64_t class)
 /* ---- control registers ---- */
 static void control_changed(S390Cpu *cpu, uint64_t old_cr0)
 {
-    if ((old_cr0 ^ cpu->cr[0]) & (CR0_EDAT | CR0_FETCHOV | CR0_STOREOV)) {
+    if ((old_cr0 ^ cpu->cr[0]) & (CR0_EDAT | CR0_IEP | CR0_FETCHOV | CR0_STOREOV)) {
         cpu_tlb_flush(&cpu->base);
     } else if ((old_cr0 ^ cpu->cr[0]) & CR0_LAP) {
         cpu_tlb_flush_page(&cpu->base, 0);
@@ -277,7 +278,10 @@ uint64_t helper_s390_spx(CpuState *cs, uint64_t addr, uint64_t regs, uint64_t mm
 
     check_aligned(cpu, addr, 3);
     uint64_t prefix = cpu_ld32be(cs, addr, mmu) & 0x7fffe000u;
-    if (!cpu_probe_quiet(cs, prefix, 8192, MMU_ACCESS_READ, S390_MMU_REAL)) {
+    bool first, second; /* of the two pages: are they there? */
+    cpu_phys_ld64(cs, 0, prefix, &first);
+    cpu_phys_ld64(cs, 0, prefix + 4096, &second);
+    if (!first || !second) {
         s390_program(cpu, PGM_ADDRESSING);
     }
     cpu->prefix = prefix;

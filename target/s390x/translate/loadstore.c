@@ -306,7 +306,7 @@ void s390_tr_popcnt(S390Trans *t, const S390Insn *i)
     IrBuilder *ib = t->b;
     IrVal v = s390_gpr(t, i->r2);
 
-    if (i->m3 & 8) { /* of the whole register: miscellaneous-instruction-extensions 3 */
+    if ((i->m3 & 8) && s390_facility(s390_cpu(t->ctx->cpu), 61)) { /* of the whole register */
         v = ir_popcnt(ib, v);
     } else {
         const uint64_t m1 = 0x5555555555555555ull, m2 = 0x3333333333333333ull,

@@ -118,6 +118,14 @@ void s390_tr_mvcin(S390Trans *t, const S390Insn *i)
     byte_move(t, SS_MVCIN);
 }
 
+/* From the right to the left, as many bytes as register 0 says. */
+void s390_tr_mvcrl(S390Trans *t, const S390Insn *i)
+{
+    IrVal n = ir_addi(t->b, ir_andi(t->b, s390_gpr(t, 0), 0xff), 1);
+
+    ir_call(t->b, &hd_s390_mvcrl, s390_addr1(t), s390_addr2(t), n, s390_mmu(t));
+}
+
 void s390_tr_clc(S390Trans *t, const S390Insn *i)
 {
     int lg = inline_size(t);

@@ -53,9 +53,10 @@ CTR = h('874d6191b620e3261bef6864990db6ce9806f66b7970fdff8617187bb9fffdff')
 ABC = b'abc'
 
 
-def case(sentence, mn, fc, param=b'', source=b'', target=None, after=None, cc=0, third=b'', length=None):
-    """target: the first operand afterwards; after: what the parameter block begins with."""
-    return dict(sentence=sentence, mn=mn, fc=fc, param=param, source=source, target=target, after=after, cc=cc,
+def case(sentence, mn, fc, param=b'', source=b'', target=None, after=None, cc=0, third=b'', length=None,
+         at=TARGET, room=0):
+    """target: the first operand, at `at`, afterwards; after: what the parameter block begins with."""
+    return dict(at=at, room=room, sentence=sentence, mn=mn, fc=fc, param=param, source=source, target=target, after=after, cc=cc,
                 third=third, length=len(source) if length is None else length)
 
 
@@ -67,8 +68,8 @@ CIPHERS = (0, 1, 2, 3, 18, 19, 20)
 CASES = [
     *[case(f'{mn} tells its functions', mn, 0, b'\xaa' * 16, after=mask(*codes)) for mn, codes in (
         ('km', CIPHERS + (50, 52)), ('kmc', CIPHERS), ('kmac', CIPHERS), ('kmf', CIPHERS), ('kmo', CIPHERS),
-        ('kmctr', CIPHERS), ('pcc', CIPHERS + (50, 52)), ('kimd', (0, 1, 2, 3, 32, 33, 34, 35, 65)),
-        ('klmd', (0, 1, 2, 3, 32, 33, 34, 35)), ('prno', (0, 112, 114)))],
+        ('kmctr', CIPHERS), ('pcc', CIPHERS + (50, 52)), ('kimd', (0, 1, 2, 3, 32, 33, 34, 35, 36, 37, 65)),
+        ('klmd', (0, 1, 2, 3, 32, 33, 34, 35, 36, 37)), ('prno', (0, 112, 114)), ('kma', (0, 18, 19, 20)))],
     case('PCKMO tells that it has none', 'pckmo', 0, b'\xaa' * 16, after=mask(0), cc=None),
     case('KM: AES-128', 'km', 18, KEY128, TEXT[:16], h('3ad77bb40d7a3660a89ecaf32466ef97')),
     case('KM: AES-192', 'km', 19, KEY192, TEXT[:16], h('bd334f1d6e45f25ff712a214571fa5cc')),
@@ -115,6 +116,20 @@ CASES = [
 SHA3 = [case(f'KLMD: SHA3-{bits}', 'klmd', 32 + k, b'', ABC, after=hashlib.new(f'sha3_{bits}', ABC).digest())
         for k, bits in enumerate((224, 256, 384, 512))]
 CASES += SHA3
+CASES += [case(f'KLMD: SHAKE-{bits}', 'klmd', 36 + k, b'', ABC, hashlib.new(f'shake_{bits}', ABC).digest(32), at=0xe0, room=32)
+          for k, bits in enumerate((128, 256))]
+
+# test case 4 of the GCM specification
+GCM_KEY, GCM_IV = h('feffe9928665731c6d6a8f9467308308'), h('cafebabefacedbaddecaf88800000001')
+GCM_AAD = h('feedfacedeadbeeffeedfacedeadbeefabaddad2')
+GCM_TEXT = h('d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a721c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657'
+             'ba637b39')
+GCM_CODE = h('42831ec2217774244b7221b784d0d49ce3aa212f2c02a4e035c17e2329aca12e21d514b25466931c7d8f6a5aac84aa051ba30b396a0aac97'
+             '3d58e091')
+GCM_BLOCK = bytes(12) + h('00000001') + bytes(32) + struct.pack('>QQ', 160, 480) + GCM_IV + GCM_KEY
+GCM_DONE = bytes(12) + h('00000005') + h('5bc94fbc3221a5db94fae95ae7121a47') + h('b83b533708bf535d0aa6e52980d53b78')
+CASES += [case('KMA: GCM', 'kma', 18 | 0x600, GCM_BLOCK, GCM_TEXT, GCM_CODE[:48], GCM_DONE, third=GCM_AAD),
+          case('... deciphered', 'kma', 18 | 0x680, GCM_BLOCK, GCM_CODE, GCM_TEXT[:48], GCM_DONE, third=GCM_AAD)]
 
 
 def place(c):
@@ -126,7 +141,8 @@ def place(c):
         mem[at:at + len(what)] = what
     gpr = [0] * 16
     gpr[0], gpr[1], gpr[10] = c['fc'], ('mem', 0), None
-    gpr[2], gpr[3] = ('mem', TARGET), 16 if c['mn'] == 'prno' else 0
+    gpr[2], gpr[3] = ('mem', c['at']), 16 if c['mn'] == 'prno' else c['room']
+    gpr[7] = len(c['third'])
     gpr[4], gpr[5], gpr[6] = ('mem', source), c['length'], ('mem', COUNTERS)
     if c['mn'] == 'prno':
         gpr[5] = 16
@@ -138,8 +154,8 @@ def check(c, before, got):
     g = struct.unpack('>16Q', got[800:928])
     cc = struct.unpack('>I', got[928:932])[0] >> 28 & 3
     wrong = []
-    if c['target'] is not None and mem[TARGET:TARGET + len(c['target'])] != c['target']:
-        wrong.append('target ' + mem[TARGET:TARGET + len(c['target'])].hex())
+    if c['target'] is not None and mem[c['at']:c['at'] + len(c['target'])] != c['target']:
+        wrong.append('target ' + mem[c['at']:c['at'] + len(c['target'])].hex())
     if c['after'] is not None and mem[:len(c['after'])] != c['after']:
         wrong.append('parameters ' + mem[:len(c['after'])].hex())
     if c['cc'] is not None and cc != c['cc']:
