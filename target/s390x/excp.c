@@ -470,7 +470,8 @@ void s390_get_tb_key(CpuState *cs, TbKey *key)
                      (m & PSW_P ? MODE_P : 0) | (cpu->cr[0] & CR0_AFP ? MODE_AFP : 0) |
                      (cpu->cr[0] & CR0_VX ? MODE_VX : 0);
 
-    flags |= s390_per_active(cpu) ? MODE_PER : 0;
+    flags |= (s390_per_active(cpu) ? MODE_PER : 0) |
+             ((cpu->fpc & FPC_HOST_MASK) == FPC_HOST_WANT ? MODE_FP : 0);
     flags |= s390_mmu_of_psw(cpu) << MODE_MMU_SH | s390_fetch_mmu(cs) << MODE_FETCHSH;
     key->pc = key->vaddr = cpu->pc;
     if (cpu->ex_mode) {

@@ -16,6 +16,7 @@
 #define MODE_FETCH   0x00000700u /* MMU index of instructions: keeps spaces apart */
 #define MODE_EX      0x00000800u /* the target of an EXECUTE, modified by the next field */
 #define MODE_PER     0x00001000u /* program events are recorded */
+#define MODE_FP      0x00002000u /* binary floating point may be the host's (FPC_HOST_*) */
 #define MODE_EX_MOD  0x00ff0000u
 #define MODE_MMU_SH  5
 #define MODE_FETCHSH 8

@@ -66,6 +66,10 @@ enum {
 #define CR0_SERVICE 0x0200ull
 #define CR0_STOCTL  0x0080ull /* stop-control... interrupt key */
 
+/* Of the FPC: what decides whether the host's floating point will do, and how it must be. */
+#define FPC_HOST_MASK 0xf8080007u /* masks, the flag of inexact, the binary rounding mode */
+#define FPC_HOST_WANT 0x00080000u
+
 /* Program-interruption codes. */
 enum {
     PGM_OPERATION = 0x01,

@@ -36,6 +36,7 @@ static inline void fast_commit(S390Cpu *cpu)
 {
     if (!(cpu->fpc & FPC_INEXACT) && (_mm_getcsr() & _MM_EXCEPT_INEXACT)) {
         cpu->fpc |= FPC_INEXACT;
+        cpu_kick(&cpu->base); /* regions for the host's floating point are to be found (MODE_FP) */
     }
 }
 

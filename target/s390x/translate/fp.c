@@ -6,7 +6,7 @@
  * Helpers take and give values as 64-bit patterns, extended ones in v128; they raise data
  * exceptions themselves when the FPC's masks ask for it.
  */
-#include "target/s390x/translate/translate-priv.h"
+#include "target/s390x/translate/fp-host.h"
 
 enum {
     SHORT,
@@ -168,6 +168,7 @@ void s390_tr_cpsdr(S390Trans *t, const S390Insn *i)
 void s390_tr_sfpc(S390Trans *t, const S390Insn *i)
 {
     ir_call(t->b, &hd_s390_fpc_set, s390_gpr(t, i->r1));
+    s390_end_loop(t); /* another mode, perhaps */
 }
 
 void s390_tr_efpc(S390Trans *t, const S390Insn *i)
@@ -178,6 +179,7 @@ void s390_tr_efpc(S390Trans *t, const S390Insn *i)
 void s390_tr_lfpc(S390Trans *t, const S390Insn *i)
 {
     ir_call(t->b, &hd_s390_fpc_set, s390_load(t, IR_I64, s390_addr2(t), MO_32, false));
+    s390_end_loop(t);
 }
 
 void s390_tr_stfpc(S390Trans *t, const S390Insn *i)
@@ -189,9 +191,15 @@ void s390_tr_stfpc(S390Trans *t, const S390Insn *i)
 void s390_tr_srnm(S390Trans *t, const S390Insn *i)
 {
     ir_call(t->b, &hd_s390_srnm, s390_addr2(t), ir_c64(t->b, i->arg));
+    s390_end_loop(t);
 }
 
 /* ---- arithmetic ---- */
+static void sign_cc(S390Trans *t, IrVal v, unsigned f)
+{
+    s390_cc_from(t, f == EXTENDED ? ir_call(t->b, &hd_s390_bfp_sign_cc_ext, v)
+                                  : s390_host_sign_cc(t, f, v));
+}
 
 /* Helpers store a result that goes with an interruption themselves: r1 from bit 8 of the last argument. */
 static IrVal with_r1(S390Trans *t, uint64_t arg)
@@ -205,6 +213,33 @@ static IrVal modes(S390Trans *t)
     return with_r1(t, t->i->m3 | t->i->m4 << 4);
 }
 
+static void host_bfp2(S390Trans *t, const S390Insn *i, unsigned f)
+{
+    IrBuilder *ib = t->b;
+    IrLabel ok = ir_label_new(ib), done = ir_label_new(ib);
+    IrVal b = operand(t, f), a = get_format(t, i->r1, f);
+    IrVal r = s390_host_arith(t, f, i->arg >> 2 & 3, a, b);
+    bool sets_cc = i->arg < 8;
+
+    s390_host_if_normal(t, f, r, false, ok);
+    IrVal slow = ir_call(ib, &hd_s390_bfp2, a, b, with_r1(t, i->arg));
+    set_format(t, i->r1, f, slow);
+    if (sets_cc) {
+        s390_host_put_cc(t, s390_host_sign_cc(t, f, slow));
+    }
+    ir_br(ib, done);
+    ir_label(ib, ok);
+    set_format(t, i->r1, f, r);
+    if (sets_cc) { /* no zero, no NaN */
+        IrVal sign = ir_shri(ib, r, f == LONG ? 63 : 31);
+        s390_host_put_cc(t, ir_sub(ib, ir_c64(ib, 2), sign));
+    }
+    ir_label(ib, done);
+    if (sets_cc) {
+        s390_host_join_cc(t);
+    }
+}
+
 void s390_tr_bfp2(S390Trans *t, const S390Insn *i)
 {
     unsigned f = i->arg & 3;
@@ -212,14 +247,16 @@ void s390_tr_bfp2(S390Trans *t, const S390Insn *i)
     if (!pairs_ok(t, f, i->r1, i->r2)) {
         return;
     }
+    if (s390_host_fp(t, f)) {
+        host_bfp2(t, i, f);
+        return;
+    }
     IrVal b = operand(t, f), a = get_format(t, i->r1, f), op = with_r1(t, i->arg);
     IrVal r = f == EXTENDED ? ir_call(t->b, &hd_s390_bfp2_ext, a, b, op)
                             : ir_call(t->b, &hd_s390_bfp2, a, b, op);
     set_format(t, i->r1, f, r);
     if (i->arg < 8) { /* add and subtract set the code by the result */
-        IrVal cc = f == EXTENDED ? ir_call(t->b, &hd_s390_bfp_sign_cc_ext, r)
-                                 : ir_call(t->b, &hd_s390_bfp_sign_cc, r, ir_c64(t->b, f));
-        s390_cc_from(t, cc);
+        sign_cc(t, r, f);
     }
 }
 
@@ -238,6 +275,20 @@ void s390_tr_bfp_mulw(S390Trans *t, const S390Insn *i)
     }
 }
 
+static void host_cmp(S390Trans *t, const S390Insn *i, unsigned f)
+{
+    IrBuilder *ib = t->b;
+    IrLabel unordered = ir_label_new(ib), done = ir_label_new(ib);
+    IrVal b = operand(t, f), a = get_format(t, i->r1, f);
+
+    s390_host_compare(t, f, a, b, unordered);
+    ir_br(ib, done);
+    ir_label(ib, unordered);
+    s390_host_put_cc(t, ir_call(ib, &hd_s390_bfp_cmp, a, b, ir_c64(ib, i->arg)));
+    ir_label(ib, done);
+    s390_host_join_cc(t);
+}
+
 void s390_tr_bfp_cmp(S390Trans *t, const S390Insn *i)
 {
     unsigned f = i->arg & 3;
@@ -245,9 +296,26 @@ void s390_tr_bfp_cmp(S390Trans *t, const S390Insn *i)
     if (!pairs_ok(t, f, i->r1, i->r2)) {
         return;
     }
+    if (f != EXTENDED) {
+        host_cmp(t, i, f);
+        return;
+    }
     IrVal b = operand(t, f), a = get_format(t, i->r1, f), op = ir_c64(t->b, i->arg);
-    s390_cc_from(t, f == EXTENDED ? ir_call(t->b, &hd_s390_bfp_cmp_ext, a, b, op)
-                                  : ir_call(t->b, &hd_s390_bfp_cmp, a, b, op));
+    s390_cc_from(t, ir_call(t->b, &hd_s390_bfp_cmp_ext, a, b, op));
+}
+
+/* r1 := fast unless it, or what it is judged by, is no normal number; else the helper's. */
+static void host_or_call(S390Trans *t, unsigned f, IrVal judged, unsigned fj, bool positive, IrVal fast,
+                         const HelperDesc *hd, const IrVal args[6])
+{
+    IrLabel ok = ir_label_new(t->b), done = ir_label_new(t->b);
+
+    s390_host_if_normal(t, fj, judged, positive, ok);
+    set_format(t, t->i->r1, f, ir_call_args(t->b, hd, args));
+    ir_br(t->b, done);
+    ir_label(t->b, ok);
+    set_format(t, t->i->r1, f, fast);
+    ir_label(t->b, done);
 }
 
 void s390_tr_bfp_sqrt(S390Trans *t, const S390Insn *i)
@@ -256,16 +324,15 @@ void s390_tr_bfp_sqrt(S390Trans *t, const S390Insn *i)
 
     if (pairs_ok(t, f, i->r1, i->r2)) {
         IrVal b = operand(t, f), how = with_r1(t, f);
+        if (s390_host_fp(t, f)) {
+            host_or_call(t, f, b, f, true, s390_host_sqrt(t, f, b), &hd_s390_bfp_sqrt,
+                         (const IrVal[6]){ b, how });
+            return;
+        }
         set_format(t, i->r1, f,
                    f == EXTENDED ? ir_call(t->b, &hd_s390_bfp_sqrt_ext, b, how)
                                  : ir_call(t->b, &hd_s390_bfp_sqrt, b, how));
     }
-}
-
-static void sign_cc(S390Trans *t, IrVal v, unsigned f)
-{
-    s390_cc_from(t, f == EXTENDED ? ir_call(t->b, &hd_s390_bfp_sign_cc_ext, v)
-                                  : ir_call(t->b, &hd_s390_bfp_sign_cc, v, ir_c64(t->b, f)));
 }
 
 void s390_tr_bfp_lt(S390Trans *t, const S390Insn *i)
@@ -313,7 +380,8 @@ void s390_tr_bfp_widen(S390Trans *t, const S390Insn *i)
     if (to == EXTENDED) {
         set_extended(t, i->r1, ir_call(t->b, &hd_s390_bfp_to_ext, v, ir_c64(t->b, from)));
     } else {
-        set_fpr(t, i->r1, ir_call(t->b, &hd_s390_bfp_short_to_long, v));
+        host_or_call(t, LONG, v, SHORT, false, s390_host_widen(t, v), &hd_s390_bfp_short_to_long,
+                     (const IrVal[6]){ v });
     }
 }
 
@@ -329,7 +397,14 @@ void s390_tr_bfp_narrow(S390Trans *t, const S390Insn *i)
         }
         return;
     }
-    set_short(t, i->r1, ir_call(t->b, &hd_s390_bfp_long_to_short, fpr(t, i->r2), m));
+    IrVal v = fpr(t, i->r2);
+    if (s390_host_fp(t, LONG) && (i->m3 == 0 || i->m3 == 4)) {
+        IrVal r = s390_host_narrow(t, v);
+        host_or_call(t, SHORT, r, SHORT, false, r, &hd_s390_bfp_long_to_short,
+                     (const IrVal[6]){ v, m });
+        return;
+    }
+    set_short(t, i->r1, ir_call(t->b, &hd_s390_bfp_long_to_short, v, m));
 }
 
 void s390_tr_bfp_fi(S390Trans *t, const S390Insn *i)
@@ -355,11 +430,38 @@ void s390_tr_bfp_from(S390Trans *t, const S390Insn *i)
     if (!pairs_ok(t, f, i->r1, 0)) {
         return;
     }
+    bool small = ir_type(t->b, v) == IR_I32; /* its long form is exact, whatever the mode */
     v = i->arg & 4 ? s390_zext64(t, v) : s390_sext64(t, v);
+    bool nearest = s390_host_fp(t, f) && (i->m3 == 0 || i->m3 == 4);
+    bool exact = small && f == LONG && i->m3 < 8 && i->m3 != 2;
+    if ((small || !(i->arg & 4)) && (exact || nearest)) {
+        set_format(t, i->r1, f, s390_host_from_int(t, f, v));
+        return;
+    }
     IrVal how = ir_c64(t->b, i->arg);
     set_format(t, i->r1, f,
                f == EXTENDED ? ir_call(t->b, &hd_s390_bfp_from_int_ext, v, how)
                              : ir_call(t->b, &hd_s390_bfp_from_int, v, how, m));
+}
+
+/* Magnitudes far below the greatest integer are converted on the host. */
+static void host_to(S390Trans *t, const S390Insn *i, unsigned f, IrVal v, IrVal h)
+{
+    IrBuilder *ib = t->b;
+    IrLabel ok = ir_label_new(ib), done = ir_label_new(ib);
+    bool w = s390_is_w(t);
+    IrVal fast = s390_host_to_int(t, f, v, i->m3 == 5);
+
+    s390_host_if_below(t, f, v, w ? 30 : 62, ok);
+    IrVal r = ir_call(ib, &hd_s390_bfp_to_int, v, h), cc = ir_call(ib, &hd_s390_bfp_to_int_cc, v, h);
+    s390_set_reg(t, i->r1, w ? ir_trunc32(ib, r) : r);
+    s390_host_put_cc(t, cc);
+    ir_br(ib, done);
+    ir_label(ib, ok);
+    s390_set_reg(t, i->r1, w ? ir_trunc32(ib, fast) : fast);
+    s390_host_put_cc(t, s390_host_sign_cc(t, f, v));
+    ir_label(ib, done);
+    s390_host_join_cc(t);
 }
 
 /* To an integer; the helper gives the value, then the code. */
@@ -373,6 +475,10 @@ void s390_tr_bfp_to(S390Trans *t, const S390Insn *i)
         return;
     }
     IrVal v = get_format(t, i->r2, f), h = ir_c64(t->b, how), r, cc;
+    if (s390_host_fp(t, f) && !(i->arg & 4) && (i->m3 == 0 || i->m3 == 4 || i->m3 == 5)) {
+        host_to(t, i, f, v, h);
+        return;
+    }
     if (f == EXTENDED) {
         r = ir_call(t->b, &hd_s390_bfp_to_int_ext, v, h);
         cc = ir_call(t->b, &hd_s390_bfp_to_int_cc_ext, v, h);
@@ -390,6 +496,12 @@ void s390_tr_bfp_fma(S390Trans *t, const S390Insn *i)
     unsigned f = i->arg & 3;
     IrVal b = operand(t, f), c = get_format(t, i->r1, f), a = get_format(t, i->r3, f);
 
+    if (s390_host_fp(t, f)) {
+        IrVal r = s390_host_fma(t, f, i->arg >> 2 & 1, a, b, c);
+        host_or_call(t, f, r, f, false, r, &hd_s390_bfp_fma,
+                     (const IrVal[6]){ a, b, c, with_r1(t, i->arg) });
+        return;
+    }
     set_format(t, i->r1, f, ir_call(t->b, &hd_s390_bfp_fma, a, b, c, with_r1(t, i->arg)));
 }
 

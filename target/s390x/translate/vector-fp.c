@@ -3,7 +3,7 @@
  * Vector floating point: operand checks, and a helper for the elements (helper/vector-fp.c says what
  * "how" holds).
  */
-#include "target/s390x/translate/vector-priv.h"
+#include "target/s390x/translate/fp-host.h"
 
 enum {
     SHORT = 2,
@@ -47,9 +47,56 @@ static IrVal how(S390Trans *t, unsigned format, unsigned controls, unsigned op, 
     return ir_c64(t->b, format | controls << 4 | op << 8 | more << 12);
 }
 
+/* ---- on the host ---- */
+
+/* The left element as a scalar, and the other way round. */
+static IrVal left_element(S390Trans *t, unsigned f, IrVal v)
+{
+    IrVal half = v_half(t, v, true);
+
+    return f == HOST_LONG ? half : ir_shri(t->b, half, 32);
+}
+
+static IrVal of_left_element(S390Trans *t, unsigned f, IrVal bits)
+{
+    return v_of_halves(t, f == HOST_LONG ? bits : ir_shli(t->b, bits, 32), ir_c64(t->b, 0));
+}
+
+typedef struct Host {
+    bool one;
+    unsigned f;
+    IrVal judged, result; /* scalars or vectors */
+    bool positive;
+} Host;
+
+/* v1 := the host's result if what it is judged by is normal, else the helper's. */
+static void host_or_call(S390Trans *t, const Host *h, const HelperDesc *hd, const IrVal args[6])
+{
+    IrLabel ok = ir_label_new(t->b), done = ir_label_new(t->b);
+
+    (h->one ? s390_host_if_normal : s390_host_if_vnormal)(t, h->f, h->judged, h->positive, ok);
+    v_put(t, t->i->r1, ir_call_args(t->b, hd, args));
+    ir_br(t->b, done);
+    ir_label(t->b, ok);
+    v_put(t, t->i->r1, h->one ? of_left_element(t, h->f, h->result) : h->result);
+    ir_label(t->b, done);
+}
+
 void s390_tr_vf2(S390Trans *t, const S390Insn *i)
 {
     if (!bad_format(t, i->m4, i->m5, ONE_ELEMENT)) {
+        unsigned f = i->m4 - SHORT;
+        if (s390_host_fp(t, f)) {
+            IrVal x = v_get(t, i->r2), y = v_get(t, i->r3);
+            Host h = { .one = i->m5 & ONE_ELEMENT, .f = f };
+            h.result = h.one ? s390_host_arith(t, f, i->arg, left_element(t, f, x),
+                                               left_element(t, f, y))
+                             : s390_host_varith(t, f, i->arg, x, y);
+            h.judged = h.result;
+            host_or_call(t, &h, &hd_s390_vf2,
+                         (const IrVal[6]){ x, y, how(t, i->m4, i->m5, i->arg, 0) });
+            return;
+        }
         v_put(t, i->r1,
               ir_call(t->b, &hd_s390_vf2, v_get(t, i->r2), v_get(t, i->r3),
                       how(t, i->m4, i->m5, i->arg, 0)));
@@ -59,6 +106,18 @@ void s390_tr_vf2(S390Trans *t, const S390Insn *i)
 void s390_tr_vfma(S390Trans *t, const S390Insn *i)
 {
     if (!bad_format(t, i->m6, i->m5, ONE_ELEMENT)) {
+        unsigned f = i->m6 - SHORT;
+        if (s390_host_fp(t, f)) {
+            IrVal x = v_get(t, i->r2), y = v_get(t, i->r3), z = v_get(t, i->r4);
+            Host h = { .one = i->m5 & ONE_ELEMENT, .f = f };
+            h.result = h.one ? s390_host_fma(t, f, i->arg, left_element(t, f, x),
+                                             left_element(t, f, y), left_element(t, f, z))
+                             : s390_host_vfma(t, f, i->arg, x, y, z);
+            h.judged = h.result;
+            host_or_call(t, &h, &hd_s390_vfma,
+                         (const IrVal[6]){ x, y, z, how(t, i->m6, i->m5, i->arg, 0) });
+            return;
+        }
         v_put(t, i->r1,
               ir_call(t->b, &hd_s390_vfma, v_get(t, i->r2), v_get(t, i->r3), v_get(t, i->r4),
                       how(t, i->m6, i->m5, i->arg, 0)));
@@ -68,6 +127,15 @@ void s390_tr_vfma(S390Trans *t, const S390Insn *i)
 void s390_tr_vfsqrt(S390Trans *t, const S390Insn *i)
 {
     if (!bad_format(t, i->m3, i->m4, ONE_ELEMENT)) {
+        unsigned f = i->m3 - SHORT;
+        if (s390_host_fp(t, f)) {
+            IrVal x = v_get(t, i->r2);
+            Host h = { .one = i->m4 & ONE_ELEMENT, .f = f, .positive = true };
+            h.judged = h.one ? left_element(t, f, x) : x;
+            h.result = h.one ? s390_host_sqrt(t, f, h.judged) : s390_host_vsqrt(t, f, x);
+            host_or_call(t, &h, &hd_s390_vf1, (const IrVal[6]){ x, how(t, i->m3, i->m4, 0, 0) });
+            return;
+        }
         v_put(t, i->r1, ir_call(t->b, &hd_s390_vf1, v_get(t, i->r2), how(t, i->m3, i->m4, 0, 0)));
     }
 }
@@ -136,9 +204,21 @@ void s390_tr_vfcompare(S390Trans *t, const S390Insn *i)
     if (i->m6 & 14) {
         s390_pgm(t, PGM_SPECIFICATION);
     } else if (!bad_format(t, i->m4, i->m5, allowed)) {
-        IrVal m = ir_call(t->b, &hd_s390_vfcompare, v_get(t, i->r2), v_get(t, i->r3),
-                          how(t, i->m4, i->m5, i->arg, 0));
-        v_put(t, i->r1, m);
+        IrVal x = v_get(t, i->r2), y = v_get(t, i->r3);
+        bool inline_ = i->m4 != EXTENDED && !(i->m5 & ONE_ELEMENT);
+        IrLabel unordered = ir_label_new(t->b), done = ir_label_new(t->b);
+        if (inline_) {
+            v_put(t, i->r1,
+                  s390_host_vcompare(t, i->m4 - SHORT, i->arg, x, y, unordered));
+            ir_br(t->b, done);
+            ir_label(t->b, unordered);
+        }
+        v_put(t, i->r1,
+              ir_call(t->b, &hd_s390_vfcompare, x, y, how(t, i->m4, i->m5, i->arg, 0)));
+        if (inline_) {
+            ir_label(t->b, done);
+        }
+        IrVal m = v_get(t, i->r1);
         if (i->m6 & 1) {
             mask_cc(t, m, i->m4, i->m5 & ONE_ELEMENT);
         }
@@ -148,6 +228,19 @@ void s390_tr_vfcompare(S390Trans *t, const S390Insn *i)
 void s390_tr_vfscalar_compare(S390Trans *t, const S390Insn *i)
 {
     if (!bad_format(t, i->m3, i->m4, 0)) {
+        if (i->m3 != EXTENDED) {
+            unsigned f = i->m3 - SHORT;
+            IrVal x = v_get(t, i->r1), y = v_get(t, i->r2);
+            IrLabel unordered = ir_label_new(t->b), done = ir_label_new(t->b);
+            s390_host_compare(t, f, left_element(t, f, x), left_element(t, f, y), unordered);
+            ir_br(t->b, done);
+            ir_label(t->b, unordered);
+            s390_host_put_cc(t, ir_call(t->b, &hd_s390_vfscalar_compare, x, y,
+                                        how(t, i->m3, 0, i->arg, 0)));
+            ir_label(t->b, done);
+            s390_host_join_cc(t);
+            return;
+        }
         s390_cc_from(t, ir_call(t->b, &hd_s390_vfscalar_compare, v_get(t, i->r1), v_get(t, i->r2),
                                 how(t, i->m3, 0, i->arg, 0)));
     }
