@@ -170,8 +170,7 @@ static int group_row(const Property *prop)
 
 static GVariant *group_get(Object *obj, const Property *prop)
 {
-    return g_variant_new_boolean(
-        s390_feature_whole(&self(DEVICE(obj))->features, group_row(prop)));
+    return g_variant_new_boolean(s390_feature_whole(&self(DEVICE(obj))->features, group_row(prop)));
 }
 
 static bool group_set(Object *obj, const Property *prop, GVariant *value, GError **error)
@@ -195,11 +194,7 @@ static const Property cpu_props[] = {
     { .name = "unavailable-features", .kind = PROP_CUSTOM, .get = unavailable_get },
 #define S390_FEATURE(n, nm, facility) FEATURE_ROW(n, nm)
 #define S390_FEATURE_GROUP(n, nm, members) \
-    { .name = (nm),                        \
-      .kind = PROP_CUSTOM,                 \
-      .link_type = "bool",                 \
-      .get = group_get,                    \
-      .set = group_set },
+    { .name = (nm), .kind = PROP_CUSTOM, .link_type = "bool", .get = group_get, .set = group_set },
 #include "target/s390x/features.def"
     PROP_END,
 };

@@ -15,9 +15,9 @@ enum {
     S390_F_PRIV = 1 << 0, /* privileged-operation exception in the problem state */
     S390_F_SEMI = 1 << 1, /* semiprivileged: the translator or helper checks */
     S390_F_ENDS = 1 << 2, /* the region ends after it */
-    S390_F_AFP = 1 << 3, /* data exception unless CR0's AFP-register control is on */
-    S390_F_VEC = 1 << 4, /* ... and the vector-enablement control too */
-    S390_F_FPR = 1 << 5, /* data exception for registers beyond 0, 2, 4, 6 without that control */
+    S390_F_AFP = 1 << 3,  /* data exception unless CR0's AFP-register control is on */
+    S390_F_VEC = 1 << 4,  /* ... and the vector-enablement control too */
+    S390_F_FPR = 1 << 5,  /* data exception for registers beyond 0, 2, 4, 6 without that control */
     S390_F_FPR1 = 1 << 6, /* the same, r1 only */
     S390_F_FPR2 = 1 << 7, /* r2 only */
 };

@@ -458,7 +458,8 @@ void s390_restore_state(CpuState *cs, uint64_t pc, uint32_t aux)
     if (aux & S390_AUX_EX) {
         cpu->pc = cpu->ex_pc;
         cpu->ilen = cpu->ex_next - cpu->ex_pc;
-        cpu->ex_mode = cpu->ex_word; /* a try again is one of the target; an interruption resets it */
+        cpu->ex_mode =
+            cpu->ex_word; /* a try again is one of the target; an interruption resets it */
     }
 }
 

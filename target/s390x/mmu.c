@@ -322,11 +322,11 @@ bool s390_mmu_translate(CpuState *cs, GuestVirt va, MmuAccess access, unsigned i
         res->phys = w.absolute;
         res->prot = MMU_R | (w.executable ? MMU_X : 0) | (w.writable ? MMU_W : 0);
         res->lg_size = w.lg_size;
-        reason = access == MMU_ACCESS_WRITE && !w.writable                      ? TEID_DAT
-                 : access == MMU_ACCESS_EXEC && !w.executable                   ? TEID_EXEC
-                 : cpu->tlb_key && !apply_key(cpu, va, access, res)             ? TEID_KEY
-                 : index == mmu && !apply_low(cpu, va, access, mmu, res)        ? TEID_LOW
-                                                                                : 0;
+        reason = access == MMU_ACCESS_WRITE && !w.writable               ? TEID_DAT
+                 : access == MMU_ACCESS_EXEC && !w.executable            ? TEID_EXEC
+                 : cpu->tlb_key && !apply_key(cpu, va, access, res)      ? TEID_KEY
+                 : index == mmu && !apply_low(cpu, va, access, mmu, res) ? TEID_LOW
+                                                                         : 0;
         code = reason ? PGM_PROTECTION : 0;
     }
     if (code && !probe) {

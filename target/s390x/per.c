@@ -137,8 +137,7 @@ uint64_t helper_s390_per_branch(CpuState *cs, uint64_t to)
 {
     S390Cpu *cpu = s390_cpu(cs);
 
-    if ((wanted(cpu) & PER_BRANCH) &&
-        (!(cpu->cr[9] & CR9_BRANCH_RANGE) || in_range(cpu, to, to))) {
+    if ((wanted(cpu) & PER_BRANCH) && (!(cpu->cr[9] & CR9_BRANCH_RANGE) || in_range(cpu, to, to))) {
         event(cpu, PER_BRANCH);
     }
     return 0;
@@ -156,8 +155,7 @@ static bool space_asks(const S390Cpu *cpu)
     unsigned as = (cpu->psw_mask & PSW_AS) >> PSW_AS_SHIFT;
     uint64_t asce = cpu->cr[as == AS_SECONDARY ? 7 : as == AS_HOME ? 13 : 1];
 
-    return !(cpu->cr[9] & CR9_SPACE) ||
-           ((cpu->psw_mask & PSW_DAT) && (asce & ASCE_STORE_EVENT));
+    return !(cpu->cr[9] & CR9_SPACE) || ((cpu->psw_mask & PSW_DAT) && (asce & ASCE_STORE_EVENT));
 }
 
 bool s390_debug_exception(CpuState *cs)

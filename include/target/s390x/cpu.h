@@ -281,8 +281,8 @@ struct S390Cpu {
     /* ---- configuration ---- */
     uint16_t address; /* CPU address */
     uint32_t cpuid_number;
-    uint16_t cpu_type;          /* machine type, 0x8561 */
-    const uint64_t *facilities; /* bit 0 is the most significant of word 0 */
+    uint16_t cpu_type;                         /* machine type, 0x8561 */
+    const uint64_t *facilities;                /* bit 0 is the most significant of word 0 */
     uint8_t msa_functions[S390_MSA_COUNT][16]; /* as the query functions tell them */
     struct Vm *vm;
     S390Board *board; /* borrowed */

@@ -10,9 +10,10 @@
 /* Offered: what the tables implement in full, and what a kernel for z10 asks for. */
 const uint64_t s390_facility_list[S390_FACILITY_WORDS] = {
     BIT(0) | BIT(1) | BIT(2) | BIT(3) | BIT(4) | BIT(7) | BIT(8) | BIT(9) | BIT(10) | BIT(14) |
-        BIT(16) | BIT(17) | BIT(18) | BIT(19) | BIT(20) | BIT(21) | BIT(22) | BIT(24) | BIT(25) | BIT(26) | BIT(27) | BIT(30) | BIT(31) | BIT(32) | BIT(33) |
-        BIT(34) | BIT(35) | BIT(37) | BIT(40) | BIT(41) | BIT(42) | BIT(43) | BIT(45) | BIT(48) |
-        BIT(49) | BIT(51) | BIT(52) | BIT(53) | BIT(57) | BIT(58) | BIT(61),
+        BIT(16) | BIT(17) | BIT(18) | BIT(19) | BIT(20) | BIT(21) | BIT(22) | BIT(24) | BIT(25) |
+        BIT(26) | BIT(27) | BIT(30) | BIT(31) | BIT(32) | BIT(33) | BIT(34) | BIT(35) | BIT(37) |
+        BIT(40) | BIT(41) | BIT(42) | BIT(43) | BIT(45) | BIT(48) | BIT(49) | BIT(51) | BIT(52) |
+        BIT(53) | BIT(57) | BIT(58) | BIT(61),
     BIT(75) | BIT(76) | BIT(77),
     BIT(129) | BIT(130) | BIT(131) | BIT(135) | BIT(146) | BIT(148),
     0,

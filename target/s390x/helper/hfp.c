@@ -351,7 +351,8 @@ static unsigned op_from_binary(Hfp *h)
     int exp = 0;
 
     if (class == FP_IS_NORMAL || class == FP_IS_SUBNORMAL) {
-        FpBits mant = fp_parts(from, bits, &exp); /* mant * 2^(exp - 127), the first bit of 128 one */
+        FpBits mant =
+            fp_parts(from, bits, &exp); /* mant * 2^(exp - 127), the first bit of 128 one */
         unsigned down = (unsigned)-(exp + 1) & 3; /* so that the rest is a power of 16 */
         n.frac = mant >> 72 >> down;
         n.exp = 64 + (exp + 1 + (int)down) / 4;

@@ -768,9 +768,8 @@ uint64_t helper_s390_msa(CpuState *cs, uint64_t op, uint64_t regs, uint64_t mmu)
               .r2 = regs >> 4 & 15,
               .r3 = regs >> 8 & 15,
               .mmu = mmu };
-    bool modified =
-        op == S390_MSA_KM || op == S390_MSA_KMC || op == S390_MSA_KMF || op == S390_MSA_KMO || op == S390_MSA_KMCTR ||
-        op == S390_MSA_KMA;
+    bool modified = op == S390_MSA_KM || op == S390_MSA_KMC || op == S390_MSA_KMF ||
+                    op == S390_MSA_KMO || op == S390_MSA_KMCTR || op == S390_MSA_KMA;
 
     check_function(&m);
     if (m.decipher && !modified) {

@@ -305,8 +305,8 @@ void s390_tr_bfp_cmp(S390Trans *t, const S390Insn *i)
 }
 
 /* r1 := fast unless it, or what it is judged by, is no normal number; else the helper's. */
-static void host_or_call(S390Trans *t, unsigned f, IrVal judged, unsigned fj, bool positive, IrVal fast,
-                         const HelperDesc *hd, const IrVal args[6])
+static void host_or_call(S390Trans *t, unsigned f, IrVal judged, unsigned fj, bool positive,
+                         IrVal fast, const HelperDesc *hd, const IrVal args[6])
 {
     IrLabel ok = ir_label_new(t->b), done = ir_label_new(t->b);
 
@@ -453,7 +453,8 @@ static void host_to(S390Trans *t, const S390Insn *i, unsigned f, IrVal v, IrVal 
     IrVal fast = s390_host_to_int(t, f, v, i->m3 == 5);
 
     s390_host_if_below(t, f, v, w ? 30 : 62, ok);
-    IrVal r = ir_call(ib, &hd_s390_bfp_to_int, v, h), cc = ir_call(ib, &hd_s390_bfp_to_int_cc, v, h);
+    IrVal r = ir_call(ib, &hd_s390_bfp_to_int, v, h),
+          cc = ir_call(ib, &hd_s390_bfp_to_int_cc, v, h);
     s390_set_reg(t, i->r1, w ? ir_trunc32(ib, r) : r);
     s390_host_put_cc(t, cc);
     ir_br(ib, done);

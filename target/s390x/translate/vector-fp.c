@@ -89,9 +89,9 @@ void s390_tr_vf2(S390Trans *t, const S390Insn *i)
         if (s390_host_fp(t, f)) {
             IrVal x = v_get(t, i->r2), y = v_get(t, i->r3);
             Host h = { .one = i->m5 & ONE_ELEMENT, .f = f };
-            h.result = h.one ? s390_host_arith(t, f, i->arg, left_element(t, f, x),
-                                               left_element(t, f, y))
-                             : s390_host_varith(t, f, i->arg, x, y);
+            h.result =
+                h.one ? s390_host_arith(t, f, i->arg, left_element(t, f, x), left_element(t, f, y))
+                      : s390_host_varith(t, f, i->arg, x, y);
             h.judged = h.result;
             host_or_call(t, &h, &hd_s390_vf2,
                          (const IrVal[6]){ x, y, how(t, i->m4, i->m5, i->arg, 0) });
@@ -208,13 +208,11 @@ void s390_tr_vfcompare(S390Trans *t, const S390Insn *i)
         bool inline_ = i->m4 != EXTENDED && !(i->m5 & ONE_ELEMENT);
         IrLabel unordered = ir_label_new(t->b), done = ir_label_new(t->b);
         if (inline_) {
-            v_put(t, i->r1,
-                  s390_host_vcompare(t, i->m4 - SHORT, i->arg, x, y, unordered));
+            v_put(t, i->r1, s390_host_vcompare(t, i->m4 - SHORT, i->arg, x, y, unordered));
             ir_br(t->b, done);
             ir_label(t->b, unordered);
         }
-        v_put(t, i->r1,
-              ir_call(t->b, &hd_s390_vfcompare, x, y, how(t, i->m4, i->m5, i->arg, 0)));
+        v_put(t, i->r1, ir_call(t->b, &hd_s390_vfcompare, x, y, how(t, i->m4, i->m5, i->arg, 0)));
         if (inline_) {
             ir_label(t->b, done);
         }
