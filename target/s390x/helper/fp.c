@@ -223,9 +223,31 @@ uint64_t helper_s390_bfp2(CpuState *cs, uint64_t x, uint64_t y, uint64_t op)
     return bfp2(cpu, x, y, op);
 }
 
+/* The compiler's 128-bit arithmetic, in the same case as the host's. */
+static bool fast_ext(const S390Cpu *cpu, FpBits x, FpBits y, unsigned op, FpBits *out)
+{
+    const FpBits least = (FpBits)1 << 112, inf = (FpBits)0x7fff << 112, sign = (FpBits)1 << 127;
+    __float128 a, b, r;
+
+    if (!fast_allowed(cpu)) {
+        return false;
+    }
+    memcpy(&a, &x, sizeof(a));
+    memcpy(&b, &y, sizeof(b));
+    r = op == 0 ? a + b : op == 1 ? a - b : op == 2 ? a * b : a / b;
+    memcpy(out, &r, sizeof(r));
+    return (*out & ~sign) - (least + 1) < inf - (least + 1);
+}
+
 static void helper_s390_bfp2_ext(CpuState *cs, IrVec *out, const IrVec *x, const IrVec *y,
                                  uint64_t op)
 {
+    FpBits fast;
+
+    if (fast_ext(s390_cpu(cs), get_ext(x), get_ext(y), op >> 2 & 3, &fast)) {
+        put_ext(out, fast);
+        return;
+    }
     put_ext(out, bfp2(s390_cpu(cs), get_ext(x), get_ext(y), op));
 }
 HELPER(s390_bfp2_ext, IR_V128, HELPER_STATE, HARG_V128, HARG_V128, HARG_I64);

@@ -148,9 +148,61 @@ void s390_tr_vfint(S390Trans *t, const S390Insn *i)
     }
 }
 
+/* Doublewords to and from long numbers; false: that is the helper's. */
+static bool host_from(S390Trans *t, const S390Insn *i, bool nearest)
+{
+    IrVal v = v_get(t, i->r2), right = ir_c64(t->b, 0);
+
+    if (!nearest) {
+        return false;
+    }
+    if (!(i->m4 & ONE_ELEMENT)) {
+        right = s390_host_from_int(t, HOST_LONG, v_half(t, v, false));
+    }
+    v_put(t, i->r1,
+          v_of_halves(t, s390_host_from_int(t, HOST_LONG, v_half(t, v, true)), right));
+    return true;
+}
+
+static bool host_to(S390Trans *t, const S390Insn *i, bool nearest)
+{
+    IrBuilder *b = t->b;
+    bool one = i->m4 & ONE_ELEMENT, truncate = i->m5 == 5;
+
+    if (!nearest && !truncate) {
+        return false;
+    }
+    IrLabel right_too = ir_label_new(b), slow = ir_label_new(b), ok = ir_label_new(b),
+            done = ir_label_new(b);
+    IrVal v = v_get(t, i->r2), left = v_half(t, v, true), right = v_half(t, v, false);
+    IrVal x = s390_host_to_int(t, HOST_LONG, left, truncate);
+    IrVal y = one ? ir_c64(b, 0) : s390_host_to_int(t, HOST_LONG, right, truncate);
+    s390_host_if_below(t, HOST_LONG, left, 62, right_too);
+    ir_br(b, slow);
+    ir_label(b, right_too);
+    if (one) {
+        ir_br(b, ok);
+    } else {
+        s390_host_if_below(t, HOST_LONG, right, 62, ok);
+    }
+    ir_label(b, slow);
+    v_put(t, i->r1, ir_call(b, &hd_s390_vf1, v, how(t, i->m3, i->m4 & 12, 4, i->m5)));
+    ir_br(b, done);
+    ir_label(b, ok);
+    v_put(t, i->r1, v_of_halves(t, x, y));
+    ir_label(b, done);
+    return true;
+}
+
 static void integers(S390Trans *t, const S390Insn *i, unsigned op)
 {
+    bool nearest = i->m5 == 0 || i->m5 == 4;
+
     if (!v_bad_size(t, i->m3, enh2(t) ? SHORT : LONG, LONG) && !bad_rounding(t, i->m5)) {
+        if (i->m3 == LONG && s390_host_fp(t, HOST_LONG) &&
+            ((op == 2 && host_from(t, i, nearest)) || (op == 4 && host_to(t, i, nearest)))) {
+            return;
+        }
         v_put(t, i->r1,
               ir_call(t->b, &hd_s390_vf1, v_get(t, i->r2), how(t, i->m3, i->m4 & 12, op, i->m5)));
     }
@@ -169,6 +221,18 @@ void s390_tr_vfto(S390Trans *t, const S390Insn *i)
 void s390_tr_vflengthen(S390Trans *t, const S390Insn *i)
 {
     if (!v_bad_size(t, i->m3, SHORT, enh1(t) ? LONG : SHORT)) {
+        if (i->m3 == SHORT && (i->m4 & ONE_ELEMENT)) {
+            IrVal v = v_get(t, i->r2), x = left_element(t, HOST_SHORT, v);
+            IrLabel ok = ir_label_new(t->b), done = ir_label_new(t->b);
+            s390_host_if_normal(t, HOST_SHORT, x, false, ok);
+            v_put(t, i->r1, ir_call(t->b, &hd_s390_vflengthen, v,
+                                    how(t, i->m3, i->m4 & ONE_ELEMENT, 0, 0)));
+            ir_br(t->b, done);
+            ir_label(t->b, ok);
+            v_put(t, i->r1, v_of_halves(t, s390_host_widen(t, x), ir_c64(t->b, 0)));
+            ir_label(t->b, done);
+            return;
+        }
         v_put(t, i->r1,
               ir_call(t->b, &hd_s390_vflengthen, v_get(t, i->r2),
                       how(t, i->m3, i->m4 & ONE_ELEMENT, 0, 0)));
@@ -205,16 +269,18 @@ void s390_tr_vfcompare(S390Trans *t, const S390Insn *i)
         s390_pgm(t, PGM_SPECIFICATION);
     } else if (!bad_format(t, i->m4, i->m5, allowed)) {
         IrVal x = v_get(t, i->r2), y = v_get(t, i->r3);
-        bool inline_ = i->m4 != EXTENDED && !(i->m5 & ONE_ELEMENT);
-        IrLabel unordered = ir_label_new(t->b), done = ir_label_new(t->b);
-        if (inline_) {
-            v_put(t, i->r1, s390_host_vcompare(t, i->m4 - SHORT, i->arg, x, y, unordered));
+        if (i->m4 != EXTENDED && !(i->m5 & ONE_ELEMENT)) {
+            IrLabel unordered = ir_label_new(t->b), done = ir_label_new(t->b);
+            IrVal m = s390_host_vcompare(t, i->m4 - SHORT, i->arg, x, y, unordered);
+            v_put(t, i->r1, m);
             ir_br(t->b, done);
             ir_label(t->b, unordered);
-        }
-        v_put(t, i->r1, ir_call(t->b, &hd_s390_vfcompare, x, y, how(t, i->m4, i->m5, i->arg, 0)));
-        if (inline_) {
+            m = ir_call(t->b, &hd_s390_vfcompare, x, y, how(t, i->m4, i->m5, i->arg, 0));
+            v_put(t, i->r1, m);
             ir_label(t->b, done);
+        } else {
+            v_put(t, i->r1,
+                  ir_call(t->b, &hd_s390_vfcompare, x, y, how(t, i->m4, i->m5, i->arg, 0)));
         }
         IrVal m = v_get(t, i->r1);
         if (i->m6 & 1) {
