@@ -177,12 +177,40 @@ static IrVal fold(S390Trans *t, const S390Insn *i, unsigned kind, unsigned es)
     return ir_call(t->b, &hd_s390_vfold, v_get(t, i->r2), v_get(t, i->r3), how);
 }
 
+/* Sums of neighbours, in elements of 2^to bytes, of those of v with 2^from. */
+static IrVal neighbours(S390Trans *t, IrVal v, unsigned from, unsigned to)
+{
+    IrBuilder *ib = t->b;
+
+    for (; from < to; from++) {
+        IrVal right = ir_vand(ib, v, v_const(t, from + 1, (1ull << v_bits(from)) - 1));
+        IrVal left = ir_vshri(ib, (IrLane)(from + 1), v, v_bits(from));
+        v = ir_vadd(ib, (IrLane)(from + 1), left, right);
+    }
+    return v;
+}
+
 void s390_tr_vsum(S390Trans *t, const S390Insn *i)
 {
     static const uint8_t least[] = { 0, 1, 2 }, most[] = { 1, 2, 3 };
+    IrBuilder *ib = t->b;
+    unsigned es = i->m4, to = MIN(i->arg + 2, 3);
 
-    if (!v_bad_size(t, i->m4, least[i->arg], most[i->arg])) {
-        v_put(t, i->r1, fold(t, i, i->arg, i->m4));
+    if (v_bad_size(t, es, least[i->arg], most[i->arg])) {
+        return;
+    }
+    if (es == 3) { /* a sum of 128 bits */
+        v_put(t, i->r1, fold(t, i, i->arg, es));
+        return;
+    }
+    IrVal sum = neighbours(t, v_get(t, i->r2), es, to);
+    IrVal last = ir_vand(ib, v_get(t, i->r3), v_const(t, to, (1ull << v_bits(es)) - 1));
+    if (i->arg == 2) {
+        IrVal both = ir_add(ib, v_half(t, sum, true), v_half(t, sum, false));
+        v_put(t, i->r1,
+              ir_vfromi(ib, IR_V128, ir_add(ib, both, v_half(t, last, false))));
+    } else {
+        v_put(t, i->r1, ir_vadd(ib, (IrLane)to, sum, last));
     }
 }
 

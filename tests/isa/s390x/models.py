@@ -4,6 +4,7 @@
 features; what management is told of models. Prints TAP."""
 import json
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -125,11 +126,33 @@ def management(ferry):
         assert common == z13, common
 
 
+def as_elsewhere(ferry):
+    """What qemu-system-s390x, where it is installed, answers of every model that is a machine."""
+    qemu = shutil.which('qemu-system-s390x')
+    if not qemu:
+        return
+    with Program(ferry, '-S') as ours, Program(qemu, '-S') as theirs:
+        names = sorted(d['name'] for d in theirs.ask('query-cpu-definitions') if d['name'] not in ('qemu', 'max'))
+        assert names == sorted(d['name'] for d in ours.ask('query-cpu-definitions') if d['name'] not in ('qemu', 'max'))
+        for k, name in enumerate(names):
+            model, other = {'name': name}, {'name': names[k * 31 % len(names)]}
+            for command, arguments in (
+                    ('query-cpu-model-expansion', {'type': 'static', 'model': model}),
+                    ('query-cpu-model-expansion', {'type': 'full', 'model': model}),
+                    ('query-cpu-model-comparison', {'modela': model, 'modelb': other}),
+                    ('query-cpu-model-baseline', {'modela': model, 'modelb': other})):
+                a, b = (p.ask(command, **arguments) for p in (ours, theirs))
+                for answer in (a, b):
+                    answer.get('responsible-properties', []).sort()
+                assert a == b, (command, arguments, a, b)
+
+
 def main():
     ferry = os.path.abspath(sys.argv[1])
     with tempfile.TemporaryDirectory(prefix='ferry-models-') as tmp:
         cases = [('facility bits and instructions follow the features of the model', lambda: gates(ferry, tmp)),
                  ('a feature that the emulator has not is refused by name', lambda: refusal(ferry)),
+                 ('all models expand, compare and have baselines as QEMU says', lambda: as_elsewhere(ferry)),
                  ('management learns models, their order and what two have in common', lambda: management(ferry))]
         print('1..%d' % len(cases))
         bad = 0
