@@ -32,11 +32,22 @@ static inline bool fast_begin(const S390Cpu *cpu)
     return true;
 }
 
+/* Flags, as the FPC's byte has them, to the record. With the first inexact result regions for the host's floating
+ * point are to be found (MODE_FP). */
+static inline void fpc_record(S390Cpu *cpu, unsigned flags)
+{
+    uint32_t fpc = cpu->fpc | flags << 16;
+
+    if ((cpu->fpc ^ fpc) & FPC_INEXACT) {
+        cpu_kick(&cpu->base);
+    }
+    cpu->fpc = fpc;
+}
+
 static inline void fast_commit(S390Cpu *cpu)
 {
     if (!(cpu->fpc & FPC_INEXACT) && (_mm_getcsr() & _MM_EXCEPT_INEXACT)) {
-        cpu->fpc |= FPC_INEXACT;
-        cpu_kick(&cpu->base); /* regions for the host's floating point are to be found (MODE_FP) */
+        fpc_record(cpu, FPC_INEXACT >> 16);
     }
 }
 

@@ -165,7 +165,7 @@ static void finish(S390Cpu *cpu, const FpEnv *e, const Dest *d, FpBits result)
         s390_data_exception(cpu, enabled & (FP_INVALID | FP_DIVZERO));
     }
     if (!enabled) {
-        cpu->fpc |= flags << 16;
+        fpc_record(cpu, flags);
         return;
     }
     put_result(cpu, d, result);

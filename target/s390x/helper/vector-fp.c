@@ -55,7 +55,7 @@ static void done_element(Run *r, unsigned k)
 
 static void finish(const Run *r)
 {
-    r->cpu->fpc |= (uint32_t)r->flags << 16;
+    fpc_record(r->cpu, r->flags);
 }
 
 static FpBits get(const IrVec *v, unsigned es, unsigned k)
