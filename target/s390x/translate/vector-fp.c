@@ -159,8 +159,7 @@ static bool host_from(S390Trans *t, const S390Insn *i, bool nearest)
     if (!(i->m4 & ONE_ELEMENT)) {
         right = s390_host_from_int(t, HOST_LONG, v_half(t, v, false));
     }
-    v_put(t, i->r1,
-          v_of_halves(t, s390_host_from_int(t, HOST_LONG, v_half(t, v, true)), right));
+    v_put(t, i->r1, v_of_halves(t, s390_host_from_int(t, HOST_LONG, v_half(t, v, true)), right));
     return true;
 }
 
@@ -225,8 +224,8 @@ void s390_tr_vflengthen(S390Trans *t, const S390Insn *i)
             IrVal v = v_get(t, i->r2), x = left_element(t, HOST_SHORT, v);
             IrLabel ok = ir_label_new(t->b), done = ir_label_new(t->b);
             s390_host_if_normal(t, HOST_SHORT, x, false, ok);
-            v_put(t, i->r1, ir_call(t->b, &hd_s390_vflengthen, v,
-                                    how(t, i->m3, i->m4 & ONE_ELEMENT, 0, 0)));
+            v_put(t, i->r1,
+                  ir_call(t->b, &hd_s390_vflengthen, v, how(t, i->m3, i->m4 & ONE_ELEMENT, 0, 0)));
             ir_br(t->b, done);
             ir_label(t->b, ok);
             v_put(t, i->r1, v_of_halves(t, s390_host_widen(t, x), ir_c64(t->b, 0)));

@@ -207,8 +207,7 @@ void s390_tr_vsum(S390Trans *t, const S390Insn *i)
     IrVal last = ir_vand(ib, v_get(t, i->r3), v_const(t, to, (1ull << v_bits(es)) - 1));
     if (i->arg == 2) {
         IrVal both = ir_add(ib, v_half(t, sum, true), v_half(t, sum, false));
-        v_put(t, i->r1,
-              ir_vfromi(ib, IR_V128, ir_add(ib, both, v_half(t, last, false))));
+        v_put(t, i->r1, ir_vfromi(ib, IR_V128, ir_add(ib, both, v_half(t, last, false))));
     } else {
         v_put(t, i->r1, ir_vadd(ib, (IrLane)to, sum, last));
     }
