@@ -210,7 +210,8 @@ const S390Model *s390_model_baseline(const S390Model *a, const S390Model *b, S39
         s390_model_features(m, &f);
         change(&f, "csske", false);
         int order = s390_model_order(m, best);
-        bool later = order > 0 || (order == 0 && m->type > best->type && best->type != type);
+        bool better = best->type != type && (m->type == type || m->type > best->type);
+        bool later = order > 0 || (order == 0 && better);
         if (contains(both, &f) && later) {
             best = m;
         }

@@ -157,7 +157,7 @@ def load_pairs(s, mn):
     s.v.update(r1=s.r.choice([2, 4, 6]), r3=s.r.choice([2, 4, 8]), b1=10, b2=10, b4=11, d1=16, d2=s.r.choice([32, 64]), x2=0)
     if mn in ('lpd', 'lpdg'):
         s.v['r3'] = s.r.choice([2, 4, 6])
-    if mn == 'lmd':
+    if mn in ('lmd', 'stmh'):
         s.v.update(r1=1, r3=s.r.randrange(2, 9))
 
 
@@ -416,6 +416,11 @@ def as_disjoint(s, mn, **_):
         s.gpr[reg] = int.from_bytes(s.mem[d2 + 4 * k:d2 + 4 * k + 4] + s.mem[256 + 4 * k:260 + 4 * k], 'big')
 
 
+def as_high_halves(s, mn, **_):
+    for k, reg in enumerate(range(s.v['r1'], s.v['r3'] + 1)):
+        s.mem[s.v['d2'] + 4 * k:s.v['d2'] + 4 * k + 4] = (s.gpr[reg] >> 32).to_bytes(4, 'big')
+
+
 def as_mode(s, mn, after):
     taken = s.v['r2'] != 0
     if mn == 'bassm':
@@ -443,8 +448,8 @@ def as_table(s, mn, **_):
 
 
 REFERENCE = {'cpya': as_copy, 'lmd': as_disjoint, 'bassm': as_mode, 'bsm': as_mode, 'trte': as_table, 'trtre': as_table,
-             'ed': as_edit, 'edmk': as_edit,
-             'pka': as_zoned, 'pku': as_zoned, 'unpk': as_zoned}  # wrong in qemu-s390x 10.0: the leftmost digit
+             'stmh': as_high_halves, 'ed': as_edit, 'edmk': as_edit,
+             'pka': as_zoned, 'pku': as_zoned, 'unpk': as_zoned}  # wrong in qemu-s390x 10.0, as is STMH
 REFERENCE.update({n: as_decimal for n in 'zap ap sp mp dp cp srp'.split()})
 
 
@@ -468,7 +473,7 @@ for fn, names in (
                  'bxleg brxh brxle brxhg brxlg crj cgrj clrj clgrj cij cgij clij clgij crb cgrb clrb clgrb cib cgib clib clgib'),
         (no_trap, 'crt cgrt clrt clgrt cit cgit clfit clgit clt clgt'), (execute, 'ex exrl'), (mode, 'sam24 sam31 sam64'),
         (program_mask, 'spm ipm'), (hint, 'tam niai bpp bprp ppa pfd pfdrl lcbb mc'),
-        (access, 'ear sar cpya lae laey lam lamy stam stamy'), (load_pairs, 'lmd lpd lpdg lpq stpq'),
+        (access, 'ear sar cpya lae laey lam lamy stam stamy'), (load_pairs, 'lmd stmh lpd lpdg lpq stpq'),
         (nonzero, 'lat lgat llgfat llgtat lfhat'), (fpc_control, 'lfpc sfpc srnm srnmb srnmt stfpc efpc'),
         (strings, 'mvst clst srst srstu'), (lengths, 'mvcl clcl mvcle clcle mvclu clclu cksm'),
         (translation, 'tre troo trot trto trtt trte trtre'), (by_table, 'tr trt trtr mvcin'),

@@ -29,7 +29,7 @@ SLOT = 1024            # state, storage, results
 SKIP = set("""lam lamy stam stamy ear sar cpya lae laey lmd cksm mvst clst srst srstu tre mvcl clcl mvcle clcle mvclu
 clclu troo trot trto trtt trte trtre plo csst mvcos ectg lat lgat llgfat llgtat lfhat brcth cvb cvby cvbg ap sp zap mp
 dp cp srp ed edmk pka pku unpka unpku lfpc sfpc srnm srnmb srnmt stfpc efpc larl tr trt trtr mvcin mvcrl lpd lpdg tp
-pack unpk mvo lpq stpq""".split())
+pack unpk mvo lpq stpq stmh""".split())
 
 
 def tables():
