@@ -136,7 +136,7 @@ static void ipl(S390Machine *m, ShutdownCause cause)
     Machine *base = &m->machine;
 
     m->board.tod_base = tod_start((S390Tod *)m->tod) -
-                        S390_NS_TO_TOD((uint64_t)clock_now_ns(m->board.vm, CLOCK_KIND_VIRTUAL));
+                        s390_ns_to_tod((uint64_t)clock_now_ns(m->board.vm, CLOCK_KIND_VIRTUAL));
     rom_store_reset(m->roms);
     if (cause != SHUTDOWN_GUEST_RESET) {
         m->ipl.valid = false;

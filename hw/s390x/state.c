@@ -179,7 +179,7 @@ static const Record tod_record = {
 
 static uint64_t virtual_tod(const S390Machine *m)
 {
-    return S390_NS_TO_TOD((uint64_t)clock_now_ns(m->board.vm, CLOCK_KIND_VIRTUAL));
+    return s390_ns_to_tod((uint64_t)clock_now_ns(m->board.vm, CLOCK_KIND_VIRTUAL));
 }
 
 static void tod_save(void *owner, void *saved)

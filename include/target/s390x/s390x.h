@@ -64,8 +64,14 @@ uint64_t s390_cpu_timer_get(S390Cpu *cpu);
 /* Arm the timers again (after a load, or a change of the TOD clock). */
 void s390_timers_update(S390Cpu *cpu);
 
-#define S390_NS_TO_TOD(ns) (((ns) / 125) * 512 + ((ns) % 125) * 512 / 125)
-#define S390_TOD_TO_NS(t)  (((t) / 512) * 125 + ((t) % 512) * 125 / 512)
+static inline uint64_t s390_ns_to_tod(uint64_t ns)
+{
+    return ns / 125 * 512 + ns % 125 * 512 / 125;
+}
+static inline uint64_t s390_tod_to_ns(uint64_t t)
+{
+    return t / 512 * 125 + t % 512 * 125 / 512;
+}
 #define S390_TOD_UNIX      0x7d91048bca000000ull /* TOD clock at 1970-01-01 */
 
 #endif

@@ -16,7 +16,7 @@ static int64_t now_ns(S390Cpu *cpu)
 
 uint64_t s390_tod_now(S390Cpu *cpu)
 {
-    return cpu->board_ops->tod_base(cpu->board) + S390_NS_TO_TOD((uint64_t)now_ns(cpu));
+    return cpu->board_ops->tod_base(cpu->board) + s390_ns_to_tod((uint64_t)now_ns(cpu));
 }
 
 static int64_t tod_to_ns(int64_t t)
@@ -28,7 +28,7 @@ uint64_t s390_cpu_timer_get(S390Cpu *cpu)
 {
     int64_t left = cpu->cputm_end_ns - now_ns(cpu);
 
-    return left >= 0 ? S390_NS_TO_TOD((uint64_t)left) : -S390_NS_TO_TOD((uint64_t)-left);
+    return left >= 0 ? s390_ns_to_tod((uint64_t)left) : -s390_ns_to_tod((uint64_t)-left);
 }
 
 static void unpend(S390Cpu *cpu, uint32_t bit)
@@ -49,7 +49,7 @@ static void update_comparator(S390Cpu *cpu)
     if (cpu->ckc == UINT64_MAX) {
         timer_cancel(cpu->ckc_timer);
     } else {
-        uint64_t ns = S390_TOD_TO_NS(cpu->ckc - base);
+        uint64_t ns = s390_tod_to_ns(cpu->ckc - base);
         timer_arm(cpu->ckc_timer, ns < INT64_MAX - 2 ? (int64_t)ns + 2 : INT64_MAX - 1);
     }
 }
@@ -149,7 +149,7 @@ uint64_t helper_s390_sck(CpuState *cs, uint64_t addr, uint64_t regs, uint64_t mm
 
     check_doubleword(cpu, addr);
     uint64_t v = cpu_ld64be(cs, addr, mmu);
-    cpu->board_ops->tod_set_base(cpu->board, v - S390_NS_TO_TOD((uint64_t)now_ns(cpu)));
+    cpu->board_ops->tod_set_base(cpu->board, v - s390_ns_to_tod((uint64_t)now_ns(cpu)));
     update_comparator(cpu);
     return 0;
 }
