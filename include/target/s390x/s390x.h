@@ -72,6 +72,6 @@ static inline uint64_t s390_tod_to_ns(uint64_t t)
 {
     return t / 512 * 125 + t % 512 * 125 / 512;
 }
-#define S390_TOD_UNIX      0x7d91048bca000000ull /* TOD clock at 1970-01-01 */
+#define S390_TOD_UNIX 0x7d91048bca000000ull /* TOD clock at 1970-01-01 */
 
 #endif
