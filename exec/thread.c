@@ -344,6 +344,15 @@ bool cpu_is_stopped(const CpuState *cpu)
     return cpu->stopped;
 }
 
+void engine_pause_own(ExecEngine *e)
+{
+    CpuState *cpu = cpu_current();
+
+    if (cpu && cpu->engine == e) {
+        request_stop(cpu);
+    }
+}
+
 void engine_pause_all(ExecEngine *e)
 {
     for (unsigned i = 0; i < engine_cpu_count(e); i++) {

@@ -114,6 +114,11 @@ static void cpus_resume(void *opaque)
     engine_resume_all(opaque);
 }
 
+static void cpu_pause_own(void *opaque)
+{
+    engine_pause_own(opaque);
+}
+
 static void cpus_throttle(void *opaque, int percent)
 {
     engine_throttle(opaque, (unsigned)percent);
@@ -163,6 +168,7 @@ static void setup_engine(System *sys)
     vm->ports.cpu_opaque = sys->engine;
     vm->ports.cpus_pause = cpus_pause;
     vm->ports.cpus_resume = cpus_resume;
+    vm->ports.cpu_pause_own = cpu_pause_own;
     vm->ports.cpus_throttle = cpus_throttle;
     vm->ports.cpus_dirty_limit = cpus_dirty_limit;
     vm->ports.cpu_dirty_stats = cpu_dirty_stats;

@@ -251,6 +251,16 @@ static void request(Vm *vm, int *which, int value)
     loop_kick(vm);
 }
 
+/* One that stops the VM, if only for a moment: a vCPU that asks for it sees nothing of what comes
+   until the main loop has done it. */
+static void request_stopping(Vm *vm, int *which, int value)
+{
+    if (vm->ports.cpu_pause_own) {
+        vm->ports.cpu_pause_own(vm->ports.cpu_opaque);
+    }
+    request(vm, which, value);
+}
+
 static int take(int *which)
 {
     return __atomic_load_n(which, __ATOMIC_RELAXED)
@@ -261,7 +271,7 @@ static int take(int *which)
 void vm_shutdown_request_with_code(Vm *vm, ShutdownCause cause, int exit_code)
 {
     vm->run->shutdown_code = exit_code;
-    request(vm, &vm->run->want_shutdown, cause);
+    request_stopping(vm, &vm->run->want_shutdown, cause);
 }
 
 void vm_shutdown_request(Vm *vm, ShutdownCause cause)
@@ -274,7 +284,7 @@ void vm_reset_request(Vm *vm, ShutdownCause cause)
     if (vm->run->actions.reboot == REBOOT_ACTION_SHUTDOWN && cause != SHUTDOWN_SUBSYSTEM_RESET) {
         vm_shutdown_request(vm, cause);
     } else {
-        request(vm, &vm->run->want_reset, cause);
+        request_stopping(vm, &vm->run->want_reset, cause);
     }
 }
 
@@ -285,7 +295,7 @@ void vm_powerdown_request(Vm *vm)
 
 void vm_suspend_request(Vm *vm)
 {
-    request(vm, &vm->run->want_suspend, 1);
+    request_stopping(vm, &vm->run->want_suspend, 1);
 }
 
 void vm_wakeup_request(Vm *vm)
@@ -295,7 +305,7 @@ void vm_wakeup_request(Vm *vm)
 
 void vm_stop_request(Vm *vm, RunState reason)
 {
-    request(vm, &vm->run->want_stop, reason + 1);
+    request_stopping(vm, &vm->run->want_stop, reason + 1);
 }
 
 static GVariant *cause_data(ShutdownCause cause)

@@ -37,6 +37,8 @@ CpuState *engine_cpu(const ExecEngine *e, unsigned index);
 
 /* VM lock held. Pause waits for all vCPUs to have left the loop. */
 void engine_pause_all(ExecEngine *e);
+/* The vCPU whose thread calls, if one does, stops before its next instruction. */
+void engine_pause_own(ExecEngine *e);
 void engine_resume_all(ExecEngine *e);
 
 /* Let all vCPUs run only (100 - @percent)% of the time; 0 ends it. VM lock held. */

@@ -218,6 +218,21 @@ def test_uefi_with_smm():
             assert f.read() != g.read(), "no variable was written"
 
 
+def test_nothing_runs_behind_the_end():
+    """The write that ends the machine is the last thing its vCPU does."""
+    before, behind = b"\xba\x02\x04\xb0a\xee", b"\xb0b\xee\xf4"  # 'a', 'b' to the debug console
+    ends = [(b"\xb0\x01\xe6\xf4", 3), (b"\xb0\xfe\xe6\x64", 0)]  # isa-debug-exit, a reset by the i8042
+    with tempfile.TemporaryDirectory() as directory:
+        image = os.path.join(directory, "end.bin")
+        for accel in ("tcg", "tcg,jit=off", "tcg,thread=single"):
+            for end, status in ends:
+                with open(image, "wb") as out:
+                    out.write(bytes(0xfff0) + (before + end + behind).ljust(16, b"\xf4"))
+                _, text, done = run(directory, "-bios", image, "-accel", accel, "-smp", "2",
+                                    "-device", "isa-debug-exit,iobase=0xf4,iosize=4")
+                assert (done.returncode, text) == (status, "a"), (accel, text, done)
+
+
 def main():
     guest.fetch()
     return guest.run_tap([
@@ -234,6 +249,7 @@ def main():
         ("a kernel starts directly on the pc machine", test_kernel_on_pc),
         ("OVMF in flash reaches its shell and keeps variables", test_uefi_shell_keeps_variables),
         ("OVMF reaches its shell with variables in SMM", test_uefi_with_smm),
+        ("nothing runs behind the write that ends the machine", test_nothing_runs_behind_the_end),
         ("firmware that is missing names its package", test_missing_firmware_names_its_package),
         ("firmware of an odd size is refused", test_bad_firmware_is_refused),
     ])

@@ -315,6 +315,43 @@ static void test_stac_lets_through_up_to_clac(void)
     }
 }
 
+static void pause_own(void *opaque)
+{
+    engine_pause_own(opaque);
+}
+
+static void power_off(void *opaque, uint64_t addr, uint64_t value, unsigned size)
+{
+    vm_shutdown_request(m->vm, SHUTDOWN_GUEST_SHUTDOWN);
+}
+
+static void test_nothing_runs_behind_the_store_that_powers_off(void)
+{
+    static const RegionOps ops = { .write = power_off };
+    MemoryRegion port;
+
+    vm_lock(m->vm);
+    memory_region_init_io(&port, m->vm, NULL, &ops, NULL, "power", 1);
+    memory_region_add(memory_io_region(m->vm), 0x80, &port);
+    vm_unlock(m->vm);
+    m->vm->ports.cpu_pause_own = pause_own;
+    m->vm->ports.cpu_opaque = m->engine;
+    x86m_reset(m, 64);
+    x86m_load(m, "\xe6\x80\xff\xc0", 4); /* out 80h, al; inc eax; hlt */
+    while (!cpu_is_stopped(&m->cpu->base) && !m->cpu->base.halted) {
+        cpu_exec(&m->cpu->base);
+    }
+    g_assert_cmphex(m->cpu->rip, ==, X86M_CODE + 2);
+    g_assert_cmphex(m->cpu->gpr[X86_RAX], ==, 0);
+    g_assert_true(cpu_is_stopped(&m->cpu->base));
+    m->vm->ports.cpu_pause_own = NULL;
+    vm_lock(m->vm);
+    cpu_resume(&m->cpu->base);
+    memory_region_del(memory_io_region(m->vm), &port);
+    memory_region_clear(&port);
+    vm_unlock(m->vm);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -338,6 +375,8 @@ int main(int argc, char **argv)
     T("flags-live-again-after-a-change-of-the-target",
       test_flags_live_again_after_a_change_of_the_target);
     T("stac-lets-through-up-to-clac", test_stac_lets_through_up_to_clac);
+    T("nothing-runs-behind-the-store-that-powers-off",
+      test_nothing_runs_behind_the_store_that_powers_off);
     int r = g_test_run();
     x86m_free(m);
     return r;

@@ -26,6 +26,9 @@ typedef struct {
     /* The vCPUs: park them (returns when none is in guest code) or let them go. VM lock held. */
     void (*cpus_pause)(void *opaque);
     void (*cpus_resume)(void *opaque);
+    /* On a vCPU's own thread: it runs no further than the instruction that it is at, up to
+       cpus_resume. Does nothing on another thread. */
+    void (*cpu_pause_own)(void *opaque);
     /* Let vCPUs run only (100 - @percent)% of the time; 0 turns it off. */
     void (*cpus_throttle)(void *opaque, int percent);
     /* Let vCPU @cpu (-1: all) make at most that many pages a second dirty for DIRTY_RATE; 0: no
