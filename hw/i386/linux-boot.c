@@ -203,9 +203,12 @@ static void e820_write(uint8_t *at, const LinuxBootConfig *c)
     }
 }
 
-static bool bz_load(const LinuxBootConfig *c, const uint8_t *d, size_t len, RomStore *roms,
-                    X86BootState *out, GError **error)
+static bool bz_load(const LinuxBootConfig *c, GBytes *file, RomStore *roms, X86BootState *out,
+                    GError **error)
 {
+    size_t len;
+    const uint8_t *d = g_bytes_get_data(file, &len);
+    g_autoptr(GBytes) kernel = NULL;
     g_autofree uint8_t *params = g_malloc0(4096);
     uint64_t initrd, initrd_size;
     BzImage bz = { 0 };
@@ -231,9 +234,10 @@ static bool bz_load(const LinuxBootConfig *c, const uint8_t *d, size_t len, RomS
     out->mode = bz.entry64 ? X86_BOOT_LONG64 : X86_BOOT_FLAT32;
     out->entry = bz.load + (bz.entry64 ? 0x200 : 0);
     out->rsi = PARAMS_ADDR;
+    kernel = g_bytes_new_from_bytes(file, bz.setup_bytes, bz.kernel_bytes);
     return (!bz.entry64 || add_page_tables(roms, out, error)) && add_gdt(roms, out, error) &&
            add(roms, "boot parameters", PARAMS_ADDR, params, 4096, error) &&
-           add(roms, "kernel", bz.load, d + bz.setup_bytes, bz.kernel_bytes, error);
+           rom_store_add(roms, "kernel", bz.load, kernel, error);
 }
 
 /* ---- ELF with a PVH note ---- */
@@ -366,5 +370,5 @@ bool linux_boot_load(const LinuxBootConfig *c, RomStore *roms, X86BootState *out
         return fail(error, c->kernel, "neither a bzImage (no HdrS at 0x%x) nor an ELF image",
                     H_MAGIC);
     }
-    return bz_load(c, d, len, roms, out, error);
+    return bz_load(c, bytes, roms, out, error);
 }
