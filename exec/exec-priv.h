@@ -109,13 +109,12 @@ typedef struct TbLink {
     uint64_t pc;
     uint16_t jump; /* jc_index() of dst */
     bool cross;    /* never cleared again; both are set before dst */
-    bool loop;     /* of native code: a jump back into src itself, not good for another dst */
-    /* of native code: the 32-bit field of the jump, where it is written and where it runs, and where it
-     * leads while there is no dst */
+    bool loop : 1; /* of native code: a jump back into src itself, not good for another dst */
+    bool guess : 1;
+    /* of native code: the 32-bit field of the jump, and where it leads in code memory while there is no dst.
+     * `guess`, of an exit to another page: a 64-bit field with dst, where code looks by itself */
+    uint32_t stub_at;
     uint8_t *field;
-    uint64_t field_run, stub_run;
-    uint64_t
-        *guess; /* of an exit to another page instead: dst, for code that looks there by itself */
 } TbLink;
 
 enum {
@@ -154,8 +153,8 @@ struct Tb {
     bool draft;        /* a basic block, that a larger region replaces when it is hot */
     uint64_t *insn_pc; /* icount: of each instruction; else NULL */
     HostTb *host;
-    HostCode *memory; /* whose record memory it lies in, in that chunk; NULL: on the heap */
-    uint32_t chunk;
+    HostCode *memory; /* whose memory of records it lies in, in that lot; NULL: on the heap */
+    uint32_t lot;
     /* interpreter */
     BcOp *code;
     uint32_t n_code;

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Code memory: one memfd mapped twice, writable and executable, never both at one address. It is cut
- * into chunks; each vCPU fills one of its own, so that emission takes no lock. A chunk is free again
- * when all regions in it have been freed (which epochs govern: exec/tb); eviction is first in,
- * first out, so old chunks empty as a whole.
+ * Code memory: one memfd mapped twice, writable and executable, never both at one address. How it is
+ * given out is in lots.c. Also which registers hold which slots (pins), and numbers for modes.
  */
 #include <cpuid.h>
 #include <errno.h>
@@ -11,8 +9,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "host-priv.h"
-
-#define NO_CHUNK (~0u)
 
 typedef struct HostMode {
     uint32_t flags;
@@ -63,8 +59,6 @@ static void choose_pins(HostPins *p, const IrSlotTable *t, const SlotMap *overla
 
 /* ---- memory ---- */
 
-#define HUGE_PAGE ((size_t)2 << 20)
-
 /* Both views begin at a huge page, so that the host may map them by such: what runs once is soon more
  * than its TLB holds of small ones. */
 static uint8_t *map_writable(int fd, size_t size)
@@ -84,7 +78,7 @@ static uint8_t *map_writable(int fd, size_t size)
 /* Executable view: near our own code if it can be had, so that calls are short. */
 static uint8_t *map_near(int fd, size_t size)
 {
-    uintptr_t text = (uintptr_t)&host_available & ~(HUGE_PAGE - 1);
+    uintptr_t text = (uintptr_t)&host_available & ~(HOST_HUGE_PAGE - 1);
 
     for (unsigned k = 1; k < 48; k++) {
         uintptr_t at = text - size - ((uintptr_t)k << 25);
@@ -104,20 +98,27 @@ static uint8_t *map_near(int fd, size_t size)
     return p == MAP_FAILED ? NULL : p;
 }
 
+static size_t code_bytes(const HostCode *c)
+{
+    return (size_t)c->n_lots * HOST_LOT_BYTES * 2;
+}
+
 static bool map_code(HostCode *c, GError **error)
 {
+    size_t size = code_bytes(c);
+
     c->fd = memfd_create("ferry-code", MFD_CLOEXEC);
-    if (c->fd >= 0 && ftruncate(c->fd, c->size) == 0) {
-        c->rw = map_writable(c->fd, c->size);
-        c->rx = map_near(c->fd, c->size);
+    if (c->fd >= 0 && ftruncate(c->fd, size) == 0) {
+        c->rw = map_writable(c->fd, size);
+        c->rx = map_near(c->fd, size);
     }
     if (c->rw && c->rx) {
-        madvise(c->rw, c->size, MADV_HUGEPAGE);
-        madvise(c->rx, c->size, MADV_HUGEPAGE);
+        madvise(c->rw, size, MADV_HUGEPAGE);
+        madvise(c->rx, size, MADV_HUGEPAGE);
         return true;
     }
     g_set_error(error, FERRY_EXEC_ERROR, FERRY_EXEC_ERROR_CONFIG,
-                "no executable memory of %zu bytes: %s", c->size, g_strerror(errno));
+                "no executable memory of %zu bytes: %s", size, g_strerror(errno));
     return false;
 }
 
@@ -126,25 +127,22 @@ HostCode *host_code_new(size_t bytes, const CpuTargetOps *ops, const SlotMap *ov
 {
     HostCode *c = g_new0(HostCode, 1);
 
-    /* Some slack: chunks that are nearly empty. */
-    c->size =
-        (bytes + bytes / 4 + 16 * (size_t)HOST_CHUNK_BYTES + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
-    c->size = MIN(c->size, (size_t)1 << 30); /* all within reach of a 32-bit jump */
-    c->n_chunks = c->size / HOST_CHUNK_BYTES;
-    c->n_unused = 1; /* 0 is the common code's */
-    c->first_free = NO_CHUNK;
+    /* Some slack: lots that are nearly empty. All of it is within reach of a 32-bit jump. */
+    c->n_lots =
+        MIN((bytes + bytes / 4) / HOST_HUGE_PAGE + 32, 256) * (HOST_HUGE_PAGE / HOST_LOT_BYTES);
     c->fd = -1;
     c->pc_offset = ops->pc_offset;
     c->overlaps = overlaps;
     g_mutex_init(&c->lock);
-    c->chunk = g_new0(HostChunk, c->n_chunks);
-    c->records = pages_new((size_t)c->n_chunks * HOST_RECORD_BYTES);
+    c->records = pages_new((size_t)c->n_lots * HOST_LOT_BYTES);
+    host_lots_init(c);
     c->modes = g_array_new(FALSE, FALSE, sizeof(HostMode));
     choose_pins(&c->pins, &ops->slots, overlaps);
     if (!map_code(c, error)) {
         host_code_free(c);
         return NULL;
     }
+    host_lots_start(c);
     host_common_code(c);
     return c;
 }
@@ -155,18 +153,18 @@ void host_code_free(HostCode *c)
         return;
     }
     if (c->rw) {
-        munmap(c->rw, c->size);
+        munmap(c->rw, code_bytes(c));
     }
     if (c->rx) {
-        munmap(c->rx, c->size);
+        munmap(c->rx, code_bytes(c));
     }
     if (c->fd >= 0) {
         close(c->fd);
     }
-    pages_free(c->records, (size_t)c->n_chunks * HOST_RECORD_BYTES);
+    pages_free(c->records, (size_t)c->n_lots * HOST_LOT_BYTES);
+    host_lots_clear(c);
     g_free(c->pins.of_slot);
     g_array_free(c->modes, TRUE);
-    g_free(c->chunk);
     g_mutex_clear(&c->lock);
     g_free(c);
 }
@@ -175,101 +173,6 @@ void host_code_stats(const HostCode *c, ExecStats *s)
 {
     s->native_bytes = __atomic_load_n(&c->bytes, __ATOMIC_RELAXED);
     s->native_regions = __atomic_load_n(&c->regions, __ATOMIC_RELAXED);
-}
-
-/* ---- chunks ---- */
-
-/* A chunk's first use: one call instead of a fault a page. Where the host cannot, faults do it. */
-static void populate(const HostCode *c, unsigned n)
-{
-#ifdef MADV_POPULATE_WRITE
-    size_t at = (size_t)n * HOST_CHUNK_BYTES;
-
-    if (madvise(c->rw + at, HOST_CHUNK_BYTES, MADV_POPULATE_WRITE) == 0) {
-        madvise(c->rx + at, HOST_CHUNK_BYTES, MADV_POPULATE_READ);
-    }
-#endif
-}
-
-static unsigned chunk_get(HostCode *c)
-{
-    unsigned n = NO_CHUNK;
-    bool fresh = false;
-
-    g_mutex_lock(&c->lock);
-    if (c->first_free != NO_CHUNK) {
-        n = c->first_free;
-        c->first_free = c->chunk[n].next_free;
-    } else if (c->n_unused < c->n_chunks) {
-        n = c->n_unused++;
-        fresh = true;
-    }
-    g_mutex_unlock(&c->lock);
-    if (fresh) {
-        populate(c, n);
-    }
-    if (n != NO_CHUNK) {
-        __atomic_store_n(&c->chunk[n].live, 1, __ATOMIC_RELAXED);
-    }
-    return n;
-}
-
-void host_chunk_put(HostCode *c, unsigned n)
-{
-    if (__atomic_sub_fetch(&c->chunk[n].live, 1, __ATOMIC_ACQ_REL) == 0) {
-        g_mutex_lock(&c->lock);
-        c->chunk[n].next_free = c->first_free;
-        c->first_free = n;
-        g_mutex_unlock(&c->lock);
-    }
-}
-
-bool host_room(HostGen *g)
-{
-    if (g->chunk_no != NO_CHUNK && HOST_CHUNK_BYTES / 2 - g->used[HOST_HOT] >= HOST_REGION_MAX &&
-        HOST_CHUNK_BYTES - g->used[HOST_COLD] >= HOST_REGION_MAX &&
-        HOST_RECORD_BYTES - g->record_used >= HOST_RECORD_SOME) {
-        return true;
-    }
-    if (g->chunk_no != NO_CHUNK) {
-        host_chunk_put(g->code, g->chunk_no);
-    }
-    g->chunk_no = chunk_get(g->code);
-    g->used[HOST_HOT] = 0;
-    g->used[HOST_COLD] = HOST_CHUNK_BYTES / 2;
-    g->record_used = 0;
-    return g->chunk_no != NO_CHUNK;
-}
-
-void *host_record_alloc(HostGen *g, size_t bytes, size_t align)
-{
-    size_t at = (g->record_used + align - 1) & ~(align - 1);
-
-    if (g->chunk_no == NO_CHUNK || at + bytes > HOST_RECORD_BYTES) {
-        return NULL;
-    }
-    g->record_used = at + bytes;
-    return g->code->records + (size_t)g->chunk_no * HOST_RECORD_BYTES + at;
-}
-
-Tb *host_tb_place(HostGen *g, unsigned n_links)
-{
-    size_t bytes = sizeof(Tb) + n_links * sizeof(TbLink);
-    Tb *tb = host_room(g) ? host_record_alloc(g, bytes, 64) : NULL;
-
-    if (tb) {
-        memset(tb, 0, bytes);
-        tb->link = (TbLink *)(tb + 1);
-        tb->memory = g->code;
-        tb->chunk = g->chunk_no;
-        __atomic_add_fetch(&g->code->chunk[g->chunk_no].live, 1, __ATOMIC_RELAXED);
-    }
-    return tb;
-}
-
-void host_tb_unplace(Tb *tb)
-{
-    host_chunk_put(tb->memory, tb->chunk);
 }
 
 /* A number for what a region's exits share with their targets; 0: none left. */

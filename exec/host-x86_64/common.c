@@ -225,7 +225,7 @@ void host_common_code(HostCode *c)
     AsmBuf a;
 
     asm_init(&a);
-    asm_begin(&a, c->rw, HOST_CHUNK_BYTES, (uintptr_t)c->rx);
+    asm_begin(&a, c->rw, HOST_LOT_BYTES, (uintptr_t)c->rx);
     make_enter(c, &a);
     make_leave(c, &a);
     for (unsigned k = 0; k < SLOW_COUNT; k++) {

@@ -165,7 +165,8 @@ static void guess_jump(HostGen *g, const HgStub *s)
     asm_jmp_rm(as, asm_mem(RAX, offsetof(Tb, native)));
     asm_align(as, 8);
     asm_bind(as, guess);
-    l->guess = (uint64_t *)as->p;
+    l->guess = true;
+    l->field = as->p;
     asm_data(as, &none, sizeof(none));
 }
 
@@ -220,7 +221,6 @@ static void link_jump(HostGen *g, int cc, const IrInsn *i)
     }
     TbLink *l = &g->tb->link[s->link];
     l->field = g->as.p - 4;
-    l->field_run = asm_here(&g->as) - 4;
 }
 
 /* pc in HR_SCRATCH, all homes in place, every other register free. */
@@ -363,7 +363,7 @@ void emit_stub(HostGen *g, HgStub *p)
     case STUB_BACK:
     case STUB_LINK: {
         TbLink *l = &g->tb->link[s.link];
-        l->stub_run = asm_here(as);
+        l->stub_at = (uint32_t)(asm_here(as) - (uintptr_t)g->code->rx);
         if (s.kind == STUB_BACK) {
             hg_homes_out(g);
         }

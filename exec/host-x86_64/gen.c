@@ -4,7 +4,7 @@
  *
  *   head: Tb *, padding   (host_current finds it from any return address)
  *   entry, the region's ops
- *   elsewhere in the chunk, away from what runs: stubs in order of need, literals
+ *   elsewhere, away from what runs: stubs in order of need, literals
  */
 #include <inttypes.h>
 #include <string.h>
@@ -20,7 +20,7 @@ HostGen *host_gen_new(CpuState *cpu)
     g->cpu = cpu;
     g->code = cpu->engine->host;
     g->pins = &g->code->pins;
-    g->chunk_no = ~0u;
+    host_fills_init(g);
     asm_init(&g->as);
     g->stubs = g_array_sized_new(FALSE, FALSE, sizeof(HgStub), HG_ROOM);
     g->xfers = g_array_sized_new(FALSE, FALSE, sizeof(HgXfer), HG_ROOM);
@@ -53,9 +53,7 @@ void host_gen_free(HostGen *g)
     if (!g) {
         return;
     }
-    if (g->chunk_no != ~0u) {
-        host_chunk_put(g->code, g->chunk_no);
-    }
+    host_fills_end(g);
     free_arrays(g);
     asm_clear(&g->as);
     g_array_free(g->stubs, TRUE);
@@ -92,7 +90,7 @@ static void make_arrays(HostGen *g)
 
 static void begin(HostGen *g, Tb *tb, IrBuilder *b)
 {
-    uint32_t at = g->chunk_no * HOST_CHUNK_BYTES + g->used[HOST_HOT];
+    size_t at = host_next(g, HOST_HOT);
 
     g->tb = tb;
     g->b = b;
@@ -173,11 +171,11 @@ static void put_literals(HostGen *g)
     }
 }
 
-/* What comes now lies in the chunk's other half. */
+/* What comes now lies with other stubs. */
 static void to_cold_part(HostGen *g)
 {
     AsmBuf *as = &g->as;
-    uint8_t *at = g->code->rw + g->chunk_no * HOST_CHUNK_BYTES + g->used[HOST_COLD];
+    uint8_t *at = g->code->rw + host_next(g, HOST_COLD);
 
     g->hot_bytes = asm_size(as);
     g->cold_at = at - as->start;
@@ -251,16 +249,15 @@ static HostTb *make_record(HostGen *g)
                  entries = g->entries->len * sizeof(HostSiteEntry),
                  homes = hg_loops(g) ? g->own.n * sizeof(HostPin) : 0;
     const size_t size = sizeof(HostTb) + consts + sites + entries + homes;
-    HostTb *h = host_record_alloc(g, size, 8);
-    bool on_heap = !h;
+    unsigned lot = HOST_NO_LOT;
+    HostTb *h = host_record_alloc(g, size, 8, &lot);
 
-    if (on_heap) {
+    if (!h) {
         h = g_malloc(size);
     }
     uint8_t *at = (uint8_t *)(h + 1);
-    *h = (HostTb){
-        .owner = g->code, .chunk = g->chunk_no, .on_heap = on_heap, .n_sites = g->sites->len
-    };
+    *h = (HostTb){ .owner = g->code, .n_sites = g->sites->len };
+    h->lot[HOST_RECORDS] = lot;
     h->code = (const uint8_t *)g->as.run_at;
     h->size = g->hot_bytes + (asm_size(&g->as) - g->cold_at);
     h->consts = put_behind(&at, g->consts->data, consts);
@@ -283,9 +280,8 @@ static void finish(HostGen *g)
     tb->n_links = g->n_links;
     tb->bytes = sizeof(Tb) + sizeof(HostTb) + h->size + g->sites->len * sizeof(HostSite) +
                 g->entries->len * sizeof(HostSiteEntry) + g->n_links * sizeof(TbLink);
-    g->used[HOST_HOT] = (g->used[HOST_HOT] + g->hot_bytes + 31) & ~31u;
-    g->used[HOST_COLD] += asm_size(&g->as) - g->cold_at;
-    __atomic_add_fetch(&g->code->chunk[g->chunk_no].live, 1, __ATOMIC_RELAXED);
+    h->lot[HOST_HOT] = host_take(g, HOST_HOT, (g->hot_bytes + 31) & ~(size_t)31);
+    h->lot[HOST_COLD] = host_take(g, HOST_COLD, asm_size(&g->as) - g->cold_at);
     __atomic_add_fetch(&g->code->bytes, h->size, __ATOMIC_RELAXED);
     __atomic_add_fetch(&g->code->regions, 1, __ATOMIC_RELAXED);
 }
@@ -325,12 +321,15 @@ void host_tb_free(HostTb *h)
     }
     __atomic_sub_fetch(&h->owner->bytes, h->size, __ATOMIC_RELAXED);
     __atomic_sub_fetch(&h->owner->regions, 1, __ATOMIC_RELAXED);
-    unsigned chunk = h->chunk;
+    unsigned records = h->lot[HOST_RECORDS];
     HostCode *c = h->owner;
-    if (h->on_heap) {
+    host_lot_put(c, HOST_HOT, h->lot[HOST_HOT]);
+    host_lot_put(c, HOST_COLD, h->lot[HOST_COLD]);
+    if (records == HOST_NO_LOT) {
         g_free(h);
+    } else {
+        host_lot_put(c, HOST_RECORDS, records);
     }
-    host_chunk_put(c, chunk);
 }
 
 /* ---- running ---- */
@@ -352,14 +351,20 @@ void host_link(TbLink *l, const Tb *dst)
 {
     bool taken = dst && dst->host && (!l->loop || dst == l->src);
 
-    if (l->guess) {
-        __atomic_store_n(l->guess, taken ? (uintptr_t)dst : HOST_NO_GUESS, __ATOMIC_RELEASE);
-    } else if (l->field) {
-        taken &= !l->cross;
-        uint64_t to = !taken ? l->stub_run : l->loop ? dst->host->loop : (uintptr_t)dst->native;
-        int32_t rel = (int32_t)(to - (l->field_run + 4));
-        __atomic_store_n((int32_t *)l->field, rel, __ATOMIC_RELEASE);
+    if (!l->field) {
+        return;
     }
+    if (l->guess) {
+        __atomic_store_n((uint64_t *)l->field, taken ? (uintptr_t)dst : HOST_NO_GUESS,
+                         __ATOMIC_RELEASE);
+        return;
+    }
+    const HostCode *c = l->src->host->owner;
+    const uint8_t *at = c->rx + (l->field - c->rw), *to = c->rx + l->stub_at;
+    if (taken && !l->cross) {
+        to = l->loop ? (const uint8_t *)(uintptr_t)dst->host->loop : dst->native;
+    }
+    __atomic_store_n((int32_t *)l->field, (int32_t)(to - (at + 4)), __ATOMIC_RELEASE);
 }
 
 Tb *host_current(CpuState *cpu)

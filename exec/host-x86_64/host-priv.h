@@ -76,12 +76,19 @@ typedef struct HostSite {
     uint64_t pc;
 } HostSite;
 
+/* What regions consist of. Each kind has memory of its own, so that what runs lies densely. */
+typedef enum HostKind {
+    HOST_HOT,     /* what runs */
+    HOST_COLD,    /* stubs and literals: few run */
+    HOST_RECORDS, /* Tbs, links, sites: no code */
+    HOST_KINDS
+} HostKind;
+
 /* The native half of a Tb. */
 struct HostTb {
     HostCode *owner;
-    unsigned chunk;
-    bool on_heap;        /* this record: there was no room in the chunk's record memory */
-    const uint8_t *code; /* where it runs */
+    unsigned lot[HOST_KINDS]; /* that its parts lie in; records HOST_NO_LOT: this is on the heap */
+    const uint8_t *code;      /* where it runs */
     uint32_t size;
     uint32_t n_sites;
     HostSite *sites;
@@ -100,20 +107,29 @@ typedef struct HostReturn {
 } HostReturn;
 
 /* ---- code memory ---- */
-/* A chunk's first half is for what runs, its second for stubs, that few run. */
-enum {
-    HOST_HOT,
-    HOST_COLD
-};
-#define HOST_CHUNK_BYTES  (512u << 10)
-#define HOST_RECORD_BYTES (768u << 10) /* of a chunk, for records of the regions in it */
-#define HOST_RECORD_SOME  (16u << 10)  /* enough for nearly every region */
-#define HOST_REGION_MAX   (48u << 10)  /* a region that needs more is not compiled */
+#define HOST_HUGE_PAGE ((size_t)2 << 20)
+#define HOST_LOT_BYTES (1u << 20)
+#define HOST_REGION_MAX \
+    (48u << 10) /* either part of a region; one that needs more is not compiled */
+#define HOST_NO_LOT (~0u)
 
-typedef struct HostChunk {
-    unsigned live; /* regions and Tbs in it, + 1 while a vCPU fills it. Atomic */
+typedef struct HostLot {
+    unsigned live; /* what lies in it, + 1 while a vCPU fills it. Atomic */
     unsigned next_free;
-} HostChunk;
+    uint32_t resident; /* so many bytes; of code only */
+} HostLot;
+
+/* The lots of one kind; HostCode.lock. */
+typedef struct HostPool {
+    HostLot *lot;
+    unsigned first_free, n_unused; /* unused: never given out */
+} HostPool;
+
+/* The lot that a vCPU fills. */
+typedef struct HostFill {
+    unsigned lot; /* HOST_NO_LOT: none */
+    uint32_t used;
+} HostFill;
 
 typedef enum HostSlow {
     SLOW_LOAD,
@@ -129,13 +145,12 @@ typedef enum HostSlow {
 } HostSlow;
 
 struct HostCode {
-    GMutex lock; /* free list */
+    GMutex lock; /* pools */
     int fd;
-    uint8_t *rw, *rx;
-    size_t size;
-    uint8_t *records;                        /* HOST_RECORD_BYTES a chunk */
-    unsigned n_chunks, first_free, n_unused; /* unused: never given out */
-    HostChunk *chunk;
+    uint8_t *rw, *rx; /* code: lots that run, then as many of stubs */
+    uint8_t *records;
+    unsigned n_lots; /* of each kind; even */
+    HostPool pool[HOST_KINDS];
     HostPins pins;
     const SlotMap *overlaps; /* borrowed */
     uint32_t pc_offset;
@@ -263,11 +278,8 @@ struct HostGen {
     GArray *literals; /* HgLiteral */
     GByteArray *lit_data;
     unsigned n_links;
-    uint32_t chunk_no;
-    uint32_t
-        used[2]; /* of the vCPU's current chunk: where its halves are free; chunk_no ~0: none */
+    HostFill fill[HOST_KINDS];
     size_t hot_bytes, cold_at; /* of the region's first part; where the second begins, from there */
-    uint32_t record_used;
     bool failed;
     bool stop;     /* nothing falls through here */
     bool in_cells; /* sites prefer cells to registers: the callee will not save these */
@@ -379,11 +391,21 @@ void emit_entry(HostGen *g);
 /* common.c */
 void host_common_code(HostCode *c);
 
-/* code.c */
-/* Room for a region in the vCPU's chunk; false: none left. */
+/* lots.c */
+void host_lots_init(HostCode *c);
+void host_lots_start(HostCode *c); /* code memory is there: a lot for the common code */
+void host_lots_clear(HostCode *c);
+void host_fills_init(HostGen *g);
+void host_fills_end(HostGen *g);
+/* Room for both parts of a region; false: none left. */
 bool host_room(HostGen *g);
-/* Memory that lasts as long as the vCPU's chunk, not zeroed; NULL: no room. Align: up to 64. */
-void *host_record_alloc(HostGen *g, size_t bytes, size_t align);
-void host_chunk_put(HostCode *c, unsigned chunk);
+/* Where the vCPU's next part of this kind of code goes, from the start of code memory. */
+size_t host_next(const HostGen *g, HostKind kind);
+/* So many bytes there are taken, for as long as the lot is held: its number. */
+unsigned host_take(HostGen *g, HostKind kind, size_t bytes);
+/* Memory for a record that holds *lot, not zeroed; NULL: no room. Align: up to 64. */
+void *host_record_alloc(HostGen *g, size_t bytes, size_t align, unsigned *lot);
+/* What lay in it is gone. */
+void host_lot_put(HostCode *c, HostKind kind, unsigned lot);
 
 #endif

@@ -33,7 +33,7 @@ uint32_t host_mode(HostCode *c, const TbKey *key);
 /* Where a region without native code pretends to begin: back to the loop. */
 const void *host_no_code(const HostCode *c);
 
-/* A zeroed Tb with room for its links behind it in the memory of the vCPU's chunk; NULL: no room. */
+/* A zeroed Tb with room for its links behind it in the memory of records; NULL: no room. */
 Tb *host_tb_place(HostGen *g, unsigned n_links);
 /* It is being freed. */
 void host_tb_unplace(Tb *tb);
