@@ -99,6 +99,33 @@ static uint16_t *cse_place(IrBuilder *b, const IrInsn *i)
     return &b->cse[(h ^ h >> 32) * 0x94d049bb133111ebu >> (64 - IR_CSE_BITS)];
 }
 
+static bool same_insn(const IrInsn *a, const IrInsn *b)
+{
+    return a->op == b->op && a->type == b->type && a->sub == b->sub && a->arg[0] == b->arg[0] &&
+           a->arg[1] == b->arg[1] && a->arg[2] == b->arg[2] && a->arg[3] == b->arg[3] &&
+           a->imm == b->imm;
+}
+
+/* Field by field: a wide copy of what was just written in pieces waits for all of them. */
+static void append(IrBuilder *b, const IrInsn *i)
+{
+    if (b->ins_a->len >= IR_MAX_INSNS) {
+        g_array_append_vals(b->ins_a, i, 1);
+        return;
+    }
+    IrInsn *to = ir_at(b, b->ins_a->len++);
+    to->op = i->op;
+    to->type = i->type;
+    to->sub = i->sub;
+    to->dead = 0;
+    to->snap = 0;
+    to->arg[0] = i->arg[0];
+    to->arg[1] = i->arg[1];
+    to->arg[2] = i->arg[2];
+    to->arg[3] = i->arg[3];
+    to->imm = i->imm;
+}
+
 IrVal ir_emit(IrBuilder *b, IrOp op, IrType type, unsigned sub, IrVal a0, IrVal a1, IrVal a2,
               IrVal a3, uint64_t imm)
 {
@@ -114,7 +141,7 @@ IrVal ir_emit(IrBuilder *b, IrOp op, IrType type, unsigned sub, IrVal a0, IrVal 
     bool pure = !b->no_fold && (info->flags & IRF_P) && (b->merge || op == IR_CONST);
     uint16_t *seen = pure ? cse_place(b, &insn) : NULL;
     if (pure && *seen > b->cse_floor && *seen < b->ins_a->len &&
-        !memcmp(ir_at(b, *seen), &insn, sizeof(insn))) {
+        same_insn(ir_at(b, *seen), &insn)) {
         return *seen;
     }
     if (b->ins_a->len >= IR_MAX_INSNS) {
@@ -122,7 +149,7 @@ IrVal ir_emit(IrBuilder *b, IrOp op, IrType type, unsigned sub, IrVal a0, IrVal 
     } else if (pure) {
         *seen = b->ins_a->len;
     }
-    ir_push(b->ins_a, IR_MAX_INSNS, IrInsn, insn);
+    append(b, &insn);
     if (info->flags & IRF_T) {
         b->ended = true;
     } else if (op == IR_LABEL) {
