@@ -539,10 +539,17 @@ void tb_cache_init(ExecEngine *e)
     e->epoch = 1;
 }
 
+/* Nobody runs any more: nothing needs to be unlinked. */
 void tb_cache_clear(ExecEngine *e)
 {
-    tb_flush_all(e);
-    tb_reclaim(e);
+    for (Tb *tb = e->all_first, *next; tb; tb = next) {
+        next = tb->all_next;
+        tb_free(tb);
+    }
+    for (Tb *tb = e->retired, *next; tb; tb = next) {
+        next = tb->retire_next;
+        tb_free(tb);
+    }
     for (unsigned i = 0; i < 1u << CODE_PAGE_BITS; i++) {
         while (e->code_pages[i]) {
             CodePage *cp = e->code_pages[i];
