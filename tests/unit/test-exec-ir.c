@@ -3,6 +3,7 @@
  * The IR by itself: ops against expected values, and random programs optimised against not
  * optimised, with the text form going round.
  */
+#include <inttypes.h>
 #include "effort.h"
 #include "toy.h"
 
@@ -526,6 +527,23 @@ static void check_against(const Outcome *o1, Outcome *o2, ToyCpu *t, Machine *m,
     }
 }
 
+/* Basic blocks: one begins at the start, at a label, and behind an op that may leave. */
+static unsigned count_blocks(IrBuilder *b)
+{
+    unsigned n = 0;
+    bool begins = true;
+
+    for (IrVal v = 1; v < ir_count(b); v++) {
+        const IrInsn *i = ir_at(b, v);
+        if (i->op == IR_NOP) {
+            continue;
+        }
+        n += begins || i->op == IR_LABEL;
+        begins = i->op == IR_BRCOND || ir_op_info[i->op].flags & (IRF_X | IRF_T);
+    }
+    return n;
+}
+
 static void test_random_programs(void)
 {
     Machine *m = machine_new(&native_config);
@@ -538,11 +556,13 @@ static void test_random_programs(void)
                .ints = g_array_new(FALSE, FALSE, sizeof(IrVal)),
                .vecs = g_array_new(FALSE, FALSE, sizeof(IrVal)) };
     unsigned faults = 0, n_programs = test_effort(4000), first = test_first_seed();
+    uint64_t n_blocks = 0;
 
     t->perm[9] = MMU_R;
     for (unsigned seed = first; seed - first < n_programs; seed++) {
         if ((seed - first) % 100000 == 99999) {
-            g_test_message("%u programs from seed %u on agree", seed - first, first);
+            g_test_message("%u programs of %" PRIu64 " blocks from seed %u on agree", seed - first,
+                           n_blocks, first);
         }
         r.g = g_rand_new_with_seed(seed);
         r.loops = seed % 3 == 0;
@@ -555,6 +575,7 @@ static void test_random_programs(void)
                       RUN_NATIVE | RUN_OPTIMISED | (seed & 2 ? RUN_DRAFT : 0));
         check_against(o1, o2, t, m, b, seed, RUN_OPTIMISED);
         faults += o1->excp != CPU_EXCP_NONE;
+        n_blocks += count_blocks(b);
         g_rand_free(r.g);
         if (seed % 32) {
             continue;
@@ -573,6 +594,8 @@ static void test_random_programs(void)
         ir_print(again, s3);
         g_assert_cmpstr(s2->str, ==, s3->str);
     }
+    g_test_message("%u programs of %" PRIu64 " blocks from seed %u on agree", n_programs, n_blocks,
+                   first);
     g_assert_cmpuint(faults, >, n_programs / 40);
     g_array_free(r.ints, TRUE);
     g_array_free(r.vecs, TRUE);
