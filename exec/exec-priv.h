@@ -391,7 +391,7 @@ struct ExecEngine {
     GCond list_cond;
 
     GMutex tb_lock;
-    GThread *tb_owner; /* who holds it; atomic */
+    uintptr_t tb_owner; /* pthread_self() of who holds it, 0: nobody; atomic */
     Tb **hash;
     CodePage **code_pages; /* buckets by page */
     Tb *all_first, *all_last;

@@ -69,10 +69,16 @@ static bool gives_clean(const HostGen *g, const IrInsn *i)
     }
 }
 
-static void find_roots(HostGen *g)
+/* The first pass. True: there is a COMI. */
+static bool find_roots(HostGen *g)
 {
+    bool comi = false;
+
+    g->val[0] = (HgVal){ .next = UINT32_MAX, .reg = HR_NONE, .hint = HR_NONE };
     for (IrVal v = 1; v < g->n; v++) {
         const IrInsn *i = ir_at(g->b, v);
+        g->val[v] = g->val[0];
+        comi |= i->op == IR_VFCOMI;
         g->root[v] = v;
         g->clean[v] = i->type == IR_I32 && gives_clean(g, i);
         g->val[v].vec = i->type >= IR_V128;
@@ -80,6 +86,7 @@ static void find_roots(HostGen *g)
             g->root[v] = g->root[i->arg[0]];
         }
     }
+    return comi;
 }
 
 /* Which labels a branch leads to that is reached itself. A label that only a later branch reaches is not
@@ -89,7 +96,7 @@ static void find_labels(HostGen *g)
     bool reached = true;
 
     memset(g->label_used, 0, IR_MAX_LABELS + 1);
-    for (IrVal v = 1; v < g->n; v++) {
+    for (IrVal v = 1; v < g->n && g->b->n_labels; v++) {
         const IrInsn *i = ir_at(g->b, v);
         unsigned flags = ir_op_info[i->op].flags;
         if (i->op == IR_LABEL) {
@@ -334,20 +341,18 @@ void hg_analyse(HostGen *g)
 {
     HostPinSet needed = 0;
 
-    memset(g->val, 0, g->n * sizeof(HgVal));
     memset(g->imm, 0, g->n);
-    for (IrVal v = 0; v < g->n; v++) {
-        g->val[v].next = UINT32_MAX;
-        g->val[v].reg = g->val[v].hint = HR_NONE;
-    }
+    memset(g->comi, 0, g->n);
     for (unsigned p = 0; p < g->pins->n; p++) {
         g->pin_next[p] = UINT32_MAX;
     }
     find_labels(g);
-    find_roots(g);
+    bool comi = find_roots(g);
     find_folds(g);
     hg_find_windows(g);
-    find_float_compares(g);
+    if (comi) {
+        find_float_compares(g);
+    }
     for (IrVal v = g->n; v-- > 1;) {
         const IrInsn *i = ir_at(g->b, v);
         g->dead_after[v] = ~needed;

@@ -10,24 +10,25 @@
  * A store that passed its write-tag check before a page was protected may still land during the
  * translation; like on hardware, cross-modifying code needs synchronisation of its own.
  */
+#include <pthread.h>
 #include <string.h>
 #include "exec/exec-priv.h"
 
 static void lock(ExecEngine *e)
 {
     g_mutex_lock(&e->tb_lock);
-    __atomic_store_n(&e->tb_owner, g_thread_self(), __ATOMIC_RELAXED);
+    __atomic_store_n(&e->tb_owner, (uintptr_t)pthread_self(), __ATOMIC_RELAXED);
 }
 
 static void unlock(ExecEngine *e)
 {
-    __atomic_store_n(&e->tb_owner, NULL, __ATOMIC_RELAXED);
+    __atomic_store_n(&e->tb_owner, 0, __ATOMIC_RELAXED);
     g_mutex_unlock(&e->tb_lock);
 }
 
 bool tb_lock_mine(ExecEngine *e)
 {
-    return __atomic_load_n(&e->tb_owner, __ATOMIC_RELAXED) == g_thread_self();
+    return __atomic_load_n(&e->tb_owner, __ATOMIC_RELAXED) == (uintptr_t)pthread_self();
 }
 
 static unsigned hash_of(const TbKey *k, RamAddr phys)
