@@ -218,19 +218,39 @@ def test_uefi_with_smm():
             assert f.read() != g.read(), "no variable was written"
 
 
+EXIT = b"\xb0\x01\xe6\xf4"  # 1 to isa-debug-exit
+RESET = b"\xb0\xfe\xe6\x64"  # by the i8042
+
+
+def run_end(directory, end, *options):
+    """The debug console and what became of firmware that writes a there, ends so, and would write b."""
+    image = os.path.join(directory, "end.bin")
+    with open(image, "wb") as out:
+        out.write(bytes(0xfff0) + (b"\xba\x02\x04\xb0a\xee" + end + b"\xb0b\xee").ljust(16, b"\xf4"))
+    _, text, done = run(directory, "-bios", image, "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
+                        *options)
+    return text, done
+
+
 def test_nothing_runs_behind_the_end():
-    """The write that ends the machine is the last thing its vCPU does."""
-    before, behind = b"\xba\x02\x04\xb0a\xee", b"\xb0b\xee\xf4"  # 'a', 'b' to the debug console
-    ends = [(b"\xb0\x01\xe6\xf4", 3), (b"\xb0\xfe\xe6\x64", 0)]  # isa-debug-exit, a reset by the i8042
     with tempfile.TemporaryDirectory() as directory:
-        image = os.path.join(directory, "end.bin")
         for accel in ("tcg", "tcg,jit=off", "tcg,thread=single"):
-            for end, status in ends:
-                with open(image, "wb") as out:
-                    out.write(bytes(0xfff0) + (before + end + behind).ljust(16, b"\xf4"))
-                _, text, done = run(directory, "-bios", image, "-accel", accel, "-smp", "2",
-                                    "-device", "isa-debug-exit,iobase=0xf4,iosize=4")
-                assert (done.returncode, text) == (status, "a"), (accel, text, done)
+            for end, status in ((EXIT, 3), (RESET, 0)):
+                text, done = run_end(directory, end, "-accel", accel, "-smp", "2")
+                assert (text, done.returncode) == ("a", status), (accel, text, done)
+
+
+def test_log_shows_what_is_translated():
+    wanted = ["0x000000000000fff6:  mov al, 0x1", "op 0xfff6 ", "op_opt 0xfff6 "]
+    with open("/proc/cpuinfo", encoding="utf-8") as host:
+        if " avx2 " in host.read():
+            wanted.append("out_asm pc 0xfff6 ")
+    with tempfile.TemporaryDirectory() as directory:
+        path = os.path.join(directory, "log")
+        run_end(directory, EXIT, "-d", "in_asm,op,op_opt,out_asm", "-D", path, "-dfilter", "0xfff6+4")
+        with open(path, encoding="utf-8") as log:
+            text = log.read()
+        assert all(piece in text for piece in wanted) and "0xfff0" not in text, text
 
 
 def main():
@@ -250,6 +270,7 @@ def main():
         ("OVMF in flash reaches its shell and keeps variables", test_uefi_shell_keeps_variables),
         ("OVMF reaches its shell with variables in SMM", test_uefi_with_smm),
         ("nothing runs behind the write that ends the machine", test_nothing_runs_behind_the_end),
+        ("-d shows the translation of what -dfilter names", test_log_shows_what_is_translated),
         ("firmware that is missing names its package", test_missing_firmware_names_its_package),
         ("firmware of an odd size is refused", test_bad_firmware_is_refused),
     ])
