@@ -106,6 +106,8 @@ typedef struct {
     double bytes_per_ns; /* measured over the last slices; atomic enough for display */
     int64_t expected_downtime_ns;
     uint32_t last_pong;
+    int64_t
+        asked_us; /* when the first PING that is not answered was sent, while waiting; 0: none */
     char *description; /* JSON; owned */
     bool eof_sent;     /* version 3: from here on the destination may run */
     bool will_not_converge;

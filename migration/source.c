@@ -91,6 +91,7 @@ static bool hear(Outgoing *o, uint16_t *type, char **text, GError **error)
     o->switchover_acked = o->switchover_acked || msg.type == RETURN_SWITCHOVER_ACK;
     if (msg.type == RETURN_PONG) {
         o->last_pong = ld_be32(msg.data);
+        o->asked_us = 0;
     }
     if (msg.type == RETURN_ERROR) {
         g_free(*text);
@@ -465,8 +466,23 @@ static bool release_disks(void *opaque, GError **error)
     return o->disks_released;
 }
 
-/* The operator may take all the time: a peer that leaves meanwhile is noticed, and one that has a
-   deadline for us hears that we live. */
+/* A PING while the source waits, and whether the earlier ones were answered in time. */
+static bool ask_if_there(Outgoing *o, bool now, GError **error)
+{
+    int limit_ms = peer_timeout(&o->params);
+    if (limit_ms >= 0 && o->asked_us && g_get_monotonic_time() - o->asked_us > limit_ms * 1000ll) {
+        g_set_error(error, FERRY_IO_ERROR, FERRY_IO_ERROR_TIMEOUT,
+                    "the destination answers no PING for %d ms", limit_ms);
+        return false;
+    }
+    if (now && o->return_path && !o->asked_us) {
+        o->asked_us = g_get_monotonic_time();
+    }
+    return !now || ping(o, PING_WAITING, error);
+}
+
+/* The operator may take all the time: a peer that leaves or hangs meanwhile is noticed, and one that has
+   a deadline for us hears that we live. */
 static bool wait_for_continue(Outgoing *o, GError **error)
 {
     if (!has_cap(o->caps, MIGRATION_CAP_PAUSE_BEFORE_SWITCHOVER)) {
@@ -475,8 +491,7 @@ static bool wait_for_continue(Outgoing *o, GError **error)
     set_status(o, MIGRATION_PRE_SWITCHOVER);
     bool go_on = false;
     for (unsigned n = 0; !go_on && !over(o); n++) {
-        if (!listen_briefly(o, 0, error) ||
-            (n % PINGS_APART == 0 && !ping(o, PING_WAITING, error))) {
+        if (!listen_briefly(o, 0, error) || !ask_if_there(o, n % PINGS_APART == 0, error)) {
             return false;
         }
         g_mutex_lock(&o->mutex);

@@ -28,7 +28,7 @@ static uint32_t frame_crc(uint64_t sequence, uint32_t head, const void *payload,
 void stream_out_init(StreamOut *s, Channel *channel, StreamFormat format)
 {
     *s = (StreamOut){ .channel = channel, .format = format };
-    s->buf = g_byte_array_sized_new(STREAM_FRAME_MAX);
+    s->buf = g_byte_array_new(); /* grows to what its items need, STREAM_FRAME_MAX at most */
 }
 
 void stream_out_clear(StreamOut *s)
@@ -223,7 +223,8 @@ static bool read_frame(StreamIn *s, GError **error)
     }
     g_byte_array_set_size(s->buf, at + n);
     /* A damaged length must not wait for bytes that nobody will send. */
-    channel_set_timeout(s->channel, s->frame_timeout_ms);
+    bool idle_is_less = s->idle_timeout_ms >= 0 && s->idle_timeout_ms < s->frame_timeout_ms;
+    channel_set_timeout(s->channel, idle_is_less ? s->idle_timeout_ms : s->frame_timeout_ms);
     bool whole = channel_read_all(s->channel, s->buf->data + at, n, error);
     channel_set_timeout(s->channel, s->idle_timeout_ms);
     if (!whole) {

@@ -151,6 +151,9 @@ static gpointer relay_thread(gpointer opaque)
             go = !p[d].revents || relay_piece(r, d, fd[d], fd[!d]);
         }
     }
+    if (r->passed[TO_DST] >= r->cut[TO_DST] || r->passed[TO_SRC] >= r->cut[TO_SRC]) {
+        r->last_word_us = g_get_monotonic_time();
+    }
     close(fd[0]);
     close(fd[1]);
     return NULL;
@@ -213,12 +216,17 @@ void set_param(QTest *q, const char *name, int64_t value)
        name, value);
 }
 
-void set_cap(QTest *q, const char *name)
+void set_cap_to(QTest *q, const char *name, bool on)
 {
     OK(q,
        "{\"execute\": \"migrate-set-capabilities\", \"arguments\": {\"capabilities\": "
-       "[{\"capability\": \"%s\", \"state\": true}]}}",
-       name);
+       "[{\"capability\": \"%s\", \"state\": %s}]}}",
+       name, on ? "true" : "false");
+}
+
+void set_cap(QTest *q, const char *name)
+{
+    set_cap_to(q, name, true);
 }
 
 void new_source(BrokenPair *p)
@@ -293,7 +301,7 @@ bool is_running(QTest *q)
     return running;
 }
 
-static bool is_final(const char *status)
+bool is_final(const char *status)
 {
     return g_str_equal(status, "failed") || g_str_equal(status, "completed") ||
            g_str_equal(status, "handover-lost") || g_str_equal(status, "cancelled") ||
@@ -351,9 +359,10 @@ void conclude(BrokenPair *p, Relay *r)
 {
     wait_final(p->src, p->src_status, &p->src_desc);
     bool src = is_running(p->src);
-    p->resumed_us = src && r->last_word_us ? g_get_monotonic_time() - r->last_word_us : -1;
+    int64_t now = g_get_monotonic_time();
     wait_final(p->dst, p->dst_status, &p->dst_desc);
     relay_end(r);
+    p->resumed_us = src && r->last_word_us ? MAX(now - r->last_word_us, 0) : -1;
     bool dst = is_running(p->dst);
     g_test_message("%" G_GINT64_FORMAT " and %" G_GINT64_FORMAT " bytes: %s (%s), %s (%s)",
                    r->passed[0], r->passed[1], p->src_status, p->src_desc, p->dst_status,

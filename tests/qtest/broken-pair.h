@@ -40,7 +40,7 @@ typedef struct {
     int listener;
     GThread *thread;
     int64_t passed[2];
-    int64_t last_word_us; /* when the last byte went to the source */
+    int64_t last_word_us; /* when the last byte went to the source, or the connection was cut */
     GByteArray *frames;   /* not yet whole */
     unsigned number;
     uint64_t sequence;
@@ -69,7 +69,8 @@ typedef struct {
     char *dir;
     QTest *src, *dst;
     char src_status[32], dst_status[32], *src_desc, *dst_desc;
-    int64_t resumed_us; /* from the last word to the source until it ran again; -1: it did not */
+    int64_t
+        resumed_us; /* from the last word to the source, or the cut, until it ran again; -1: it did not */
 } BrokenPair;
 
 /* @more: options of both, @more_dst: of the destination alone; NULL: none. */
@@ -81,9 +82,12 @@ void pair_close(BrokenPair *p);
 void new_destination(BrokenPair *p);
 void new_source(BrokenPair *p);
 void set_cap(QTest *q, const char *name);
+void set_cap_to(QTest *q, const char *name, bool on);
 void set_param(QTest *q, const char *name, int64_t value);
 const char *member(json_object *o, const char *name);
 bool is_running(QTest *q);
+/* Of query-migrate: nothing comes after it by itself. */
+bool is_final(const char *status);
 /* Polls; any other final state than @wanted is a failure at once. */
 void wait_for_status(QTest *q, const char *wanted);
 void wait_final(QTest *q, char status[32], char **desc);

@@ -133,7 +133,8 @@ static void add_case(const char *machine, const char *phase, bool at_source, con
     Case *c = g_new(Case, 1);
     *c = (Case){ machine, phase, at_source, change };
     g_autofree char *name =
-        g_strdup_printf("/x86_64/migration/%sram-block/%s/%s/%s",
+        g_strdup_printf("/%s/migration/%sram-block/%s/%s/%s",
+                        g_str_equal(machine, S390_V4) ? "s390x" : "x86_64",
                         g_str_equal(machine, V3) ? "version-3/" : "",
                         at_source ? "source" : "destination", phase, change->name);
     g_test_add_data_func_full(name, c, test_change, g_free);
@@ -149,6 +150,8 @@ int main(int argc, char **argv)
         }
         add_case(V3, "active", true, &changes[k]);
         add_case(V3, "active", false, &changes[k]);
+        add_case(S390_V4, "active", true, &changes[k]);
+        add_case(S390_V4, "pre-switchover", false, &changes[k]);
     }
     g_test_add_func("/x86_64/migration/ram-block/that-does-not-travel-may-change", test_bystander);
     return g_test_run();

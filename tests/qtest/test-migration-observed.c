@@ -53,6 +53,7 @@ static void compare_devices(json_object *src, json_object *dst)
         g_assert_cmpint(atoll(member(a, "nanoseconds")), >, 0);
         g_assert_cmpint(atoll(member(b, "nanoseconds")), >, 0);
         g_assert_cmpint(atoll(member(a, "bytes")), >, 0);
+        g_assert_cmpstr(member(a, "bytes"), ==, member(b, "bytes"));
     }
 }
 

@@ -106,6 +106,30 @@ static const Row rows[] = {
       "-device i6300esb,addr=7 -m 8", "pc.ram" },
 };
 
+/* The same of s390x. */
+static const Row s390_rows[] = {
+    { "equal", "-device virtio-net-ccw", "-device virtio-net-ccw", NULL },
+    EXTRA("virtio-net", "virtio-net-ccw", "/virtio-net"),
+    EXTRA("virtio-blk", "virtio-blk-ccw,drive=d", "virtio-blk"),
+    EXTRA("virtio-serial", "virtio-serial-ccw", "virtio-console"),
+    EXTRA("test-device", "migration-testdev", "migration-testdev"),
+    { "more-cpus", "-smp 2", "", "'cpu' instance 1: there is no such device here" },
+    { "fewer-cpus", "", "-smp 2", "'cpu' instance 1 is missing in the stream" },
+    { "more-ram", "-m 8", "", "RAM block 's390.ram' has 0x800000 bytes there and 0x400000 here" },
+    { "less-ram", "", "-m 8", "RAM block 's390.ram' has 0x400000 bytes there and 0x800000 here" },
+    { "other-device-number", "-device virtio-net-ccw,devno=fe.0.0005",
+      "-device virtio-net-ccw,devno=fe.0.0006", "fe.0.0005" },
+    { "block-length", TESTDEV ",ram-length=64K,ram-max=64K", TESTDEV ",ram-length=32K,ram-max=32K",
+      "at most 0x8000 fit here" },
+    { "subsection-unknown", TESTDEV ",late=5", TESTDEV ",x-late=off",
+      "section 'migration-testdev' instance 0: unknown subsection 'migration-testdev/late'" },
+    { "subsection-not-honoured", TESTDEV ",part=3", TESTDEV ",takes-part=off",
+      "cannot be honoured: migration-testdev was told not to take its part" },
+    { "other-version", "", "-machine s390-ccw-virtio-10.0", "machine type received",
+      .other_machine = true },
+    { "many", "-smp 3 -device virtio-net-ccw", "-device virtio-blk-ccw,drive=d -m 8", "s390.ram" },
+};
+
 static char *expand(BrokenPair *p, const char *options)
 {
     g_auto(GStrv) parts = g_strsplit(options, "{dir}", -1);
@@ -130,7 +154,8 @@ static void make_files(BrokenPair *p)
 
 static void open_row(BrokenPair *p, const Row *row)
 {
-    pair_prepare(p, V4);
+    bool s390x = row >= s390_rows && row < s390_rows + G_N_ELEMENTS(s390_rows);
+    pair_prepare(p, s390x ? S390_V4 : V4);
     make_files(p);
     p->more_src = p->owned[0] = expand(p, row->src);
     p->more_dst = p->owned[1] = expand(p, row->dst);
@@ -139,10 +164,7 @@ static void open_row(BrokenPair *p, const Row *row)
         set_cap(p->src, row->uuid_cap);
     }
     if (row->src_off) {
-        OK(p->src,
-           "{\"execute\": \"migrate-set-capabilities\", \"arguments\": {\"capabilities\": "
-           "[{\"capability\": \"%s\", \"state\": false}]}}",
-           row->src_off);
+        set_cap_to(p->src, row->src_off, false);
     }
 }
 
@@ -265,6 +287,10 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autofree char *name = g_strdup_printf("/x86_64/migration/preflight/%s", rows[i].name);
         g_test_add_data_func(name, &rows[i], test_row);
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(s390_rows); i++) {
+        g_autofree char *name = g_strdup_printf("/s390x/migration/preflight/%s", s390_rows[i].name);
+        g_test_add_data_func(name, &s390_rows[i], test_row);
     }
     return g_test_run();
 }

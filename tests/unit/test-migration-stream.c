@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Items and frames of the migration stream, and the messages on the return path. */
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include "migration/migration-priv.h"
 
 #define BIG (STREAM_FRAME_MAX * 2 + 5)
@@ -144,6 +146,29 @@ static GByteArray *said(StreamFormat format, ReturnType type, const void *data, 
 }
 
 /* EVIDENCE: MIG-WIRE-040 */
+/* A peer that falls silent in the middle of a frame: the shorter one of both deadlines counts. EVIDENCE: MIG-HAND-005 */
+static void test_silence_in_a_frame(void)
+{
+    static const uint8_t head[] = { 0x80, 0, 0, 9, 1, 2, 3, 4, 'h', 'a', 'l', 'f' };
+    g_autoptr(GError) error = NULL;
+    StreamIn in;
+    uint8_t byte;
+    int fd[2];
+
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd), ==, 0);
+    g_assert_cmpint(write(fd[1], head, sizeof(head)), ==, sizeof(head));
+    g_autoptr(Channel) c = channel_new_fd(fd[0], "pair");
+    stream_in_init(&in, c);
+    in.format = STREAM_V4;
+    in.idle_timeout_ms = 1;
+    g_assert_cmpint(in.frame_timeout_ms, >, 1);
+    g_assert_false(stream_in_u8(&in, &byte, &error));
+    g_assert_error(error, FERRY_IO_ERROR, FERRY_IO_ERROR_TIMEOUT);
+    g_assert_nonnull(strstr(error->message, "within 1 ms"));
+    stream_in_clear(&in);
+    close(fd[1]);
+}
+
 static void test_return_path(void)
 {
     static const char text[] = "section 'hpet': bad";
@@ -184,6 +209,8 @@ int main(int argc, char **argv)
     g_test_add_func("/migration/stream/v4/every-flipped-bit-is-noticed", test_every_bit);
     g_test_add_func("/migration/stream/foreign-headers-are-refused", test_headers);
     g_test_add_func("/migration/stream/leftovers-are-errors", test_leftovers);
+    g_test_add_func("/migration/stream/silence-in-a-frame-ends-at-the-first-deadline",
+                    test_silence_in_a_frame);
     g_test_add_func("/migration/return-path/messages-are-checked", test_return_path);
     return g_test_run();
 }
