@@ -175,7 +175,8 @@ void tlb_note_large(CpuTlb *t, uint64_t page, unsigned lg)
         return;
     }
     t->large[k].lg = lg;
-    *large_word(t, k, page, lg, &bit) |= bit;
+    uint64_t *word = large_word(t, k, page, lg, &bit);
+    *word |= bit;
 }
 
 static void row_flush(CpuTlb *t, unsigned i, uint64_t page, uint64_t mask, bool only_global)
@@ -212,8 +213,8 @@ static unsigned mode_flush_page(CpuTlb *t, uint64_t page, bool only_global)
     block_flush(t, page, GUEST_PAGE_BITS, only_global);
     for (unsigned k = 0; k < TLB_LARGE_SIZES && t->large[k].lg; k++) {
         unsigned lg = t->large[k].lg;
-        uint64_t bit;
-        if (*large_word(t, k, page, lg, &bit) & bit) {
+        uint64_t bit, *word = large_word(t, k, page, lg, &bit);
+        if (*word & bit) {
             block_flush(t, page, lg, only_global);
             most = MAX(most, lg);
         }
