@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "base/util/endian.h"
 #include "migration/migration-priv.h"
 
 #define BIG (STREAM_FRAME_MAX * 2 + 5)
@@ -146,6 +147,62 @@ static GByteArray *said(StreamFormat format, ReturnType type, const void *data, 
 }
 
 /* EVIDENCE: MIG-WIRE-040 */
+static GPtrArray *frames_of(GBytes *stream)
+{
+    GPtrArray *frames = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+    gsize n, at = 8;
+    const uint8_t *data = g_bytes_get_data(stream, &n);
+
+    while (at < n) {
+        gsize len = 8 + (ld_be32(data + at) & 0x1fffffff);
+        g_ptr_array_add(frames, g_bytes_new_from_bytes(stream, at, len));
+        at += len;
+    }
+    return frames;
+}
+
+static void expect_frames(GBytes *stream, GPtrArray *frames, const char *what)
+{
+    g_autoptr(GByteArray) a = g_byte_array_new();
+    g_autoptr(GError) error = NULL;
+
+    g_byte_array_append(a, g_bytes_get_data(stream, NULL), 8);
+    for (guint i = 0; i < frames->len; i++) {
+        gsize n;
+        const void *data = g_bytes_get_data(g_ptr_array_index(frames, i), &n);
+        g_byte_array_append(a, data, (guint)n);
+    }
+    if (read_sample(a->data, a->len, BIG, &error) != !what) {
+        g_error("%s: %s", what ? what : "as it was", error ? error->message : "taken");
+    }
+    g_assert_true(!what || strstr(error->message, "checksum") || strstr(error->message, "closed"));
+}
+
+/* EVIDENCE: MIG-WIRE-011 */
+static void test_order_of_frames(void)
+{
+    g_autoptr(GBytes) stream = sample(STREAM_V4, BIG);
+    g_autoptr(GPtrArray) frames = frames_of(stream);
+
+    g_assert_cmpuint(frames->len, ==, 5);
+    expect_frames(stream, frames, NULL);
+    for (guint i = 0; i < frames->len; i++) {
+        GBytes *one = g_ptr_array_steal_index(frames, i);
+
+        expect_frames(stream, frames, "a lost frame");
+        g_ptr_array_insert(frames, (gint)i, one);
+        if (i + 1 < frames->len) { /* what comes behind the last one is not read here */
+            g_ptr_array_insert(frames, (gint)i, g_bytes_ref(one));
+            expect_frames(stream, frames, "a doubled frame");
+            g_ptr_array_remove_index(frames, i);
+            g_ptr_array_insert(frames, (gint)i + 1, g_ptr_array_steal_index(frames, i));
+            expect_frames(stream, frames, "two swapped frames");
+            g_ptr_array_insert(frames, (gint)i + 1, g_ptr_array_steal_index(frames, i));
+        }
+    }
+    expect_frames(stream, frames, NULL);
+}
+
 /* A peer that falls silent in the middle of a frame: the shorter one of both deadlines counts. EVIDENCE: MIG-HAND-005 */
 static void test_silence_in_a_frame(void)
 {
@@ -209,6 +266,8 @@ int main(int argc, char **argv)
     g_test_add_func("/migration/stream/v4/every-flipped-bit-is-noticed", test_every_bit);
     g_test_add_func("/migration/stream/foreign-headers-are-refused", test_headers);
     g_test_add_func("/migration/stream/leftovers-are-errors", test_leftovers);
+    g_test_add_func("/migration/stream/v4/a-frame-lost-doubled-or-swapped-is-noticed",
+                    test_order_of_frames);
     g_test_add_func("/migration/stream/silence-in-a-frame-ends-at-the-first-deadline",
                     test_silence_in_a_frame);
     g_test_add_func("/migration/return-path/messages-are-checked", test_return_path);
