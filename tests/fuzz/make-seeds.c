@@ -185,18 +185,22 @@ static void other_seeds(void)
 
 /* ---- devices ---- */
 
-static void device_seed(Section *s, GHashTable *seen)
+static const unsigned machines[] = { 1, 5, 6 }; /* as in vmstate.c */
+
+/* @which of the machines of the target. */
+static void device_seed(Section *s, unsigned which, GHashTable *seen)
 {
     const Record *r = s->desc->record;
     void *saved = g_malloc0(r->size);
     g_auto(ByteWriter) w;
-    g_autofree char *name = g_strdup_printf("%s-%u", s->idstr, s->instance);
+    g_autofree char *name =
+        g_strdup_printf("%s%s-%u", which == 1 ? "s390x-" : "", s->idstr, s->instance);
 
     byte_writer_init(&w);
     s->desc->ops->save(s->owner, saved);
     byte_writer_bytes(&w, s->idstr, strlen(s->idstr) + 1);
     byte_writer_u8(&w, (uint8_t)s->instance);
-    byte_writer_u8(&w, STREAM_V4);
+    byte_writer_u8(&w, (uint8_t)(STREAM_V4 | which << 4));
     record_encode(r, saved, STREAM_V4, &w);
     if (g_hash_table_add(seen, (gpointer)r) && w.len < 4096) {
         g_strdelimit(name, "/: ", '-');
@@ -207,7 +211,7 @@ static void device_seed(Section *s, GHashTable *seen)
 }
 
 /* A ring whose addresses are the host's business: the guest's memory ends long before. */
-static void past_device_seeds(MachineVm *m)
+static void past_device_seeds(MachineVm *m, unsigned which)
 {
     g_autoptr(GPtrArray) all = machine_vm_sections(m);
 
@@ -218,11 +222,15 @@ static void past_device_seeds(MachineVm *m)
         byte_writer_init(&w);
         byte_writer_bytes(&w, s->idstr, strlen(s->idstr) + 1);
         byte_writer_u8(&w, (uint8_t)s->instance);
-        byte_writer_u8(&w, STREAM_V4);
+        byte_writer_u8(&w, (uint8_t)(STREAM_V4 | which << 4));
         for (int k = 0; k < 3000; k++) {
             byte_writer_u8(&w, 0xff);
         }
-        if (strstr(s->idstr, "virtio-rng") && g_str_has_prefix(s->idstr, "0000:00:0")) {
+        if (which == 1 && strstr(s->idstr, "virtio-rng")) {
+            put("vmstate", "past-c04-ring-outside-memory-s390x", w.data, w.len);
+        } else if (which) {
+            continue;
+        } else if (strstr(s->idstr, "virtio-rng") && g_str_has_prefix(s->idstr, "0000:00:0")) {
             put("vmstate", "past-c04-ring-outside-memory", w.data, w.len);
         } else if (!strcmp(s->idstr, "ps2kbd")) {
             put("vmstate", "past-c03-queue-index", w.data, 300);
@@ -237,13 +245,15 @@ int main(int argc, char **argv)
     corpus = argc > 1 ? argv[1] : ".";
     stream_seeds();
     other_seeds();
-    MachineVm *m = machine_vm_new(&machine_rows[1]);
-    g_autoptr(GPtrArray) all = machine_vm_sections(m);
     g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
-    for (guint i = 0; i < all->len; i++) {
-        device_seed(g_ptr_array_index(all, i), seen);
+    for (unsigned which = 0; which < G_N_ELEMENTS(machines); which++) {
+        MachineVm *m = machine_vm_new(&machine_rows[machines[which]]);
+        g_autoptr(GPtrArray) all = machine_vm_sections(m);
+        for (guint i = 0; i < all->len; i++) {
+            device_seed(g_ptr_array_index(all, i), which, seen);
+        }
+        past_device_seeds(m, which);
+        machine_vm_free(m);
     }
-    past_device_seeds(m);
-    machine_vm_free(m);
     return 0;
 }
