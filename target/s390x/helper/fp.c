@@ -372,8 +372,24 @@ uint64_t helper_s390_bfp_cmp(CpuState *cs, uint64_t x, uint64_t y, uint64_t op)
     return compare(s390_cpu(cs), x, y, op);
 }
 
+/* Order of two numbers by their bits; false: a NaN is among them. */
+static bool order_ext(FpBits x, FpBits y, unsigned *cc)
+{
+    const FpBits sign = (FpBits)1 << 127, inf = (FpBits)0x7fff << 112;
+    FpBits mx = x & ~sign, my = y & ~sign;
+    bool minus = x & sign, less = minus != !!(y & sign) ? minus : (mx < my) != minus;
+
+    *cc = x == y || (!mx && !my) ? 0 : less ? 1 : 2;
+    return mx <= inf && my <= inf;
+}
+
 static uint64_t helper_s390_bfp_cmp_ext(CpuState *cs, const IrVec *x, const IrVec *y, uint64_t op)
 {
+    unsigned cc;
+
+    if (order_ext(get_ext(x), get_ext(y), &cc)) {
+        return cc;
+    }
     return compare(s390_cpu(cs), get_ext(x), get_ext(y), op);
 }
 HELPER(s390_bfp_cmp_ext, IR_I64, HELPER_STATE, HARG_V128, HARG_V128, HARG_I64);
@@ -473,8 +489,26 @@ uint64_t helper_s390_bfp_long_to_short(CpuState *cs, uint64_t x, uint64_t m)
     return narrow(cpu, FP_SHORT, FP_LONG, x, m);
 }
 
+/* An extended number of the ordinary kind, by the compiler's conversion. */
+static bool fast_from_ext(const S390Cpu *cpu, FpBits x, FpFormat to, unsigned m3, uint64_t *out)
+{
+    __float128 q;
+
+    if (!fast_allowed(cpu) || (m3 != 0 && m3 != 4)) {
+        return false;
+    }
+    memcpy(&q, &x, sizeof(q));
+    *out = to == FP_LONG ? of_long((double)q) : of_short((float)q);
+    return to == FP_LONG ? fast_normal_long(*out) : fast_normal_short(*out);
+}
+
 static uint64_t helper_s390_bfp_from_ext(CpuState *cs, const IrVec *x, uint64_t to, uint64_t m)
 {
+    uint64_t fast;
+
+    if (fast_from_ext(s390_cpu(cs), get_ext(x), (FpFormat)to, m & 15, &fast)) {
+        return fast;
+    }
     return narrow(s390_cpu(cs), (FpFormat)to, FP_EXTENDED, get_ext(x), m);
 }
 HELPER(s390_bfp_from_ext, IR_I64, HELPER_STATE, HARG_V128, HARG_I64, HARG_I64);

@@ -369,6 +369,25 @@ void s390_tr_bfp_sign(S390Trans *t, const S390Insn *i)
 }
 
 /* ---- conversions: from << 2 | to ---- */
+/* A normal number only changes its bias and moves. */
+static void widen_to_extended(S390Trans *t, const S390Insn *i, unsigned from, IrVal v)
+{
+    IrBuilder *b = t->b;
+    IrLabel ok = ir_label_new(b), done = ir_label_new(b);
+    unsigned width = from == LONG ? 64 : 32, bias = from == LONG ? 1023 : 127;
+    IrVal m = ir_andi(b, v, (1ull << (width - 1)) - 1);
+    IrVal sign = ir_shli(b, ir_shri(b, v, width - 1), 63);
+    IrVal high = from == LONG ? ir_shri(b, m, 4) : ir_shli(b, m, 25);
+
+    s390_host_if_normal(t, from, v, false, ok);
+    set_extended(t, i->r1, ir_call(b, &hd_s390_bfp_to_ext, v, ir_c64(b, from)));
+    ir_br(b, done);
+    ir_label(b, ok);
+    set_fpr(t, i->r1, ir_or(b, sign, ir_addi(b, high, (uint64_t)(16383 - bias) << 48)));
+    set_fpr(t, i->r1 + 2, from == LONG ? ir_shli(b, v, 60) : ir_c64(b, 0));
+    ir_label(b, done);
+}
+
 void s390_tr_bfp_widen(S390Trans *t, const S390Insn *i)
 {
     unsigned from = i->arg >> 2, to = i->arg & 3;
@@ -378,7 +397,7 @@ void s390_tr_bfp_widen(S390Trans *t, const S390Insn *i)
     }
     IrVal v = operand(t, from);
     if (to == EXTENDED) {
-        set_extended(t, i->r1, ir_call(t->b, &hd_s390_bfp_to_ext, v, ir_c64(t->b, from)));
+        widen_to_extended(t, i, from, v);
     } else {
         host_or_call(t, LONG, v, SHORT, false, s390_host_widen(t, v), &hd_s390_bfp_short_to_long,
                      (const IrVal[6]){ v });
