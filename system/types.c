@@ -11,6 +11,7 @@
 #include "hw/char/sclp-console.h"
 #include "hw/char/serial.h"
 #include "hw/char/virtio-serial.h"
+#include "hw/char/vmmouse.h"
 #include "hw/core/types.h"
 #include "hw/display/vga.h"
 #include "hw/i386/apic.h"
@@ -91,6 +92,7 @@ static const TypeList lists[] = {
     { q35_machine_types, &q35_machine_types_count },
     { q35_host_types, &q35_host_types_count },
     { vmport_types, &vmport_types_count },
+    { vmmouse_types, &vmmouse_types_count },
     { vtd_types, &vtd_types_count },
     { ich9_types, &ich9_types_count },
     { smbus_types, &smbus_types_count },

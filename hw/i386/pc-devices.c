@@ -258,23 +258,33 @@ static bool build_fdc(PcMachine *pc, GError **error)
     return !wanted || simple_isa(pc, "isa-fdc", NULL, error);
 }
 
-void pc_cmos_floppies(PcMachine *pc)
+/* The first ISA device of that type, NULL: none. */
+static Device *find_isa(PcMachine *pc, const char *type)
 {
     const GPtrArray *devices = pc->isa->bus.devices;
 
     for (guint i = 0; i < devices->len; i++) {
         Device *dev = g_ptr_array_index(devices, i);
 
-        if (object_is_a(&dev->obj, "isa-fdc")) {
-            mc146818rtc_set_cmos(pc->rtc, 0x10, fdc_cmos_types(dev));
-            return;
+        if (object_is_a(&dev->obj, type)) {
+            return dev;
         }
+    }
+    return NULL;
+}
+
+void pc_cmos_floppies(PcMachine *pc)
+{
+    Device *fdc = find_isa(pc, "isa-fdc");
+
+    if (fdc) {
+        mc146818rtc_set_cmos(pc->rtc, 0x10, fdc_cmos_types(fdc));
     }
 }
 
 static bool build_vmport(PcMachine *pc, GError **error)
 {
-    return pc->vmport == ONOFFAUTO_OFF || vmport_build(pc->isa, pc->i8042, error);
+    return pc->vmport == ONOFFAUTO_OFF || vmport_build(pc->isa, find_isa(pc, "i8042"), error);
 }
 
 bool pc_devices_build(PcMachine *pc, GError **error)

@@ -3,11 +3,8 @@
  * The "backdoor" that guest tools look for (open-vm-tools' published interface): a 32-bit read of
  * port 0x5658 with a magic number in EAX and a command in CX answers in registers. We answer the
  * version, the memory size and the absolute mouse; anything else gives ones.
- *
- * The mouse keeps a queue of words; a guest enables it, asks for absolute coordinates, and reads
- * how many words wait and then up to six at a time.
  */
-#include <string.h>
+#include "hw/char/vmmouse.h"
 #include "hw/core/machine.h"
 #include "target/x86/x86.h"
 #include "target/x86/cpu.h"
@@ -23,31 +20,11 @@
 #define VERSION           6
 #define PRODUCT           2
 #define MEMORY_UNKNOWN    0x1177
-#define MOUSE_READ_ID     0x45414552u
-#define MOUSE_DISABLE     0x000000f5u
-#define MOUSE_RELATIVE    0x4c455252u
-#define MOUSE_ABSOLUTE    0x53424152u
-#define MOUSE_VERSION     0x3442554au
-#define MOUSE_QUEUE       1024
-#define MOUSE_OFF         0xffff
-
-typedef struct {
-    uint32_t queue_size, queue[MOUSE_QUEUE];
-    uint16_t nb_queue, status;
-    uint8_t absolute;
-} MouseSaved;
-
-typedef struct {
-    Device dev; /* first */
-    uint32_t queue[MOUSE_QUEUE];
-    uint16_t count, status;
-    bool absolute;
-} VmMouse;
 
 typedef struct {
     Device dev; /* first */
     MemoryRegion io;
-    VmMouse *mouse; /* borrowed; NULL: none */
+    Device *mouse; /* borrowed; NULL: none */
 } VmPort;
 
 enum {
@@ -59,104 +36,20 @@ enum {
     RDI = 7
 };
 
-/* ---- mouse ---- */
-static void mouse_command(VmMouse *m, uint32_t what)
+/* Up to six words, in EAX, EBX, ECX, EDX, ESI, EDI. */
+static uint32_t mouse_data(VmPort *s, X86Cpu *cpu, unsigned n)
 {
-    switch (what) {
-    case MOUSE_DISABLE:
-        m->status = MOUSE_OFF;
-        m->absolute = false;
-        break;
-    case MOUSE_READ_ID:
-        m->count = 0;
-        m->queue[m->count++] = MOUSE_VERSION;
-        m->status = 0;
-        break;
-    case MOUSE_RELATIVE: m->absolute = false; break;
-    case MOUSE_ABSOLUTE: m->absolute = true; break;
-    }
-}
+    static const uint8_t order[VMMOUSE_WORDS] = { RAX, RBX, RCX, RDX, RSI, RDI };
+    uint32_t words[VMMOUSE_WORDS];
 
-/* Up to six words, in EAX, EBX, ECX, EDX, ESI, EDI; more than there are disable the mouse. */
-static uint32_t mouse_data(VmMouse *m, X86Cpu *cpu, unsigned n)
-{
-    static const uint8_t order[6] = { RAX, RBX, RCX, RDX, RSI, RDI };
-    uint32_t first;
-
-    if (n == 0 || n > 6 || n > m->count) {
-        m->status = MOUSE_OFF;
-        m->count = 0;
+    if (!vmmouse_take(s->mouse, n, words)) {
         return UINT32_MAX;
     }
-    first = m->queue[0];
     for (unsigned i = 1; i < n; i++) {
-        cpu->gpr[order[i]] = m->queue[i];
+        cpu->gpr[order[i]] = words[i];
     }
-    m->count -= n;
-    memmove(m->queue, m->queue + n, m->count * sizeof(m->queue[0]));
-    return first;
+    return words[0];
 }
-
-static void mouse_reset(Device *dev, ResetKind kind)
-{
-    VmMouse *m = (VmMouse *)dev;
-
-    m->count = 0;
-    m->status = MOUSE_OFF;
-    m->absolute = false;
-}
-
-static const Field mouse_fields[] = {
-    F_U32(MouseSaved, queue_size, .min = MOUSE_QUEUE, .max = MOUSE_QUEUE),
-    F_ARRAY(FIELD_U32, MouseSaved, queue),
-    F_U16(MouseSaved, nb_queue, .min = 0, .max = MOUSE_QUEUE),
-    F_U16(MouseSaved, status),
-    F_U8(MouseSaved, absolute),
-    F_END,
-};
-static const Record mouse_record = {
-    .name = "vmmouse",
-    .version = 0,
-    .min_version = 0,
-    .size = sizeof(MouseSaved),
-    .fields = mouse_fields,
-};
-static void mouse_save(void *owner, void *saved)
-{
-    VmMouse *m = owner;
-    MouseSaved *out = saved;
-
-    out->queue_size = MOUSE_QUEUE;
-    memcpy(out->queue, m->queue, sizeof(out->queue));
-    out->nb_queue = m->count;
-    out->status = m->status;
-    out->absolute = m->absolute;
-}
-static void mouse_install(void *owner, const void *saved)
-{
-    VmMouse *m = owner;
-    const MouseSaved *in = saved;
-
-    memcpy(m->queue, in->queue, sizeof(m->queue));
-    m->count = in->nb_queue;
-    m->status = in->status;
-    m->absolute = in->absolute;
-}
-static const SectionOps mouse_section_ops = { .save = mouse_save, .install = mouse_install };
-static const SectionDesc mouse_section = { .record = &mouse_record, .ops = &mouse_section_ops };
-
-static bool mouse_realize(Device *dev, GError **error)
-{
-    return true;
-}
-
-static const DeviceOps mouse_ops = {
-    .bus_type = "ISA",
-    .category = DEVICE_CATEGORY_INPUT,
-    .realize = mouse_realize,
-    .reset = mouse_reset,
-    .section = &mouse_section,
-};
 
 /* ---- port ---- */
 static uint32_t answer(VmPort *s, X86Cpu *cpu)
@@ -169,15 +62,13 @@ static uint32_t answer(VmPort *s, X86Cpu *cpu)
     case CMD_MEMORY:
         cpu->gpr[RBX] = MEMORY_UNKNOWN;
         return MIN(vm_machine(device_vm(&s->dev))->ram_bytes, UINT32_MAX);
-    case CMD_MOUSE_DATA:
-        return s->mouse ? mouse_data(s->mouse, cpu, cpu->gpr[RBX] & 0xffff) : UINT32_MAX;
-    case CMD_MOUSE_STATUS:
-        return s->mouse ? (uint32_t)s->mouse->status << 16 | s->mouse->count : UINT32_MAX;
+    case CMD_MOUSE_DATA: return s->mouse ? mouse_data(s, cpu, cpu->gpr[RBX] & 0xffff) : UINT32_MAX;
+    case CMD_MOUSE_STATUS: return s->mouse ? vmmouse_status(s->mouse) : UINT32_MAX;
     case CMD_MOUSE_COMMAND:
         if (!s->mouse) {
             return UINT32_MAX;
         }
-        mouse_command(s->mouse, cpu->gpr[RBX]);
+        vmmouse_command(s->mouse, cpu->gpr[RBX]);
         return cpu->gpr[RAX];
     }
     return UINT32_MAX;
@@ -227,25 +118,14 @@ static const DeviceOps vmport_ops = {
     .unrealize = port_unrealize,
 };
 
-static Device *add(IsaBus *bus, const char *type, GError **error)
+bool vmport_build(IsaBus *bus, Device *i8042, GError **error)
 {
-    Device *dev = device_new(bus->bus.obj.vm, type, error);
-    bool ok = dev && device_realize(dev, &bus->bus, NULL, error);
+    VmPort *port = (VmPort *)device_create(bus->bus.obj.vm, "vmport", &bus->bus, NULL, error);
 
-    if (dev) {
-        object_unref(&dev->obj);
-    }
-    return ok ? dev : NULL;
-}
-
-bool vmport_build(IsaBus *bus, bool mouse, GError **error)
-{
-    VmPort *port = (VmPort *)add(bus, "vmport", error);
-
-    if (!port || !mouse) {
+    if (!port || !i8042) {
         return port != NULL;
     }
-    port->mouse = (VmMouse *)add(bus, "vmmouse", error);
+    port->mouse = vmmouse_new(bus, i8042, error);
     return port->mouse != NULL;
 }
 
@@ -255,10 +135,5 @@ const TypeInfo vmport_types[] = {
       .description = "backdoor port for guest tools",
       .instance_size = sizeof(VmPort),
       .ops = &vmport_ops },
-    { .name = "vmmouse",
-      .parent = "isa-device",
-      .description = "absolute mouse behind the backdoor port",
-      .instance_size = sizeof(VmMouse),
-      .ops = &mouse_ops },
 };
 const size_t vmport_types_count = G_N_ELEMENTS(vmport_types);

@@ -3,8 +3,8 @@
 #pragma once
 #include "hw/isa/isa.h"
 
-/* "vmport" and, with a keyboard controller, "vmmouse". */
-bool vmport_build(IsaBus *bus, bool mouse, GError **error);
+/* "vmport" and, with a keyboard controller, "vmmouse"; @i8042: NULL, or that controller. */
+bool vmport_build(IsaBus *bus, Device *i8042, GError **error);
 
 extern const TypeInfo vmport_types[];
 extern const size_t vmport_types_count;
