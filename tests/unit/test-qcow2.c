@@ -558,6 +558,44 @@ static void what_cannot_be_written_is_not_handed_over(Fixture *f, gconstpointer 
     g_assert_cmpint(block_drive_pwrite(d, 21 * 4096, buf, sizeof(buf)), ==, 0);
 }
 
+/* L1 and L2 entries that name tables, themselves among them: nothing but the mark in the header is changed. */
+static void tables_that_name_tables_are_refused_or_only_read(Fixture *f, gconstpointer data)
+{
+    for (unsigned i = 0; i < 9; i++) {
+        g_autofree char *path = NULL, *before = NULL, *after = NULL;
+        uint8_t buf[4096] = { 1 };
+        gsize len, after_len;
+        BlockDrive *d;
+
+        if (!image_tool_here()) {
+            return;
+        }
+        path = eight_clusters(f, &d);
+        uint64_t l1 = read_be64(path, 40), reftable = read_be64(path, 48);
+        uint64_t l2 = read_be64(path, l1) & 0x00fffffffffffe00ull,
+                 block = read_be64(path, reftable);
+        const struct {
+            uint64_t at, to;
+        } lies[] = {
+            { l1, l1 },         { l1, reftable },   { l1, block },         { l1 + 8, l2 },
+            { l2 + 8 * 3, l2 }, { l2 + 8 * 3, l1 }, { l2 + 8 * 3, block }, { l2 + 8 * 3, reftable },
+            { reftable, l2 },
+        };
+        g_assert_cmpuint(G_N_ELEMENTS(lies), ==, 9);
+        write_be(path, lies[i].at, lies[i].to | (lies[i].at == reftable ? 0 : 1ull << 63), 8);
+        g_assert_true(g_file_get_contents(path, &before, &len, NULL));
+        d = attach(f, "i.qcow2", "", NULL);
+        if (d) {
+            block_drive_pread(d, 3 * 4096, buf, sizeof(buf));
+            g_assert_cmpint(block_drive_pwrite(d, 3 * 4096, buf, sizeof(buf)), ==, -EIO);
+        }
+        close_all(f);
+        g_assert_true(g_file_get_contents(path, &after, &after_len, NULL));
+        g_assert_true(after_len == len && !memcmp(before, after, 72) &&
+                      !memcmp(before + 80, after + 80, len - 80));
+    }
+}
+
 #define T(name, fn, data) g_test_add("/qcow2/" name, Fixture, data, setup, fn, teardown)
 
 int main(int argc, char **argv)
@@ -576,5 +614,7 @@ int main(int argc, char **argv)
     T("a-damaged-image-is-read-and-handed-over", a_damaged_image_is_read_and_handed_over, NULL);
     T("what-cannot-be-written-is-not-handed-over", what_cannot_be_written_is_not_handed_over, NULL);
     T("damage-is-survived", damage_is_survived, NULL);
+    T("tables-that-name-tables-are-refused-or-only-read",
+      tables_that_name_tables_are_refused_or_only_read, NULL);
     return g_test_run();
 }
