@@ -15,7 +15,7 @@
 void loaded_free(gpointer p)
 {
     LoadedSection *l = p;
-    record_clear(l->section->desc->record, l->saved);
+    record_clear(l->record, l->saved);
     g_free(l->saved);
     g_free(l);
 }
@@ -243,7 +243,7 @@ static bool load_device(Incoming *in, Section *section, uint32_t version, GError
     const SectionOps *ops = section->desc->ops;
     g_autofree void *mine = g_malloc0(record->size);
     LoadedSection *l = g_new0(LoadedSection, 1);
-    *l = (LoadedSection){ section, g_malloc0(record->size) };
+    *l = (LoadedSection){ section, section->desc->record, g_malloc0(record->size) };
     g_ptr_array_add(in->loaded, l);
     vm_lock(vm);
     ops->save(section->owner, mine);

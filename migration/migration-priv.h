@@ -258,8 +258,9 @@ bool load_manifest(Incoming *in, GError **error);
 
 /* load.c: decodes every section, then installs. */
 typedef struct {
-    Section *section;
-    void *saved; /* owned */
+    Section *section;     /* until the guest runs: then its device may go */
+    const Record *record; /* of `saved` */
+    void *saved;          /* owned */
 } LoadedSection;
 bool load_stream(Incoming *in, GError **error);
 /* The end of a section, behind its records: a subsection that none of them took is refused here. */
