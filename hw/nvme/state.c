@@ -288,7 +288,7 @@ static bool check(void *owner, const void *saved, GError **error)
             return refuse(error, "a namespace that is not there", nsid);
         }
     }
-    if ((s->r.cc >> 7 & 15) > 4) {
+    if (ready && (s->r.cc >> 7 & 15) > 4) { /* one that it was enabled with */
         return refuse(error, "the size of a page", s->r.cc >> 7 & 15);
     }
     if (s->r.n_aers > n->aerl + 1u) {
