@@ -457,6 +457,21 @@ static bool kernel_options(const CmdLine *cmd, Machine *m, GError **error)
     return true;
 }
 
+/* When the machine is there, whose compat lists and -global hold for them as for devices. */
+static bool apply_objects(System *sys, GError **error)
+{
+    for (guint i = 0; i < sys->cmd->objects->len; i++) {
+        Arg *arg = g_ptr_array_index(sys->cmd->objects, i);
+        GVariant *parsed = keyval_or_json(arg->text, "qom-type", error);
+        g_autoptr(GVariant) props = parsed ? g_variant_ref_sink(parsed) : NULL;
+        if (!props || !objects_add(sys->vm, props, error)) {
+            g_prefix_error(error, "-object %s: ", arg->text);
+            return false;
+        }
+    }
+    return true;
+}
+
 bool options_apply_machine(System *sys, GError **error)
 {
     CmdLine *cmd = sys->cmd;
@@ -464,7 +479,8 @@ bool options_apply_machine(System *sys, GError **error)
         return false;
     }
     Machine *m = make_machine(sys, error);
-    if (!m || !machine_props(sys, m, error) || !accel_options(sys, error)) {
+    if (!m || !apply_objects(sys, error) || !machine_props(sys, m, error) ||
+        !accel_options(sys, error)) {
         return false;
     }
     m->enable_defaults = !cmd->nodefaults;
@@ -513,20 +529,6 @@ bool options_apply_devices(System *sys, GError **error)
         g_autoptr(GVariant) props = parsed ? g_variant_ref_sink(parsed) : NULL;
         if (!props || !device_add_user(sys->vm, props, false, error)) {
             g_prefix_error(error, "-device %s: ", arg->text);
-            return false;
-        }
-    }
-    return true;
-}
-
-bool options_apply_objects(System *sys, GError **error)
-{
-    for (guint i = 0; i < sys->cmd->objects->len; i++) {
-        Arg *arg = g_ptr_array_index(sys->cmd->objects, i);
-        GVariant *parsed = keyval_or_json(arg->text, "qom-type", error);
-        g_autoptr(GVariant) props = parsed ? g_variant_ref_sink(parsed) : NULL;
-        if (!props || !objects_add(sys->vm, props, error)) {
-            g_prefix_error(error, "-object %s: ", arg->text);
             return false;
         }
     }

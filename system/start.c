@@ -2,9 +2,9 @@
 /*
  * From a parsed command line to a machine that is ready to run, and back to nothing.
  *
- *   log, uuid, name -> memory -> descriptors, chardevs' set, blocks, nets -> -object -> machine
- *   instance (compat, -global) -> chardevs, monitors -> engine -> drives, networks -> board ->
- *   -device -> board's last step -> reset
+ *   log, uuid, name -> memory -> descriptors, chardevs' set, blocks, nets -> machine instance (compat,
+ *   -global) -> -object -> chardevs, monitors -> engine -> drives, networks -> board -> -device ->
+ *   board's last step -> reset
  *
  * Each step may fail with an error that names its option; main then tears down what exists.
  */
@@ -330,7 +330,7 @@ bool system_build(System *sys, GError **error)
     vm->blocks = blocks_new(vm, sys->fdsets);
     vm->nets = nets_new(vm);
     vm->displays = displays_new(vm);
-    if (!options_apply_objects(sys, error) || !options_apply_machine(sys, error)) {
+    if (!options_apply_machine(sys, error)) {
         return false;
     }
     setup_engine(sys);

@@ -99,7 +99,6 @@ int system_migrate_check(const char *spec, GError **error);
 bool options_apply_machine(System *sys, GError **error);
 /* rtc-option.c: -rtc; before the board is built. */
 bool options_apply_rtc(System *sys, GError **error);
-bool options_apply_objects(System *sys, GError **error);
 bool options_apply_devices(System *sys, GError **error);
 /* -fw_cfg; after the board is built. */
 bool options_apply_numa(System *sys, Machine *m, GError **error);

@@ -7,3 +7,9 @@ const CompatProp hw_since_ferry_1_0[] = {
     { "migration-testdev", "x-late", "off" },
     { NULL },
 };
+
+static const CompatProp stream_v3[] = {
+    { "memory-backend", "x-use-canonical-path-for-ramblock-id", "off" },
+    { NULL },
+};
+const CompatProp *const hw_stream_v3_compat[] = { stream_v3, NULL };

@@ -4,6 +4,7 @@
  *
  * RAM ends below 4 GiB at e0000000, or at c0000000 when there is more than that.
  */
+#include "hw/core/compat.h"
 #include "hw/i386/pc.h"
 #include "pc-priv.h"
 
@@ -92,7 +93,7 @@ static const MachineOps i440fx_10_0_ops = {
     I440FX_OPS,
     .machine_name = "pc-i440fx-10.0",
     .stream_version = 3,
-    .compat = no_compat,
+    .compat = hw_stream_v3_compat,
 };
 
 /* Never released, like pc-q35-ferry-0.9. */

@@ -5,6 +5,7 @@
  * RAM ends below 4 GiB at b0000000, where ECAM begins, or at 80000000 when there is more than that.
  */
 #include "hw/i2c/smbus.h"
+#include "hw/core/compat.h"
 #include "hw/i386/pc.h"
 #include "pc-priv.h"
 
@@ -113,7 +114,7 @@ static const MachineOps q35_10_0_ops = {
     Q35_OPS,
     .machine_name = "pc-q35-10.0",
     .stream_version = 3,
-    .compat = no_compat,
+    .compat = hw_stream_v3_compat,
 };
 
 /* Never released: keeps the way of an older machine type walked, so that it is there when needed. */

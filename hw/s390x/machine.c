@@ -215,7 +215,7 @@ static const MachineOps v10_0_ops = {
     .machine_name = "s390-ccw-virtio-10.0",
     .description = "Virtual s390x machine (version 10.0)",
     .stream_version = 3,
-    .compat = no_compat,
+    .compat = hw_stream_v3_compat,
 };
 
 /* Never released: keeps the way of an older machine type walked, so that it is there when needed. */

@@ -33,6 +33,9 @@ NVME = ("-drive file={dir}/disk,if=none,id=d,format=raw,snapshot=on -device nvme
 EDU = "-device edu,addr=15 -device pci-testdev,addr=16,membar=64K "
 IOMMU = "-device intel-iommu,intremap=on,eim=on -device edu,addr=15 "
 TESTDEV = "-device migration-testdev,value=5,part=3,ram-length=64K "
+MEMORY = (PC.replace("-m 4 ", "-m 4M,slots=4,maxmem=1G ") + "-machine nvdimm=on -device vmgenid "
+          "-object memory-backend-ram,id=m0,size=2M -device pc-dimm,memdev=m0 "
+          "-object memory-backend-ram,id=m1,size=4M -device nvdimm,memdev=m1,label-size=128K ")
 
 FLASH = ("-m 4 -nodefaults -rtc base=2020-01-01T00:00:00,clock=vm "
          "-drive file={dir}/bios,if=pflash,format=raw,readonly=on "

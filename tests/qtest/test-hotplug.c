@@ -196,6 +196,31 @@ static void test_refusals(void)
     qtest_end(q);
 }
 
+static void block_is(const char *machine, const char *more, const char *name)
+{
+    QTest *q = qtest_start("x86_64",
+                           "-M %s -nodefaults -m 64M,slots=4,maxmem=4G "
+                           "-object memory-backend-ram,id=n0,size=16M%s -device pc-dimm,memdev=n0",
+                           machine, more);
+    json_object *blocks = qtest_qmp_ok(q, "{\"execute\": \"human-monitor-command\", \"arguments\": "
+                                          "{\"command-line\": \"info ramblock\"}}");
+    g_auto(GStrv) words = g_strsplit(json_object_get_string(blocks), " ", -1);
+
+    g_assert_true(g_strv_contains((const char *const *)words, name));
+    json_object_put(blocks);
+    qtest_end(q);
+}
+
+/* What a stream calls a module's memory: others look for it under that name. */
+static void test_block_names(void)
+{
+    block_is("pc-q35-10.0", "", "n0");
+    block_is("pc-i440fx-10.0", "", "n0");
+    block_is("pc-q35-10.0", ",x-use-canonical-path-for-ramblock-id=on", "/objects/n0");
+    block_is("pc-q35-ferry-1.0", "", "/objects/n0");
+    block_is("pc-q35-ferry-1.0", ",x-use-canonical-path-for-ramblock-id=off", "n0");
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -206,5 +231,7 @@ int main(int argc, char **argv)
     g_test_add_func("/hotplug/the-memory-window-shows-what-comes-and-ejects", test_memory_window);
     g_test_add_func("/hotplug/random-accesses-do-no-harm", test_random_accesses);
     g_test_add_func("/hotplug/what-does-not-fit-is-refused", test_refusals);
+    g_test_add_func("/hotplug/the-block-of-a-module-has-the-name-that-its-machine-type-gives",
+                    test_block_names);
     return g_test_run();
 }

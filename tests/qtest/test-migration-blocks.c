@@ -7,8 +7,10 @@
 #include <string.h>
 #include "broken-pair.h"
 
-#define BLOCK    "-device migration-testdev,id=t,ram-length=64K,ram-name=t.ram"
-#define BACKEND  "-object memory-backend-ram,id=m,size=64K -device migration-testdev,id=t,memdev=m"
+#define BLOCK "-device migration-testdev,id=t,ram-length=64K,ram-name=t.ram"
+#define BACKEND                                                                         \
+    "-object memory-backend-ram,id=m,size=64K,x-use-canonical-path-for-ramblock-id=on " \
+    "-device migration-testdev,id=t,memdev=m"
 #define NO_BLOCK "-device migration-testdev,id=t,ram-name=t.ram"
 
 typedef struct {

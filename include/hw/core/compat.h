@@ -10,3 +10,6 @@
 #include "hw/core/machine.h"
 
 extern const CompatProp hw_since_ferry_1_0[];
+/* All that differs in the machine types which others know, too: the block of a memory backend has the
+   backend's id for a name, not its path. */
+extern const CompatProp *const hw_stream_v3_compat[];
