@@ -116,6 +116,7 @@ static const TypeList lists[] = {
     { nvme_ns_types, &nvme_ns_types_count },
     { virtio_net_types, &virtio_net_types_count },
     { pci_types, &pci_types_count },
+    { pci_bridge_types, &pci_bridge_types_count },
     { pci_port_types, &pci_port_types_count },
     { ccw_types, &ccw_types_count },
     { s390_cpu_types, &s390_cpu_types_count },

@@ -542,9 +542,6 @@ static bool add_capabilities(E1000e *s, GError **error)
     pci_set16(pci, pci->pm_cap + 2, 0x0022); /* version 2, device-specific initialization */
     pci_wmask16(pci, pci->pm_cap + 4, 0x1f03);
     pcie_aer_init(pci, 0x100);
-    pci_set32(pci, 0x108, 0x02400000); /* internal errors and blocked TLPs are masked */
-    pci_set32(pci, 0x118, 0x000000a0); /* ECRC can be made and checked */
-    pci_wmask32(pci, 0x118, 0x00000140);
     serial = pcie_add_ext_capability(pci, 3, 1, 0x140, 12);
     if (serial) { /* the address in the middle of an EUI-64 */
         const uint8_t *mac = s->mac_address;

@@ -130,7 +130,6 @@ static void set_window(PciDevice *dev, int kind, uint64_t base, uint64_t limit)
     if (kind == KIND_IO) {
         pci_config_write(dev, PCI_IO_BASE, base >> 8, 1);
         pci_config_write(dev, PCI_IO_LIMIT, limit >> 8, 1);
-        pci_config_write(dev, PCI_IO_BASE_UPPER16, 0, 4);
     } else if (kind == KIND_MEM) {
         pci_config_write(dev, PCI_MEMORY_BASE, base >> 16, 2);
         pci_config_write(dev, PCI_MEMORY_LIMIT, limit >> 16, 2);

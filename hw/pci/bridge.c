@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * PCI-to-PCI bridges: type 1 header, the bus behind, the three address windows (PCI-to-PCI Bridge
- * Architecture 1.2), and the plain "pci-bridge" device.
+ * Architecture 1.2). I/O windows have 16 bits, prefetchable ones 64.
+ *
+ * Ports of PCI Express (`port`) have no secondary latency timer and fewer control bits, and their windows are closed
+ * by a reset; those of the others are at 0 then, and closed by Command.
  *
  * A window is an alias of the secondary space into the primary one, present exactly while Command
  * enables its kind and base <= limit.
@@ -41,12 +44,10 @@ void pci_bridge_windows_update(PciBridge *br)
         return;
     }
     memory_transaction_begin(device_vm(&dev->dev));
-    base = (pci_get8(dev, PCI_IO_BASE) & 0xf0) << 8 | (uint64_t)pci_get16(dev, PCI_IO_BASE_UPPER16)
-                                                          << 16;
-    limit = (pci_get8(dev, PCI_IO_LIMIT) & 0xf0) << 8 | 0xfff |
-            (uint64_t)pci_get16(dev, PCI_IO_LIMIT_UPPER16) << 16;
-    window_set(br, &br->win_io, bus->io, &br->sec_io, "pci_bridge_io",
-               command & PCI_COMMAND_IO && limit <= 0xffff, base, limit);
+    base = (pci_get8(dev, PCI_IO_BASE) & 0xf0) << 8;
+    limit = (pci_get8(dev, PCI_IO_LIMIT) & 0xf0) << 8 | 0xfff;
+    window_set(br, &br->win_io, bus->io, &br->sec_io, "pci_bridge_io", command & PCI_COMMAND_IO,
+               base, limit);
     base = (uint64_t)(pci_get16(dev, PCI_MEMORY_BASE) & 0xfff0) << 16;
     limit = (uint64_t)(pci_get16(dev, PCI_MEMORY_LIMIT) & 0xfff0) << 16 | 0xfffff;
     window_set(br, &br->win_mem, bus->mem, &br->sec_mem, "pci_bridge_mem", mem_on, base, limit);
@@ -66,7 +67,7 @@ void pci_bridge_config_write(PciDevice *dev, uint32_t addr, uint32_t value, unsi
 
     pci_config_default_write(dev, addr, value, len);
     if ((addr < PCI_COMMAND + 2 && addr + len > PCI_COMMAND) ||
-        (addr < PCI_IO_LIMIT_UPPER16 + 2 && addr + len > PCI_IO_BASE)) {
+        (addr < PCI_PREF_LIMIT_UPPER32 + 4 && addr + len > PCI_IO_BASE)) {
         pci_bridge_windows_update(br);
     }
     now = pci_get16(dev, PCI_BRIDGE_CONTROL);
@@ -80,23 +81,23 @@ bool pci_bridge_init(PciBridge *br, const char *bus_type, const char *bus_name, 
     PciDevice *dev = &br->pci;
     Vm *vm = device_vm(&dev->dev);
 
-    memset(dev->wmask + PCI_PRIMARY_BUS, 0xff, 4);
-    pci_set8(dev, PCI_IO_BASE, 0x01); /* 32-bit I/O and 64-bit prefetchable decoding */
-    pci_set8(dev, PCI_IO_LIMIT, 0x01);
+    memset(dev->wmask + PCI_PRIMARY_BUS, 0xff, br->port ? 3 : 4);
     pci_wmask8(dev, PCI_IO_BASE, 0xf0);
     pci_wmask8(dev, PCI_IO_LIMIT, 0xf0);
+    dev->cmask[PCI_IO_BASE] = dev->cmask[PCI_IO_LIMIT] = 0x0f;
     pci_wmask32(dev, PCI_MEMORY_BASE, 0xfff0fff0);
     pci_set32(dev, PCI_PREF_MEMORY_BASE, 0x00010001);
     pci_wmask32(dev, PCI_PREF_MEMORY_BASE, 0xfff0fff0);
-    memset(dev->wmask + PCI_PREF_BASE_UPPER32, 0xff, 12);
+    memset(dev->wmask + PCI_PREF_BASE_UPPER32, 0xff, 8);
     pci_w1cmask16(dev, PCI_SEC_STATUS, 0xf900);
-    pci_wmask16(dev, PCI_BRIDGE_CONTROL, 0x0fff & ~0x0400);
-    pci_w1cmask16(dev, PCI_BRIDGE_CONTROL, 0x0400);
+    pci_wmask16(dev, PCI_BRIDGE_CONTROL, br->port ? 0x005f : 0x0bff);
+    pci_w1cmask16(dev, PCI_BRIDGE_CONTROL, br->port ? 0 : 0x0400);
 
     br->sec = PCI_BUS(bus_new(vm, bus_type, &dev->dev, bus_name));
     br->sec->bridge = dev;
     br->sec->express = object_is_a(&br->sec->bus.obj, TYPE_PCIE_BUS);
     br->sec->map_irq = pci_swizzle_map_irq;
+    br->bus_section = pci_bus_register_section(br->sec);
     memory_region_init(&br->sec_mem, vm, &dev->dev.obj, "pci_bridge_pci", UINT64_MAX);
     memory_region_init(&br->sec_io, vm, &dev->dev.obj, "pci_bridge_io", 65536);
     br->sec->mem = &br->sec_mem;
@@ -116,6 +117,9 @@ void pci_bridge_exit(PciBridge *br)
     if (host && host->hotplug) {
         host->hotplug->bus_gone(host->hotplug_opaque, br->sec);
     }
+    if (br->bus_section) {
+        section_unregister(device_vm(&br->pci.dev), g_steal_pointer(&br->bus_section));
+    }
     memory_region_clear(&br->win_io);
     memory_region_clear(&br->win_mem);
     memory_region_clear(&br->win_pref);
@@ -129,81 +133,12 @@ void pci_bridge_reset(PciBridge *br)
     PciDevice *dev = &br->pci;
 
     pci_set32(dev, PCI_PRIMARY_BUS, 0);
-    pci_set16(dev, PCI_IO_BASE, 0x0101);
-    pci_set32(dev, PCI_MEMORY_BASE, 0);
-    pci_set32(dev, PCI_PREF_MEMORY_BASE, 0x00010001);
+    pci_set16(dev, PCI_IO_BASE, br->port ? 0x00f0 : 0);
+    pci_set16(dev, PCI_SEC_STATUS, pci_get16(dev, PCI_SEC_STATUS) & 0x00a0);
+    pci_set32(dev, PCI_MEMORY_BASE, br->port ? 0xfff0 : 0);
+    pci_set32(dev, PCI_PREF_MEMORY_BASE, br->port ? 0x0001fff1 : 0x00010001);
     pci_set32(dev, PCI_PREF_BASE_UPPER32, 0);
     pci_set32(dev, PCI_PREF_LIMIT_UPPER32, 0);
-    pci_set32(dev, PCI_IO_BASE_UPPER16, 0);
     pci_set16(dev, PCI_BRIDGE_CONTROL, 0);
     pci_bridge_windows_update(br);
 }
-
-/* ---- "pci-bridge": a conventional bridge, no hotplug controller ---- */
-typedef struct {
-    PciDeviceSaved parent_obj;
-} BridgeSaved;
-
-static const Field bridge_fields[] = { F_PCI_DEVICE(BridgeSaved, parent_obj), F_END };
-static const Record bridge_record = {
-    .name = "pci_bridge",
-    .version = 1,
-    .min_version = 1,
-    .size = sizeof(BridgeSaved),
-    .fields = bridge_fields,
-};
-static void bridge_save(void *owner, void *saved)
-{
-    pci_device_save(owner, &((BridgeSaved *)saved)->parent_obj);
-}
-static bool bridge_check(void *owner, const void *saved, GError **error)
-{
-    return pci_device_check(owner, &((const BridgeSaved *)saved)->parent_obj, error);
-}
-static void bridge_install(void *owner, const void *saved)
-{
-    pci_device_install(owner, &((const BridgeSaved *)saved)->parent_obj);
-}
-static const SectionOps bridge_section_ops = {
-    .save = bridge_save,
-    .check = bridge_check,
-    .install = bridge_install,
-};
-static const SectionDesc bridge_section = {
-    .record = &bridge_record,
-    .ops = &bridge_section_ops,
-    .priority = SECTION_PRIORITY_PCI_BUS,
-};
-
-static bool bridge_realize(PciDevice *dev, GError **error)
-{
-    uint8_t ssvid = pci_add_capability(dev, PCI_CAP_ID_SSVID, 0, 8, error);
-
-    if (!ssvid) {
-        return false;
-    }
-    pci_set32(dev, ssvid + 4, 0x11001af4);
-    return pci_bridge_init(PCI_BRIDGE(dev), TYPE_PCI_BUS, dev->dev.id ? dev->dev.id : "pci.1",
-                           error);
-}
-static void bridge_unrealize(PciDevice *dev)
-{
-    pci_bridge_exit(PCI_BRIDGE(dev));
-}
-static void bridge_reset(PciDevice *dev, ResetKind kind)
-{
-    pci_bridge_reset(PCI_BRIDGE(dev));
-}
-
-const PciDeviceOps pci_bridge_ops = {
-    .dev = { PCI_DEVICE_BASE, .category = DEVICE_CATEGORY_BRIDGE, .user_creatable = true,
-             .section = &bridge_section },
-    .vendor_id = PCI_VENDOR_REDHAT,
-    .device_id = 0x0001,
-    .class_id = PCI_CLASS_BRIDGE_PCI,
-    .is_bridge = true,
-    .realize = bridge_realize,
-    .unrealize = bridge_unrealize,
-    .reset = bridge_reset,
-    .config_write = pci_bridge_config_write,
-};

@@ -403,6 +403,8 @@ static void tell_plugged(PciBus *bus, PciDevice *dev)
 
     if (bus->bridge && pcie_is_port(bus->bridge)) {
         pcie_slot_plugged(bus->bridge, dev, told || !dev->dev.hotplugged);
+    } else if (bus->bridge && PCI_BRIDGE(bus->bridge)->shpc) {
+        shpc_plugged(PCI_BRIDGE(bus->bridge), dev, told || !dev->dev.hotplugged);
     }
 }
 
@@ -466,6 +468,8 @@ void pci_device_unrealize(Device *d)
         bus->devices[dev->devfn] = NULL;
         if (bus->bridge && pcie_is_port(bus->bridge)) {
             pcie_slot_emptied(bus->bridge);
+        } else if (bus->bridge && PCI_BRIDGE(bus->bridge)->shpc) {
+            shpc_emptied(PCI_BRIDGE(bus->bridge), dev);
         }
     }
     memset(dev->bars, 0, sizeof(dev->bars));
@@ -521,6 +525,9 @@ bool pci_device_unplug_request(Device *d, GError **error)
     }
     if (bus->bridge && pcie_is_port(bus->bridge)) {
         return pcie_slot_unplug_request(bus->bridge, dev, error);
+    }
+    if (bus->bridge && PCI_BRIDGE(bus->bridge)->shpc) {
+        return shpc_unplug_request(PCI_BRIDGE(bus->bridge), dev, error);
     }
     g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_HOTPLUG,
                 "bus '%s' does not support removing devices while the guest runs",

@@ -16,13 +16,17 @@ void msi_config_written(PciDevice *dev, uint32_t addr, unsigned len);
 void msix_config_written(PciDevice *dev, uint32_t addr, unsigned len);
 void msix_clear(PciDevice *dev);
 
+typedef struct Shpc Shpc;
+
 /* A bridge: type 1 header and the bus behind it. */
 typedef struct {
     PciDevice pci; /* first */
     PciBus *sec;
+    Section *bus_section;                   /* of `sec` */
+    bool port;                              /* of PCI Express: set before pci_bridge_init() */
+    Shpc *shpc;                             /* its hotplug controller; owned, NULL: none */
     MemoryRegion sec_mem, sec_io;           /* address spaces behind */
     MemoryRegion win_io, win_mem, win_pref; /* windows in the primary bus's spaces */
-    bool windows_mapped;
 } PciBridge;
 #define PCI_BRIDGE(obj_) ((PciBridge *)(obj_))
 bool pci_bridge_init(PciBridge *br, const char *bus_type, const char *bus_name, GError **error);
@@ -38,5 +42,25 @@ void pcie_slot_emptied(PciDevice *port);
 bool pcie_slot_unplug_request(PciDevice *port, PciDevice *dev, GError **error);
 bool pcie_is_port(const PciDevice *dev);
 
+/* What bridges and ports have more than endpoints: after pcie_cap_init(), pcie_aer_init(). */
+void pcie_cap_as_bridge(PciDevice *dev);
+void pcie_aer_as_root(PciDevice *dev);
+void pcie_acs_init(PciDevice *dev, uint16_t offset);
+
+/* ---- the hotplug controller of a conventional bridge: shpc.c ---- */
+#define SHPC_BYTES 160 /* of registers, with 31 slots: what a stream has */
+
+/* Capability, and registers in 64-bit BAR 0. After pci_bridge_init(). */
+bool shpc_init(PciBridge *br, uint8_t cap_offset, GError **error);
+void shpc_exit(PciBridge *br);
+void shpc_reset(PciBridge *br);
+void shpc_config_written(PciBridge *br, uint32_t addr, unsigned len);
+void shpc_plugged(PciBridge *br, PciDevice *dev, bool cold);
+bool shpc_unplug_request(PciBridge *br, PciDevice *dev, GError **error);
+void shpc_emptied(PciBridge *br, PciDevice *dev);
+const uint8_t *shpc_registers(const PciBridge *br);
+bool shpc_check(const PciBridge *br, const uint8_t registers[SHPC_BYTES], GError **error);
+void shpc_install(PciBridge *br, const uint8_t registers[SHPC_BYTES]);
+
+Section *pci_bus_register_section(PciBus *bus);
 extern const BusOps pci_bus_ops;
-extern const PciDeviceOps pci_bridge_ops;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Migrated state of the PCI part of a device, of the host bridge's address register and of a root
- * bus's interrupt counts. Configuration space is compared in the bits that `cmask` names, less
+ * Migrated state of the PCI part of a device, of the host bridge's address register and of the
+ * buses' interrupt counts. Configuration space is compared in the bits that `cmask` names, less
  * those that the guest can change: a device of another kind or capability is refused.
  */
 #include "pci-priv.h"
@@ -127,7 +127,7 @@ static void host_install(void *owner, const void *saved)
 static const SectionOps host_section_ops = { .save = host_save, .install = host_install };
 static const SectionDesc host_section = { .record = &host_record, .ops = &host_section_ops };
 
-/* ---- root bus ---- */
+/* ---- buses: those behind bridges have no inputs of their own ---- */
 typedef struct {
     int32_t nirq;
     uint32_t n;
@@ -196,12 +196,17 @@ static const SectionDesc bus_section = {
     .priority = SECTION_PRIORITY_PCI_BUS,
 };
 
+Section *pci_bus_register_section(PciBus *bus)
+{
+    return section_register(bus->bus.obj.vm, NULL, &bus_section, SECTION_INSTANCE_AUTO, bus);
+}
+
 void pci_host_register_sections(PciHost *host)
 {
     Vm *vm = device_vm(&host->dev);
 
     host->host_section = section_register(vm, NULL, &host_section, SECTION_INSTANCE_AUTO, host);
-    host->bus_section = section_register(vm, NULL, &bus_section, SECTION_INSTANCE_AUTO, host->bus);
+    host->bus_section = pci_bus_register_section(host->bus);
 }
 
 void pci_host_unregister_sections(PciHost *host)

@@ -34,10 +34,5 @@ const TypeInfo pci_types[] = {
       .parent = TYPE_PCI_DEVICE,
       .abstract = true,
       .instance_size = sizeof(PciBridge) },
-    { .name = "pci-bridge",
-      .parent = "pci-bridge-base",
-      .description = "Standard PCI Bridge",
-      .instance_size = sizeof(PciBridge),
-      .ops = &pci_bridge_ops },
 };
 const size_t pci_types_count = G_N_ELEMENTS(pci_types);

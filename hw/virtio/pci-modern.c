@@ -324,6 +324,7 @@ void virtio_pci_config_write(PciDevice *pci, uint32_t addr, uint32_t value, unsi
     MemoryRegion *mr;
 
     pci_config_default_write(pci, addr, value, len);
+    pcie_flr_written(pci, addr, len);
     if (touches_data(proxy, addr, len) && (mr = window(proxy, &offset, &n))) {
         memory_region_dispatch_write(mr, offset, ld_le(pci->config + proxy->cfg_cap + 16, n), n,
                                      DEVICE_LITTLE_ENDIAN, MEM_ATTRS_NONE);

@@ -291,8 +291,14 @@ static bool add_express_caps(VirtioPci *proxy, GError **error)
 {
     PciDevice *pci = &proxy->pci;
 
-    return !pci_device_express(pci) ||
-           (pcie_cap_init(pci, 0, PCI_EXP_TYPE_ENDPOINT, 0, error) && pci_pm_init(pci, 0, error));
+    if (!pci_device_express(pci)) {
+        return true;
+    }
+    if (!pcie_cap_init(pci, 0, PCI_EXP_TYPE_ENDPOINT, 0, error) || !pci_pm_init(pci, 0, error)) {
+        return false;
+    }
+    pcie_cap_with_flr(pci);
+    return true;
 }
 
 bool virtio_pci_realize(PciDevice *pci, GError **error)

@@ -150,7 +150,7 @@ def test_iasl_accepts_nodes():
                             "-device", "pcie-root-port,id=p,chassis=1")
     assert found[-3:] == ["SRAT", "SLIT", "RSDT"], found
     found = disassemble_all("-machine", "pc", "-m", "64M,slots=2,maxmem=1G",
-                            "-device", "pci-bridge,id=b,addr=7", "-device", "virtio-rng-pci,bus=b")
+                            "-device", "pci-bridge,id=b,addr=7,chassis_nr=1", "-device", "virtio-rng-pci,bus=b")
     assert "SRAT" in found and "SLIT" not in found, found
     node = ("-object", "memory-backend-ram,id=a,size=64M", "-numa")
     refused("-m", "64", *node, "node,mem=64", words="Use -numa node,memdev")

@@ -94,6 +94,25 @@ def test_floppy_services():
                 assert disk.read(4) == b"TEST", "the disk was not written"
 
 
+def test_absolute_mouse():
+    """Through the backdoor port: positions and buttons, each told of by the PS/2 mouse."""
+    def event(kind, **data):
+        return {"type": kind, "data": data}
+
+    with tempfile.TemporaryDirectory() as directory:
+        image, path = assemble(directory, "mouse-door"), os.path.join(directory, "qmp")
+        with guest.Machine(BUILD, "-nodefaults", "-drive", f"file={image},format=raw,if=virtio",
+                           "-qmp", f"unix:{path},server=on,wait=off", kernel=False) as machine:
+            machine.wait_for(">")
+            qmp = guest.Qmp(path)
+            qmp.run("input-send-event", events=[event("abs", axis="x", value=0x4000),
+                                                event("abs", axis="y", value=0x1000)])
+            at = machine.wait_for("08 00 80 20 ")
+            qmp.run("input-send-event", events=[event("btn", button="left", down=True)])
+            machine.wait_for("08 20 80 20 ", at)
+            qmp.close()
+
+
 def test_option_rom():
     """It prints one letter; then the disk boots."""
     # pusha; mov dx,3f8h; mov al,'R'; out dx,al; mov al,10; out dx,al; popa; retf
@@ -262,6 +281,7 @@ def main():
         ("SeaBIOS boots the pc machine, with and without SMM", test_services_on_pc),
         ("SeaBIOS services work on IDE and AHCI disks", test_services_on_ide),
         ("SeaBIOS boots a floppy disk, on both machines", test_floppy_services),
+        ("an absolute mouse reaches a guest through the backdoor port", test_absolute_mouse),
         ("SeaBIOS runs an option ROM", test_option_rom),
         ("bootindex and strict decide what is booted", test_bootindex_and_strict),
         ("two devices cannot have one bootindex", test_duplicate_bootindex),

@@ -98,7 +98,7 @@ def pci(s, bus, rounds=2, **where):
 
 
 def test_pci_acpi_pc():
-    with session("-machine", "pc", "-device", "pci-bridge,id=b,addr=8") as s:
+    with session("-machine", "pc", "-device", "pci-bridge,id=b,addr=8,chassis_nr=1") as s:
         pci(s, "pci.0", addr="5")
         pci(s, "b", 1, addr="3")
         assert "does not support hotplugging" in s.qmp.refused("device_add", driver="VGA")

@@ -16,7 +16,9 @@ VIRTIO = ("-drive file={dir}/disk,if=none,id=d,format=raw,read-only=on "
           "-device virtio-serial-pci,addr=9{suffix} -chardev null,id=c -device virtconsole,chardev=c "
           "-device virtserialport,name=agent,nr=3 ")
 BRIDGES = ("-device pcie-root-port,id=p,chassis=1,addr=7 -device virtio-rng-pci,bus=p "
-           "-device pci-bridge,id=b,addr=8 -device virtio-rng-pci,bus=b,addr=1 ")
+           "-device pci-bridge,id=b,addr=8,chassis_nr=2 -device virtio-rng-pci,bus=b,addr=1 "
+           "-device ioh3420,id=i,addr=a,chassis=3 -device pcie-pci-bridge,id=c,bus=i "
+           "-device virtio-rng-pci,bus=c,addr=1 ")
 REST = ("-device VGA,addr=10,romfile= -device secondary-vga,addr=11 -device pvpanic-pci,addr=12 "
         "-device i6300esb,addr=13 -device ich9-ahci,id=more,addr=14 "
         "-drive file={dir}/disk,if=none,id=hd,format=raw,snapshot=on -device ide-hd,drive=hd,bus=more.0 "

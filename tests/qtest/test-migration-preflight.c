@@ -45,7 +45,7 @@ static const Row rows[] = {
     EXTRA("watchdog", "i6300esb", "i6300esb"),
     EXTRA("ahci", "ich9-ahci", "ahci"),
     EXTRA("root-port", "pcie-root-port,chassis=1", "pcie-root-port"),
-    EXTRA("bridge", "pci-bridge", "pci_bridge"),
+    EXTRA("bridge", "pci-bridge,shpc=off", "pci_bridge"),
     EXTRA("serial", "isa-serial,index=3", "serial"),
     EXTRA("test-device", "migration-testdev", "migration-testdev"),
     CPU("avx2"),

@@ -20,7 +20,7 @@
     " -device ide-hd,drive=hd,bus=more.0 -device ide-cd,bus=more.1 -device migration-testdev"
 #define BRIDGES                                                           \
     " -device pcie-root-port,id=p,chassis=1 -device virtio-rng-pci,bus=p" \
-    " -device pci-bridge,id=b -device virtio-rng-pci,bus=b,addr=1"
+    " -device pci-bridge,id=b,chassis_nr=2 -device virtio-rng-pci,bus=b,addr=1"
 #define PC     " -bios {dir}/bios -rtc base=2020-01-01T00:00:00,clock=vm -serial null -smp 2 -cpu max"
 #define Q35    NOTHING PC VIRTIO CARDS BRIDGES
 #define I440FX NOTHING PC VIRTIO CARDS
@@ -41,7 +41,9 @@
 #define FLASH                                                                          \
     NOTHING " -drive file={dir}/bios,if=pflash,format=raw,readonly=on"                 \
             " -drive file={dir}/bios,if=pflash,format=raw,snapshot=on -device isa-fdc" \
-            " -device edu -device pci-testdev -device intel-iommu -device vmgenid" USB
+            " -device edu -device pci-testdev -device intel-iommu -device vmgenid" USB \
+            " -device ioh3420,id=i,chassis=2 -device pcie-pci-bridge,id=c,bus=i"       \
+            " -device pci-bridge,id=o,bus=c,addr=2,shpc=off"
 #define X86_NAME "ferry-system-x86_64"
 
 const MachineRow machine_rows[] = {

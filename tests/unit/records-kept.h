@@ -40,6 +40,7 @@ static const NotKept not_kept[] = {
     { "usb-storage.scsi_*", "of a buffer that is not there" },
     { "usb-storage.data_len", "from the command and how far it is" },
     { "usb-storage/command*", "what has ended is in the status block" },
+    { "pci*bridge.shpc", "which slots have an event follows from their registers" },
     { "xhci-slot.addressed", "of a slot that is enabled" },
     { "xhci-intr.msix_used", "from the interrupter and the capability" },
     { "xhci-intr.iman", "bits that the register has" },

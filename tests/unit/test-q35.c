@@ -337,7 +337,7 @@ static void test_records_have_their_length_on_the_wire_and_come_back(void)
     round_trip(b, "PCIHost", 4);
     round_trip(b, "PCIBUS", 36);
     round_trip(b, "0000:00:1f.0/ICH9LPC", 18878);
-    round_trip(b, "0000:00:02.0/pcie-root-port", 4 + 4096 + 16 + 2);
+    round_trip(b, "0000:00:02.0/pcie-root-port", 4 + 4096 + 16 + 2 + 2 + 17);
     b->lpc->pm.cpuhp_present = true;
     b->lpc->pm.cpuhp_count = 1;
     round_trip(b, "0000:00:1f.0/ICH9LPC", 18912);

@@ -138,6 +138,10 @@ uint16_t pcie_add_ext_capability(PciDevice *dev, uint16_t id, uint8_t version, u
 bool pci_pm_init(PciDevice *dev, uint8_t offset, GError **error);
 /* @type: PCI_EXP_TYPE_*; an endpoint on a root bus becomes a root-complex endpoint. */
 bool pcie_cap_init(PciDevice *dev, uint8_t offset, uint8_t type, uint8_t port, GError **error);
+/* An endpoint that resets itself when it is told to: what it says more than pcie_cap_init(), and, after each write of
+   its configuration space, the reset. */
+void pcie_cap_with_flr(PciDevice *dev);
+void pcie_flr_written(PciDevice *dev, uint32_t addr, unsigned len);
 void pcie_aer_init(PciDevice *dev, uint16_t offset);
 void pcie_ari_init(PciDevice *dev, uint16_t offset, uint16_t next_fn);
 
@@ -313,6 +317,6 @@ void pci_device_save(PciDevice *dev, PciDeviceSaved *saved);
 bool pci_device_check(PciDevice *dev, const PciDeviceSaved *saved, GError **error);
 void pci_device_install(PciDevice *dev, const PciDeviceSaved *saved);
 
-/* Types of this room: base types and "pci-bridge"; "pcie-root-port". */
-extern const TypeInfo pci_types[], pci_port_types[];
-extern const size_t pci_types_count, pci_port_types_count;
+/* Types of this room: base types; bridges to conventional buses; root ports. */
+extern const TypeInfo pci_types[], pci_bridge_types[], pci_port_types[];
+extern const size_t pci_types_count, pci_bridge_types_count, pci_port_types_count;

@@ -63,8 +63,10 @@ enum {
 /* capabilities */
 enum {
     PCI_CAP_ID_PM = 0x01,
+    PCI_CAP_ID_SLOTID = 0x04,
     PCI_CAP_ID_MSI = 0x05,
     PCI_CAP_ID_VNDR = 0x09,
+    PCI_CAP_ID_SHPC = 0x0c,
     PCI_CAP_ID_SSVID = 0x0d,
     PCI_CAP_ID_EXP = 0x10,
     PCI_CAP_ID_MSIX = 0x11,
@@ -119,6 +121,7 @@ enum {
     PCI_EXP_TYPE_PCI_BRIDGE = 7,
     PCI_EXP_TYPE_RC_ENDPOINT = 9,
 };
+#define PCI_EXP_DEVCTL_FLR 0x8000 /* function level reset */
 /* slot control and status */
 #define PCI_EXP_SLT_ABP       0x0001 /* attention button pressed */
 #define PCI_EXP_SLT_PDC       0x0008 /* presence detect changed */
