@@ -17,6 +17,8 @@ struct RamLoad {
     RamBlock *current; /* of CONTINUE; NULL before the first name */
     bool listed;       /* the block list came */
     GHashTable *seen;  /* RamBlock -> itself: listed by the source */
+    GHashTable
+        *held; /* RamBlock -> itself: pinned, as pages may be on their way when it is removed */
     Populate *populate;
     RamWatch watch;
 };
@@ -26,6 +28,7 @@ RamLoad *ram_load_new(Vm *vm)
     RamLoad *ram = g_new0(RamLoad, 1);
     ram->vm = vm;
     ram->seen = g_hash_table_new(NULL, NULL);
+    ram->held = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)ram_block_unpin);
     ram->populate = populate_new();
     return ram;
 }
@@ -36,6 +39,7 @@ void ram_load_free(RamLoad *ram)
         ram_watch_clear(&ram->watch);
         g_hash_table_unref(ram->seen);
         populate_free(ram->populate);
+        g_hash_table_unref(ram->held);
         g_free(ram);
     }
 }
@@ -136,6 +140,9 @@ static uint8_t *page_of(RamLoad *ram, StreamIn *in, uint64_t word, GError **erro
         }
         ram_list_acquire(ram->vm);
         ram->current = ram_block_find(ram->vm, name);
+        if (ram->current && g_hash_table_add(ram->held, ram->current)) {
+            ram_block_pin(ram->current);
+        }
         ram_list_release(ram->vm);
         if (!ram->current || !ram_block_migratable(ram->current)) {
             ram->current = NULL;

@@ -159,8 +159,6 @@ void memory_publish_view(AddressSpace *as);
 
 /* ---- RAM and dirty (ram-block.c, dirty.c) ---- */
 void ram_dirty_cover(MemoryRoot *root, RamAddr addr, uint64_t len);
-void ram_block_pin(RamBlock *block);
-void ram_block_unpin(RamBlock *block);
 /* In a read section: the block that holds @host. */
 RamBlock *ram_list_find_host(MemoryRoot *root, const void *host, uint64_t *offset);
 

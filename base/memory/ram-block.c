@@ -179,7 +179,6 @@ void ram_block_free(RamBlock *block)
     }
 }
 
-/* In a read section that found the block alive. */
 void ram_block_pin(RamBlock *block)
 {
     atomic_fetch_add(&block->pins, 1);

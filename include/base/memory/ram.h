@@ -67,8 +67,13 @@ typedef struct {
 
 RamBlock *ram_block_new(Vm *vm, const RamBlockSpec *spec, GError **error);
 /* NULL is harmless. Waits for threads that walk the block list, so never call it between
-   ram_list_acquire and _release. Memory that DMA maps still use goes with the last of them. */
+   ram_list_acquire and _release. The memory of a block that is pinned, by DMA maps or others, goes with the last pin. */
 void ram_block_free(RamBlock *block);
+/* Keeps the block's memory, and what the calls below tell of it, though the block may be freed. With the VM lock, or
+   between ram_list_acquire and _release. */
+void ram_block_pin(RamBlock *block);
+/* Any thread, not between ram_list_acquire and _release; takes the VM lock. */
+void ram_block_unpin(RamBlock *block);
 
 const char *ram_block_idstr(const RamBlock *block); /* "" when unnamed */
 bool ram_block_set_idstr(RamBlock *block, const char *idstr, GError **error);
