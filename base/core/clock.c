@@ -29,6 +29,7 @@ struct Clocks {
     ClockDriver driver;     /* now != NULL: it has the virtual clock */
     int64_t virtual_offset; /* running: virtual = monotonic + offset; stopped: virtual = offset */
     int timer_fd;
+    int64_t fires_ns; /* CLOCK_MONOTONIC time the timerfd is set to; TIMER_NEVER: it is not */
     guint source;
 };
 
@@ -93,8 +94,8 @@ static void change_end(Clocks *c)
     __atomic_store_n(&c->sequence, c->sequence + 1, __ATOMIC_RELEASE);
 }
 
-/* Arms the timerfd for the earliest deadline. Mutex held. */
-static void rearm(Clocks *c)
+/* How long the earliest deadline of all clocks that run is away. Mutex held. */
+static int64_t earliest_wait(const Clocks *c)
 {
     int64_t wait = TIMER_NEVER;
     for (int k = 0; k < CLOCK_KIND_COUNT; k++) {
@@ -106,12 +107,29 @@ static void rearm(Clocks *c)
             wait = MIN(wait, MAX(left, 1));
         }
     }
+    return wait;
+}
+
+/*
+ * Sees to it that the timerfd fires no later than the earliest deadline. One that fires earlier is left as it is: guests
+ * put their timers off far more often than these expire, and it is set anew when it has fired. Mutex held.
+ */
+static void rearm(Clocks *c)
+{
+    int64_t wait = earliest_wait(c), now = host_ns(CLOCK_MONOTONIC), due;
+    if (__builtin_add_overflow(now, wait, &due)) {
+        due = TIMER_NEVER;
+    }
+    if (c->fires_ns > now && c->fires_ns <= due) {
+        return;
+    }
     struct itimerspec its = { 0 };
-    if (wait != TIMER_NEVER) {
+    if (due != TIMER_NEVER) {
         its.it_value.tv_sec = wait / NS_PER_SEC;
         its.it_value.tv_nsec = wait % NS_PER_SEC;
     }
     timerfd_settime(c->timer_fd, 0, &its, NULL);
+    c->fires_ns = due;
 }
 
 static void unlink_timer(Clocks *c, Timer *t)
@@ -235,6 +253,7 @@ static gboolean timer_fd_ready(gint fd, GIOCondition condition, gpointer data)
         }
     }
     g_mutex_lock(&c->mutex);
+    c->fires_ns = TIMER_NEVER;
     rearm(c);
     g_mutex_unlock(&c->mutex);
     return G_SOURCE_CONTINUE;
@@ -338,6 +357,7 @@ bool clocks_setup(Vm *vm)
 {
     Clocks *c = g_new0(Clocks, 1);
     g_mutex_init(&c->mutex);
+    c->fires_ns = TIMER_NEVER;
     c->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     if (c->timer_fd < 0) {
         g_error("no timerfd: %s", g_strerror(errno));
