@@ -231,7 +231,9 @@ static void control_changed(S390Cpu *cpu, uint64_t old_cr0)
         cpu_tlb_flush_page(&cpu->base, 0x1000);
     }
     s390_spaces_update(cpu);
-    s390_timers_update(cpu);
+    if ((old_cr0 ^ cpu->cr[0]) & CR0_CPUTMR) {
+        s390_timers_update(cpu); /* only the CPU timer's host timer depends on its mask */
+    }
 }
 
 uint64_t helper_s390_lctl(CpuState *cs, uint64_t addr, uint64_t regs, uint64_t mmu)
