@@ -140,8 +140,9 @@ static uint8_t *page_of(RamLoad *ram, StreamIn *in, uint64_t word, GError **erro
         }
         ram_list_acquire(ram->vm);
         ram->current = ram_block_find(ram->vm, name);
-        if (ram->current && g_hash_table_add(ram->held, ram->current)) {
+        if (ram->current && !g_hash_table_contains(ram->held, ram->current)) {
             ram_block_pin(ram->current);
+            g_hash_table_add(ram->held, ram->current);
         }
         ram_list_release(ram->vm);
         if (!ram->current || !ram_block_migratable(ram->current)) {

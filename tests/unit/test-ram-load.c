@@ -63,6 +63,9 @@ static void test_removed(void)
     put_u64(bytes, RAM_FLAG_PAGE);
     put_name(bytes, "x");
     put_page(bytes, 0x11);
+    put_u64(bytes, RAM_FLAG_PAGE); /* named again: held once all the same */
+    put_name(bytes, "x");
+    put_page(bytes, 0x33);
     put_u64(bytes, RAM_FLAG_EOS);
     put_u64(bytes, GUEST_PAGE_SIZE | RAM_FLAG_PAGE | RAM_FLAG_CONTINUE);
     put_page(bytes, 0x22);
@@ -74,7 +77,7 @@ static void test_removed(void)
     RamLoad *ram = ram_load_new(t->vm);
 
     g_assert_true(ram_load_body(ram, &in, RAM_SECTION_VERSION, &error));
-    g_assert_cmphex(host[0], ==, 0x11);
+    g_assert_cmphex(host[0], ==, 0x33);
     free_block(t, block);
     g_assert_true(is_mapped(host));
     g_assert_true(ram_load_body(ram, &in, RAM_SECTION_VERSION, &error));
