@@ -56,7 +56,7 @@ static bool is_noreturn(const IrBuilder *b, const IrInsn *i)
 
 static bool is_address_op(unsigned op)
 {
-    return op == IR_LOAD || op == IR_STORE || op == IR_ATOMIC || op == IR_CMPXCHG;
+    return op == IR_LOAD || op == IR_STORE || op == IR_ATOMIC || op == IR_CMPXCHG || op == IR_PROBE;
 }
 
 /* An i32 result whose register has zeros above. */

@@ -89,10 +89,17 @@ static void use_window(HostGen *g, HgStub *s, const HgWindow *win)
     }
 }
 
+static MmuAccess access_of(const IrInsn *i)
+{
+    bool read = i->op == IR_LOAD || (i->op == IR_PROBE && i->sub == ACCESS_READ);
+
+    return read ? MMU_ACCESS_READ : MMU_ACCESS_WRITE;
+}
+
 /* Check the access, or the whole of its window, or see that this is open. */
 static void check_access(HostGen *g, HgStub *s, HgWindow *win, unsigned w, const IrInsn *i)
 {
-    MmuAccess own = i->op == IR_LOAD ? MMU_ACCESS_READ : MMU_ACCESS_WRITE;
+    MmuAccess own = access_of(i);
 
     if (!win) {
         tlb_check(g, s, w, i->imm, own);
@@ -156,9 +163,17 @@ static void store_vec(HostGen *g, AsmRm m, unsigned s, IrMemOp mo)
     }
 }
 
+/* Big-endian ones of 16 bytes are turned around on the way. */
 static bool inline_vec(IrMemOp mo)
 {
-    return !(mo & (MO_BE | MO_ALIGN));
+    return !(mo & MO_ALIGN) && (!(mo & MO_BE) || MO_BYTES(mo) == 16);
+}
+
+static void reverse_bytes(HostGen *g, unsigned d, unsigned s)
+{
+    static const IrVec order = { .b = { 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0 } };
+
+    asm_v3(&g->as, I_VPSHUFB, false, d, s, hg_literal(g, &order, 16), 0);
 }
 
 static void load_value(HostGen *g, const IrInsn *i, const HgStub *s, unsigned w)
@@ -167,6 +182,9 @@ static void load_value(HostGen *g, const IrInsn *i, const HgStub *s, unsigned w)
 
     if (i->type >= IR_V128) {
         load_vec(g, s->d, m, i->imm);
+        if (i->imm & MO_BE) {
+            reverse_bytes(g, s->d, s->d);
+        }
     } else {
         load_extend(g, s->d, m, i->imm, i->type);
     }
@@ -206,6 +224,20 @@ static void emit_load(HostGen *g, const IrInsn *i, IrVal v)
     end_access(g, win, v);
 }
 
+/* The constant k in the order of bytes that it has in memory. */
+static uint64_t as_stored(uint64_t k, IrMemOp mo)
+{
+    return mo & MO_BE ? __builtin_bswap64(k) >> (64 - 8 * MO_BYTES(mo)) : k;
+}
+
+static bool fits_store(uint64_t k, IrMemOp mo)
+{
+    int32_t imm;
+
+    return MO_BYTES(mo) < 8 ||
+           (hg_imm_fits(IR_I64, k, &imm) && hg_imm_fits(IR_I64, as_stored(k, mo), &imm));
+}
+
 static void store_value(HostGen *g, const IrInsn *i, IrVal v, const HgStub *s, unsigned w)
 {
     IrMemOp mo = i->imm;
@@ -214,10 +246,13 @@ static void store_value(HostGen *g, const IrInsn *i, IrVal v, const HgStub *s, u
     uint64_t k;
 
     if (i->type >= IR_V128) {
-        store_vec(g, m, s->a[1], mo);
+        if (mo & MO_BE) {
+            reverse_bytes(g, HV_SCRATCH, s->a[1]);
+        }
+        store_vec(g, m, mo & MO_BE ? HV_SCRATCH : s->a[1], mo);
     } else if (g->imm[v] & 2) {
         hg_const(g, i->arg[1], &k);
-        asm_store_imm(&g->as, size, m, (int32_t)k);
+        asm_store_imm(&g->as, size, m, (int32_t)as_stored(k, mo));
     } else if ((mo & MO_BE) && size > 1) {
         asm_movbe_store(&g->as, size, m, s->a[1]);
     } else {
@@ -231,14 +266,13 @@ static void emit_store(HostGen *g, const IrInsn *i, IrVal v)
     bool vec = i->type >= IR_V128;
     HgWindow *win = hg_window(g, v);
     uint64_t k;
-    int32_t imm;
     HgStub s = {
         .kind = STUB_SLOW, .insn = v, .entry = asm_label(&g->as), .back = asm_label(&g->as)
     };
 
     if (g->imm[v] & 2) {
         hg_const(g, i->arg[1], &k);
-        if ((mo & MO_BE) || (MO_BYTES(mo) == 8 && !hg_imm_fits(IR_I64, k, &imm))) {
+        if (!fits_store(k, mo)) {
             g->imm[v] &= ~2;
         }
     }
@@ -315,6 +349,14 @@ static void slow_store(HostGen *g, const HgStub *s, const IrInsn *i)
     call_slow(g, s, i->type >= IR_V128 ? SLOW_STORE_VEC : SLOW_STORE);
 }
 
+static void slow_probe(HostGen *g, const HgStub *s, const IrInsn *i)
+{
+    frame_arg_imm(g, 1, MO_BYTES(i->imm));
+    frame_arg_imm(g, 2, MO_GET_MMU(i->imm));
+    frame_arg_imm(g, 3, i->sub);
+    call_slow(g, s, SLOW_PROBE);
+}
+
 /* ---- atomics ---- */
 
 static void atomic_args(HostGen *g, const HgStub *s, const IrInsn *i)
@@ -366,6 +408,23 @@ static void lock_prefix(HostGen *g, const IrInsn *i)
     }
 }
 
+/* d := r as it is in memory, or the other way round. */
+static void in_order(HostGen *g, unsigned d, unsigned r, IrMemOp mo)
+{
+    AsmBuf *as = &g->as;
+    unsigned size = MO_BYTES(mo);
+
+    if (d != r) {
+        asm_mov_rr(as, 8, d, r);
+    }
+    if (mo & MO_BE && size > 1) {
+        asm_bswap(as, MAX(size, 4), d);
+        if (size == 2) {
+            asm_shift_imm(as, SH_SHR, 4, asm_reg(d), 16);
+        }
+    }
+}
+
 /* RAX and the operand change places in memory; XCHG would always lock. */
 static void exchange(HostGen *g, const IrInsn *i, AsmRm m)
 {
@@ -381,37 +440,53 @@ static void exchange(HostGen *g, const IrInsn *i, AsmRm m)
     asm_store(as, size, m, HR_SCRATCH);
 }
 
-/* The old value is in RAX afterwards. */
-static void atomic_op(HostGen *g, const HgStub *s, const IrInsn *i, AsmRm m)
+/* Where there is no instruction that leaves the old value: that is in RAX afterwards, as in memory. */
+static void atomic_loop(HostGen *g, const HgStub *s, const IrInsn *i, AsmRm m)
 {
     static const uint8_t alu[] = {
-        [IR_RMW_AND] = ALU_AND, [IR_RMW_OR] = ALU_OR, [IR_RMW_XOR] = ALU_XOR
+        [IR_RMW_ADD] = ALU_ADD, [IR_RMW_AND] = ALU_AND, [IR_RMW_OR] = ALU_OR, [IR_RMW_XOR] = ALU_XOR
     };
     AsmBuf *as = &g->as;
     unsigned size = MO_BYTES(i->imm);
+    AsmLabel again = asm_label(as);
 
-    if (i->op == IR_CMPXCHG) {
-        asm_mov_rr(as, 8, RAX, s->a[1]);
-        lock_prefix(g, i);
-        asm_cmpxchg(as, size, m, s->a[2]);
-    } else if (i->sub == IR_RMW_ADD || i->sub == IR_RMW_XCHG) {
-        asm_mov_rr(as, 8, RAX, s->a[1]);
-        if (i->sub == IR_RMW_XCHG) {
-            exchange(g, i, m);
-        } else {
-            lock_prefix(g, i);
-            asm_xadd(as, size, m, RAX);
-        }
-    } else {
-        AsmLabel again = asm_label(as);
-        asm_mov(as, size, RAX, m);
-        asm_bind(as, again);
-        asm_mov_rr(as, 8, HR_SCRATCH, RAX);
-        asm_alu_rr(as, alu[i->sub], 8, HR_SCRATCH, s->a[1]);
-        lock_prefix(g, i);
+    asm_mov(as, size, RAX, m);
+    asm_bind(as, again);
+    in_order(g, HR_SCRATCH, RAX, i->imm);
+    asm_alu_rr(as, alu[i->sub], 8, HR_SCRATCH, s->a[1]);
+    in_order(g, HR_SCRATCH, HR_SCRATCH, i->imm);
+    if (wants_lock(g, i)) {
+        asm_lock(as);
         asm_cmpxchg(as, size, m, HR_SCRATCH);
         asm_jcc(as, CC_NE, again);
+    } else {
+        asm_store(as, size, m, HR_SCRATCH);
     }
+}
+
+/* The old value is in RAX afterwards. */
+static void atomic_op(HostGen *g, const HgStub *s, const IrInsn *i, AsmRm m)
+{
+    AsmBuf *as = &g->as;
+    unsigned size = MO_BYTES(i->imm), swap = i->imm & MO_BE && size > 1;
+
+    if (i->op == IR_CMPXCHG) {
+        unsigned v = swap ? HR_SCRATCH : s->a[2];
+        in_order(g, RAX, s->a[1], i->imm);
+        in_order(g, v, s->a[2], i->imm);
+        lock_prefix(g, i);
+        asm_cmpxchg(as, size, m, v);
+    } else if (i->sub == IR_RMW_XCHG) {
+        in_order(g, RAX, s->a[1], i->imm);
+        exchange(g, i, m);
+    } else if (i->sub == IR_RMW_ADD && !swap) {
+        asm_mov_rr(as, 8, RAX, s->a[1]);
+        lock_prefix(g, i);
+        asm_xadd(as, size, m, RAX);
+    } else {
+        atomic_loop(g, s, i, m);
+    }
+    in_order(g, RAX, RAX, i->imm);
     load_extend(g, RAX, asm_reg(RAX), (i->imm & ~MO_BE), i->type);
     if (size == 4 && (i->type == IR_I32 || !(i->imm & MO_SIGN))) {
         asm_mov_rr(as, 4, RAX, RAX); /* a compare that holds leaves what was there above */
@@ -453,12 +528,8 @@ static void emit_atomic(HostGen *g, const IrInsn *i, IrVal v)
     unsigned w = hg_temp(g, false);
     s.site = hg_site(g, i->snap);
     s.vecs = any_vec_live(g);
-    if ((mo & MO_BE) && MO_BYTES(mo) > 1) {
-        asm_jmp(&g->as, s.entry);
-    } else {
-        atomic_check(g, &s, w, mo);
-        atomic_op(g, &s, i, asm_mem(w, 0));
-    }
+    atomic_check(g, &s, w, mo);
+    atomic_op(g, &s, i, asm_mem(w, 0));
     asm_bind(&g->as, s.back);
     ir_push(g->stubs, HG_ROOM, HgStub, s);
     hg_release(g);
@@ -473,13 +544,11 @@ static void emit_atomic(HostGen *g, const IrInsn *i, IrVal v)
 static void access_alone(HostGen *g, const HgStub *s, const IrInsn *i)
 {
     AsmLabel no = asm_label(&g->as);
-    bool load = i->op == IR_LOAD;
 
-    tlb_check_range(g, s, no, s->window, 0, MO_BYTES(i->imm), i->imm,
-                    load ? MMU_ACCESS_READ : MMU_ACCESS_WRITE);
-    if (load) {
+    tlb_check_range(g, s, no, s->window, 0, MO_BYTES(i->imm), i->imm, access_of(i));
+    if (i->op == IR_LOAD) {
         load_value(g, i, s, s->window);
-    } else {
+    } else if (i->op == IR_STORE) {
         store_value(g, i, s->insn, s, s->window);
     }
     asm_mov_imm(&g->as, s->window, 1);
@@ -502,6 +571,7 @@ void emit_slow_stub(HostGen *g, HgStub *s)
     switch (i->op) {
     case IR_LOAD: slow_load(g, s, i); break;
     case IR_STORE: slow_store(g, s, i); break;
+    case IR_PROBE: slow_probe(g, s, i); break;
     default: slow_atomic(g, s, i); break;
     }
     for (unsigned r = 0; r < 16; r++) {
@@ -512,20 +582,28 @@ void emit_slow_stub(HostGen *g, HgStub *s)
     asm_jmp(&g->as, s->back);
 }
 
-/* ---- always by a call ---- */
-
 static void emit_probe(HostGen *g, const IrInsn *i, IrVal v)
 {
-    HgStub s = { .insn = v };
+    HgWindow *win = hg_window(g, v);
+    HgStub s = {
+        .kind = STUB_SLOW, .insn = v, .entry = asm_label(&g->as), .back = asm_label(&g->as)
+    };
 
-    s.a[0] = hg_use(g, i->arg[0]);
+    use_window(g, &s, win);
+    s.table = HR_NONE;
+    s.a[0] = address(g, i, v, &s.disp);
+    unsigned w = s.window != HR_NONE ? s.window : hg_temp(g, false);
     s.site = hg_site(g, i->snap);
     s.vecs = any_vec_live(g);
-    frame_arg(g, 0, s.a[0]);
-    frame_arg_imm(g, 1, MO_BYTES(i->imm));
-    frame_arg_imm(g, 2, MO_GET_MMU(i->imm));
-    frame_arg_imm(g, 3, i->sub);
-    call_slow(g, &s, SLOW_PROBE);
+    if (i->sub == ACCESS_EXEC) {
+        s.win_regs = g->win_regs;
+        asm_jmp(&g->as, s.entry);
+    } else {
+        check_access(g, &s, win, w, i);
+    }
+    asm_bind(&g->as, s.back);
+    ir_push(g->stubs, HG_ROOM, HgStub, s);
+    end_access(g, win, v);
 }
 
 bool emit_mem(HostGen *g, const IrInsn *i, IrVal v)

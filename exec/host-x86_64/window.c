@@ -25,14 +25,17 @@ typedef struct Finder {
 
 static bool is_plain_access(const IrInsn *i)
 {
+    if (i->op == IR_PROBE) {
+        return i->sub != ACCESS_EXEC;
+    }
     return (i->op == IR_LOAD || i->op == IR_STORE) && !(i->imm & MO_ALIGN) &&
-           !(i->type >= IR_V128 && (i->imm & MO_BE));
+           !(i->type >= IR_V128 && (i->imm & MO_BE) && MO_BYTES(i->imm) != 16);
 }
 
 static bool ends_windows(const IrInsn *i)
 {
     return i->op == IR_CALL || i->op == IR_LABEL || i->op == IR_BR || i->op == IR_BRCOND ||
-           i->op == IR_ATOMIC || i->op == IR_CMPXCHG || i->op == IR_PROBE;
+           i->op == IR_ATOMIC || i->op == IR_CMPXCHG;
 }
 
 /* The address is the value returned, 0 for none, plus *disp. */
@@ -75,7 +78,8 @@ static void add_access(Finder *f, const IrInsn *i, IrVal v)
     GArray *all = f->g->windows;
     int64_t disp;
     IrVal base = base_of(f->g, i->arg[0], &disp);
-    bool write = i->op == IR_STORE || (i->imm & MO_RMW);
+    bool write =
+        i->op == IR_STORE || (i->imm & MO_RMW) || (i->op == IR_PROBE && i->sub == ACCESS_WRITE);
     unsigned at = 0;
 
     for (unsigned k = OPEN; k-- > 0 && !at;) {

@@ -335,8 +335,50 @@ static void add_random_int(Rand *r)
     g_array_append_val(r->ints, v);
 }
 
+static void add_random_atomic(Rand *r, IrVal addr, IrMemOp mo)
+{
+    IrBuilder *b = r->b;
+    IrVal v = pick(r, r->ints), expected = pick(r, r->ints), old;
+    bool w = (mo & MO_SIZE) < MO_64 && g_rand_boolean(r->g);
+
+    mo |= g_rand_boolean(r->g) ? MO_SIGN : 0;
+    if (w) {
+        v = ir_trunc32(b, v);
+    }
+    if (g_rand_int_range(r->g, 0, 3)) {
+        old = ir_atomic(b, g_rand_int_range(r->g, 0, IR_RMW_COUNT), addr, v, mo);
+    } else {
+        /* as often as not it is what is there */
+        mo &= ~MO_SIGN;
+        if (g_rand_boolean(r->g)) {
+            expected = ir_load(b, IR_I64, addr, mo);
+        }
+        old = ir_cmpxchg(b, addr, w ? ir_trunc32(b, expected) : expected, v, mo);
+    }
+    old = w ? ir_zext32(b, old) : old;
+    g_array_append_val(r->ints, old);
+}
+
+/* Of 16 or 32 bytes. */
+static void add_random_vec_mem(Rand *r, IrVal addr, IrMemOp mo)
+{
+    IrBuilder *b = r->b;
+    IrVal v = pick(r, r->vecs);
+    bool wide = g_rand_int_range(r->g, 0, 4) == 0;
+
+    mo = (mo & MO_BE) | (wide ? MO_256 : MO_128);
+    if (g_rand_boolean(r->g)) {
+        ir_store(b, addr, wide ? v : ir_vlo128(b, v), mo);
+    } else {
+        v = ir_load(b, wide ? IR_V256 : IR_V128, addr, mo);
+        v = wide ? v : ir_vconcat(b, v, v);
+        g_array_append_val(r->vecs, v);
+    }
+}
+
 static void add_random_mem(Rand *r)
 {
+    static const uint64_t constants[] = { 0, UINT64_MAX, 0x12345678, 0x80, 0x123456789abcdef0 };
     IrBuilder *b = r->b;
     IrVal addr;
 
@@ -351,11 +393,20 @@ static void add_random_mem(Rand *r)
     }
     IrMemOp mo = g_rand_int_range(r->g, 0, 4) | (g_rand_boolean(r->g) ? MO_BE : 0);
 
-    if (g_rand_boolean(r->g)) {
+    switch (g_rand_int_range(r->g, 0, 12)) {
+    case 0: add_random_atomic(r, addr, mo); break;
+    case 1: add_random_vec_mem(r, addr, mo); break;
+    case 2: ir_probe(b, addr, g_rand_boolean(r->g) ? ACCESS_READ : ACCESS_WRITE, MO_8); break;
+    case 3: ir_store(b, addr, ir_c64(b, constants[g_rand_int_range(r->g, 0, 5)]), mo); break;
+    case 4:
+    case 5:
+    case 6:
+    case 7: ir_store(b, addr, pick(r, r->ints), mo); break;
+    default: {
         IrVal v = ir_load(b, IR_I64, addr, mo | (g_rand_boolean(r->g) ? MO_SIGN : 0));
         g_array_append_val(r->ints, v);
-    } else {
-        ir_store(b, addr, pick(r, r->ints), mo);
+        break;
+    }
     }
 }
 
@@ -566,6 +617,7 @@ static void test_random_programs(void)
         }
         r.g = g_rand_new_with_seed(seed);
         r.loops = seed % 3 == 0;
+        m->engine->n_cpus = 1 + (seed >> 2 & 1); /* atomics without and with a lock prefix */
         random_program(&r, 20 + seed % 60);
         state_random(t, m, seed);
         run_ir(t, b, false);
@@ -594,6 +646,7 @@ static void test_random_programs(void)
         ir_print(again, s3);
         g_assert_cmpstr(s2->str, ==, s3->str);
     }
+    m->engine->n_cpus = 1;
     g_test_message("%u programs of %" PRIu64 " blocks from seed %u on agree", n_programs, n_blocks,
                    first);
     g_assert_cmpuint(faults, >, n_programs / 40);
