@@ -8,10 +8,22 @@
 
 #define S(slot, nm, field, add, ty, sz) \
     [slot] = { .name = nm, .offset = offsetof(S390Cpu, field) + (add), .type = ty, .size = sz }
-#define REG(n)                                          \
-    S(SLOT_GPR + (n), "r" #n, gpr[n], 0, IR_I64, 8),    \
-        S(SLOT_FPR + (n), "f" #n, vr[n], 8, IR_I64, 8), \
-        S(SLOT_AR + (n), "a" #n, ar[n], 0, IR_I32, 4)
+/* Which general registers are given host registers first: what compilers use most. */
+#define PIN(n) ((n) == 15 ? 1 : (n) <= 5 ? 2 + (n) : (n) == 12 ? 8 : (n) == 11 ? 9 : 0)
+#define REG(n)                                                  \
+    [SLOT_GPR + (n)] = { .name = "r" #n,                        \
+                         .offset = offsetof(S390Cpu, gpr[n]),   \
+                         .type = IR_I64,                        \
+                         .size = 8,                             \
+                         .pin = PIN(n) },                       \
+                S(SLOT_FPR + (n), "f" #n, vr[n], 8, IR_I64, 8), \
+                S(SLOT_AR + (n), "a" #n, ar[n], 0, IR_I32, 4)
+#define CC(slot, nm, ty, sz)                    \
+    [slot] = { .name = #nm,                     \
+               .offset = offsetof(S390Cpu, nm), \
+               .type = ty,                      \
+               .size = sz,                      \
+               .group = S390_GROUP_CC }
 #define VR(n) S(SLOT_VR + (n), "v" #n, vr[n], 0, IR_V128, 16)
 
 const IrSlotDesc s390_slots[SLOT_COUNT] = {
@@ -31,9 +43,9 @@ const IrSlotDesc s390_slots[SLOT_COUNT] = {
     REG(13),
     REG(14),
     REG(15),
-    S(SLOT_CC_OP, "cc_op", cc_op, 0, IR_I32, 4),
-    S(SLOT_CC_A, "cc_a", cc_a, 0, IR_I64, 8),
-    S(SLOT_CC_B, "cc_b", cc_b, 0, IR_I64, 8),
+    CC(SLOT_CC_OP, cc_op, IR_I32, 4),
+    CC(SLOT_CC_A, cc_a, IR_I64, 8),
+    CC(SLOT_CC_B, cc_b, IR_I64, 8),
     S(SLOT_FPC, "fpc", fpc, 0, IR_I32, 4),
     S(SLOT_EX_MODE, "ex_mode", ex_mode, 0, IR_I32, 4),
     S(SLOT_EX_WORD, "ex_word", ex_word, 0, IR_I32, 4),

@@ -25,6 +25,9 @@ enum {
     SLOT_COUNT = SLOT_VR + 32,
 };
 
+/* ir_dead_at_exit */
+#define S390_GROUP_CC 1
+
 extern const IrSlotDesc s390_slots[SLOT_COUNT];
 
 #endif

@@ -4,10 +4,23 @@
  */
 #include "target/s390x/translate/translate-priv.h"
 
+/* Calls leave the return address in this register, by convention. */
+#define LINK_REG 14
+
 /* A branch address in a register, cut to the mode. */
 static IrVal target_reg(S390Trans *t, unsigned r)
 {
     return s390_wrap(t, s390_gpr(t, r));
+}
+
+/* The exit that follows is a call, by all appearances. */
+static bool is_call(S390Trans *t, unsigned r)
+{
+    if (r != LINK_REG || t->ex || (t->mode & MODE_PER)) {
+        return false;
+    }
+    ir_will_return(t->b, t->next_pc & mode_addr_mask(t->mode));
+    return true;
 }
 
 void s390_tr_bcr(S390Trans *t, const S390Insn *i)
@@ -18,7 +31,9 @@ void s390_tr_bcr(S390Trans *t, const S390Insn *i)
         }
         return;
     }
-    s390_goto_val_if(t, s390_cond(t, i->m1), target_reg(t, i->r2));
+    S390Cond c = s390_cond(t, i->m1);
+    IrVal to = target_reg(t, i->r2);
+    (i->r2 == LINK_REG ? s390_return_if : s390_goto_val_if)(t, c, to);
 }
 
 void s390_tr_bc(S390Trans *t, const S390Insn *i)
@@ -109,6 +124,7 @@ void s390_tr_basr(S390Trans *t, const S390Insn *i)
 
     set_link(t, i->r1);
     if (to) {
+        is_call(t, i->r1);
         s390_goto_val(t, to);
     }
 }
@@ -117,13 +133,20 @@ void s390_tr_bas(S390Trans *t, const S390Insn *i)
 {
     IrVal to = s390_addr2(t);
     set_link(t, i->r1);
+    is_call(t, i->r1);
     s390_goto_val(t, to);
 }
 
 void s390_tr_bras(S390Trans *t, const S390Insn *i)
 {
+    uint64_t to = (t->pc + i->ri2) & mode_addr_mask(t->mode);
+
     set_link(t, i->r1);
-    s390_goto(t, t->pc + i->ri2);
+    if (to != t->next_pc && is_call(t, i->r1)) {
+        s390_exit_direct(t, to);
+    } else {
+        s390_goto(t, to);
+    }
 }
 
 /* Branch with the mode in the address: bit 63 for 64-bit, bit 32 for 31-bit. */

@@ -253,22 +253,46 @@ void s390_goto(S390Trans *t, uint64_t pc)
     } else if (trans_may_follow(t->ctx, pc)) {
         t->ctx->next_pc = pc;
     } else {
-        ir_exit_direct(t->b, pc);
+        s390_exit_direct(t, pc);
+    }
+}
+
+void s390_exit_direct(S390Trans *t, uint64_t pc)
+{
+    ir_exit_direct(t->b, pc);
+    ir_dead_at_exit(t->b, s390_cc_dead_at(t, pc) ? S390_GROUP_CC : 0);
+    t->status = TRANS_END;
+}
+
+/* By the exit fn, which takes a computed address. */
+static void exit_if(S390Trans *t, S390Cond c, IrVal pc, void (*fn)(IrBuilder *, IrVal))
+{
+    IrLabel skip = 0;
+
+    if (c.kind == COND_NEVER) {
+        return;
+    }
+    if (c.kind == COND_IF) {
+        skip = ir_label_new(t->b);
+        ir_brcond(t->b, s390_negate(c.c), c.x, c.y, skip);
+    }
+    s390_branch_event(t, pc);
+    fn(t->b, pc);
+    if (c.kind == COND_IF) {
+        ir_label(t->b, skip);
+    } else {
         t->status = TRANS_END;
     }
 }
 
 void s390_goto_val_if(S390Trans *t, S390Cond c, IrVal pc)
 {
-    if (c.kind == COND_ALWAYS) {
-        s390_goto_val(t, pc);
-    } else if (c.kind == COND_IF) {
-        IrLabel skip = ir_label_new(t->b);
-        ir_brcond(t->b, s390_negate(c.c), c.x, c.y, skip);
-        s390_branch_event(t, pc);
-        ir_exit_indirect(t->b, pc);
-        ir_label(t->b, skip);
-    }
+    exit_if(t, c, pc, ir_exit_indirect);
+}
+
+void s390_return_if(S390Trans *t, S390Cond c, IrVal pc)
+{
+    exit_if(t, c, pc, ir_exit_return);
 }
 
 void s390_goto_if(S390Trans *t, S390Cond c, uint64_t pc)
@@ -278,11 +302,22 @@ void s390_goto_if(S390Trans *t, S390Cond c, uint64_t pc)
         s390_goto(t, pc);
     } else if (c.kind == COND_IF && (t->ex || (t->mode & MODE_PER))) {
         s390_goto_val_if(t, c, ir_c64(t->b, pc));
-    } else if (c.kind == COND_IF && trans_prefers(t->ctx, pc, t->ctx->next_pc)) {
-        ir_exit_direct_if(t->b, s390_negate(c.c), c.x, c.y, t->ctx->next_pc);
-        t->ctx->next_pc = pc;
     } else if (c.kind == COND_IF) {
+        uint64_t on = t->ctx->next_pc;
+        if (trans_prefers(t->ctx, pc, on)) {
+            c.c = s390_negate(c.c);
+            t->ctx->next_pc = pc;
+            pc = on;
+            on = t->ctx->next_pc;
+        }
+        unsigned before = ir_count(t->b);
         ir_exit_direct_if(t->b, c.c, c.x, c.y, pc);
+        if (ir_count(t->b) > before && s390_cc_dead_at(t, pc)) {
+            ir_dead_at_exit(t->b, S390_GROUP_CC);
+        }
+        if (trans_ends_at_branch(t->ctx)) {
+            s390_exit_direct(t, on);
+        }
     }
 }
 

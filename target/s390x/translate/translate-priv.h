@@ -41,6 +41,13 @@ typedef struct S390Trans {
 
 typedef void (*S390TranslateFn)(S390Trans *t, const S390Insn *i);
 extern const S390TranslateFn s390_translate_fns[S390_MN_COUNT];
+/* The translators by number: the classes of instructions that are alike. */
+#define S390_TR_ID(n) S390_TR_##n,
+typedef enum S390Tr {
+    S390_TRANSLATORS(S390_TR_ID)
+} S390Tr;
+#undef S390_TR_ID
+extern const uint16_t s390_translators[S390_MN_COUNT]; /* S390Tr */
 #define S390_TR_PROTO(n) void s390_tr_##n(S390Trans *t, const S390Insn *i);
 S390_TRANSLATORS(S390_TR_PROTO)
 #undef S390_TR_PROTO
@@ -95,9 +102,10 @@ static inline IrVal s390_mmu(S390Trans *t)
 /* ---- cc.c ---- */
 void s390_cc_set(S390Trans *t, S390CcOp op, IrVal a, IrVal b);
 void s390_cc_const(S390Trans *t, unsigned cc);
-void s390_cc_value(S390Trans *t, IrVal cc); /* any integer, 0..3 */
-void s390_cc_unknown(S390Trans *t);         /* a helper wrote it */
-IrVal s390_cc(S390Trans *t);                /* i32, 0..3 */
+void s390_cc_value(S390Trans *t, IrVal cc);      /* any integer, 0..3 */
+bool s390_cc_dead_at(S390Trans *t, uint64_t pc); /* live.c: nobody there reads what it is now */
+void s390_cc_unknown(S390Trans *t);              /* a helper wrote it */
+IrVal s390_cc(S390Trans *t);                     /* i32, 0..3 */
 /* Branch mask as a comparison. */
 typedef struct S390Cond {
     enum {
@@ -117,10 +125,12 @@ static inline IrCond s390_negate(IrCond c)
 }
 
 /* ---- common.c: ends ---- */
+void s390_exit_direct(S390Trans *t, uint64_t pc);
 void s390_goto(S390Trans *t, uint64_t pc); /* known, follows where it may */
 void s390_goto_if(S390Trans *t, S390Cond c, uint64_t pc);
 void s390_goto_val(S390Trans *t, IrVal pc); /* computed; the mode does not change */
 void s390_goto_val_if(S390Trans *t, S390Cond c, IrVal pc);
+void s390_return_if(S390Trans *t, S390Cond c, IrVal pc); /* to where the latest call was */
 /* A taken branch, for program-event recording; the functions above see to it themselves. */
 void s390_branch_event(S390Trans *t, IrVal to);
 void s390_goto_loop(S390Trans *t, IrVal pc); /* through the vCPU loop */
