@@ -309,7 +309,11 @@ bool options_attach_drives(System *sys, GError **error)
 /* The board's kind of serial port for each -serial. */
 bool options_attach_serials(System *sys, GError **error)
 {
-    const char *driver = machine_ops(vm_machine(sys->vm))->serial_driver;
+    const MachineOps *ops = machine_ops(vm_machine(sys->vm));
+    const char *driver = ops->serial_driver;
+    if (ops->takes_serials && !ops->takes_serials(vm_machine(sys->vm))) {
+        return true; /* for a device of the user's to take */
+    }
     for (guint i = 0; driver && i < sys->serial_ids->len; i++) {
         Arg *port = g_ptr_array_index(sys->serial_ids, i);
         if (!*port->text) {

@@ -295,9 +295,13 @@ static bool parse_smp(Machine *m, const char *text, GError **error)
 static bool parse_cpu(Vm *vm, Machine *m, const char *text, GError **error)
 {
     const MachineOps *ops = machine_ops(m);
+    if (!ops->cpu_type_suffix) {
+        g_set_error(error, FERRY_SYSTEM_ERROR, FERRY_SYSTEM_ERROR_CONFIG,
+                    "-cpu: machine '%s' has no place for a CPU", ops->machine_name);
+        return false;
+    }
     g_auto(GStrv) parts = g_strsplit(text, ",", -1);
-    g_autofree char *full = g_strconcat(parts[0] ? parts[0] : "",
-                                        ops->cpu_type_suffix ? ops->cpu_type_suffix : "", NULL);
+    g_autofree char *full = g_strconcat(parts[0] ? parts[0] : "", ops->cpu_type_suffix, NULL);
     const Type *type = type_find(vm->types, full);
     if (!type || type_is_abstract(type)) {
         g_set_error(error, FERRY_SYSTEM_ERROR, FERRY_SYSTEM_ERROR_CONFIG,

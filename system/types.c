@@ -34,6 +34,7 @@
 #include "hw/net/e1000.h"
 #include "hw/nvme/nvme.h"
 #include "hw/net/virtio-net.h"
+#include "hw/pci/generic-host.h"
 #include "hw/pci/pci.h"
 #include "hw/s390x/board.h"
 #include "hw/scsi/scsi.h"
@@ -42,6 +43,7 @@
 #include "hw/timer/mc146818rtc.h"
 #include "hw/usb/usb.h"
 #include "hw/virtio/virtio-ccw.h"
+#include "hw/virtio/virtio-mmio.h"
 #include "hw/virtio/virtio-pci.h"
 #include "hw/virtio/virtio.h"
 #include "hw/watchdog/i6300esb.h"
@@ -81,6 +83,7 @@ static const TypeList lists[] = {
     { i6300esb_types, &i6300esb_types_n },
     { hw_core_device_types, &hw_core_device_types_n },
     { hw_core_bus_types, &hw_core_bus_types_n },
+    { loader_device_types, &loader_device_types_n },
     { hw_core_machine_types, &hw_core_machine_types_n },
     { apic_types, &apic_types_count },
     { x86_cpu_types, &x86_cpu_types_count },
@@ -91,6 +94,9 @@ static const TypeList lists[] = {
     { piix4_pm_types, &piix4_pm_types_count },
     { q35_machine_types, &q35_machine_types_count },
     { q35_host_types, &q35_host_types_count },
+    { microvm_types, &microvm_types_count },
+    { acpi_ged_types, &acpi_ged_types_count },
+    { pci_generic_types, &pci_generic_types_count },
     { vmport_types, &vmport_types_count },
     { vmmouse_types, &vmmouse_types_count },
     { vtd_types, &vtd_types_count },
@@ -133,6 +139,7 @@ static const TypeList lists[] = {
     { xhci_types, &xhci_types_count },
     { virtio_pci_types, &virtio_pci_types_count },
     { virtio_ccw_types, &virtio_ccw_types_count },
+    { virtio_mmio_types, &virtio_mmio_types_count },
     { virtio_types, &virtio_types_count },
 };
 

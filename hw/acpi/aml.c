@@ -294,6 +294,15 @@ void aml_memory_region(Aml *a, const char *name, const char *base_name, uint16_t
     aml_int(a, length);
 }
 
+void aml_memory_region_at(Aml *a, const char *name, uint64_t base, uint16_t length)
+{
+    ext(a, OP_EXT_REGION);
+    aml_name_string(a, name);
+    aml_byte(a, 0); /* SystemMemory */
+    aml_int(a, base);
+    aml_int(a, length);
+}
+
 void aml_field(Aml *a, const char *region, AmlFieldFlags flags)
 {
     ext(a, OP_EXT_FIELD);
@@ -418,6 +427,15 @@ void aml_res_irq(AmlResources *r, uint8_t irq)
 {
     acpi_u8(r, 0x22);
     acpi_u16(r, 1u << irq);
+}
+
+void aml_res_interrupt(AmlResources *r, uint32_t gsi, bool level)
+{
+    acpi_u8(r, 0x89); /* extended interrupt descriptor */
+    acpi_u16(r, 6);
+    acpi_u8(r, 1 | (level ? 0 : 2)); /* a consumer's; edge */
+    acpi_u8(r, 1);
+    acpi_u32(r, gsi);
 }
 
 void aml_res_memory32(AmlResources *r, uint32_t base, uint32_t len, bool writable)

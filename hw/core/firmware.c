@@ -16,7 +16,7 @@ static const struct {
     const char *prefix, *package;
 } packages[] = {
     { "bios", "seabios" },   { "vgabios", "seabios" }, { "OVMF", "ovmf" },
-    { "efi-", "ipxe-qemu" }, { "pxe-", "ipxe-qemu" },
+    { "efi-", "ipxe-qemu" }, { "pxe-", "ipxe-qemu" },  { "qboot", "qemu-system-data" },
 };
 
 void firmware_add_dir(Vm *vm, const char *dir)

@@ -90,13 +90,18 @@ static const Property machine_props[] = {
 };
 
 static const MachineOps machine_base_ops = { 0 };
+/* Memory from 0 on, if any was asked for, and nothing else. */
 static bool none_build(Machine *m, GError **error)
 {
+    if (m->ram) {
+        memory_region_add(memory_system_region(device_vm(&m->dev)), 0, m->ram);
+    }
     return true;
 }
 static const MachineOps none_ops = {
     .machine_name = "none",
     .description = "empty machine",
+    .default_ram_id = "ram",
     .max_cpus = 1,
     .default_cpus = 1,
     .stream_version = 4,

@@ -6,6 +6,16 @@
 
 /* Ends the table at @at; firmware fixes its checksum again after it has placed the pointers. */
 void acpi_checksum_later(GByteArray *blob, GByteArray *linker, guint at);
+/* Parts and tables that other boards have, too. */
+void acpi_pci_osc(Aml *a, bool native_hotplug);
+void acpi_sleep_state(Aml *a, const char *name, uint8_t type);
+void acpi_gas(GByteArray *b, uint8_t space, uint8_t width, uint64_t addr);
+void acpi_madt_cpus(GByteArray *b, const AcpiConfig *c);
+guint acpi_mcfg_table(GByteArray *b, GByteArray *linker, const AcpiConfig *c, uint64_t base,
+                      uint64_t size);
+guint acpi_rsdt_table(GByteArray *b, GByteArray *linker, const AcpiConfig *c, const guint *tables,
+                      guint n);
+void acpi_rsdp_build(GByteArray *rsdp, GByteArray *linker, const AcpiConfig *c, guint rsdt_at);
 /* A file of whole pages that firmware is to place in memory, beside the tables. */
 void acpi_extra_file(AcpiBlobs *blobs, GByteArray *linker, const char *file, uint32_t bytes);
 

@@ -48,7 +48,7 @@ static void prt(Aml *a, const AcpiConfig *c, const char *name, bool apic)
 
 /* The operating system may have every PCI Express feature it asks for; hotplug only where the ports
    are not driven through these tables. */
-static void osc(Aml *a, bool native_hotplug)
+void acpi_pci_osc(Aml *a, bool native_hotplug)
 {
     aml_method(a, "_OSC", 4, false);
     aml_create_dword_field(a, AML_ARG3, 0, "CDW1");
@@ -203,7 +203,7 @@ static void pci_root(Aml *a, const AcpiConfig *c)
     aml_name_string(a, "PRTP");
     aml_close(a);
     if (!c->i440fx) {
-        osc(a, !c->pm->pcihp.bridges);
+        acpi_pci_osc(a, !c->pm->pcihp.bridges);
     }
     isa_bridge(a, c);
     acpi_pcihp_root_aml(a, c->pm);
@@ -244,7 +244,7 @@ static void other_devices(Aml *a, const AcpiConfig *c)
     aml_close(a);
 }
 
-static void sleep_state(Aml *a, const char *name, uint8_t type)
+void acpi_sleep_state(Aml *a, const char *name, uint8_t type)
 {
     aml_name(a, name);
     aml_package(a, 4);
@@ -275,9 +275,9 @@ static guint dsdt(GByteArray *blob, const AcpiConfig *c)
     acpi_cpuhp_aml(&a, c->pm, c->numa ? c->numa->cpu_node : NULL);
     acpi_memhp_aml(&a, c->pm);
     if (!c->no_s3) {
-        sleep_state(&a, "\\_S3", 1);
+        acpi_sleep_state(&a, "\\_S3", 1);
     }
-    sleep_state(&a, "\\_S5", 0);
+    acpi_sleep_state(&a, "\\_S5", 0);
     g_byte_array_append(blob, a.buf->data, a.buf->len);
     aml_clear(&a);
     acpi_table_end(blob, at);
@@ -297,7 +297,7 @@ static guint facs(GByteArray *blob)
     return at;
 }
 
-static void gas(GByteArray *b, uint8_t space, uint8_t width, uint64_t addr)
+void acpi_gas(GByteArray *b, uint8_t space, uint8_t width, uint64_t addr)
 {
     acpi_u8(b, space);
     acpi_u8(b, width);
@@ -355,18 +355,18 @@ static guint fadt(GByteArray *b, GByteArray *linker, const AcpiConfig *c, guint 
     acpi_u8(b, 0);
     /* WBINVD, C1, no sleep button, RTC wake, reset register, platform clock */
     acpi_u32(b, 1u << 0 | 1u << 2 | 1u << 5 | 1u << 7 | 1u << 10 | 1u << 15);
-    gas(b, 1, 8, 0xcf9);
+    acpi_gas(b, 1, 8, 0xcf9);
     acpi_u8(b, 0x0f);
     acpi_zero(b, 3);
     acpi_u64(b, 0);
     acpi_u64(b, 0);
-    gas(b, 1, 32, ICH9_PMBASE);
+    acpi_gas(b, 1, 32, ICH9_PMBASE);
     acpi_zero(b, 12);
-    gas(b, 1, 16, ICH9_PMBASE + 4);
+    acpi_gas(b, 1, 16, ICH9_PMBASE + 4);
     acpi_zero(b, 12);
     acpi_zero(b, 12);
-    gas(b, 1, 32, ICH9_PMBASE + 8);
-    gas(b, 1, c->i440fx ? 32 : 128, c->i440fx ? PIIX4_GPE_PORT : ICH9_PMBASE + 0x20);
+    acpi_gas(b, 1, 32, ICH9_PMBASE + 8);
+    acpi_gas(b, 1, c->i440fx ? 32 : 128, c->i440fx ? PIIX4_GPE_PORT : ICH9_PMBASE + 0x20);
     acpi_zero(b, 12);
     acpi_checksum_later(b, linker, at);
     return at;
@@ -382,13 +382,8 @@ static void iso(GByteArray *b, uint8_t source, uint32_t gsi, uint16_t flags)
     acpi_u16(b, flags);
 }
 
-static guint madt(GByteArray *b, GByteArray *linker, const AcpiConfig *c)
+void acpi_madt_cpus(GByteArray *b, const AcpiConfig *c)
 {
-    guint at = acpi_table_begin(b, "APIC", 3, c->oem_id, c->oem_table_id);
-    static const uint8_t level[] = { 5, 9, 10, 11 };
-
-    acpi_u32(b, 0xfee00000);
-    acpi_u32(b, 1); /* an 8259 pair is there */
     for (unsigned i = 0; i < c->max_cpus; i++) {
         bool enabled = i < c->cpus->len && g_ptr_array_index(c->cpus, i);
 
@@ -407,6 +402,16 @@ static guint madt(GByteArray *b, GByteArray *linker, const AcpiConfig *c)
             acpi_u32(b, i);
         }
     }
+}
+
+static guint madt(GByteArray *b, GByteArray *linker, const AcpiConfig *c)
+{
+    guint at = acpi_table_begin(b, "APIC", 3, c->oem_id, c->oem_table_id);
+    static const uint8_t level[] = { 5, 9, 10, 11 };
+
+    acpi_u32(b, 0xfee00000);
+    acpi_u32(b, 1); /* an 8259 pair is there */
+    acpi_madt_cpus(b, c);
     acpi_u8(b, 1);
     acpi_u8(b, 12);
     acpi_u8(b, 0);
@@ -431,21 +436,22 @@ static guint hpet(GByteArray *b, GByteArray *linker, const AcpiConfig *c)
     guint at = acpi_table_begin(b, "HPET", 1, c->oem_id, c->oem_table_id);
 
     acpi_u32(b, 0x8086a201);
-    gas(b, 0, 0, PC_HPET_BASE);
+    acpi_gas(b, 0, 0, PC_HPET_BASE);
     acpi_zero(b, 4);
     acpi_checksum_later(b, linker, at);
     return at;
 }
 
-static guint mcfg(GByteArray *b, GByteArray *linker, const AcpiConfig *c)
+guint acpi_mcfg_table(GByteArray *b, GByteArray *linker, const AcpiConfig *c, uint64_t base,
+                      uint64_t size)
 {
     guint at = acpi_table_begin(b, "MCFG", 1, c->oem_id, c->oem_table_id);
 
     acpi_u64(b, 0);
-    acpi_u64(b, Q35_ECAM_BASE);
+    acpi_u64(b, base);
     acpi_u16(b, 0);
     acpi_u8(b, 0);
-    acpi_u8(b, Q35_ECAM_SIZE / MiB - 1);
+    acpi_u8(b, size / MiB - 1);
     acpi_u32(b, 0);
     acpi_checksum_later(b, linker, at);
     return at;
@@ -584,8 +590,8 @@ static guint slit(GByteArray *b, GByteArray *linker, const AcpiConfig *c)
  * The list of all tables, and the user's behind it: firmware that took the size of the file before
  * the tables were built again loses the end of the user's rather than the list.
  */
-static guint rsdt(GByteArray *b, GByteArray *linker, const AcpiConfig *c, const guint *tables,
-                  guint n)
+guint acpi_rsdt_table(GByteArray *b, GByteArray *linker, const AcpiConfig *c, const guint *tables,
+                      guint n)
 {
     guint extra = c->user_tables ? c->user_tables->len : 0;
     guint at = acpi_table_begin(b, "RSDT", 1, c->oem_id, c->oem_table_id), list = b->len, end;
@@ -611,10 +617,21 @@ static guint rsdt(GByteArray *b, GByteArray *linker, const AcpiConfig *c, const 
     return at;
 }
 
+void acpi_rsdp_build(GByteArray *rsdp, GByteArray *linker, const AcpiConfig *c, guint rsdt_at)
+{
+    g_byte_array_append(rsdp, (const void *)"RSD PTR ", 8);
+    acpi_u8(rsdp, 0);
+    g_byte_array_append(rsdp, (const void *)c->oem_id, 6);
+    acpi_u8(rsdp, 0);
+    acpi_loader_add_pointer(linker, ACPI_RSDP_FILE, ACPI_TABLES_FILE, rsdp->len, 4);
+    acpi_u32(rsdp, rsdt_at);
+    acpi_loader_add_checksum(linker, ACPI_RSDP_FILE, 8, 0, 20);
+}
+
 void acpi_blobs_build(const AcpiConfig *c, AcpiBlobs *out)
 {
     GByteArray *b = g_byte_array_new(), *linker = g_byte_array_new(), *rsdp = g_byte_array_new();
-    guint tables[16], n = 0, rsdt_at, facs_at, dsdt_at;
+    guint tables[16], n = 0, facs_at, dsdt_at;
 
     *out = (AcpiBlobs){ b, rsdp, linker };
     acpi_loader_allocate(linker, ACPI_RSDP_FILE, 16, true);
@@ -629,7 +646,7 @@ void acpi_blobs_build(const AcpiConfig *c, AcpiBlobs *out)
         tables[n++] = hpet(b, linker, c);
     }
     if (!c->i440fx) {
-        tables[n++] = mcfg(b, linker, c);
+        tables[n++] = acpi_mcfg_table(b, linker, c, Q35_ECAM_BASE, Q35_ECAM_SIZE);
     }
     if (c->vtd) {
         tables[n++] = dmar(b, linker, c);
@@ -652,17 +669,8 @@ void acpi_blobs_build(const AcpiConfig *c, AcpiBlobs *out)
     if (c->numa && c->numa->has_distances) {
         tables[n++] = slit(b, linker, c);
     }
-    rsdt_at = rsdt(b, linker, c, tables, n);
-
-    g_byte_array_append(rsdp, (const void *)"RSD PTR ", 8);
-    acpi_u8(rsdp, 0);
-    g_byte_array_append(rsdp, (const void *)c->oem_id, 6);
-    acpi_u8(rsdp, 0);
-    acpi_loader_add_pointer(linker, ACPI_RSDP_FILE, ACPI_TABLES_FILE, rsdp->len, 4);
-    acpi_u32(rsdp, rsdt_at);
-    acpi_loader_add_checksum(linker, ACPI_RSDP_FILE, 8, 0, 20);
+    acpi_rsdp_build(rsdp, linker, c, acpi_rsdt_table(b, linker, c, tables, n));
 }
-
 void acpi_blobs_clear(AcpiBlobs *blobs)
 {
     g_clear_pointer(&blobs->tables, g_byte_array_unref);

@@ -144,96 +144,13 @@ static void acpi_config(PcMachine *pc, AcpiConfig *c)
     }
 }
 
-/* The three blobs: fw_cfg files in RAM blocks that migrate and that grow in steps. */
-static const struct {
-    const char *idstr, *file;
-    size_t blob; /* GByteArray * in AcpiBlobs */
-    uint64_t step, max;
-    bool exact; /* the file is as long as the blob, not as the block */
-} acpi_files[3] = {
-    { "/rom@etc/acpi/tables", ACPI_TABLES_FILE, offsetof(AcpiBlobs, tables), ACPI_TABLES_SIZE,
-      0x200000, false },
-    { "/rom@etc/table-loader", ACPI_LINKER_FILE, offsetof(AcpiBlobs, linker), ACPI_LINKER_SIZE,
-      0x10000, false },
-    { "/rom@etc/acpi/rsdp", ACPI_RSDP_FILE, offsetof(AcpiBlobs, rsdp), 0x1000, 0x1000, true },
-};
-
-static const GByteArray *acpi_blob(const AcpiBlobs *b, int i)
+/* ---- the tables' files ---- */
+static void build_tables(void *opaque, AcpiBlobs *out)
 {
-    return *(GByteArray *const *)((const char *)b + acpi_files[i].blob);
-}
-
-static uint64_t acpi_used(const AcpiBlobs *b, int i)
-{
-    uint64_t step = acpi_files[i].step;
-
-    return (acpi_blob(b, i)->len + step - 1) / step * step;
-}
-
-static void fill_acpi_block(RamBlock *block, const GByteArray *data)
-{
-    uint8_t *host = ram_block_host(block);
-
-    memcpy(host, data->data, data->len);
-    memset(host + data->len, 0, ram_block_used_length(block) - data->len);
-}
-
-/*
- * The firmware selects a table file for the first time since reset: only now is it known what the
- * user has plugged, so the tables are built again. A block that must grow tells its watchers.
- */
-static void acpi_selected(void *opaque)
-{
-    PcMachine *pc = opaque;
-    AcpiBlobs blobs = { 0 };
     AcpiConfig config;
 
-    if (pc->acpi_patched) {
-        return;
-    }
-    pc->acpi_patched = true;
-    acpi_config(pc, &config);
-    acpi_blobs_build(&config, &blobs);
-    for (int i = 0; i < 3; i++) {
-        g_autoptr(GError) error = NULL;
-        RamBlock *block = pc->acpi_blocks[i];
-
-        if (!ram_block_resize(block, acpi_used(&blobs, i), &error)) {
-            g_warning("ACPI tables cannot be updated: %s", error->message);
-            continue;
-        }
-        fill_acpi_block(block, acpi_blob(&blobs, i));
-        ram_dirty_written(device_vm(&pc->machine.dev), ram_block_addr(block),
-                          ram_block_used_length(block));
-    }
-    acpi_blobs_clear(&blobs);
-}
-
-static bool publish_acpi(PcMachine *pc, const AcpiBlobs *b, GError **error)
-{
-    for (int i = 0; i < 3; i++) {
-        RamBlockSpec spec = {
-            .idstr = acpi_files[i].idstr,
-            .used_length = acpi_used(b, i),
-            .max_length = acpi_files[i].max,
-            .flags = RAM_RESIZEABLE | RAM_MIGRATABLE,
-            .fd = -1,
-        };
-        RamBlock *block = ram_block_new(device_vm(&pc->machine.dev), &spec, error);
-
-        if (!block) {
-            return false;
-        }
-        pc->acpi_blocks[i] = block;
-        fill_acpi_block(block, acpi_blob(b, i));
-        if (!fw_cfg_add_block_file(pc->fw_cfg, acpi_files[i].file, block,
-                                   acpi_files[i].exact ? acpi_blob(b, i)->len : 0, acpi_selected,
-                                   pc, error)) {
-            return false;
-        }
-    }
-    fw_cfg_set_acpi_blocks(pc->fw_cfg, pc->acpi_blocks[0], pc->acpi_blocks[1], pc->acpi_blocks[2]);
-    return true;
+    acpi_config(opaque, &config);
+    acpi_blobs_build(&config, out);
 }
 
 /* The files whose place the tables tell. */
@@ -264,11 +181,11 @@ static const Record acpi_build_record = {
 };
 static void acpi_build_save(void *owner, void *saved)
 {
-    ((AcpiBuildSaved *)saved)->patched = ((PcMachine *)owner)->acpi_patched;
+    ((AcpiBuildSaved *)saved)->patched = ((PcMachine *)owner)->acpi_files.patched;
 }
 static void acpi_build_install(void *owner, const void *saved)
 {
-    ((PcMachine *)owner)->acpi_patched = ((const AcpiBuildSaved *)saved)->patched;
+    ((PcMachine *)owner)->acpi_files.patched = ((const AcpiBuildSaved *)saved)->patched;
 }
 static const SectionOps acpi_build_ops = { .save = acpi_build_save, .install = acpi_build_install };
 static const SectionDesc acpi_build_section = { .record = &acpi_build_record,
@@ -415,11 +332,10 @@ bool pc_boot_prepare(PcMachine *pc, GError **error)
 
     pc_hotplug_start(pc);
     if (pc->acpi != ONOFFAUTO_OFF) {
-        AcpiConfig config;
-
-        acpi_config(pc, &config);
-        acpi_blobs_build(&config, &blobs);
-        ok = publish_acpi(pc, &blobs, error) && publish_extra(pc, error);
+        build_tables(pc, &blobs);
+        ok = acpi_files_publish(&pc->acpi_files, pc->fw_cfg, ACPI_TABLES_SIZE, build_tables, pc,
+                                &blobs, error) &&
+             publish_extra(pc, error);
         pc->acpi_section = section_register(device_vm(&m->dev), NULL, &acpi_build_section,
                                             SECTION_INSTANCE_AUTO, pc);
     }
@@ -491,40 +407,16 @@ static void set_boot_state(Device *dev, const X86BootState *b)
     x86_cpu_device_state_changed(dev);
 }
 
-void pc_boot_reset(PcMachine *pc)
+void pc_cpus_start(PcMachine *pc)
 {
     Machine *m = &pc->machine;
-    PciAssignWindows w = {
-        .io_base = 0xc000,
-        .io_limit = 0xffff,
-        .mem_base = pc->chipset->hole_base,
-        .mem_limit = Q35_PCI_HOLE_LIMIT,
-        .mem64_base = pc_hole64_base(pc),
-        .mem64_limit = pc_hole64_limit(pc),
-        .irq_line = irq_line,
-        .opaque = pc,
-    };
-    g_autoptr(GError) error = NULL;
 
-    pc->acpi_patched = false;
-    tpr_opt_reset(pc);
-    pc_bootorder_reset(pc, !pc->was_reset);
-    pc->was_reset = true;
     if (!pc->direct_boot) {
-        rom_store_reset(pc->roms);
         if (!pc_has_firmware(pc) && m->cpus->len) {
             /* no firmware, no kernel: nothing at the reset vector */
             x86_cpu_device_cpu(g_ptr_array_index(m->cpus, 0))->base.halted = 1;
         }
         return;
-    }
-    pc->chipset->open_for_direct_boot(pc);
-    if (!pci_assign_resources(pc->pci_host->bus, &w, &error)) {
-        g_warning("%s", error->message); /* the guest runs without that device */
-    }
-    rom_store_reset(pc->roms);
-    if (pc->genid_page) {
-        vmgenid_placed(pc->genid, pc->genid_page);
     }
     for (guint i = 0; i < m->cpus->len; i++) {
         Device *cpu = g_ptr_array_index(m->cpus, i);
@@ -537,4 +429,41 @@ void pc_boot_reset(PcMachine *pc)
             set_boot_state(cpu, &pc->boot);
         }
     }
+}
+
+/* What firmware would have set up: the chipset, and addresses of PCI. */
+static void open_for_direct_boot(PcMachine *pc)
+{
+    PciAssignWindows w = {
+        .io_base = 0xc000,
+        .io_limit = 0xffff,
+        .mem_base = pc->chipset->hole_base,
+        .mem_limit = Q35_PCI_HOLE_LIMIT,
+        .mem64_base = pc_hole64_base(pc),
+        .mem64_limit = pc_hole64_limit(pc),
+        .irq_line = irq_line,
+        .opaque = pc,
+    };
+    g_autoptr(GError) error = NULL;
+
+    pc->chipset->open_for_direct_boot(pc);
+    if (!pci_assign_resources(pc->pci_host->bus, &w, &error)) {
+        g_warning("%s", error->message); /* the guest runs without that device */
+    }
+}
+
+void pc_boot_reset(PcMachine *pc)
+{
+    pc->acpi_files.patched = false;
+    tpr_opt_reset(pc);
+    pc_bootorder_reset(pc, !pc->was_reset);
+    pc->was_reset = true;
+    if (pc->direct_boot) {
+        open_for_direct_boot(pc);
+    }
+    rom_store_reset(pc->roms);
+    if (pc->genid_page) {
+        vmgenid_placed(pc->genid, pc->genid_page);
+    }
+    pc_cpus_start(pc);
 }

@@ -158,7 +158,7 @@ static void cmos16(PcMachine *pc, unsigned addr, unsigned value)
     mc146818rtc_set_cmos(pc->rtc, addr + 1, value >> 8);
 }
 
-static void build_cmos(PcMachine *pc)
+void pc_cmos_memory(PcMachine *pc)
 {
     uint64_t low = pc->ram_below_4g, high = pc->ram_above_4g / (64 * KiB);
     uint64_t ext_kb = low > MiB ? (low - MiB) / KiB : 0;
@@ -171,7 +171,6 @@ static void build_cmos(PcMachine *pc)
     cmos16(pc, 0x5b, high);
     mc146818rtc_set_cmos(pc->rtc, 0x5d, high >> 16);
     mc146818rtc_set_cmos(pc->rtc, 0x5f, pc->machine.smp.cpus - 1);
-    mc146818rtc_set_cmos(pc->rtc, 0x14, 0x06); /* FPU, PS/2 mouse */
 }
 
 static bool build_rtc(PcMachine *pc, GError **error)
@@ -294,7 +293,8 @@ bool pc_devices_build(PcMachine *pc, GError **error)
         return false;
     }
     pc_hotplug_build(pc);
-    build_cmos(pc);
+    pc_cmos_memory(pc);
+    mc146818rtc_set_cmos(pc->rtc, 0x14, 0x06); /* FPU, PS/2 mouse */
     if (!pc->hpet && !pc->pit) {
         g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
                     "a PC needs a timer: hpet=off and pit=off exclude each other");

@@ -12,7 +12,6 @@
 #include "hw/core/firmware.h"
 #include "pc-priv.h"
 
-#define DEFAULT_BIOS   "bios-256k.bin"
 #define OPTION_ROMS    0xc0000
 #define OPTION_ROM_LEN 0x20000
 #define ISA_BIOS_BYTES (128 * KiB)
@@ -37,7 +36,7 @@ static bool needs_firmware(const Machine *m)
 static GBytes *read_bios(PcMachine *pc, GError **error)
 {
     Machine *m = &pc->machine;
-    const char *name = m->firmware ? m->firmware : DEFAULT_BIOS;
+    const char *name = m->firmware ? m->firmware : pc->default_bios;
     g_autofree char *path = firmware_find(device_vm(&m->dev), name, error);
     g_autoptr(GBytes) bytes = path ? image_read_file("firmware", path, 16 * MiB, error) : NULL;
     uint64_t size = bytes ? g_bytes_get_size(bytes) : 0;
@@ -151,7 +150,7 @@ bool pc_firmware_build(PcMachine *pc, GError **error)
     if (!(flash_drive(pc, 0) ? flash_build(pc, error) : rom_build(pc, error))) {
         return false;
     }
-    if (!pc_has_firmware(pc)) {
+    if (!pc_has_firmware(pc) || !pc->chipset->build) { /* no PAM: firmware uses RAM */
         return true;
     }
     if (!memory_region_init_rom(&pc->option_roms, vm, owner, "pc.rom", OPTION_ROM_LEN, error)) {

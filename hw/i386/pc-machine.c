@@ -77,6 +77,7 @@ bool pc_build(PcMachine *pc, const PcChipset *chipset, uint64_t low_limit, GErro
     Vm *vm = device_vm(&pc->machine.dev);
 
     pc->chipset = chipset;
+    pc->default_bios = "bios-256k.bin";
     if (!pc_memory_build(pc, low_limit, error)) {
         return false;
     }
@@ -174,9 +175,7 @@ void pc_machine_finalize(Object *obj)
         object_unref(&pc->ioapic->obj);
     }
     g_clear_pointer(&pc->apic_bus, apic_bus_free);
-    for (int i = 0; i < 3; i++) {
-        g_clear_pointer(&pc->acpi_blocks[i], ram_block_free);
-    }
+    acpi_files_clear(&pc->acpi_files);
     if (pc->fpu_io.vm) {
         memory_region_clear(&pc->fpu_io);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The q35 machine object and the steps that build it. Private to hw/i386. */
 #pragma once
+#include "acpi-files.h"
 #include "acpi-hotplug.h"
 #include "acpi-tables.h"
 #include "hw/i386/apic.h"
@@ -57,6 +58,7 @@ struct PcMachine {
     bool has_high_ram, has_bios, has_option_roms, has_flash;
     /* parts; borrowed from the tree */
     const PcChipset *chipset;
+    const char *default_bios; /* its file, where -bios does not name one */
     PcHost *host;
     PciHost *pci_host; /* of it, as pci_mem is */
     AcpiPm *pm;
@@ -86,9 +88,8 @@ struct PcMachine {
     RomStore *roms;
     bool direct_boot, was_reset;
     X86BootState boot;
-    RamBlock *acpi_blocks[3]; /* tables, linker, rsdp */
+    AcpiFiles acpi_files;
     Section *acpi_section;
-    bool acpi_patched;
     TprOpt *tpr_opt;       /* owned */
     SmbiosOptions *smbios; /* owned; NULL: none */
 };
@@ -142,6 +143,7 @@ void pc_unplugged(Machine *m, Device *dev);
 void pc_visit_memory(Machine *m, void (*fn)(Device *dev, void *opaque), void *opaque);
 void pc_visit_ost(Machine *m, AcpiOstVisit fn, void *opaque);
 bool pc_fw_cfg_build(PcMachine *pc, GError **error);
+void pc_cmos_memory(PcMachine *pc); /* what firmware reads of memory and CPUs */
 bool pc_devices_build(PcMachine *pc, GError **error);
 /* pc-firmware.c: ROM and option ROM area. */
 static inline bool pc_has_firmware(const PcMachine *pc)
@@ -164,6 +166,9 @@ void pc_cmos_floppies(PcMachine *pc); /* when all drives are there */
 void pc_fpu_build(PcMachine *pc);     /* the x87's error line */
 /* Last step: tables, fw_cfg contents, kernel. */
 bool pc_boot_prepare(PcMachine *pc, GError **error);
+/* As firmware leaves them: MTRRs of all CPUs, and the registers with which the first one enters the kernel; or, with
+   nothing to start, it stands. */
+void pc_cpus_start(PcMachine *pc);
 /* After devices are reset: images, addresses, the first CPU's registers. */
 void pc_boot_reset(PcMachine *pc);
 uint64_t pc_hole64_base(const PcMachine *pc);

@@ -52,10 +52,13 @@ void isa_device_add_io(Device *dev, MemoryRegion *mr, uint16_t port)
 }
 
 static const BusOps isa_bus_ops = { .kind = "ISA" };
+/* A bridge that is nothing but its bus, for boards without PCI. */
+static const DeviceOps isa_bridge_ops = { .category = DEVICE_CATEGORY_BRIDGE };
 static const DeviceOps isa_device_ops = { .bus_type = "ISA" };
 
 const TypeInfo isa_types[] = {
     { .name = "ISA", .parent = "bus", .instance_size = sizeof(IsaBus), .ops = &isa_bus_ops },
+    { .name = "isabus-bridge", .parent = "device", .ops = &isa_bridge_ops },
     { .name = "isa-device", .parent = "device", .abstract = true, .ops = &isa_device_ops },
 };
 const size_t isa_types_n = G_N_ELEMENTS(isa_types);

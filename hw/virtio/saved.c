@@ -35,19 +35,37 @@ bool virtio_saved_is_pci(const void *saved, uint32_t version)
     return ((const VirtioSaved *)saved)->is_pci;
 }
 
+bool virtio_saved_is_mmio(const void *saved, uint32_t version)
+{
+    return ((const VirtioSaved *)saved)->is_mmio;
+}
+
+bool virtio_saved_not_mmio(const void *saved, uint32_t version)
+{
+    return !virtio_saved_is_mmio(saved, version);
+}
+
 bool virtio_saved_has_msix(const void *saved, uint32_t version)
 {
     return ((const VirtioSaved *)saved)->msix_table_len;
 }
 
-/* The PCI and channel I/O layouts have the vector, which is all the transports there are so far. */
+/* PCI and channel I/O have a vector, memory-mapped registers an alignment. */
 static const Field queue_fields[] = { Q(FIELD_U32, num), Q(FIELD_U64, desc),
                                       Q(FIELD_U16, last_avail_idx), Q(FIELD_U16, vector), F_END };
+static const Field mmio_queue_fields[] = { Q(FIELD_U32, num), Q(FIELD_U32, align),
+                                           Q(FIELD_U64, desc), Q(FIELD_U16, last_avail_idx),
+                                           F_END };
 const Record virtio_saved_queue = { .name = "virtqueue",
                                     .version = 1,
                                     .min_version = 1,
                                     .size = sizeof(VirtioSavedQueue),
                                     .fields = queue_fields };
+const Record virtio_saved_mmio_queue = { .name = "virtqueue",
+                                         .version = 1,
+                                         .min_version = 1,
+                                         .size = sizeof(VirtioSavedQueue),
+                                         .fields = mmio_queue_fields };
 
 QUEUE_RECORD(addresses_record, "virtqueue_state", Q(FIELD_U64, driver), Q(FIELD_U64, device));
 QUEUE_RECORD(ringsize_record, "ringsize_state", Q(FIELD_U32, num_default));
@@ -59,9 +77,14 @@ QUEUE_RECORD(packed_record, "packed_virtqueue_state", Q(FIELD_U16, packed_last_a
         .name = #m, .kind = FIELD_U32, .offset = offsetof(VirtioSavedQueue, m), .size = 4, \
         .count = 2                                                                         \
     }
+static const Field no_fields[] = { F_END };
+
 QUEUE_RECORD(modern_queue_record, "virtio_pci/modern_queue_state", Q(FIELD_U16, modern_num),
              F_UNUSED(1), Q(FIELD_BOOL, enabled), Q2(modern_desc), Q2(modern_driver),
              Q2(modern_device));
+
+QUEUE_RECORD(mmio_queue_record, "virtio_mmio/queue_state", Q(FIELD_U16, modern_num),
+             Q(FIELD_BOOL, enabled), Q2(modern_desc), Q2(modern_driver), Q2(modern_device));
 
 /* ---- subsections ---- */
 
@@ -105,7 +128,9 @@ static bool need_packed(const void *saved)
 }
 static bool need_extra(const void *saved)
 {
-    return ((const VirtioSaved *)saved)->is_pci;
+    const VirtioSaved *s = saved;
+
+    return s->is_pci || (s->is_mmio && s->modern);
 }
 static bool need_modern(const void *saved)
 {
@@ -153,20 +178,33 @@ SUBSECTION(modern_sub, "virtio_pci/modern_state", need_modern, F_U32(VirtioSaved
            F_U32(VirtioSaved, driver_select), F_ARRAY(FIELD_U32, VirtioSaved, driver_features),
            ALL_QUEUES(modern_queue_record));
 static const Record *const pci_subsections[] = { &modern_sub, NULL };
-static const Field pci_extra_fields[] = { F_END };
 static const Record pci_extra_record = {
     .name = "virtio_pci",
     .version = 1,
     .min_version = 1,
     .size = sizeof(VirtioSaved),
-    .fields = pci_extra_fields,
+    .fields = no_fields,
     .subsections = pci_subsections,
 };
+SUBSECTION(mmio_sub, "virtio_mmio/state", need_modern,
+           F_ARRAY(FIELD_U32, VirtioSaved, driver_features), ALL_QUEUES(mmio_queue_record));
+static const Record *const mmio_subsections[] = { &mmio_sub, NULL };
+static const Record mmio_extra_record = {
+    .name = "virtio_mmio",
+    .version = 1,
+    .min_version = 1,
+    .size = sizeof(VirtioSaved),
+    .fields = no_fields,
+    .subsections = mmio_subsections,
+};
+#define EXTRA_STATE(record_, present_)                                                   \
+    {                                                                                    \
+        .name = "extra_state", .kind = FIELD_STRUCT, .flags = FIELD_GATED | FIELD_FIXED, \
+        .size = sizeof(VirtioSaved), .record = &(record_), .present = (present_)         \
+    }
 SUBSECTION(extra_sub, "virtio/extra_state", need_extra,
-           { .name = "extra_state",
-             .kind = FIELD_STRUCT,
-             .size = sizeof(VirtioSaved),
-             .record = &pci_extra_record });
+           EXTRA_STATE(pci_extra_record, virtio_saved_not_mmio),
+           EXTRA_STATE(mmio_extra_record, virtio_saved_is_mmio));
 
 const Record *const virtio_saved_subsections[] = {
     &endian_sub, &features_sub, &virtqueues_sub, &ringsize_sub, &broken_sub,
@@ -256,8 +294,9 @@ static bool check_queue(const VirtioDevice *dev, const VirtioSaved *saved, unsig
     const VirtQueue *vq = &dev->queues[i];
     bool packed = features_of(saved) >> VIRTIO_F_RING_PACKED & 1;
 
-    if (q->num > VIRTIO_RING_MAX || q->num > MAX(vq->num_default, q->num_default) ||
-        q->num_default > VIRTIO_RING_MAX) {
+    uint32_t limit = saved->is_mmio ? VIRTIO_RING_MAX : MAX(vq->num_default, q->num_default);
+
+    if (q->num > VIRTIO_RING_MAX || q->num > limit || q->num_default > VIRTIO_RING_MAX) {
         return refuse(error, "size of a queue", q->num, vq->num_default);
     }
     if (!packed && q->num && !bits_is_pow2(q->num) && q->desc) {
@@ -311,7 +350,7 @@ static void install_queue(VirtioDevice *dev, const VirtioSaved *saved, unsigned 
     vq->device = q->device;
     if (q->desc && (!saved->has_version_1 || !q->driver)) {
         vq->driver = vq->desc + (uint64_t)vq->num * DESC_BYTES;
-        vq->device = bits_align_up(vq->driver + 4 + 2ull * vq->num + 2, 4096);
+        vq->device = bits_align_up(vq->driver + 4 + 2ull * vq->num + 2, q->align ? q->align : 4096);
     }
     vq->vector = q->vector;
     vq->enabled = saved->modern ? q->enabled : q->desc != 0;

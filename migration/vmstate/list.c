@@ -6,17 +6,36 @@
 #include "codec-priv.h"
 #include "migration/vmstate/registry.h"
 
+/* Is there a choice in it that was made when the device was plugged? */
+static bool has_fixed(const Record *record)
+{
+    for (const Field *f = record->fields; f->kind != FIELD_END; f++) {
+        if (f->record && ((f->flags & FIELD_FIXED) || has_fixed(f->record))) {
+            return true;
+        }
+    }
+    for (const Record *const *s = record->subsections; s && *s; s++) {
+        if (has_fixed(*s)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 typedef struct {
     const Section *section;
     SubsectionVisit *visit;
     void *opaque;
+    bool tell_idle;
 } Listing;
 
 /* Does what the device is like matter to its list? */
 static bool depends_on_state(const Record *record)
 {
     for (const Field *f = record->fields; f->kind != FIELD_END; f++) {
-        if (f->record && ((f->flags & FIELD_GATED) || depends_on_state(f->record))) {
+        bool gated = (f->flags & FIELD_GATED) && !(f->flags & FIELD_FIXED);
+
+        if (f->record && (gated || depends_on_state(f->record))) {
             return true;
         }
     }
@@ -50,7 +69,7 @@ static void list_subsection(const Listing *l, const Record *sub, const void *sav
     g_autoptr(GError) error = NULL;
     SubsectionListed row = { .record = sub, .sent = sent && subsection_known(sub, saved) };
 
-    row.idle = idle || !row.sent || (saved && !sub->needed(saved));
+    row.idle = idle || !row.sent || (l->tell_idle && saved && !sub->needed(saved));
     if (!row.sent && !sub->supported) {
         return; /* unknown here, as a receiver too */
     }
@@ -82,10 +101,10 @@ static void list_record(const Listing *l, const Record *record, const void *save
 
 void section_subsections(const Section *section, SubsectionVisit *visit, void *opaque)
 {
-    const Listing listing = { section, visit, opaque };
     const Record *record = section->desc->record;
+    const Listing listing = { section, visit, opaque, depends_on_state(record) };
 
-    if (!depends_on_state(record)) {
+    if (!listing.tell_idle && !has_fixed(record)) {
         list_record(&listing, record, NULL, true, false);
         return;
     }

@@ -73,7 +73,7 @@ def move(qmp, directory, machine, initrd):
 def main():
     guest.fetch()
     return guest.run_tap([(f"NVDIMMs and a generation id on {machine}", lambda m=machine: check(m))
-                          for machine in ("q35", "pc")])
+                          for machine in ("q35", "pc")[:2 if os.environ.get("FERRY_LONG") else 1]])
 
 
 sys.exit(main())

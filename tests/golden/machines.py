@@ -39,6 +39,12 @@ MEMORY = (PC.replace("-m 4 ", "-m 4M,slots=4,maxmem=1G ") + "-machine nvdimm=on 
           "-object memory-backend-ram,id=m0,size=2M -device pc-dimm,memdev=m0 "
           "-object memory-backend-ram,id=m1,size=4M -device nvdimm,memdev=m1,label-size=128K ")
 
+MICROVM = "-m 4 -nodefaults -bios {dir}/bios -rtc base=2020-01-01T00:00:00,clock=vm -serial null "
+MMIO = ("-drive file={dir}/disk,if=none,id=d,format=raw,read-only=on -device virtio-blk-device,drive=d "
+        "-device virtio-net-device,mac=52:54:00:12:34:56 -device virtio-rng-device "
+        "-device virtio-balloon-device ")
+MMIO_1 = "-machine pcie=on -global virtio-mmio.force-legacy=off " + MMIO
+
 FLASH = ("-m 4 -nodefaults -rtc base=2020-01-01T00:00:00,clock=vm "
          "-drive file={dir}/bios,if=pflash,format=raw,readonly=on "
          "-drive file={dir}/bios,if=pflash,format=raw,snapshot=on ")

@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 
-from machines import BRIDGES, CCW, PC, REST, S390, TESTDEV, VIRTIO, Ferry, make_files, program, run_tests
+from machines import BRIDGES, CCW, MICROVM, MMIO_1, PC, REST, S390, TESTDEV, VIRTIO, Ferry, make_files, program, run_tests
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 COMPAT = os.path.join(HERE, "..", "..", "scripts", "vmstate-compat")
@@ -32,6 +32,8 @@ RELEASED = {
     "pc-q35-ferry-1.0": FULL + BRIDGES,
     "pc-i440fx-10.0": FULL,
     "pc-i440fx-ferry-1.0": FULL,
+    "microvm": MICROVM + MMIO_1,
+    "microvm-ferry-1.0": MICROVM + MMIO_1,
     "s390-ccw-virtio-10.0": S390_FULL,
     "s390-ccw-virtio-ferry-1.0": S390_FULL,
 }

@@ -14,8 +14,8 @@ import subprocess
 import sys
 import tempfile
 
-from machines import (BRIDGES, CCW, E1000, E1000E, EDU, FLASH, IOMMU, MEMORY, NVME, PC, REST, S390, SCSI, TESTDEV,
-                      USB, VIRTIO, Ferry, make_files, run_tests)
+from machines import (BRIDGES, CCW, E1000, E1000E, EDU, FLASH, IOMMU, MEMORY, MICROVM, MMIO, MMIO_1, NVME, PC, REST, S390,
+                      SCSI, TESTDEV, USB, VIRTIO, Ferry, make_files, run_tests)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 EXPLAIN = os.path.join(HERE, "..", "..", "scripts", "stream-explain")
@@ -38,6 +38,10 @@ for machine in ("pc-q35-10.0", "pc-q35-ferry-1.0", "pc-i440fx-10.0", "pc-i440fx-
         ROWS[machine + "-testdev"] = (machine, PC + TESTDEV)
         ROWS[machine + "-flash"] = (machine, FLASH)
         ROWS[machine + "-memory"] = (machine, MEMORY)
+for machine in ("microvm", "microvm-ferry-1.0"):
+    ROWS[machine] = (machine, MICROVM)
+    ROWS[machine + "-mmio"] = (machine, MICROVM + MMIO)
+    ROWS[machine + "-mmio-1"] = (machine, MICROVM + MMIO_1)
 for machine in ("s390-ccw-virtio-10.0", "s390-ccw-virtio-ferry-1.0"):
     ROWS[machine] = (machine, S390)
     ROWS[machine + "-smp"] = (machine, S390 + "-smp 3")

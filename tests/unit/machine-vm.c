@@ -44,6 +44,10 @@
             " -device edu -device pci-testdev -device intel-iommu -device vmgenid" USB \
             " -device ioh3420,id=i,chassis=2 -device pcie-pci-bridge,id=c,bus=i"       \
             " -device pci-bridge,id=o,bus=c,addr=2,shpc=off"
+#define MICROVM                                                                     \
+    NOTHING " -bios {dir}/bios -rtc base=2020-01-01T00:00:00,clock=vm -serial null" \
+            " -drive file={dir}/disk,if=none,id=d,format=raw,read-only=on"          \
+            " -device virtio-blk-device,drive=d -device virtio-rng-device"
 #define X86_NAME "ferry-system-x86_64"
 
 const MachineRow machine_rows[] = {
@@ -54,6 +58,8 @@ const MachineRow machine_rows[] = {
     { "s390-ccw-virtio-10.0", "ferry-system-s390x", S390, STREAM_V3 },
     { "s390-ccw-virtio-ferry-1.0", "ferry-system-s390x", S390, STREAM_V4 },
     { "pc-q35-ferry-1.0", X86_NAME, FLASH, STREAM_V4, "flash" },
+    { "microvm", X86_NAME, MICROVM " -machine pcie=on", STREAM_V3 },
+    { "microvm-ferry-1.0", X86_NAME, MICROVM " -global virtio-mmio.force-legacy=off", STREAM_V4 },
 };
 const size_t machine_rows_n = G_N_ELEMENTS(machine_rows);
 

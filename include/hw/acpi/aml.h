@@ -61,6 +61,8 @@ typedef enum {
 } AmlFieldFlags;
 /* OperationRegion (name, SystemMemory, @base_name, length) */
 void aml_memory_region(Aml *a, const char *name, const char *base_name, uint16_t length);
+/* OperationRegion (name, SystemMemory, base, length) */
+void aml_memory_region_at(Aml *a, const char *name, uint64_t base, uint16_t length);
 /* Field (region, ...); units and gaps follow, aml_close ends it. */
 void aml_field(Aml *a, const char *region, AmlFieldFlags flags);
 void aml_field_unit(Aml *a, const char *name, unsigned bits);
@@ -112,6 +114,7 @@ typedef GByteArray AmlResources;
 AmlResources *aml_res_new(void);
 void aml_res_io(AmlResources *r, uint16_t min, uint16_t max, uint8_t align, uint8_t len);
 void aml_res_irq(AmlResources *r, uint8_t irq); /* edge, active high, exclusive */
+void aml_res_interrupt(AmlResources *r, uint32_t gsi, bool level); /* active high, exclusive */
 void aml_res_memory32(AmlResources *r, uint32_t base, uint32_t len, bool writable);
 void aml_res_word_bus(AmlResources *r, uint16_t min, uint16_t max);
 void aml_res_word_io(AmlResources *r, uint16_t min, uint16_t max);

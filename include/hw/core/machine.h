@@ -36,6 +36,7 @@ typedef struct {
     const char *target;           /* "x86_64": which program name offers it; NULL: every one */
     const char *default_nic;   /* device type of -nic without model= and of the default network */
     const char *serial_driver; /* device type of -serial: takes "chardev" and "index" */
+    bool (*takes_serials)(const Machine *m); /* serial_driver for each -serial; NULL: yes */
     bool no_serial, no_parallel, no_floppy, no_cdrom;
     unsigned ide_units_per_bus; /* how -drive index= counts; 0: 2 */
     bool has_hotpluggable_cpus;

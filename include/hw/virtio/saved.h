@@ -13,6 +13,7 @@
 #define VIRTIO_SAVED_DEVICE_BYTES 32768 /* 511 ports of a console */
 
 typedef struct VirtioSavedQueue {
+    uint32_t align; /* of a legacy mmio queue's used ring */
     uint32_t num, num_default, inuse;
     uint64_t desc, driver, device;
     uint16_t last_avail_idx, vector;
@@ -45,7 +46,7 @@ typedef struct VirtioSavedCcw {
 
 typedef struct VirtioSaved {
     /* of the receiver, not on the wire */
-    bool is_pci, is_ccw, modern, has_version_1, has_packed, has_64bit;
+    bool is_pci, is_ccw, is_mmio, modern, has_version_1, has_packed, has_64bit;
     uint32_t msix_table_len, msix_pba_len;
     /* transport */
     PciDeviceSaved pci;
@@ -64,17 +65,20 @@ typedef struct VirtioSaved {
     } device;
     /* subsections */
     uint64_t features;
-    uint32_t device_select, driver_select, driver_features[2];
+    uint32_t device_select, driver_select, driver_features[2], page_shift;
     bool got_features, got_endian, broken, started;
     uint8_t device_endian; /* 1 little, 2 big */
 } VirtioSaved;
 
 extern const Record *const virtio_saved_subsections[];
 
+/* Where the transport is of memory-mapped registers. */
+#define VIRTIO_SAVED_MMIO_ONLY .present = virtio_saved_is_mmio, .flags = FIELD_GATED
 /* Field macros to lay a device's record out of. */
 #define VIRTIO_SAVED_COMMON_FIELDS                                                        \
     F_BOOL(VirtioSaved, is_pci, .flags = FIELD_LOCAL),                                    \
         F_BOOL(VirtioSaved, is_ccw, .flags = FIELD_LOCAL),                                \
+        F_BOOL(VirtioSaved, is_mmio, .flags = FIELD_LOCAL),                               \
         F_BOOL(VirtioSaved, modern, .flags = FIELD_LOCAL),                                \
         F_BOOL(VirtioSaved, has_version_1, .flags = FIELD_LOCAL),                         \
         F_BOOL(VirtioSaved, has_packed, .flags = FIELD_LOCAL),                            \
@@ -83,6 +87,9 @@ extern const Record *const virtio_saved_subsections[];
         F_U32(VirtioSaved, msix_pba_len, .flags = FIELD_LOCAL),                           \
         F_STRUCT(VirtioSaved, pci, pci_device_record, .present = virtio_saved_is_pci),    \
         F_STRUCT(VirtioSaved, ccw, virtio_saved_ccw, .present = virtio_saved_is_ccw),     \
+        F_U32(VirtioSaved, device_select, VIRTIO_SAVED_MMIO_ONLY),                        \
+        F_U32(VirtioSaved, driver_select, VIRTIO_SAVED_MMIO_ONLY),                        \
+        F_U32(VirtioSaved, page_shift, VIRTIO_SAVED_MMIO_ONLY),                           \
         { .name = "msix_table",                                                           \
           .kind = FIELD_VBUFFER,                                                          \
           .size = sizeof(uint8_t *),                                                      \
@@ -105,11 +112,14 @@ extern const Record *const virtio_saved_subsections[];
           .max_len = VIRTIO_CONFIG_MAX,                                                   \
           .count_offset = offsetof(VirtioSaved, config_len) },                            \
         F_U32(VirtioSaved, n_queues, .max = VIRTIO_QUEUE_MAX),                            \
-    {                                                                                     \
-        .name = "queues", .kind = FIELD_STRUCT, .flags = FIELD_VARRAY,                    \
-        .size = sizeof(VirtioSavedQueue), .offset = offsetof(VirtioSaved, queues),        \
-        .count = VIRTIO_QUEUE_MAX, .count_offset = offsetof(VirtioSaved, n_queues),       \
-        .record = &virtio_saved_queue                                                     \
+        VIRTIO_SAVED_QUEUES(virtio_saved_queue, virtio_saved_not_mmio),                   \
+        VIRTIO_SAVED_QUEUES(virtio_saved_mmio_queue, virtio_saved_is_mmio)
+#define VIRTIO_SAVED_QUEUES(rec, present_)                                                         \
+    {                                                                                              \
+        .name = "queues", .kind = FIELD_STRUCT, .flags = FIELD_VARRAY | FIELD_GATED | FIELD_FIXED, \
+        .size = sizeof(VirtioSavedQueue), .offset = offsetof(VirtioSaved, queues),                 \
+        .count = VIRTIO_QUEUE_MAX, .count_offset = offsetof(VirtioSaved, n_queues),                \
+        .record = &(rec), .present = (present_)                                                    \
     }
 /* The device's own part. */
 #define VIRTIO_SAVED_DEVICE_FIELD(T, rec)                                                \
@@ -132,9 +142,11 @@ extern const Record *const virtio_saved_subsections[];
 #define VIRTIO_SAVED_AROUND(part) \
     ((const VirtioSaved *)((const uint8_t *)(part)-offsetof(VirtioSaved, device)))
 
-extern const Record virtio_saved_queue;
+extern const Record virtio_saved_queue, virtio_saved_mmio_queue;
 extern const Record virtio_saved_ccw;
 bool virtio_saved_is_pci(const void *saved, uint32_t version);
+bool virtio_saved_is_mmio(const void *saved, uint32_t version);
+bool virtio_saved_not_mmio(const void *saved, uint32_t version);
 bool virtio_saved_is_ccw(const void *saved, uint32_t version);
 bool virtio_saved_has_msix(const void *saved, uint32_t version);
 

@@ -3,7 +3,7 @@
  * Virtio devices and their queues, independent of the transport (OASIS virtio 1.2, sections 2 to 5).
  *
  * A device type (virtio-blk-device) has a VirtioDeviceOps and plugs into a VirtioBus, which its
- * transport (virtio-pci, later virtio-ccw and virtio-mmio) provides; the transport's registers call
+ * transport (virtio-pci, virtio-ccw, virtio-mmio) provides; the transport's registers call
  * the virtio_* functions here and are called back through VirtioTransport.
  *
  * Everything in guest memory is untrusted: an index, length or chain that makes no sense marks the
@@ -111,8 +111,8 @@ typedef struct VirtioDeviceOps {
 bool virtio_device_realize(Device *dev, GError **error);
 void virtio_device_unrealize(Device *dev);
 void virtio_device_reset(Device *dev, ResetKind kind);
-#define VIRTIO_DEVICE_BASE                                         \
-    .bus_type = TYPE_VIRTIO_BUS, .realize = virtio_device_realize, \
+#define VIRTIO_DEVICE_BASE                                                                 \
+    .bus_type = TYPE_VIRTIO_BUS, .user_creatable = true, .realize = virtio_device_realize, \
     .unrealize = virtio_device_unrealize, .reset = virtio_device_reset
 
 struct VirtQueue {

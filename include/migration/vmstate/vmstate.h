@@ -49,6 +49,7 @@ typedef enum {
                                `present` and counts may depend on the receiver's configuration */
     FIELD_VARRAY = 1 << 2, /* `count` is a maximum; the number is in the member at count_offset */
     FIELD_GATED = 1 << 4,  /* `present` follows from FIELD_LOCAL members alone: a compat property */
+    FIELD_FIXED = 1 << 5,  /* with FIELD_GATED: and from where the device is plugged: for good */
 } FieldFlags;
 
 struct Field {
