@@ -360,6 +360,12 @@ void aml_release(Aml *a, const char *mutex)
     aml_name_string(a, mutex);
 }
 
+void aml_method_locked(Aml *a, const char *name, int args, const char *mutex)
+{
+    aml_method(a, name, args, true);
+    aml_acquire(a, mutex);
+}
+
 void aml_while(Aml *a)
 {
     aml_byte(a, OP_WHILE);

@@ -272,8 +272,7 @@ static void registers_aml(Aml *a, const AcpiPm *pm)
 
 static void access_methods(Aml *a)
 {
-    aml_method(a, "CSTA", 1, true);
-    aml_acquire(a, "CPLK");
+    aml_method_locked(a, "CSTA", 1, "CPLK");
     aml_store_op(a, AML_ARG0, "CSEL");
     aml_byte(a, AML_STORE);
     aml_byte(a, AML_ZERO);
@@ -289,15 +288,13 @@ static void access_methods(Aml *a)
     aml_byte(a, AML_LOCAL0);
     aml_close(a);
 
-    aml_method(a, "CEJ0", 1, true);
-    aml_acquire(a, "CPLK");
+    aml_method_locked(a, "CEJ0", 1, "CPLK");
     aml_store_op(a, AML_ARG0, "CSEL");
     aml_store_int(a, 1, "CEJC");
     aml_release(a, "CPLK");
     aml_close(a);
 
-    aml_method(a, "COST", 3, true);
-    aml_acquire(a, "CPLK");
+    aml_method_locked(a, "COST", 3, "CPLK");
     aml_store_op(a, AML_ARG0, "CSEL");
     aml_store_int(a, CMD_OST_EVENT, "CCMD");
     aml_store_op(a, AML_ARG1, "CDAT");
@@ -321,8 +318,7 @@ static void event_case(Aml *a, const char *flag, uint64_t notification)
 /* Walks all CPUs: tells the system of each one that came or is to go. */
 static void scan_method(Aml *a, unsigned count)
 {
-    aml_method(a, "CSCN", 0, true);
-    aml_acquire(a, "CPLK");
+    aml_method_locked(a, "CSCN", 0, "CPLK");
     aml_byte(a, AML_STORE);
     aml_byte(a, AML_ZERO);
     aml_byte(a, AML_LOCAL0);

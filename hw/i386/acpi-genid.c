@@ -46,30 +46,33 @@ static void address_method(Aml *a)
     aml_close(a);
 }
 
+static void genid_device(Aml *a, const AcpiConfig *c)
+{
+    aml_scope(a, "\\_SB");
+    aml_device(a, "VGEN");
+    aml_name_str(a, "_HID", "QEMUVGID");
+    aml_name_str(a, "_CID", "VM_Gen_Counter");
+    aml_name_str(a, "_DDN", "VM_Gen_Counter");
+    status_method(a);
+    address_method(a);
+    aml_close(a);
+    aml_close(a);
+}
+
 guint acpi_genid_table(GByteArray *b, GByteArray *linker, const AcpiConfig *c, AcpiBlobs *blobs)
 {
-    guint at = acpi_table_begin(b, "SSDT", 1, c->oem_id, "VMGENID"), place;
-    Aml a;
+    static const AcpiFileSsdt desc = {
+        .table_id = "VMGENID",
+        .file = VMGENID_FILE,
+        .address = "VGIA",
+        .event = "\\_GPE._E05",
+        .device = "\\_SB.VGEN",
+        .contents = genid_device,
+    };
+    guint at;
 
     acpi_extra_file(blobs, linker, VMGENID_FILE, VMGENID_FILE_BYTES);
-    aml_init(&a);
-    place = b->len + aml_name_dword(&a, "VGIA", 0);
-    aml_scope(&a, "\\_SB");
-    aml_device(&a, "VGEN");
-    aml_name_str(&a, "_HID", "QEMUVGID");
-    aml_name_str(&a, "_CID", "VM_Gen_Counter");
-    aml_name_str(&a, "_DDN", "VM_Gen_Counter");
-    status_method(&a);
-    address_method(&a);
-    aml_close(&a);
-    aml_close(&a);
-    aml_method(&a, "\\_GPE._E05", 0, false);
-    aml_notify(&a, "\\_SB.VGEN");
-    aml_int(&a, 0x80);
-    aml_close(&a);
-    g_byte_array_append(b, a.buf->data, a.buf->len);
-    aml_clear(&a);
-    acpi_loader_add_pointer(linker, ACPI_TABLES_FILE, VMGENID_FILE, place, 4);
+    at = acpi_file_ssdt(&desc, b, linker, c);
     acpi_loader_write_pointer(linker, VMGENID_ADDR_FILE, 0, VMGENID_FILE, VMGENID_GUID_OFFSET, 8);
     acpi_checksum_later(b, linker, at);
     return at;

@@ -320,8 +320,7 @@ static void scan_method(Aml *a, unsigned count)
     }
     aml_close(a);
 
-    aml_method(a, "MSCN", 0, true);
-    aml_acquire(a, "MLCK");
+    aml_method_locked(a, "MSCN", 0, "MLCK");
     aml_byte(a, AML_STORE);
     aml_byte(a, AML_ZERO);
     aml_byte(a, AML_LOCAL0);

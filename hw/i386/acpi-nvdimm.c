@@ -50,12 +50,12 @@ static void mid(Aml *a)
 /* NCAL (handle, revision, function, argument): the answer's payload. */
 static void call_method(Aml *a)
 {
-    aml_method(a, "NCAL", 4, true);
-    aml_acquire(a, "NLCK");
-    aml_store_op(a, AML_ARG0, "HDLE");
-    aml_store_op(a, AML_ARG1, "REVS");
-    aml_store_op(a, AML_ARG2, "FUNC");
-    aml_store_op(a, AML_ARG3, "FARG");
+    static const char *const request[] = { "HDLE", "REVS", "FUNC", "FARG" };
+
+    aml_method_locked(a, "NCAL", G_N_ELEMENTS(request), "NLCK");
+    for (size_t i = 0; i < G_N_ELEMENTS(request); i++) {
+        aml_store_op(a, AML_ARG0 + i, request[i]);
+    }
     aml_byte(a, AML_STORE);
     aml_name_string(a, "MEMA");
     aml_name_string(a, "NTFI");
@@ -235,32 +235,35 @@ static void slot_device(Aml *a, unsigned slot)
     aml_close(a);
 }
 
+static void nvdimm_devices(Aml *a, const AcpiConfig *c)
+{
+    aml_device(a, "\\_SB.NVDR");
+    aml_name_str(a, "_HID", "ACPI0012");
+    registers(a);
+    call_method(a);
+    dsm_method(a, ROOT_UUID, 0);
+    piece_methods(a);
+    fit_method(a);
+    for (unsigned slot = 0; slot < c->nvdimm->n_slots; slot++) {
+        slot_device(a, slot);
+    }
+    aml_close(a);
+}
+
 guint acpi_nvdimm_table(GByteArray *b, GByteArray *linker, const AcpiConfig *c, AcpiBlobs *blobs)
 {
-    guint at = acpi_table_begin(b, "SSDT", 1, c->oem_id, "NVDIMM"), place;
-    Aml a;
+    static const AcpiFileSsdt desc = {
+        .table_id = "NVDIMM",
+        .file = NVDIMM_PAGE_FILE,
+        .address = "\\MEMA",
+        .event = "\\_GPE._E04",
+        .device = "\\_SB.NVDR",
+        .contents = nvdimm_devices,
+    };
+    guint at;
 
     acpi_extra_file(blobs, linker, NVDIMM_PAGE_FILE, NVDIMM_PAGE_BYTES);
-    aml_init(&a);
-    place = b->len + aml_name_dword(&a, "\\MEMA", 0);
-    aml_device(&a, "\\_SB.NVDR");
-    aml_name_str(&a, "_HID", "ACPI0012");
-    registers(&a);
-    call_method(&a);
-    dsm_method(&a, ROOT_UUID, 0);
-    piece_methods(&a);
-    fit_method(&a);
-    for (unsigned slot = 0; slot < c->nvdimm->n_slots; slot++) {
-        slot_device(&a, slot);
-    }
-    aml_close(&a);
-    aml_method(&a, "\\_GPE._E04", 0, false);
-    aml_notify(&a, "\\_SB.NVDR");
-    aml_int(&a, 0x80);
-    aml_close(&a);
-    g_byte_array_append(b, a.buf->data, a.buf->len);
-    aml_clear(&a);
-    acpi_loader_add_pointer(linker, ACPI_TABLES_FILE, NVDIMM_PAGE_FILE, place, 4);
+    at = acpi_file_ssdt(&desc, b, linker, c);
     acpi_checksum_later(b, linker, at);
     return at;
 }

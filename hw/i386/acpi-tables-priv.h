@@ -19,6 +19,17 @@ void acpi_rsdp_build(GByteArray *rsdp, GByteArray *linker, const AcpiConfig *c, 
 /* A file of whole pages that firmware is to place in memory, beside the tables. */
 void acpi_extra_file(AcpiBlobs *blobs, GByteArray *linker, const char *file, uint32_t bytes);
 
+/* The SSDT of a device that talks through a file which firmware placed. */
+typedef struct {
+    const char *table_id;
+    const char *file, *address; /* the name of the double word that says where the file is */
+    const char *event, *device; /* the method of the event, which notifies the device */
+    void (*contents)(Aml *a, const AcpiConfig *c);
+} AcpiFileSsdt;
+/* Its offset; length and checksum are the caller's to end (acpi_checksum_later). */
+guint acpi_file_ssdt(const AcpiFileSsdt *desc, GByteArray *b, GByteArray *linker,
+                     const AcpiConfig *c);
+
 /* acpi-nvdimm.c, acpi-genid.c; they return the table's offset. */
 guint acpi_nfit_table(GByteArray *b, GByteArray *linker, const AcpiConfig *c);
 guint acpi_nvdimm_table(GByteArray *b, GByteArray *linker, const AcpiConfig *c, AcpiBlobs *blobs);

@@ -686,6 +686,25 @@ void acpi_extra_file(AcpiBlobs *blobs, GByteArray *linker, const char *file, uin
     acpi_loader_allocate(linker, file, ACPI_PAGE, false);
 }
 
+guint acpi_file_ssdt(const AcpiFileSsdt *desc, GByteArray *b, GByteArray *linker,
+                     const AcpiConfig *c)
+{
+    guint at = acpi_table_begin(b, "SSDT", 1, c->oem_id, desc->table_id), place;
+    Aml a;
+
+    aml_init(&a);
+    place = b->len + aml_name_dword(&a, desc->address, 0);
+    desc->contents(&a, c);
+    aml_method(&a, desc->event, 0, false);
+    aml_notify(&a, desc->device);
+    aml_int(&a, 0x80);
+    aml_close(&a);
+    g_byte_array_append(b, a.buf->data, a.buf->len);
+    aml_clear(&a);
+    acpi_loader_add_pointer(linker, ACPI_TABLES_FILE, desc->file, place, 4);
+    return at;
+}
+
 uint64_t acpi_blobs_extra_bytes(const AcpiBlobs *blobs)
 {
     uint64_t sum = 0;

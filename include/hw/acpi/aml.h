@@ -32,6 +32,8 @@ void aml_bytes(Aml *a, const void *data, size_t len);
 void aml_scope(Aml *a, const char *name);
 void aml_device(Aml *a, const char *name);
 void aml_method(Aml *a, const char *name, int args, bool serialized);
+/* A serialized one that holds @mutex from its first step on. */
+void aml_method_locked(Aml *a, const char *name, int args, const char *mutex);
 void aml_package(Aml *a, uint8_t elements);
 void aml_if(Aml *a); /* the predicate follows */
 void aml_else(Aml *a);
