@@ -133,6 +133,13 @@ def test_iasl_accepts_pc():
     assert found == ["FACS", "DSDT", "FACP", "APIC", "HPET", "WAET", "RSDT"], found
 
 
+def test_iasl_accepts_microvm():
+    found = disassemble_all("-machine", "microvm,pcie=on", "-smp", "2", "-serial", "null", "-device", "virtio-rng-device")
+    assert found == ["DSDT", "FACP", "APIC", "MCFG", "RSDT"], found
+    found = disassemble_all("-machine", "microvm,ioapic2=off,rtc=off")
+    assert found == ["DSDT", "FACP", "APIC", "RSDT"], found
+
+
 NODES = ("-object", "memory-backend-ram,id=a,size=64M", "-object", "memory-backend-ram,id=b,size=64M",
          "-numa", "node,memdev=a", "-numa", "node,nodeid=1,memdev=b")
 
@@ -272,6 +279,7 @@ def main():
         ("iasl accepts the table of an IOMMU", test_iasl_accepts_dmar),
         ("iasl accepts the tables of NVDIMMs and of a generation id", test_iasl_accepts_nvdimms),
         ("iasl accepts the tables of pc", test_iasl_accepts_pc),
+        ("iasl accepts the tables of microvm", test_iasl_accepts_microvm),
         ("iasl accepts the tables of NUMA nodes", test_iasl_accepts_nodes),
         ("SMBIOS structures say what the user said", test_smbios_options),
         ("tables of the user are added and checked", test_user_tables),
