@@ -301,10 +301,43 @@ static void search_result(IrVec *out, Search s, unsigned es, unsigned flags)
     out->q[0] = 0;
 }
 
+typedef uint8_t Bytes __attribute__((vector_size(16)));
+
+/* Which bytes of a are in b; lanes as in storage of the host. */
+static Bytes bytes_found(const IrVec *a, const IrVec *b)
+{
+    const uint8_t *each = (const uint8_t *)b;
+    Bytes v, found = { 0 };
+
+    memcpy(&v, a, sizeof(v));
+    for (unsigned j = 0; j < 16; j++) {
+        Bytes one = { 0 };
+        found |= (Bytes)(v == one + each[j]);
+    }
+    return found;
+}
+
+static Search any_byte(const IrVec *a, const IrVec *b, unsigned flags)
+{
+    Bytes found = bytes_found(a, b);
+    const uint8_t *v = (const uint8_t *)a;
+    Search s = { .n = 16 };
+
+    for (unsigned k = 0; k < 16; k++) {
+        s.found |= (unsigned)(found[15 - k] & 1) << k;
+        s.zero |= (unsigned)(v[15 - k] == 0) << k;
+    }
+    s.found ^= flags & IN ? 0xffffu : 0;
+    return s;
+}
+
 static Search any_element(const IrVec *a, const IrVec *b, unsigned es, unsigned flags)
 {
     Search s = { .n = 16u >> es };
 
+    if (es == 0) {
+        return any_byte(a, b, flags);
+    }
     for (unsigned k = 0; k < s.n; k++) {
         uint64_t v = element(a, es, k);
         bool equal = false;
