@@ -98,19 +98,31 @@ static void console_unrealize(Device *dev)
 static bool plug(Bus *bus, Device *dev, GError **error)
 {
     SclpEventBus *b = (SclpEventBus *)bus;
+    const char *type = object_type_name(&dev->obj);
+    bool line = !strcmp(type, TYPE_SCLP_LINE_CONSOLE);
 
-    if (b->console) {
+    if (line ? b->line != NULL : b->console != NULL) {
         g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_NO_BUS,
-                    "the event facility has room for one sclpconsole only");
+                    "the event facility has room for one %s only", type);
         return false;
     }
-    b->console = (SclpConsole *)dev;
+    if (line) {
+        b->line = (SclpLineConsole *)dev;
+    } else {
+        b->console = (SclpConsole *)dev;
+    }
     return true;
 }
 
 static void unplug(Bus *bus, Device *dev)
 {
-    ((SclpEventBus *)bus)->console = NULL;
+    SclpEventBus *b = (SclpEventBus *)bus;
+
+    if ((Device *)b->line == dev) {
+        b->line = NULL;
+    } else {
+        b->console = NULL;
+    }
 }
 
 /* ---- record description ---- */

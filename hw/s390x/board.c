@@ -181,9 +181,18 @@ static int diag_virtio(S390Board *b, S390Cpu *cpu)
     return 0;
 }
 
+static int diag_watchdog(S390Board *b, const S390Cpu *cpu, unsigned r1)
+{
+    vm_lock(b->vm);
+    int r = s390_diag_watchdog(b, cpu, r1);
+    vm_unlock(b->vm);
+    return r;
+}
+
 static int diag(S390Board *b, S390Cpu *cpu, unsigned code, unsigned r1, unsigned r3)
 {
     switch (code) {
+    case 0x288: return diag_watchdog(b, cpu, r1);
     case 0x308: return s390_diag_ipl(b, cpu, r1, r3);
     case 0x500: return diag_virtio(b, cpu);
     default: return -PGM_SPECIFICATION;

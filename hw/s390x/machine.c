@@ -102,6 +102,13 @@ static bool build(Machine *base, GError **error)
     return true;
 }
 
+S390Board *s390_board(Vm *vm)
+{
+    Machine *m = vm_machine(vm);
+
+    return m && object_is_a(&m->dev.obj, "s390-ccw-machine") ? &((S390Machine *)m)->board : NULL;
+}
+
 static bool done(Machine *base, GError **error)
 {
     return s390_ipl_prepare((S390Machine *)base, error);

@@ -45,10 +45,11 @@ typedef enum S390BoardReset {
 
 struct S390Board {
     Vm *vm;
-    Machine *machine; /* borrowed */
-    Flic *flic;       /* borrowed from the tree */
-    Sclp *sclp;       /* owned */
-    struct Css *css;  /* owned */
+    Machine *machine;              /* borrowed */
+    Flic *flic;                    /* borrowed from the tree */
+    Sclp *sclp;                    /* owned */
+    struct Css *css;               /* owned */
+    struct S390Watchdog *watchdog; /* borrowed from the tree; NULL: none */
     uint64_t tod_base;
     uint8_t *keys; /* owned: one a 4 KiB block; see keys.c */
     uint64_t n_keys;
@@ -125,6 +126,11 @@ bool s390_loadparm_parse(const char *text, uint8_t out[8], GError **error);
 void s390_loadparm_get(const S390Machine *m, uint8_t out[8]);
 /* ---- diag-ipl.c ---- */
 int s390_diag_ipl(S390Board *b, S390Cpu *cpu, unsigned r1, unsigned r3);
+/* ---- diag288.c ---- */
+typedef struct S390Watchdog S390Watchdog;
+int s390_diag_watchdog(S390Board *b, const S390Cpu *cpu, unsigned r1);
+/* The board of a VM; NULL: its machine is of another kind. */
+S390Board *s390_board(Vm *vm);
 /* ---- cpu-device.c ---- */
 S390Cpu *s390_cpu_device_cpu(Device *dev);
 unsigned s390_cpu_device_core_id(Device *dev);

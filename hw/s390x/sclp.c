@@ -10,6 +10,7 @@
 #include <string.h>
 #include "hw/char/sclp-console.h"
 #include "s390-priv.h"
+#include "sclp-line.h"
 
 enum {
     CMD_READ_CPU_INFO = 0x00010001,
@@ -35,6 +36,8 @@ enum {
 };
 
 enum {
+    EVENT_COMMAND = 0x01,
+    EVENT_MESSAGE = 0x02,
     EVENT_CONFIG = 0x04,
     EVENT_VT220 = 0x1a,
     EVENT_QUIESCE = 0x1d,
@@ -142,6 +145,12 @@ static bool input_wanted(const Sclp *s)
            (s->receive_mask & EVENT_BIT(EVENT_VT220));
 }
 
+static bool command_wanted(const Sclp *s)
+{
+    return s->events->line && sclp_line_pending(s->events->line) &&
+           (s->receive_mask & EVENT_BIT(EVENT_COMMAND));
+}
+
 static bool config_wanted(const Sclp *s)
 {
     return s->cpus_changed && (s->receive_mask & EVENT_BIT(EVENT_CONFIG));
@@ -150,7 +159,7 @@ static bool config_wanted(const Sclp *s)
 static bool event_pending(const Sclp *s)
 {
     return input_wanted(s) || (s->quiesce && (s->receive_mask & EVENT_BIT(EVENT_QUIESCE))) ||
-           config_wanted(s);
+           config_wanted(s) || command_wanted(s);
 }
 
 static void tell_events(void *opaque)
@@ -174,6 +183,10 @@ static uint16_t event_mask(Sclp *s, uint8_t *b, unsigned length)
         send |= EVENT_BIT(EVENT_VT220);
         receive |= EVENT_BIT(EVENT_VT220);
     }
+    if (s->events->line) {
+        send |= EVENT_BIT(EVENT_COMMAND);
+        receive |= EVENT_BIT(EVENT_MESSAGE);
+    }
     uint8_t ours[2][8] = { 0 }, theirs[8] = { 0 };
     memcpy(theirs, b + 12, MIN(n, 8));
     s->receive_mask = get32(theirs);
@@ -190,6 +203,13 @@ static uint16_t event_mask(Sclp *s, uint8_t *b, unsigned length)
 
 static uint16_t write_one_event(Sclp *s, uint8_t *ev, unsigned length)
 {
+    if (ev[2] == EVENT_MESSAGE && s->events->line) {
+        if (!sclp_line_message(s->events->line, ev + 6, length - 6)) {
+            return RC_BAD_LENGTH;
+        }
+        ev[3] |= 0x80;
+        return RC_NORMAL;
+    }
     if (ev[2] != EVENT_VT220 || !s->events->console) {
         return RC_INVALID_FUNCTION;
     }
@@ -246,6 +266,13 @@ static uint16_t read_events(Sclp *s, uint8_t *b, unsigned length)
         put16(b + at, 7 + n);
         b[at + 2] = EVENT_VT220;
         at += 7 + n;
+    }
+    if (command_wanted(s) && (wanted & EVENT_BIT(EVENT_COMMAND)) && at + 6 + 32 <= length) {
+        unsigned n = sclp_line_command(s->events->line, b + at + 6, length - at - 6);
+        memset(b + at, 0, 6);
+        put16(b + at, 6 + n);
+        b[at + 2] = EVENT_COMMAND;
+        at += 6 + n;
     }
     if (at == 8) {
         return RC_NO_EVENT;
@@ -454,5 +481,8 @@ void sclp_reset(Sclp *s)
     s->cpus_changed = false;
     if (s->events->console) {
         sclp_console_drop_input(s->events->console);
+    }
+    if (s->events->line) {
+        sclp_line_drop_input(s->events->line);
     }
 }

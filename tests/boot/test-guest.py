@@ -118,6 +118,7 @@ def test_network(device="virtio-net-pci", arch="x86_64"):
 def s390x():
     """The same of the other machine, where one boot looks at several things."""
     test_shell_answers("s390x", "-smp", "2")
+    test_shell_answers("s390x", "-nodefaults", "-chardev", "stdio,id=c", "-device", "sclplmconsole,chardev=c")
     disk_test(device="virtio-blk-ccw", arch="s390x")
     test_network("virtio-net-ccw", "s390x")
     test_random_device("virtio-rng-ccw", "s390x")

@@ -29,7 +29,8 @@
             " -drive file={dir}/disk,if=none,id=d,format=raw,read-only=on"                  \
             " -device virtio-blk-ccw,drive=d -device virtio-net-ccw -device virtio-rng-ccw" \
             " -device virtio-balloon-ccw -device virtio-serial-ccw -chardev null,id=c"      \
-            " -device virtconsole,chardev=c -device migration-testdev"
+            " -device virtconsole,chardev=c -device migration-testdev"                      \
+            " -device sclplmconsole -device diag288"
 #define NVME                                                       \
     " -drive file={dir}/disk,if=none,id=nv,format=raw,snapshot=on" \
     " -device nvme,serial=s,drive=nv,max_ioqpairs=3,msix_qsize=4"

@@ -73,6 +73,8 @@ static const NotKept not_kept[] = {
     { "sclpconsole.iov_bs", "the same: where it ends" },
     { "sclpconsole.iov_data_len", "its length a second time" },
     { "sclpconsole.iov_sclp_rest", "and a third" },
+    { "sclplmconsole.event.event_pending", "a line waits, or none" },
+    { "sclplmconsole.buf", "bytes behind what was typed" },
     { "s390_chp_info.in_use", "the board's own channel paths" },
     { "s390_chp_info.type", "the board's own" },
     { "s390_chp_info.is_virtual", "the board's own" },

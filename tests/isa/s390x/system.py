@@ -72,7 +72,7 @@ def image(cases):
     return bytes(data)
 
 
-def run(ferry, cases, directory):
+def run(ferry, cases, directory, *options):
     kernel, qmp, memory = (os.path.join(directory, n) for n in ("kernel", "qmp", "memory"))
     with open(kernel, "wb") as out:
         out.write(image(cases))
@@ -81,7 +81,7 @@ def run(ferry, cases, directory):
     listener.listen()
     listener.settimeout(300)
     process = subprocess.Popen([ferry, "-machine", "s390-ccw-virtio", "-m", "16", "-smp", "2", "-nodefaults",
-                                "-display", "none", "-kernel", kernel, "-qmp", "unix:" + qmp],
+                                "-display", "none", "-kernel", kernel, "-qmp", "unix:" + qmp, *options],
                                stdin=subprocess.DEVNULL)
     try:
         stream = listener.accept()[0].makefile("rw")
@@ -266,9 +266,9 @@ CASES = [
 ]
 
 
-def main(cases):
+def main(cases, *options):
     with tempfile.TemporaryDirectory(prefix="ferry-system-") as directory:
-        data = run(shutil.which(sys.argv[1]) or os.path.abspath(sys.argv[1]), cases, directory)
+        data = run(shutil.which(sys.argv[1]) or os.path.abspath(sys.argv[1]), cases, directory, *options)
     bad = 0
     print(f"1..{len(cases)}")
     for number, (sentence, _, expected) in enumerate(cases):
