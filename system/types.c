@@ -128,6 +128,7 @@ static const TypeList lists[] = {
     { s390_cpu_types, &s390_cpu_types_count },
     { s390_machine_types, &s390_machine_types_count },
     { s390_flic_types, &s390_flic_types_count },
+    { s390_pci_types, &s390_pci_types_count },
     { s390_watchdog_types, &s390_watchdog_types_count },
     { sclp_console_types, &sclp_console_types_count },
     { sclp_line_console_types, &sclp_line_console_types_count },

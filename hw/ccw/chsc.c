@@ -8,6 +8,7 @@
 
 enum {
     CHSC_PATH_DESCRIPTION = 0x0002,
+    CHSC_EVENT_INFORMATION = 0x000e,
     CHSC_CHARACTERISTICS = 0x0010,
     CHSC_SET_DOMAIN = 0x0031,
 };
@@ -15,6 +16,7 @@ enum {
     RSP_OK = 0x0001,
     RSP_NOT_PROVIDED = 0x0004,
     RSP_BAD_REQUEST = 0x0003,
+    RSP_NO_EVENT = 0x0005,
     RSP_NO_FACILITY = 0x0101,
 };
 
@@ -59,6 +61,22 @@ static void characteristics(uint8_t *res)
     css_put32(res + 20, 0x00080000);
 }
 
+/* Of functions only (notification type 2); content code 2 is availability. */
+static void event_information(Css *css, uint8_t *res)
+{
+    bool more = false;
+
+    memset(res, 0, 0x0fe0);
+    if (!css->port->event(css->opaque, res + 64, &more)) {
+        respond(res, 8, RSP_NO_EVENT);
+        return;
+    }
+    respond(res, 0x0fe0, RSP_OK);
+    res[7] = 2;
+    res[8] = more ? 0x80 : 0;
+    res[11] = 2;
+}
+
 static void set_domain(Css *css, const uint8_t *req, uint8_t *res)
 {
     if (css_get16(req + 6) != 2) { /* only multiple subchannel sets */
@@ -76,6 +94,7 @@ void css_chsc(Css *css, uint8_t *page)
     memset(res, 0, 8);
     switch (css_get16(page + 2)) {
     case CHSC_PATH_DESCRIPTION: path_description(page, res); break;
+    case CHSC_EVENT_INFORMATION: event_information(css, res); break;
     case CHSC_CHARACTERISTICS: characteristics(res); break;
     case CHSC_SET_DOMAIN: set_domain(css, page, res); break;
     default: respond(res, 8, RSP_NOT_PROVIDED); break;

@@ -213,6 +213,24 @@ int css_rsch(Css *css, uint32_t sid)
     return d->scsw[0] & SCSW_PENDING ? 1 : 2;
 }
 
+#define CRW_EVENTS 0x0b000000u /* source: event information waits */
+
+void css_event_waits(Css *css)
+{
+    for (unsigned k = 0; k < css->n_crws; k++) {
+        if (css->crws[k] == CRW_EVENTS) {
+            return;
+        }
+    }
+    if (css->n_crws < CSS_MAX_CRWS) {
+        css->crws[css->n_crws++] = CRW_EVENTS;
+    }
+    if (!css->report_pending) {
+        css->report_pending = true;
+        css->port->channel_report(css->opaque);
+    }
+}
+
 int css_stcrw(Css *css, uint8_t *crw)
 {
     memset(crw, 0, 4);

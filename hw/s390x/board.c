@@ -296,6 +296,7 @@ const S390BoardOps s390_board_ops = {
     .service_call = service_call,
     .channel_io = channel_io,
     .chsc = chsc,
+    .pci = s390_pci,
     .diag = diag,
     .cpu_count = cpu_count,
     .guest_name = guest_name,

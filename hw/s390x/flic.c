@@ -24,7 +24,7 @@ typedef struct {
 } IoSaved;
 
 typedef struct {
-    uint8_t simm, nimm; /* adapter-interruption suppression: not offered */
+    uint8_t simm, nimm;
     uint32_t pending, service_param;
     GPtrArray *io[8]; /* IoSaved */
     bool has_full;
@@ -44,6 +44,8 @@ struct Flic {
     Vm *vm;
     GArray *io[8];    /* IoIrq by interruption subclass, oldest first */
     uint8_t adapters; /* bit 0x80 >> isc */
+    uint8_t single;   /* subclasses in single mode, likewise */
+    uint8_t had_one;  /* ... and that have had their one */
     bool service, channel_report;
     uint32_t service_params;
 };
@@ -53,7 +55,7 @@ void flic_reset(Flic *f)
     for (int i = 0; i < 8; i++) {
         g_array_set_size(f->io[i], 0);
     }
-    f->adapters = 0;
+    f->adapters = f->single = f->had_one = 0;
     f->service = f->channel_report = false;
     f->service_params = 0;
 }
@@ -90,6 +92,25 @@ void flic_inject_adapter(Flic *f, uint8_t isc)
 {
     f->adapters |= 0x80 >> (isc & 7);
     changed(f);
+}
+
+void flic_inject_suppressible(Flic *f, uint8_t isc)
+{
+    uint8_t bit = 0x80 >> (isc & 7);
+
+    if (f->single & f->had_one & bit) {
+        return;
+    }
+    f->had_one |= f->single & bit;
+    flic_inject_adapter(f, isc);
+}
+
+void flic_set_suppression(Flic *f, uint8_t isc, bool single)
+{
+    uint8_t bit = 0x80 >> (isc & 7);
+
+    f->single = single ? f->single | bit : f->single & ~bit;
+    f->had_one &= ~bit;
 }
 
 void flic_inject_service(Flic *f, uint32_t params)
@@ -244,6 +265,8 @@ static void flic_save(void *owner, void *saved)
     const Flic *f = owner;
     FlicSaved *s = saved;
 
+    s->simm = f->single;
+    s->nimm = f->had_one;
     s->sends_full = f->migrate_all_state;
     s->pending = (f->service ? SAVED_SERVICE : 0) | (f->channel_report ? SAVED_CHANNEL_REPORT : 0);
     s->service_param = f->service_params;
@@ -256,11 +279,11 @@ static bool flic_check(void *owner, const void *saved, GError **error)
 {
     const FlicSaved *s = saved;
 
-    if (s->simm || s->nimm) {
-        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
-                    "adapter-interruption suppression is in use (modes 0x%02x, 0x%02x), which is "
-                    "not offered here",
-                    s->simm, s->nimm);
+    if (s->nimm & ~s->simm) {
+        g_set_error(
+            error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
+            "adapter interruptions of subclasses 0x%02x are suppressed, but only 0x%02x may be",
+            s->nimm, s->simm);
         return false;
     }
     for (unsigned isc = 0; s->has_full && isc < 8; isc++) {
@@ -283,6 +306,8 @@ static void flic_install(void *owner, const void *saved)
     const FlicSaved *s = saved;
 
     flic_reset(f);
+    f->single = s->simm;
+    f->had_one = s->nimm;
     if (!s->has_full) {
         return;
     }

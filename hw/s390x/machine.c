@@ -40,7 +40,12 @@ static void css_report(void *opaque)
 {
     flic_inject_channel_report(((S390Board *)opaque)->flic);
 }
-static const CssPort css_port = { css_io_interrupt, css_io_clear, css_adapter, css_report };
+static bool css_event(void *opaque, uint8_t *answer, bool *more)
+{
+    return s390_pci_event_take(opaque, answer, more);
+}
+static const CssPort css_port = { css_io_interrupt, css_io_clear, css_adapter, css_report,
+                                  css_event };
 
 /* ---- building ---- */
 /* Event facility, channel subsystem, floating interruptions, TOD clock: each a device of its own. */
@@ -92,6 +97,9 @@ static bool build(Machine *base, GError **error)
         return false;
     }
     s390_register_storage(m);
+    if (!s390_pci_build(&m->board, error)) {
+        return false;
+    }
     if (!s390_cpus_build(m, error)) {
         return false;
     }

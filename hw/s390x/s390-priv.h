@@ -19,6 +19,9 @@ void flic_inject_io(Flic *flic, uint32_t id, uint32_t parm, uint32_t word);
 void flic_clear_io(Flic *flic, uint32_t id);
 /* An adapter interruption on an interruption subclass. */
 void flic_inject_adapter(Flic *flic, uint8_t isc);
+/* The same, unless its subclass is in single mode and has had one since. */
+void flic_inject_suppressible(Flic *flic, uint8_t isc);
+void flic_set_suppression(Flic *flic, uint8_t isc, bool single);
 void flic_inject_service(Flic *flic, uint32_t params);
 void flic_inject_channel_report(Flic *flic);
 bool flic_io_pending(const Flic *flic, uint8_t isc_mask);
@@ -50,6 +53,7 @@ struct S390Board {
     Sclp *sclp;                    /* owned */
     struct Css *css;               /* owned */
     struct S390Watchdog *watchdog; /* borrowed from the tree; NULL: none */
+    struct ZpciHost *pci;          /* borrowed from the tree */
     uint64_t tod_base;
     uint8_t *keys; /* owned: one a 4 KiB block; see keys.c */
     uint64_t n_keys;
@@ -126,6 +130,20 @@ bool s390_loadparm_parse(const char *text, uint8_t out[8], GError **error);
 void s390_loadparm_get(const S390Machine *m, uint8_t out[8]);
 /* ---- diag-ipl.c ---- */
 int s390_diag_ipl(S390Board *b, S390Cpu *cpu, unsigned r1, unsigned r3);
+/* ---- zpci.c, zpci-insn.c: PCI functions; VM lock held but for the instructions ---- */
+bool s390_pci_build(S390Board *b, GError **error);
+int s390_pci(S390Board *b, S390Cpu *cpu, unsigned op, unsigned r1, unsigned r2, uint64_t addr,
+             unsigned mmu);
+/* May these be DMA addresses and the anchor of their tables? */
+bool s390_pci_tables_valid(uint64_t base, uint64_t limit, uint64_t anchor);
+/* Takes the oldest event into the area of STORE EVENT INFORMATION; false: there is none. */
+bool s390_pci_event_take(S390Board *b, uint8_t *answer, bool *more);
+typedef enum {
+    S390_PCI_DONE,
+    S390_PCI_SAME, /* was so before */
+    S390_PCI_UNKNOWN,
+} S390PciConfigure;
+S390PciConfigure s390_pci_configure(S390Board *b, uint32_t fid, bool on);
 /* ---- diag288.c ---- */
 typedef struct S390Watchdog S390Watchdog;
 int s390_diag_watchdog(S390Board *b, const S390Cpu *cpu, unsigned r1);

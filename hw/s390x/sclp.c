@@ -16,6 +16,8 @@ enum {
     CMD_READ_CPU_INFO = 0x00010001,
     CMD_READ_SCP_INFO = 0x00020001,
     CMD_READ_SCP_INFO_FORCED = 0x00120001,
+    CMD_CONFIGURE_PCI = 0x001a0001,
+    CMD_DECONFIGURE_PCI = 0x001b0001,
     CMD_WRITE_EVENT = 0x00760005,
     CMD_READ_EVENT = 0x00770005,
     CMD_EVENT_MASK = 0x00780005,
@@ -25,8 +27,11 @@ enum {
     RC_NORMAL_READ = 0x0010,
     RC_NORMAL = 0x0020,
     RC_PAGE_BOUNDARY = 0x0100,
+    RC_NO_ACTION = 0x0120,
     RC_INVALID_COMMAND = 0x01f0,
     RC_SHORT_BLOCK = 0x0300,
+    RC_ADAPTER_TYPE = 0x06f0,
+    RC_ADAPTER_ID = 0x09f0,
     RC_INVALID_FUNCTION = 0x40f0,
     RC_NO_EVENT = 0x62f0,
     RC_BAD_MASK = 0x70f0,
@@ -136,6 +141,21 @@ static uint16_t read_cpu_info(uint8_t *b, unsigned length, const Machine *m)
     put16(b + 10, cpus_at);
     put16(b + 14, cpus_at + 16 * s390_cpus_present(m)); /* where the standby ones would be */
     return put_cpus(b, length, cpus_at, m) ? RC_NORMAL_READ : RC_SHORT_BLOCK;
+}
+
+static uint16_t configure_pci(Machine *m, const uint8_t *b, unsigned length, bool on)
+{
+    static const uint16_t rc[] = { [S390_PCI_DONE] = RC_NORMAL,
+                                   [S390_PCI_SAME] = RC_NO_ACTION,
+                                   [S390_PCI_UNKNOWN] = RC_ADAPTER_ID };
+
+    if (length < 16) {
+        return RC_SHORT_BLOCK;
+    }
+    if (b[8] != 2) {
+        return RC_ADAPTER_TYPE;
+    }
+    return rc[s390_pci_configure(&((S390Machine *)m)->board, get32(b + 12), on)];
 }
 
 /* ---- events ---- */
@@ -290,6 +310,8 @@ static uint16_t carry_out(Sclp *s, Machine *m, uint32_t command, uint8_t *b, uns
     switch (command) {
     case CMD_READ_SCP_INFO:
     case CMD_READ_SCP_INFO_FORCED: return read_scp_info(b, length, m);
+    case CMD_CONFIGURE_PCI: return configure_pci(m, b, length, true);
+    case CMD_DECONFIGURE_PCI: return configure_pci(m, b, length, false);
     case CMD_READ_CPU_INFO: return read_cpu_info(b, length, m);
     case CMD_EVENT_MASK: return event_mask(s, b, length);
     case CMD_WRITE_EVENT: return write_events(s, b, length);

@@ -15,10 +15,10 @@ import guest
 BUILD = sys.argv[1] if len(sys.argv) > 1 else os.path.join(guest.TOP, "build")
 
 
-def run_script(script, *options, arch="x86_64"):
+def run_script(script, *options, arch="x86_64", parts=("initrd", "modules")):
     """Boot, run @script in the guest, and return the console of a machine that ended well."""
     with tempfile.TemporaryDirectory() as directory:
-        initrd = guest.initrd_with(script, directory, arch)
+        initrd = guest.initrd_with(script, directory, arch, parts)
         with guest.Machine(BUILD, *options, initrd=initrd, append="quiet", arch=arch) as machine:
             status, text = machine.finish()
             assert status == 0, f"exit status {status}\n{text[-2000:]}"
@@ -70,7 +70,7 @@ def test_random_device(device="virtio-rng-pci", arch="x86_64"):
     assert value(text, "RANDOM") == "64", text[-2000:]
 
 
-def disk_test(*properties, device="virtio-blk-pci", arch="x86_64"):
+def disk_test(*properties, device="virtio-blk-pci", name="vda", **how):
     half = 4 << 20
     content = random.Random(1).randbytes(half)
     with tempfile.TemporaryDirectory() as directory:
@@ -78,11 +78,11 @@ def disk_test(*properties, device="virtio-blk-pci", arch="x86_64"):
         with open(path, "wb") as disk:
             disk.write(content + bytes(half))
         text = run_script(
-            "echo SUM=$(dd if=/dev/vda bs=64k count=64 2>/dev/null | md5sum | cut -d' ' -f1)\n"
-            "dd if=/dev/vda of=/dev/vda bs=64k count=64 seek=64 conv=fsync,notrunc 2>/dev/null\n"
-            "echo SIZE=$(cat /sys/block/vda/size)\n",
+            f"echo SUM=$(dd if=/dev/{name} bs=64k count=64 2>/dev/null | md5sum | cut -d' ' -f1)\n"
+            f"dd if=/dev/{name} of=/dev/{name} bs=64k count=64 seek=64 conv=fsync,notrunc 2>/dev/null\n"
+            f"echo SIZE=$(cat /sys/block/{name}/size)\n",
             "-drive", f"file={path},if=none,id=d0,format=raw",
-            "-device", ",".join([device + ",drive=d0", *properties]), arch=arch)
+            "-device", ",".join([device + ",drive=d0", *properties]), **how)
         assert value(text, "SIZE") == str(2 * half // 512), text[-2000:]
         assert value(text, "SUM") == hashlib.md5(content).hexdigest(), "read other bytes"
         with open(path, "rb") as disk:
@@ -124,6 +124,13 @@ def s390x():
     test_random_device("virtio-rng-ccw", "s390x")
 
 
+def s390x_pci():
+    """Functions that instructions reach, DMA by the guest's tables, interruptions in its vectors."""
+    disk_test(arch="s390x")
+    test_network(arch="s390x")
+    disk_test("serial=17", device="nvme", name="nvme0n1", arch="s390x", parts=("initrd", "modules", "storage"))
+
+
 def main():
     guest.fetch("x86_64", "s390x")
     return guest.run_tap([
@@ -136,6 +143,7 @@ def main():
         ("a virtio disk works with packed rings", lambda: disk_test("packed=on")),
         ("a file comes over the network", test_network),
         ("shell, disk, network and random numbers work on s390x", s390x),
+        ("virtio and NVMe disks and the network work on s390x by PCI", s390x_pci),
     ])
 
 

@@ -128,6 +128,17 @@ static const Row s390_rows[] = {
     { "other-version", "", "-machine s390-ccw-virtio-10.0", "machine type received",
       .other_machine = true },
     { "many", "-smp 3 -device virtio-net-ccw", "-device virtio-blk-ccw,drive=d -m 8", "s390.ram" },
+    { "plugged-cpu", "-smp 1,maxcpus=2 -device qemu-s390x-cpu,core-id=1", "-smp 1,maxcpus=2",
+      "'cpu' instance 1: there is no such device here" },
+    { "plugged-cpu-there-too", "-smp 1,maxcpus=2 -device qemu-s390x-cpu,core-id=1", "-smp 2",
+      NULL },
+    { "missing-line-console", "-device sclplmconsole", "", "sclplmconsole" },
+    { "missing-watchdog", "-device diag288", "", "diag288" },
+    { "missing-pci-device", "-device virtio-net-pci", "", "/virtio-net" },
+    { "other-pci-function", "-device zpci,uid=7,fid=9,target=n -device virtio-net-pci,id=n",
+      "-device virtio-net-pci", "'zpci' instance 9" },
+    { "flic-without-its-full-state", "", "-global s390-flic-qemu.migrate-all-state=off",
+      "qemu-s390-flic-full" },
 };
 
 static char *expand(BrokenPair *p, const char *options)

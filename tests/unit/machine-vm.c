@@ -31,6 +31,8 @@
             " -device virtio-balloon-ccw -device virtio-serial-ccw -chardev null,id=c"      \
             " -device virtconsole,chardev=c -device migration-testdev"                      \
             " -device sclplmconsole -device diag288"
+/* Only where they may be sent. */
+#define ZPCI " -device zpci,uid=7,fid=9,target=n -device virtio-rng-pci,id=n -device edu"
 #define NVME                                                       \
     " -drive file={dir}/disk,if=none,id=nv,format=raw,snapshot=on" \
     " -device nvme,serial=s,drive=nv,max_ioqpairs=3,msix_qsize=4"
@@ -57,7 +59,7 @@ const MachineRow machine_rows[] = {
     { "pc-i440fx-10.0", X86_NAME, I440FX " -device e1000,romfile=", STREAM_V3 }, /* large: once */
     { "pc-i440fx-ferry-1.0", X86_NAME, I440FX NVME, STREAM_V4 },
     { "s390-ccw-virtio-10.0", "ferry-system-s390x", S390, STREAM_V3 },
-    { "s390-ccw-virtio-ferry-1.0", "ferry-system-s390x", S390, STREAM_V4 },
+    { "s390-ccw-virtio-ferry-1.0", "ferry-system-s390x", S390 ZPCI, STREAM_V4 },
     { "pc-q35-ferry-1.0", X86_NAME, FLASH, STREAM_V4, "flash" },
     { "microvm", X86_NAME, MICROVM " -machine pcie=on", STREAM_V3 },
     { "microvm-ferry-1.0", X86_NAME, MICROVM " -global virtio-mmio.force-legacy=off", STREAM_V4 },

@@ -24,6 +24,9 @@ typedef struct CssPort {
     void (*io_clear)(void *opaque, uint32_t id); /* its status was taken before the interruption */
     void (*adapter_interrupt)(void *opaque, uint8_t isc);
     void (*channel_report)(void *opaque);
+    /* The oldest event of a PCI function, for STORE EVENT INFORMATION: fills the 32 bytes of @answer that are not
+       zero; false: none waits. */
+    bool (*event)(void *opaque, uint8_t *answer, bool *more);
 } CssPort;
 
 Css *css_new(Vm *vm, const CssPort *port, void *opaque);
@@ -55,6 +58,8 @@ int css_stcrw(Css *css, uint8_t *crw);
 int css_schm(Css *css, uint64_t control, uint64_t area);
 /* CHSC block: request, answered behind it. The whole page may be written. */
 void css_chsc(Css *css, uint8_t *page);
+/* There is an event to fetch by it. */
+void css_event_waits(Css *css);
 /* Hypervisor call "virtqueue has work"; negative: no such queue. */
 int css_queue_notify(Css *css, uint32_t sid, uint64_t queue);
 

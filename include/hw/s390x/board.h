@@ -7,7 +7,7 @@ typedef struct S390Board S390Board;
 
 void s390_cpu_device_set_board(Device *dev, S390Board *board);
 
-extern const TypeInfo s390_cpu_types[], s390_machine_types[], s390_flic_types[],
+extern const TypeInfo s390_cpu_types[], s390_machine_types[], s390_flic_types[], s390_pci_types[],
     s390_watchdog_types[];
 extern const size_t s390_cpu_types_count, s390_machine_types_count, s390_flic_types_count,
-    s390_watchdog_types_count;
+    s390_pci_types_count, s390_watchdog_types_count;

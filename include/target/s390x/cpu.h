@@ -183,6 +183,9 @@ typedef struct S390BoardOps {
     /* op: number in the io lines of insns/system.insn; addr: operand address, real or logical */
     int (*channel_io)(S390Board *b, S390Cpu *cpu, unsigned op, uint64_t addr, unsigned mmu);
     int (*chsc)(S390Board *b, S390Cpu *cpu, uint64_t page, unsigned mmu);
+    /* op: number in the pci lines; r2: second or third register; addr: operand address or 0 */
+    int (*pci)(S390Board *b, S390Cpu *cpu, unsigned op, unsigned r1, unsigned r2, uint64_t addr,
+               unsigned mmu);
     /* code 0x308, 0x500, ...; may change registers. -PGM_SPECIFICATION: unknown. */
     int (*diag)(S390Board *b, S390Cpu *cpu, unsigned code, unsigned r1, unsigned r3);
     /* Configuration for STSI: number of CPUs, name and UUID of the guest. */

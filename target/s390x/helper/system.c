@@ -356,3 +356,18 @@ uint64_t helper_s390_io(CpuState *cs, uint64_t addr, uint64_t regs, uint64_t mmu
     }
     return answer(cpu, cpu->board_ops->channel_io(cpu->board, cpu, op, addr, mmu));
 }
+
+uint64_t helper_s390_pci_rr(CpuState *cs, uint64_t regs, uint64_t op, uint64_t mmu)
+{
+    S390Cpu *cpu = s390_cpu(cs);
+
+    return answer(cpu, cpu->board_ops->pci(cpu->board, cpu, op, regs & 15, regs >> 4 & 15, 0, mmu));
+}
+
+uint64_t helper_s390_pci_addr(CpuState *cs, uint64_t addr, uint64_t regs, uint64_t mmu)
+{
+    S390Cpu *cpu = s390_cpu(cs);
+
+    return answer(cpu, cpu->board_ops->pci(cpu->board, cpu, regs >> 8, reg1(regs), reg3(regs), addr,
+                                           mmu));
+}

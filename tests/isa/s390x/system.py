@@ -63,6 +63,7 @@ def image(cases):
     data[0x810:0x818] = struct.pack(">Q", 0xe0 | 0x40000 | 0x10000000)  # with low-address protection
     data[0x818:0x820] = struct.pack(">Q", 0xe0 | 0x40000 | 0x2000000)  # with fetch-protection override
     data[0x820:0x828] = struct.pack(">Q", 0x0001000180000000)          # problem state
+    data[0x830:0x838] = struct.pack(">Q", 0x20000000)                  # I/O interruptions of subclass 2
     data[0x1d0:0x1e0] = struct.pack(">QQ", 0x180000000, HANDLER)
     handler = (enc("mvc", b1=14, d1=24, l1=7, b2=0, d2=0x8c) + enc("mvc", b1=14, d1=32, l1=7, b2=0, d2=0xa8) +
                enc("mvc", b1=14, d1=40, l1=1, b2=0, d2=0x96) +
