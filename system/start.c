@@ -21,6 +21,7 @@
 #include "base/util/trace.h"
 #include "exec/engine.h"
 #include "gdbstub/gdbstub.h"
+#include "hw/s390x/board.h"
 #include "migration/migration.h"
 #include "migration/vmstate/codec.h"
 #include "migration/vmstate/registry.h"
@@ -238,15 +239,26 @@ static char **cpu_features(void *opaque)
     return cpu ? x86_feature_names(x86_cpu(cpu)->sys.cfg->words) : NULL;
 }
 
+/* All CPUs of a machine have the same. */
+static char **s390_cpu_features(void *opaque)
+{
+    const Machine *m = vm_machine(opaque);
+
+    return m->cpus->len ? s390_cpu_device_features(g_ptr_array_index(m->cpus, 0)) : NULL;
+}
+
 static void setup_migration(System *sys)
 {
     bool x86 = !strcmp(sys->cmd->target, "x86_64");
+    bool s390x = g_str_has_prefix(machine_ops(vm_machine(sys->vm))->machine_name, "s390-ccw");
     Machine *m = vm_machine(sys->vm);
     MigrationHost host = {
         .disks_release = disks_release,
         .disks_take = disks_take,
         .announce = announce,
-        .cpu_features = x86 ? cpu_features : NULL,
+        .cpu_features = x86     ? cpu_features
+                        : s390x ? s390_cpu_features
+                                : NULL,
         .ticks_get = x86 ? ticks_get : NULL,
         .ticks_set = x86 ? ticks_set : NULL,
         .machine_name = machine_ops(m)->machine_name,

@@ -209,6 +209,11 @@ static const DeviceOps cpu_ops = {
     .reset = cpu_reset,
 };
 
+char **s390_cpu_device_features(Device *dev)
+{
+    return s390_features_list(&self(dev)->features);
+}
+
 bool s390_cpu_device_same_features(Device *dev, Device *other)
 {
     return !memcmp(&self(dev)->features, &self(other)->features, sizeof(S390Features));

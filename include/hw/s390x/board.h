@@ -5,6 +5,8 @@
 
 typedef struct S390Board S390Board;
 
+/* Names of the features that it has; g_strfreev. */
+char **s390_cpu_device_features(Device *dev);
 void s390_cpu_device_set_board(Device *dev, S390Board *board);
 
 extern const TypeInfo s390_cpu_types[], s390_machine_types[], s390_flic_types[], s390_pci_types[],
