@@ -52,6 +52,8 @@ S390 = ("-m 4 -nodefaults -rtc base=2020-01-01T00:00:00 -chardev null,id=c -devi
 CCW = ("-drive file={dir}/disk,if=none,id=d,format=raw,read-only=on -device virtio-blk-ccw,drive=d "
        "-device virtio-net-ccw,mac=52:54:00:12:34:56 -device virtio-rng-ccw -device virtio-balloon-ccw "
        "-device virtio-serial-ccw -chardev null,id=v -device virtconsole,chardev=v ")
+S390_REST = ("-device sclplmconsole -device diag288 -smp 1,maxcpus=3 -device qemu-s390x-cpu,core-id=2 ")
+ZPCI = ("-device zpci,uid=7,fid=9,target=n -device virtio-rng-pci,id=n -device edu -device pci-bridge,chassis_nr=1 ")
 
 
 def program(build, machine):
