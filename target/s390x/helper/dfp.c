@@ -3,7 +3,7 @@
  * Decimal floating-point instructions on softdfp.h: one function an operation, all operands by register
  * number. An enabled exception that completes its instruction stores the result first, as in fp.c.
  */
-#include "target/s390x/helper.h"
+#include "target/s390x/helper/fpr.h"
 #include "target/s390x/softdfp.h"
 
 #define DXC_DECIMAL 0
@@ -18,35 +18,15 @@ typedef struct Dfp {
 } Dfp;
 
 /* ---- registers ---- */
-static void check_pair(S390Cpu *cpu, DfpFormat f, unsigned r)
-{
-    if (f == DFP_EXTENDED && (r & 2)) {
-        s390_program(cpu, PGM_SPECIFICATION);
-    }
-}
-
 static DfpBits get(Dfp *d, DfpFormat f, unsigned r)
 {
-    uint64_t high = *s390_fpr(d->cpu, r);
-
-    check_pair(d->cpu, f, r);
-    return f == DFP_SHORT  ? high >> 32
-           : f == DFP_LONG ? high
-                           : (DfpBits)high << 64 | *s390_fpr(d->cpu, r + 2);
+    fpr_check_pair(d->cpu, f, r);
+    return fpr_get(d->cpu, f, r);
 }
 
 static void put(Dfp *d, DfpFormat f, unsigned r, DfpBits v)
 {
-    uint64_t *q = s390_fpr(d->cpu, r);
-
-    if (f == DFP_SHORT) {
-        *q = (uint64_t)v << 32 | (uint32_t)*q;
-    } else if (f == DFP_LONG) {
-        *q = v;
-    } else {
-        *q = v >> 64;
-        *s390_fpr(d->cpu, r + 2) = v;
-    }
+    fpr_put(d->cpu, f, r, v);
 }
 
 static void put_gpr32(S390Cpu *cpu, unsigned r, uint32_t v)
@@ -106,7 +86,7 @@ static unsigned sign_cc(DfpFormat f, DfpBits v)
 
 static unsigned result(Dfp *d, DfpFormat f, DfpBits v, bool sets_cc)
 {
-    check_pair(d->cpu, f, d->r1);
+    fpr_check_pair(d->cpu, f, d->r1);
     check_suppressing(d);
     put(d, f, d->r1, v);
     return done(d, sets_cc ? sign_cc(f, v) : 0, sets_cc);
@@ -343,7 +323,7 @@ static unsigned op_from_zoned(Dfp *d)
     uint8_t b[34];
     DfpNum x = { .kind = DFP_IS_FINITE };
 
-    check_pair(d->cpu, d->f, d->r1);
+    fpr_check_pair(d->cpu, d->f, d->r1);
     if (n > dfp_layout[d->f].digits) {
         s390_program(d->cpu, PGM_SPECIFICATION);
     }
@@ -485,7 +465,7 @@ static unsigned op_round(Dfp *d)
 {
     DfpFormat to = (DfpFormat)(d->f - 1);
 
-    check_pair(d->cpu, d->f, d->r1);
+    fpr_check_pair(d->cpu, d->f, d->r1);
     use_rounding(d, d->m3);
     DfpBits v = dfp_convert(&d->e, to, d->f, get(d, d->f, d->r2));
     no_inexact(d);

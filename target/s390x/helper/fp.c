@@ -7,8 +7,8 @@
  * operands and format.
  */
 #include <string.h>
-#include "target/s390x/helper.h"
 #include "target/s390x/helper/fastfp.h"
+#include "target/s390x/helper/fpr.h"
 #include "target/s390x/softfp.h"
 
 /* ---- the FPC ---- */
@@ -104,20 +104,6 @@ static unsigned sign_cc(FpFormat f, FpBits v)
     return c >= FP_IS_QNAN ? 3 : c == FP_IS_ZERO ? 0 : fp_sign(f, v) ? 1 : 2;
 }
 
-static void put_fpr(S390Cpu *cpu, unsigned r, FpFormat f, FpBits v)
-{
-    uint64_t *q = s390_fpr(cpu, r);
-
-    if (f == FP_SHORT) {
-        *q = (uint64_t)v << 32 | (uint32_t)*q;
-    } else if (f == FP_LONG) {
-        *q = v;
-    } else {
-        *q = v >> 64;
-        *s390_fpr(cpu, r + 2) = v;
-    }
-}
-
 /* What an instruction leaves where, should it be completed by an exception. */
 typedef struct Dest {
     unsigned r;
@@ -143,7 +129,7 @@ static void put_result(S390Cpu *cpu, const Dest *d, FpBits v)
     } else if (d->file == TO_GPR64) {
         cpu->gpr[d->r] = v;
     } else {
-        put_fpr(cpu, d->r, d->f, v);
+        fpr_put(cpu, d->f, d->r, v);
     }
     if (d->how_cc != CC_NONE) {
         cpu->cc_op = CC_CONST0 + (d->how_cc == CC_GIVEN ? d->cc : sign_cc(d->f, v));

@@ -5,7 +5,7 @@
  * mask says so; all three after the result, with its characteristic modulo 128, and the condition code are
  * stored. An operation whose result has another format than its operands is listed with that of the operands.
  */
-#include "target/s390x/helper.h"
+#include "target/s390x/helper/fpr.h"
 #include "target/s390x/softfp.h"
 #include "target/s390x/softhfp.h"
 
@@ -19,21 +19,10 @@ typedef struct Hfp {
 } Hfp;
 
 /* ---- registers ---- */
-static void check_pair(S390Cpu *cpu, HfpFormat f, unsigned r)
-{
-    if (f == HFP_EXTENDED && (r & 2)) {
-        s390_program(cpu, PGM_SPECIFICATION);
-    }
-}
-
 static HfpNum get(Hfp *h, HfpFormat f, unsigned r)
 {
-    uint64_t high = *s390_fpr(h->cpu, r);
-
-    check_pair(h->cpu, f, r);
-    return hfp_unpack(f, f == HFP_SHORT  ? high >> 32
-                         : f == HFP_LONG ? high
-                                         : (HfpBits)high << 64 | *s390_fpr(h->cpu, r + 2));
+    fpr_check_pair(h->cpu, f, r);
+    return hfp_unpack(f, fpr_get(h->cpu, f, r));
 }
 
 static HfpNum second(Hfp *h)
@@ -49,17 +38,8 @@ static HfpNum second(Hfp *h)
 
 static void put_bits(Hfp *h, HfpFormat f, HfpBits v)
 {
-    uint64_t *q = s390_fpr(h->cpu, h->r1);
-
-    check_pair(h->cpu, f, h->r1);
-    if (f == HFP_SHORT) {
-        *q = (uint64_t)v << 32 | (uint32_t)*q;
-    } else if (f == HFP_LONG) {
-        *q = v;
-    } else {
-        *q = v >> 64;
-        *s390_fpr(h->cpu, h->r1 + 2) = v;
-    }
+    fpr_check_pair(h->cpu, f, h->r1);
+    fpr_put(h->cpu, f, h->r1, v);
 }
 
 static unsigned sign_cc(HfpNum n)
@@ -155,7 +135,7 @@ static unsigned op_mul(Hfp *h)
 
 static unsigned op_mul_wider(Hfp *h)
 {
-    check_pair(h->cpu, hfp_wider(h->f), h->r1);
+    fpr_check_pair(h->cpu, hfp_wider(h->f), h->r1);
     return result(h, hfp_wider(h->f), hfp_mul(h->f, get(h, h->f, h->r1), second(h)), false);
 }
 
