@@ -5,20 +5,17 @@ translations, packed decimal, FPC control. What qemu-s390x has not is compared w
 
   compare-crafted.py FERRY [--seed N] [--count N] [--only MNEMONIC,...]
 
-As compare.py, of which it is a part. A branch goes over an instruction that would flip r13. Storage operands are at
+As compare.py. A branch goes over an instruction that would flip r13. Storage operands are at
 MEM of a case's slot, tables at TABLE.
 """
-import argparse
 import os
 import random
-import shutil
 import struct
-import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import compare as base  # noqa: E402
+import programs as base  # noqa: E402
 
 SLOT, BLOCK = 8192, 320
 ARS, MEM, OUT, TABLE = 288, 512, 2048, 4096  # the table's place suits all alignments
@@ -489,44 +486,33 @@ def address(x, slot, insn):
 
 
 def code_block(index, mn, s):
-    at, slot = base.CODE + 0x1000 + index * BLOCK, base.DATA + index * SLOT
-    out = b''
-
-    def emit(name, **f):
-        nonlocal out
-        if 'to' in f:
-            f['ri2'] = f.pop('to') - (at + len(out))
-        out += base.enc(name, **f)
-    emit('larl', r1=15, to=slot)
-    emit('lam', r1=0, r3=15, b2=15, d2=ARS)
-    emit('lfpc', b2=15, d2=260)
-    for k in range(16):
-        emit('ld', r1=k, b2=15, d2=128 + 8 * k)
-    emit('l', r1=0, b2=15, d2=256)
-    emit('spm', r1=0)
-    emit('lmg', r1=0, r3=15, b2=15, d2=0)
+    slot = base.DATA + index * SLOT
+    b = base.Block(base.CODE + 0x1000 + index * BLOCK)
+    b.emit('larl', r1=15, to=slot)
+    b.emit('lam', r1=0, r3=15, b2=15, d2=ARS)
+    b.emit('lfpc', b2=15, d2=260)
+    b.load(cc=256, fpr=128)
     if s.before:
-        emit('brc', m1=15, ri2=4 + len(s.before))
-        out += s.before
-    insn = at + len(out)
-    out += base.enc(mn, **s.v) + s.after
+        b.emit('brc', m1=15, ri2=4 + len(s.before))
+        b.bytes += s.before
+    insn = b.here()
+    b.emit(mn, **s.v)
+    b.bytes += s.after
     if s.again:
-        emit('brc', m1=1, to=insn)
-    emit('brcl', m1=15, ri2=12)
-    emit('xihf', r1=13, i2=0xffffffff)
-    emit('stgrl', r1=15, to=slot + GPR_OUT + 15 * 8)
-    emit('larl', r1=15, to=slot)
-    emit('stmg', r1=0, r3=14, b2=15, d2=GPR_OUT)
-    emit('lghi', r1=1, i2=0)
-    emit('ipm', r1=1)
-    emit('st', r1=1, b2=15, d2=WORDS_OUT)
-    emit('stfpc', b2=15, d2=WORDS_OUT + 4)
-    emit('stam', r1=0, r3=15, b2=15, d2=AR_OUT)
+        b.emit('brc', m1=1, to=insn)
+    b.emit('brcl', m1=15, ri2=12)
+    b.emit('xihf', r1=13, i2=0xffffffff)
+    b.emit('stgrl', r1=15, to=slot + GPR_OUT + 15 * 8)
+    b.emit('larl', r1=15, to=slot)
+    b.emit('stmg', r1=0, r3=14, b2=15, d2=GPR_OUT)
+    b.emit('lghi', r1=1, i2=0)
+    b.emit('ipm', r1=1)
+    b.emit('st', r1=1, b2=15, d2=WORDS_OUT)
+    b.emit('stfpc', b2=15, d2=WORDS_OUT + 4)
+    b.emit('stam', r1=0, r3=15, b2=15, d2=AR_OUT)
     for k in range(16):
-        emit('std', r1=k, b2=15, d2=FPR_OUT + 8 * k)
-    emit('brcl', m1=15, to=at + BLOCK)
-    assert len(out) <= BLOCK, len(out)
-    return out.ljust(BLOCK, b'\x07'), insn
+        b.emit('std', r1=k, b2=15, d2=FPR_OUT + 8 * k)
+    return b.end(BLOCK), insn
 
 
 def slot_bytes(index, s, insn):
@@ -554,18 +540,9 @@ def describe(index, mn, s, ours, theirs):
 
 
 def main():
-    p = argparse.ArgumentParser()
-    p.add_argument('ferry')
-    p.add_argument('--qemu', default=shutil.which('qemu-s390x'))
-    p.add_argument('--seed', type=int, default=77)
-    p.add_argument('--count', type=int, default=2500)
-    p.add_argument('--only')
-    a = p.parse_args()
-    if not a.qemu:
-        print('qemu-s390x is not installed')
-        sys.exit(77)
+    a = base.arguments(77, 2500)
     r = random.Random(a.seed)
-    names = a.only.split(',') if a.only else list(LIST)
+    names = a.only or list(LIST)
     chosen = sorted((names[k % len(names)] for k in range(a.count)), key=lambda mn: mn in REFERENCE)
     shared = sum(mn not in REFERENCE for mn in chosen)  # with qemu-s390x: these come first
     cases, code, slots, wanted = [], b'', [], []
@@ -581,15 +558,8 @@ def main():
             wanted.append(reference(s, mn, slots[-1], insn))
     data = b''.join(slots)
     with tempfile.TemporaryDirectory() as tmp:
-        prog = os.path.join(tmp, 'prog')
-        with open(prog, 'wb') as f:
-            f.write(base.elf_program(code[:shared * BLOCK], data[:shared * SLOT]))
-        os.chmod(prog, 0o755)
-        theirs = subprocess.run([a.qemu, '-cpu', 'max', prog], stdout=subprocess.PIPE, timeout=300).stdout
-        if len(theirs) != shared * SLOT:
-            print('qemu-s390x ended early')
-            sys.exit(1)
-        ours = base.run_ferry(os.path.abspath(a.ferry), base.kernel_image(code, data), len(data), tmp)
+        theirs = base.run_qemu(a.qemu, code[:shared * BLOCK], data[:shared * SLOT], tmp)
+        ours = base.run_ferry(a.ferry, base.kernel_image(code, data), len(data), tmp)
     theirs += b''.join(wanted)
     bad = {}
     for k, (mn, s) in enumerate(cases):
@@ -598,8 +568,7 @@ def main():
             if bad.setdefault(mn, 0) < 2:
                 describe(k, mn, s, x, y)
             bad[mn] += 1
-    print('%d cases of %d instructions, %d differ: %s' % (len(cases), len(names), sum(bad.values()), bad or ''))
-    sys.exit(1 if bad else 0)
+    base.finish(cases, names, bad)
 
 
 if __name__ == '__main__':

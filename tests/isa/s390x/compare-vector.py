@@ -4,21 +4,18 @@
 
   compare-vector.py FERRY [--seed N] [--count N] [--only MNEMONIC,...] [--verbose]
 
-Like compare.py, of which it is a part: each line of vector.insn and vector-fp.insn is a block of code that
+Like compare.py: each line of vector.insn and vector-fp.insn is a block of code that
 loads the condition code, FPC, general and vector registers and a storage operand, executes, and stores
 all of it. Native code and the interpreter both must agree with it.
 """
-import argparse
 import os
 import random
-import shutil
 import struct
-import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import compare as base  # noqa: E402
+import programs as base  # noqa: E402
 
 SLOT, BLOCK = 2048, 256
 VREGS, MEM, OUT, VOUT = 256, 768, 1024, 1280  # in a slot
@@ -185,33 +182,23 @@ def fix(r, tr, v, vr, wide):
 
 
 def code_block(index, mn, v):
-    at = base.CODE + 0x1000 + index * BLOCK
     data = base.DATA + index * SLOT
-    out = b''
-
-    def emit(name, **f):
-        nonlocal out
-        if 'to' in f:
-            f['ri2'] = f.pop('to') - (at + len(out))
-        out += base.enc(name, **f)
-    emit('larl', r1=15, to=data)
-    emit('lfpc', b2=15, d2=132)
-    emit('vlm', r1=0, r3=15, b2=15, d2=VREGS)
-    emit('vlm', r1=16, r3=31, b2=15, d2=VREGS + 256)
-    emit('l', r1=0, b2=15, d2=128)
-    emit('spm', r1=0)
-    emit('lmg', r1=0, r3=15, b2=15, d2=0)
-    out += base.enc(mn, **v)
-    emit('stgrl', r1=15, to=data + OUT + 15 * 8)
-    emit('larl', r1=15, to=data)
-    emit('stmg', r1=0, r3=14, b2=15, d2=OUT)
-    emit('ipm', r1=1)
-    emit('st', r1=1, b2=15, d2=OUT + 128)
-    emit('stfpc', b2=15, d2=OUT + 132)
-    emit('vstm', r1=0, r3=15, b2=15, d2=VOUT)
-    emit('vstm', r1=16, r3=31, b2=15, d2=VOUT + 256)
-    emit('brcl', m1=15, to=at + BLOCK)
-    return out.ljust(BLOCK, b'\x07')
+    b = base.Block(base.CODE + 0x1000 + index * BLOCK)
+    b.emit('larl', r1=15, to=data)
+    b.emit('lfpc', b2=15, d2=132)
+    b.emit('vlm', r1=0, r3=15, b2=15, d2=VREGS)
+    b.emit('vlm', r1=16, r3=31, b2=15, d2=VREGS + 256)
+    b.load(cc=128)
+    b.emit(mn, **v)
+    b.emit('stgrl', r1=15, to=data + OUT + 15 * 8)
+    b.emit('larl', r1=15, to=data)
+    b.emit('stmg', r1=0, r3=14, b2=15, d2=OUT)
+    b.emit('ipm', r1=1)
+    b.emit('st', r1=1, b2=15, d2=OUT + 128)
+    b.emit('stfpc', b2=15, d2=OUT + 132)
+    b.emit('vstm', r1=0, r3=15, b2=15, d2=VOUT)
+    b.emit('vstm', r1=16, r3=31, b2=15, d2=VOUT + 256)
+    return b.end(BLOCK)
 
 
 def state_block(index, gpr, vr, mem, fpc, cc):
@@ -269,19 +256,9 @@ def describe(i, case, ours, theirs):
 
 
 def main():
-    p = argparse.ArgumentParser()
-    p.add_argument('ferry')
-    p.add_argument('--qemu', default=shutil.which('qemu-s390x'))
-    p.add_argument('--seed', type=int, default=390)
-    p.add_argument('--count', type=int, default=4000)
-    p.add_argument('--only')
-    p.add_argument('--verbose', action='store_true')
-    a = p.parse_args()
-    if not a.qemu:
-        print('qemu-s390x is not installed')
-        sys.exit(77)
+    a = base.arguments(390, 4000, verbose=True)
     r = random.Random(a.seed)
-    names = a.only.split(',') if a.only else [m for m, ln in base.LINES.items() if ln['file'] in FILES]
+    names = a.only or [m for m, ln in base.LINES.items() if ln['file'] in FILES]
     cases = []
     for k in range(a.count):
         mn = names[k % len(names)]
@@ -289,15 +266,9 @@ def main():
     code = b''.join(code_block(i, mn, state[0]) for i, (mn, state, _) in enumerate(cases))
     data = b''.join(state_block(i, *state[1:], cc) for i, (_, state, cc) in enumerate(cases))
     with tempfile.TemporaryDirectory() as tmp:
-        prog = os.path.join(tmp, 'prog')
-        open(prog, 'wb').write(base.elf_program(code, data))
-        os.chmod(prog, 0o755)
-        theirs = subprocess.run([a.qemu, '-cpu', 'max', prog], stdout=subprocess.PIPE, timeout=300).stdout
-        if len(theirs) != len(data):
-            print('qemu-s390x ended early')
-            sys.exit(1)
+        theirs = base.run_qemu(a.qemu, code, data, tmp)
         image = base.kernel_image(code, data)
-        ours = {how: base.run_ferry(os.path.abspath(a.ferry), image, len(data), tmp, how == 'native')
+        ours = {how: base.run_ferry(a.ferry, image, len(data), tmp, how == 'native')
                 for how in ('native', 'interpreted')}
     bad = {}
     for i, case in enumerate(cases):
@@ -309,9 +280,7 @@ def main():
                     print(how, end=' ')
                     describe(i, case, x, y)
                 bad[case[0]] = bad.get(case[0], 0) + 1
-    print('%d cases of %d instructions, %d differ: %s' %
-          (len(cases), len(names), sum(bad.values()), ' '.join('%s:%d' % x for x in sorted(bad.items()))))
-    sys.exit(1 if bad else 0)
+    base.finish(cases, names, bad)
 
 
 if __name__ == '__main__':

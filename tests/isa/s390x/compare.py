@@ -9,20 +9,16 @@ and a storage operand, execute, store all of it. The same bytes run as a Linux p
 qemu-s390x (black box; exit 77 when it is not installed) and as a "kernel" under Ferry, whose memory
 is read by QMP afterwards.
 """
-import argparse
-import json
 import os
 import random
-import shutil
 import struct
-import subprocess
 import sys
 import tempfile
-import time
 
-TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../..')
-INSNS = os.path.join(TOP, 'target/s390x/insns')
-CODE, DATA = 0x100000, 0x1000000
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from programs import (CODE, DATA, FORMATS, LINES, Block, arguments, enc, finish, kernel_image,  # noqa: E402
+                      run_ferry, run_qemu, value)
+
 STATE, MEM = 288, 256  # bytes: 16 GPRs, 16 FPRs, cc word, fpc word, 24 spare; storage operand
 SLOT = 1024            # state, storage, results
 # In compare-crafted.py or system.py; and what ends a program (load-and-trap of zero).
@@ -32,68 +28,10 @@ dp cp srp ed edmk pka pku unpka unpku lfpc sfpc srnm srnmb srnmt stfpc efpc larl
 pack unpk mvo lpq stpq stmh""".split())
 
 
-def tables():
-    formats, lines = {}, {}
-    for name in ['formats.def'] + sorted(f for f in os.listdir(INSNS) if f.endswith('.insn')):
-        for text in open(os.path.join(INSNS, name)):
-            c = text.split('#')[0].split()
-            if not c:
-                continue
-            if name == 'formats.def':
-                fields = {}
-                for f in c[4:]:
-                    if f != '-':
-                        n, rest = f.split('@')
-                        pos, ln = rest.split(':')
-                        kind = ln[-1] if ln[-1].isalpha() else 'u'
-                        fields[n] = (int(pos), int(ln.rstrip('spyv')), kind)
-                formats[c[0]] = (int(c[1]), c[2], fields)
-            else:
-                lines[c[0].lower()] = dict(fmt=c[1], op=c[2], fac=c[3], flags=c[4], w=c[5], src=c[6],
-                                           tr=c[7], file=name)
-    return formats, lines
-
-
-FORMATS, LINES = tables()
-
-
-def enc(mn, **v):
-    ln = LINES[mn]
-    length, place, fields = FORMATS[ln['fmt']]
-    op = ln['op']
-    w = int(op[:2], 16) << 40
-    if place == '1':
-        w |= int(op[2:], 16) << 32
-    elif place == 'n':
-        w |= int(op[2:], 16) << 32
-    elif place == '5':
-        w |= int(op[2:], 16)
-    for n, (pos, ln_, kind) in fields.items():
-        x = v.get(n, 0)
-        if kind == 'p':
-            x >>= 1
-        if kind == 'y':
-            w |= (x & 0xfff) << 16 | (x >> 12 & 0xff) << 8
-        elif kind == 'v':  # the fifth bit is in RXB
-            w |= (x & 15) << (44 - pos) | (x >> 4) << (8 + (0 if pos == 32 else 3 - (pos - 8) // 4))
-        else:
-            w |= (x & ((1 << ln_) - 1)) << (48 - pos - ln_)
-    return w.to_bytes(6, 'big')[:length]
-
-
-INTERESTING = [0, 1, 2, 0xff, 0x7f, 0x80, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff,
-               0x7fffffffffffffff, 0x8000000000000000, 0xffffffffffffffff, 0x100000000]
 FLOATS = [0, 1 << 63, 0x3ff0000000000000, 0xbff0000000000000, 0x7ff0000000000000, 0xfff0000000000000,
           0x7ff8000000000000, 0x4009_21fb_5444_2d18, 0x3ff8000000000000, 0x41dfffffffc00000,
           0x43e0000000000000, 0x3f800000_00000000, 0xbf800000_00000000, 0x40490fdb_00000000,
           0x7f800000_00000000, 0x4f000000_00000000, 0x3fc00000_00000000, 0x0000000000000001]
-
-
-def value(r):
-    k = r.random()
-    if k < 0.4:
-        return r.choice(INTERESTING)
-    return r.getrandbits(64) if k < 0.8 else r.getrandbits(32) << r.choice([0, 32])
 
 
 def make_case(r, mn):
@@ -203,36 +141,22 @@ def fix_pairs(r, mn, ln, v, gpr, fp):
 
 def code_block(index, mn, v):
     base = DATA + index * SLOT
-    at = CODE + 0x1000 + index * 256
-    out = b''
-
-    def emit(name, **f):
-        nonlocal out
-        if 'to' in f:
-            f['ri2'] = f.pop('to') - (at + len(out))
-        out += enc(name, **f)
-    emit('larl', r1=15, to=base)
-    emit('lfpc', b2=15, d2=260)
-    for k in range(16):
-        emit('ld', r1=k, b2=15, d2=128 + 8 * k)
-    emit('l', r1=0, b2=15, d2=256)
-    emit('spm', r1=0)
-    emit('lmg', r1=0, r3=15, b2=15, d2=0)
+    b = Block(CODE + 0x1000 + index * 256)
+    b.emit('larl', r1=15, to=base)
+    b.emit('lfpc', b2=15, d2=260)
+    b.load(cc=256, fpr=128)
     if v.get('ri2', 0) is None:
-        v = dict(v, ri2=base + STATE + 32 - (at + len(out)))
-    out += enc(mn, **v)
-    emit('stgrl', r1=15, to=base + 800 + 15 * 8)
-    emit('larl', r1=15, to=base)
-    emit('stmg', r1=0, r3=14, b2=15, d2=800)
-    emit('ipm', r1=1)
-    emit('st', r1=1, b2=15, d2=928)
-    emit('stfpc', b2=15, d2=932)
+        v = dict(v, ri2=base + STATE + 32 - b.here())
+    b.emit(mn, **v)
+    b.emit('stgrl', r1=15, to=base + 800 + 15 * 8)
+    b.emit('larl', r1=15, to=base)
+    b.emit('stmg', r1=0, r3=14, b2=15, d2=800)
+    b.emit('ipm', r1=1)
+    b.emit('st', r1=1, b2=15, d2=928)
+    b.emit('stfpc', b2=15, d2=932)
     for k in range(16):
-        emit('std', r1=k, b2=15, d2=640 + 8 * k)
-    end = at + 256
-    emit('brcl', m1=15, to=end)
-    assert len(out) <= 256, len(out)
-    return out.ljust(256, b'\x07')
+        b.emit('std', r1=k, b2=15, d2=640 + 8 * k)
+    return b.end(256)
 
 
 def address(base, x):
@@ -258,73 +182,6 @@ def build(cases):
         code += code_block(i, mn, v)
         data += state_block(i, gpr, fpr, mem, cc)
     return code, data
-
-
-def elf_program(code, data):
-    n = len(data)
-    at = CODE + 0x1000 + len(code)
-    seq = enc('lghi', r1=2, i2=1)
-    seq += enc('larl', r1=3, ri2=DATA - (at + len(seq)))
-    seq += enc('llilf', r1=4, i2=n)
-    seq += enc('svc', i1=4) + enc('lghi', r1=2, i2=0) + enc('svc', i1=1)
-    text = bytes(0x1000) + code + seq
-    ehdr = b'\x7fELF' + bytes([2, 2, 1]) + bytes(9) + struct.pack(
-        '>HHIQQQIHHHHHH', 2, 22, 1, CODE + 0x1000, 64, 0, 0, 64, 56, 2, 0, 0, 0)
-    off1 = 0x1000
-    off2 = (off1 + len(text) + 0xfff) & ~0xfff
-    ph = struct.pack('>IIQQQQQQ', 1, 5, off1, CODE, CODE, len(text), len(text), 0x1000)
-    ph += struct.pack('>IIQQQQQQ', 1, 6, off2, DATA, DATA, n, n, 0x1000)
-    return (ehdr + ph).ljust(off1, b'\0') + text.ljust(off2 - off1, b'\0') + data
-
-
-def kernel_image(code, data):
-    img = bytearray(DATA + len(data))
-    at = 0x10000
-    start = 0x10100
-    img[at:at + 6] = enc('brcl', m1=15, ri2=start - at)
-    img[0x10008:0x1000e] = b'S390EP'
-    seq = enc('lctlg', r1=0, r3=0, b2=0, d2=0x800)
-    seq += enc('brcl', m1=15, ri2=CODE + 0x1000 - (start + len(seq)))
-    img[start:start + len(seq)] = seq
-    img[0x800:0x808] = struct.pack('>Q', 0xe0 | 0x60000)  # AFP and vector registers
-    img[0x810:0x820] = struct.pack('>QQ', 0x0002000180000000, 0)
-    img[0x1d0:0x1e0] = struct.pack('>QQ', 0x0002000180000000, 0xdeac)
-    body = code + enc('lpswe', b2=0, d2=0x810)
-    img[CODE + 0x1000:CODE + 0x1000 + len(body)] = body
-    img[DATA:] = data
-    return bytes(img)
-
-
-def run_ferry(ferry, image, n, tmp, jit=True):
-    kernel, dump = os.path.join(tmp, 'kernel'), os.path.join(tmp, 'dump')
-    open(kernel, 'wb').write(image)
-    p = subprocess.Popen([ferry, '-machine', 's390-ccw-virtio', '-m', '128', '-display', 'none', '-serial',
-                          'none', '-monitor', 'none', '-qmp', 'stdio', '-action', 'panic=pause', '-accel',
-                          'tcg,jit=' + ('on' if jit else 'off'), '-kernel', kernel], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def command(name, **args):
-        p.stdin.write(json.dumps({'execute': name, 'arguments': args}) + '\n')
-        p.stdin.flush()
-        while True:
-            msg = json.loads(p.stdout.readline())
-            if 'return' in msg or 'error' in msg:
-                return msg
-    p.stdout.readline()
-    command('qmp_capabilities')
-    for _ in range(600):
-        if command('query-status')['return']['status'] != 'running':
-            break
-        time.sleep(0.1)
-    command('pmemsave', val=DATA, size=n, filename=dump)
-    command('pmemsave', val=0, size=0x200, filename=dump + '.low')
-    command('quit')
-    p.wait(10)
-    low = open(dump + '.low', 'rb').read()
-    if low[0x8e:0x90] != b'\0\0':
-        old = struct.unpack('>Q', low[0x158:0x160])[0]
-        print('program interruption %02x at 0x%x: case %d' %
-              (low[0x8f], old, (old - CODE - 0x1000) // 256))
-    return open(dump, 'rb').read()
 
 
 def describe(i, case, ours, theirs):
@@ -356,34 +213,17 @@ NAMES = [m for m, ln in LINES.items() if ln['file'] in FILES and m not in SKIP]
 
 
 def main():
-    p = argparse.ArgumentParser()
-    p.add_argument('ferry')
-    p.add_argument('--qemu', default=shutil.which('qemu-s390x'))
-    p.add_argument('--seed', type=int, default=390)
-    p.add_argument('--count', type=int, default=3000)
-    p.add_argument('--only')
-    a = p.parse_args()
-    if not a.qemu:
-        print('qemu-s390x is not installed')
-        sys.exit(77)
+    a = arguments(390, 3000)
     r = random.Random(a.seed)
-    names = NAMES
-    if a.only:
-        names = a.only.split(',')
+    names = a.only or NAMES
     cases = []
     for k in range(a.count):
         mn = names[k % len(names)]
         cases.append((mn, make_case(r, mn), r.randrange(4)))
     code, data = build(cases)
     with tempfile.TemporaryDirectory() as tmp:
-        prog = os.path.join(tmp, 'prog')
-        open(prog, 'wb').write(elf_program(code, data))
-        os.chmod(prog, 0o755)
-        theirs = subprocess.run([a.qemu, '-cpu', 'max', prog], stdout=subprocess.PIPE, timeout=300).stdout
-        if len(theirs) != len(data):
-            print('qemu-s390x ended early')
-            sys.exit(1)
-        ours = run_ferry(os.path.abspath(a.ferry), kernel_image(code, data), len(data), tmp)
+        theirs = run_qemu(a.qemu, code, data, tmp)
+        ours = run_ferry(a.ferry, kernel_image(code, data), len(data), tmp)
     bad = {}
     for i, case in enumerate(cases):
         x, y = ours[i * SLOT:(i + 1) * SLOT], theirs[i * SLOT:(i + 1) * SLOT]
@@ -391,9 +231,7 @@ def main():
             if case[0] not in bad:
                 describe(i, case, x, y)
             bad[case[0]] = bad.get(case[0], 0) + 1
-    print('%d cases of %d instructions, %d differ: %s' %
-          (len(cases), len(names), sum(bad.values()), ' '.join(sorted(bad))))
-    sys.exit(1 if bad else 0)
+    finish(cases, names, bad)
 
 
 if __name__ == '__main__':

@@ -12,7 +12,8 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-import compare as base  # noqa: E402
+import compare  # noqa: E402
+import programs as base  # noqa: E402
 
 
 def module(name):
@@ -30,7 +31,7 @@ def in_cases(cases):
 def tests():
     """Test: the lines that it covers."""
     vector = module('compare-vector')
-    out = {'compare': set(base.NAMES),
+    out = {'compare': set(compare.NAMES),
            'compare-vector': {m for m, ln in base.LINES.items() if ln['file'] in vector.FILES},
            'compare-crafted': set(module('compare-crafted').LIST), 'decimals': set(module('decimals').LIST),
            'hfp': set(module('hfp').NAMES), 'msa': {c['mn'] for c in module('msa').CASES}, 'csst': {'csst'}}

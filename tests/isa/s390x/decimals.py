@@ -7,7 +7,6 @@
 Blocks of code and their state are those of compare.py. Every line of dfp.insn is taken in turn, with each
 rounding mode; result, condition code and flags must be what the module says.
 """
-import argparse
 import decimal
 import os
 import random
@@ -17,7 +16,8 @@ import tempfile
 from decimal import Decimal
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import compare as base  # noqa: E402
+import compare as blocks  # noqa: E402
+import programs as base  # noqa: E402
 
 # by FPC rounding mode
 ROUNDING = [decimal.ROUND_HALF_EVEN, decimal.ROUND_DOWN, decimal.ROUND_CEILING, decimal.ROUND_FLOOR,
@@ -282,32 +282,26 @@ def check(mn, case, got):
 
 
 def main():
-    p = argparse.ArgumentParser()
-    p.add_argument('ferry')
-    p.add_argument('--seed', type=int, default=754)
-    p.add_argument('--count', type=int, default=3000)
-    p.add_argument('--only')
-    a = p.parse_args()
+    a = base.arguments(754, 3000, qemu=False)
     r = random.Random(a.seed)
-    names = a.only.split(',') if a.only else list(LIST)
+    names = a.only or list(LIST)
     assert all(n in base.LINES for n in names), [n for n in names if n not in base.LINES]
     chosen = [names[k % len(names)] for k in range(a.count)]
     cases = [make_case(r, mn, k // len(names)) for k, mn in enumerate(chosen)]
-    base.fpc = lambda index: cases[index][3]
-    code, data = base.build([(mn, (c[0], c[1], c[2], bytes(base.MEM)), 1) for mn, c in zip(chosen, cases)])
+    blocks.fpc = lambda index: cases[index][3]
+    code, data = blocks.build([(mn, (c[0], c[1], c[2], bytes(blocks.MEM)), 1) for mn, c in zip(chosen, cases)])
     with tempfile.TemporaryDirectory() as tmp:
-        out = base.run_ferry(os.path.abspath(a.ferry), base.kernel_image(code, data), len(data), tmp)
+        out = base.run_ferry(a.ferry, base.kernel_image(code, data), len(data), tmp)
     bad = {}
     for k, (mn, case) in enumerate(zip(chosen, cases)):
-        wrong = check(mn, case, out[k * base.SLOT:(k + 1) * base.SLOT])
+        wrong = check(mn, case, out[k * blocks.SLOT:(k + 1) * blocks.SLOT])
         if wrong and bad.setdefault(mn, 0) < 2:
             f = LIST[mn][1]
             print('case %d: %s %s mode %d: %s %s: %s' % (k, mn, case[0], case[3] >> 4, decode(f, get(f, 8, case[2])),
                                                        decode(f, get(f, 4, case[2])), '; '.join(wrong)))
         if wrong:
             bad[mn] += 1
-    print('%d cases of %d instructions, %d differ: %s' % (len(cases), len(names), sum(bad.values()), bad or ''))
-    sys.exit(1 if bad else 0)
+    base.finish(cases, names, bad)
 
 
 if __name__ == '__main__':

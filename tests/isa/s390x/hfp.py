@@ -8,7 +8,6 @@ A number is a Python Fraction here; what the machine loses by its guard digit, b
 away where the definition says so. Every line of hfp.insn is taken in turn with random operands, normalized or not,
 and every program mask. Result, condition code and interruption must be what the definition says.
 """
-import argparse
 import os
 import random
 import struct
@@ -18,7 +17,8 @@ from fractions import Fraction
 from math import isqrt
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import compare as base  # noqa: E402
+import compare as blocks  # noqa: E402
+import programs as base  # noqa: E402
 
 DIGITS = (6, 14, 28)
 OVERFLOW, UNDERFLOW, SIGNIFICANCE, DIVIDE, ROOT = 0x0c, 0x0d, 0x0e, 0x0f, 0x1d
@@ -309,7 +309,7 @@ def make_case(r, mn):
     put(fpr, f, 0, a)
     put(fpr, 1 if fn is to_binary else f, v['r2'], b)
     put(fpr, f, 8, c)
-    mem = (b.to_bytes((4, 8, 16)[f], 'big') if fn is not to_binary else b'').ljust(base.MEM, b'\x5a')
+    mem = (b.to_bytes((4, 8, 16)[f], 'big') if fn is not to_binary else b'').ljust(blocks.MEM, b'\x5a')
     mask = r.randrange(4)
     fields = base.FORMATS[ln['fmt']][2]
     if fn in (OPS[20], OPS[21]):
@@ -319,31 +319,20 @@ def make_case(r, mn):
 
 
 def code_block(index, mn, v):
-    at, place = base.CODE + 0x1000 + index * 256, base.DATA + index * base.SLOT
-    out = b''
-
-    def emit(name, **f):
-        nonlocal out
-        if 'to' in f:
-            f['ri2'] = f.pop('to') - (at + len(out))
-        out += base.enc(name, **f)
-    emit('larl', r1=15, to=place)
+    place = base.DATA + index * blocks.SLOT
+    b = base.Block(base.CODE + 0x1000 + index * 256)
+    b.emit('larl', r1=15, to=place)
+    b.load(cc=256, fpr=128)
+    b.emit(mn, **v)
+    b.emit('larl', r1=15, to=place)
+    b.emit('stmg', r1=0, r3=14, b2=15, d2=800)
+    b.emit('ipm', r1=1)
+    b.emit('st', r1=1, b2=15, d2=928)
+    b.emit('mvc', b1=15, d1=OUT_PGM, l1=1, b2=0, d2=PGM_AT)
+    b.emit('xc', b1=0, d1=PGM_AT, l1=1, b2=0, d2=PGM_AT)
     for k in range(16):
-        emit('ld', r1=k, b2=15, d2=128 + 8 * k)
-    emit('l', r1=0, b2=15, d2=256)
-    emit('spm', r1=0)
-    emit('lmg', r1=0, r3=15, b2=15, d2=0)
-    out += base.enc(mn, **v)
-    emit('larl', r1=15, to=place)
-    emit('stmg', r1=0, r3=14, b2=15, d2=800)
-    emit('ipm', r1=1)
-    emit('st', r1=1, b2=15, d2=928)
-    emit('mvc', b1=15, d1=OUT_PGM, l1=1, b2=0, d2=PGM_AT)
-    emit('xc', b1=0, d1=PGM_AT, l1=1, b2=0, d2=PGM_AT)
-    for k in range(16):
-        emit('std', r1=k, b2=15, d2=640 + 8 * k)
-    emit('brcl', m1=15, to=at + 256)
-    return out.ljust(256, b'\x07')
+        b.emit('std', r1=k, b2=15, d2=640 + 8 * k)
+    return b.end(256)
 
 
 def image(code_bytes, data):
@@ -374,35 +363,29 @@ def check(case, got):
 
 
 def main():
-    p = argparse.ArgumentParser()
-    p.add_argument('ferry', nargs='?')
-    p.add_argument('--seed', type=int, default=16)
-    p.add_argument('--count', type=int, default=4000)
-    p.add_argument('--only')
-    a = p.parse_args()
+    a = base.arguments(16, 4000, qemu=False)
     r = random.Random(a.seed)
-    names = a.only.split(',') if a.only else NAMES
+    names = a.only or NAMES
     chosen = [names[k % len(names)] for k in range(a.count)]
     cases = [make_case(r, mn) for mn in chosen]
     code_bytes, data = b'', b''
     for k, (mn, c) in enumerate(zip(chosen, cases)):
         code_bytes += code_block(k, mn, c[0])
-        block = bytearray(base.state_block(k, c[1], c[2], c[3], 1))
+        block = bytearray(blocks.state_block(k, c[1], c[2], c[3], 1))
         block[256:260] = struct.pack('>I', 1 << 28 | c[4] << 24)
         data += bytes(block)
     with tempfile.TemporaryDirectory() as tmp:
-        out = base.run_ferry(os.path.abspath(a.ferry), image(code_bytes, data), len(data), tmp)
+        out = base.run_ferry(a.ferry, image(code_bytes, data), len(data), tmp)
     bad = {}
     for k, (mn, c) in enumerate(zip(chosen, cases)):
-        wrong = check(c, out[k * base.SLOT:(k + 1) * base.SLOT])
+        wrong = check(c, out[k * blocks.SLOT:(k + 1) * blocks.SLOT])
         if wrong and bad.setdefault(mn, 0) < 2:
             print('case %d: %s %s mask %d: %s; %s, %s, storage %s' % (k, mn, c[0], c[4], '; '.join(wrong),
                                                         ' '.join('f%d %x' % (n, c[2][n]) for n in (0, 2, 4, 5, 6, 7, 8)),
                                                         'r5 %x' % (c[1][5] or 0), c[3][:16].hex()))
         if wrong:
             bad[mn] += 1
-    print('%d cases of %d instructions, %d differ: %s' % (len(cases), len(names), sum(bad.values()), bad or ''))
-    sys.exit(1 if bad else 0)
+    base.finish(cases, names, bad)
 
 
 if __name__ == '__main__':

@@ -12,7 +12,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import compare as base  # noqa: E402
+import programs as base  # noqa: E402
 
 STFLE_AT, DONE_AT = 0x3000, 0x3100
 VECTOR, VECTOR_ENH2 = 129, 148

@@ -12,7 +12,8 @@ import struct
 import sys
 import tempfile
 
-import compare as base
+import compare as blocks
+import programs as base
 
 SOURCE, COUNTERS, TARGET = 0x70, 0xb0, 0xd0
 KEY128 = bytes.fromhex('2b7e151628aed2a6abf7158809cf4f3c')
@@ -135,7 +136,7 @@ CASES += [case('KMA: GCM', 'kma', 18 | 0x600, GCM_BLOCK, GCM_TEXT, GCM_CODE[:48]
 def place(c):
     """Storage operand and registers; of SHA-3 the state needs most of the room."""
     source = 0xd0 if c['mn'] == 'klmd' and c['fc'] >= 32 else SOURCE
-    mem = bytearray(base.MEM)
+    mem = bytearray(blocks.MEM)
     mem[TARGET:TARGET + 32] = b'\x55' * 32
     for at, what in ((0, c['param']), (source, c['source']), (COUNTERS, c['third'])):
         mem[at:at + len(what)] = what
@@ -146,11 +147,11 @@ def place(c):
     gpr[4], gpr[5], gpr[6] = ('mem', source), c['length'], ('mem', COUNTERS)
     if c['mn'] == 'prno':
         gpr[5] = 16
-    return dict(r1=2, r2=4, r3=6), gpr, [0] * 16, bytes(mem[:base.MEM])
+    return dict(r1=2, r2=4, r3=6), gpr, [0] * 16, bytes(mem[:blocks.MEM])
 
 
 def check(c, before, got):
-    mem = got[base.STATE:base.STATE + base.MEM]
+    mem = got[blocks.STATE:blocks.STATE + blocks.MEM]
     g = struct.unpack('>16Q', got[800:928])
     cc = struct.unpack('>I', got[928:932])[0] >> 28 & 3
     wrong = []
@@ -172,15 +173,15 @@ def check(c, before, got):
 def main():
     good = CASES
     states = [(c['mn'], place(c), 1) for c in good]
-    code, data = base.build(states)
+    code, data = blocks.build(states)
     data += bytes(8192)
     with tempfile.TemporaryDirectory() as tmp:
         out = base.run_ferry(os.path.abspath(sys.argv[1]), base.kernel_image(code, data), len(data), tmp)
     bad = 0
     print(f'1..{len(good)}')
     for k, c in enumerate(good):
-        at = base.DATA + k * base.SLOT + base.STATE + states[k][1][1][4][1]
-        wrong = check(c, at, out[k * base.SLOT:(k + 1) * base.SLOT])
+        at = base.DATA + k * blocks.SLOT + blocks.STATE + states[k][1][1][4][1]
+        wrong = check(c, at, out[k * blocks.SLOT:(k + 1) * blocks.SLOT])
         bad += bool(wrong)
         print(f"{'not ok' if wrong else 'ok'} {k + 1} {c['sentence']}{' # ' if wrong else ''}{', '.join(wrong)}")
     sys.exit(1 if bad else 0)

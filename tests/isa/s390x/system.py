@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 
-from compare import enc
+from programs import enc
 
 CODE, HANDLER, OUT, STEP, SPACE = 0x12000, 0x11000, 0x80000, 64, 0x20000
 PAGE, PAGE2 = SPACE, SPACE + 0x1000

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 
-from compare import enc
+from programs import enc
 from system import i, load, main
 
 REFUSED = dict(pgm=6)
