@@ -141,7 +141,9 @@ static gpointer relay_thread(gpointer opaque)
 {
     Relay *r = opaque;
     struct sockaddr_un a = address_of(r->to);
-    int fd[2] = { accept(r->listener, NULL, NULL), socket(AF_UNIX, SOCK_STREAM, 0) };
+    /* Not for the programs that start meanwhile: they would keep open what is closed here. */
+    int fd[2] = { accept4(r->listener, NULL, NULL, SOCK_CLOEXEC),
+                  socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) };
     g_assert_cmpint(connect(fd[1], (struct sockaddr *)&a, sizeof(a)), ==, 0);
     bool go = r->cut[0] > 0 && r->cut[1] > 0;
     while (go) {

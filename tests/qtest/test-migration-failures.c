@@ -150,7 +150,8 @@ static void test_cut_before_switchover(const void *machine)
     set_cap(p.src, "pause-before-switchover");
     begin(&p, &r);
     wait_for_status(p.src, "pre-switchover");
-    new_destination(&p); /* the first one quits */
+    wait_for_status(p.dst, "active"); /* version 3 does not wait for the destination */
+    new_destination(&p);              /* the first one quits */
     wait_final(p.src, p.src_status, &p.src_desc);
     relay_end(&r);
     g_assert_cmpstr(p.src_status, ==, "failed");
