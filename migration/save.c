@@ -105,6 +105,7 @@ static bool save_one(Section *s, void *opaque)
 }
 
 typedef struct {
+    Migration *m;
     StreamOut *out;
     uint8_t type; /* STREAM_SECTION_START or _END */
     GError **error;
@@ -118,6 +119,7 @@ static bool save_one_part(Section *s, void *opaque)
     if (!s->desc->start || s->desc->unmigratable) {
         return true;
     }
+    int64_t start = clock_now_ns(walk->m->vm, CLOCK_KIND_REALTIME);
     g_autofree void *saved = g_malloc0(record->size);
     g_auto(ByteWriter) w;
     byte_writer_init(&w);
@@ -129,13 +131,17 @@ static bool save_one_part(Section *s, void *opaque)
                                    record->version, walk->error) &&
                stream_out_bytes(walk->out, w.data, w.len, walk->error) &&
                save_section_footer(walk->out, number_of(s), walk->error);
+    if (walk->type == STREAM_SECTION_END) { /* what is before it is nothing to speak of */
+        migration_note_device(walk->m, s, clock_now_ns(walk->m->vm, CLOCK_KIND_REALTIME) - start,
+                              w.len);
+    }
     return walk->ok;
 }
 
 /* The few bytes of the sections in parts stay in the stream's buffer: no channel waits for them. */
 bool save_parts(Migration *m, StreamOut *out, uint8_t type, GError **error)
 {
-    PartsWalk walk = { out, type, error, true };
+    PartsWalk walk = { m, out, type, error, true };
     vm_lock(m->vm);
     section_foreach(m->vm, save_one_part, &walk);
     vm_unlock(m->vm);

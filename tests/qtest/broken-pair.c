@@ -201,13 +201,31 @@ void relay_end(Relay *r)
 
 /* ---- the pair ---- */
 
+const char *arch_of(const char *machine)
+{
+    return g_str_has_prefix(machine, "s390") ? "s390x" : "x86_64";
+}
+
+bool is_v3(const char *machine)
+{
+    return g_str_has_suffix(machine, "-10.0");
+}
+
+void pair_add_test(const char *machine, const char *name, GTestDataFunc fn, gconstpointer data)
+{
+    g_autofree char *path = g_strdup_printf("/%s/migration/%s%s", arch_of(machine),
+                                            is_v3(machine) ? "version-3/" : "", name);
+    g_test_add_data_func(path, data, fn);
+}
+
 static QTest *start(const char *machine, const char *more, const char *and_more)
 {
-    bool s390x = g_str_has_prefix(machine, "s390");
+    const char *arch = arch_of(machine);
 
-    return qtest_start(s390x ? "s390x" : "x86_64",
+    return qtest_start(arch,
                        "-accel qtest -machine %s -nodefaults -m 4 -serial null -device %s %s %s",
-                       machine, s390x ? "virtio-rng-ccw" : "virtio-rng-pci,addr=2",
+                       machine,
+                       g_str_equal(arch, "s390x") ? "virtio-rng-ccw" : "virtio-rng-pci,addr=2",
                        more ? more : "", and_more ? and_more : "");
 }
 
@@ -430,7 +448,7 @@ Lengths measure(BrokenPair *p)
     g_assert_cmpstr(p->src_status, ==, "completed");
     g_assert_cmpstr(p->dst_status, ==, "completed");
     Lengths l = { r.passed[0], r.passed[1], r.passed[0] - GO_FRAME, { NULL } };
-    if (g_str_equal(p->machine, V3)) {
+    if (is_v3(p->machine)) {
         uint8_t *at = memmem(r.keep[0]->data, r.keep[0]->len, description, strlen(description));
         g_assert_nonnull(at);
         l.safe = at - r.keep[0]->data - 6; /* end mark, type and length come before it */

@@ -10,6 +10,7 @@
 
 #define V3       "pc-q35-10.0"
 #define V4       "pc-q35-ferry-1.0"
+#define S390_V3  "s390-ccw-virtio-10.0"
 #define S390_V4  "s390-ccw-virtio-ferry-1.0"
 #define DEADLINE (QTEST_TIMEOUT_S * G_USEC_PER_SEC)
 #define FOREVER  INT64_MAX
@@ -72,6 +73,12 @@ typedef struct {
     int64_t
         resumed_us; /* from the last word to the source, or the cut, until it ran again; -1: it did not */
 } BrokenPair;
+
+/* The guest's architecture, and whether the machine type speaks version 3 of the stream. */
+const char *arch_of(const char *machine);
+bool is_v3(const char *machine);
+/* The case /<arch>/migration/<name>, of version 3 /<arch>/migration/version-3/<name>. */
+void pair_add_test(const char *machine, const char *name, GTestDataFunc fn, gconstpointer data);
 
 /* @more: options of both, @more_dst: of the destination alone; NULL: none. */
 void pair_open(BrokenPair *p, const char *machine, const char *more_src, const char *more_dst);

@@ -101,10 +101,10 @@ static void test_change(gconstpointer data)
         g_strdup_printf("%s: %s", c->at_source ? "source" : "destination", c->change->words);
     if (c->at_source) {
         g_assert_cmpstr(p.src_desc, ==, c->change->words);
-        g_assert_true(g_str_equal(c->machine, V3) || g_str_equal(p.dst_desc, told));
+        g_assert_true(is_v3(c->machine) || g_str_equal(p.dst_desc, told));
     } else {
         g_assert_cmpstr(p.dst_desc, ==, c->change->words);
-        g_assert_true(g_str_equal(c->machine, V3) || g_str_equal(p.src_desc, told));
+        g_assert_true(is_v3(c->machine) || g_str_equal(p.src_desc, told));
     }
     pair_close(&p);
 }
@@ -135,10 +135,9 @@ static void add_case(const char *machine, const char *phase, bool at_source, con
     Case *c = g_new(Case, 1);
     *c = (Case){ machine, phase, at_source, change };
     g_autofree char *name =
-        g_strdup_printf("/%s/migration/%sram-block/%s/%s/%s",
-                        g_str_equal(machine, S390_V4) ? "s390x" : "x86_64",
-                        g_str_equal(machine, V3) ? "version-3/" : "",
-                        at_source ? "source" : "destination", phase, change->name);
+        g_strdup_printf("/%s/migration/%sram-block/%s/%s/%s", arch_of(machine),
+                        is_v3(machine) ? "version-3/" : "", at_source ? "source" : "destination",
+                        phase, change->name);
     g_test_add_data_func_full(name, c, test_change, g_free);
 }
 

@@ -130,7 +130,7 @@ typedef struct {
     int64_t flip;   /* bit, 0: none */
     bool after_go;  /* the destination keeps its copy */
     bool our_fault; /* found at the source */
-    bool x86_only;  /* else version 4 is tried on s390x as well */
+    bool x86_only;  /* else it is tried on s390x as well */
     const char *words;
 } Point;
 
@@ -300,7 +300,7 @@ static void check_words(const BrokenPair *p, const Point *t)
     }
     g_autofree char *told =
         g_strdup_printf("%s: %s", t->our_fault ? "source" : "destination", finder);
-    if (!g_str_equal(p->machine, V3)) {
+    if (!is_v3(p->machine)) {
         g_assert_cmpstr(other, ==, told);
     } else if (!t->our_fault) { /* version 3 has SHUT 1 and no words */
         g_assert_cmpstr(other, ==, "destination: loading failed");
@@ -310,7 +310,7 @@ static void check_words(const BrokenPair *p, const Point *t)
 /* The destination's memory where test_point() writes. */
 static uint64_t ram_at(const char *machine)
 {
-    return g_str_equal(machine, S390_V4) ? 0x200000 : 0x100000;
+    return g_str_has_prefix(machine, "s390") ? 0x200000 : 0x100000;
 }
 
 static void fail_once(BrokenPair *p, const Point *t)
@@ -393,14 +393,14 @@ static void test_left_out(gconstpointer machine)
 
 /* State that comes to be after the manifest, and that the destination cannot honour. EVIDENCE: MIG-WIRE-028,
    MIG-WIRE-054 */
-static void test_ability_lost_under_way(void)
+static void test_ability_lost_under_way(gconstpointer machine)
 {
     const char *words = "section 'migration-testdev' instance 0: 'migration-testdev': subsection "
                         "'migration-testdev/part' cannot be honoured: migration-testdev was told "
                         "not to take its part";
     BrokenPair p;
     Relay r = RELAY_CLEAN;
-    pair_open(&p, V4, DEVICE, NULL);
+    pair_open(&p, machine, DEVICE, NULL);
     set(p.src, "part=0");
     set(p.dst, "takes-part=off");
     set_cap(p.src, "pause-before-switchover");
@@ -420,6 +420,7 @@ static void test_ability_lost_under_way(void)
 /* Somebody else has the destination's disk. EVIDENCE: MIG-WIRE-043, MIG-WIRE-045 */
 static void test_disk(gconstpointer machine)
 {
+    bool s390x = g_str_equal(arch_of(machine), "s390x");
     BrokenPair p;
     Relay r = RELAY_CLEAN, again = RELAY_CLEAN;
     char *path[2], *options[2];
@@ -429,17 +430,17 @@ static void test_disk(gconstpointer machine)
         g_close(fd, NULL);
         g_assert_true(g_file_set_contents(path[i], (char[512]){ 0 }, 512, NULL));
         options[i] = g_strdup_printf("-drive file=%s,if=none,id=d,format=raw "
-                                     "-device virtio-blk-pci,drive=d",
-                                     path[i]);
+                                     "-device virtio-blk-%s,drive=d",
+                                     path[i], s390x ? "ccw" : "pci");
     }
     pair_open(&p, machine, options[0], options[1]);
-    QTest *thief =
-        qtest_start("x86_64", "-machine %s -nodefaults -m 4 %s", (const char *)machine, options[1]);
+    QTest *thief = qtest_start(arch_of(machine), "-accel qtest -machine %s -nodefaults -m 4 %s",
+                               (const char *)machine, options[1]);
     attempt(&p, &r);
     g_assert_cmpstr(p.src_status, ==, "failed");
     g_assert_cmpstr(p.dst_status, ==, "failed");
     g_assert_nonnull(strstr(p.dst_desc, path[1]));
-    g_assert_true(g_str_equal(machine, V3) || strstr(p.src_desc, path[1]));
+    g_assert_true(is_v3(machine) || strstr(p.src_desc, path[1]));
     qtest_end(thief);
     attempt(&p, &again);
     g_assert_cmpstr(p.dst_status, ==, "completed");
@@ -453,11 +454,12 @@ static void test_disk(gconstpointer machine)
 
 /* The first device agreed already when the second one refuses: it is told back, the VM is as it
    was, and the next start works. EVIDENCE: MIG-HAND-003 */
-static void test_told_back(void)
+static void test_told_back(gconstpointer machine)
 {
-    QTest *q =
-        qtest_start("x86_64", "-S -machine " V4 " -nodefaults -m 4 -device migration-testdev "
-                              "-device migration-testdev,id=t,fail=start,fail-times=1");
+    QTest *q = qtest_start(arch_of(machine),
+                           "-accel qtest -S -machine %s -nodefaults -m 4 -device migration-testdev "
+                           "-device migration-testdev,id=t,fail=start,fail-times=1",
+                           (const char *)machine);
     json_object *reply = qtest_qmp(q, "{\"execute\": \"cont\"}"), *error;
     g_assert_true(json_object_object_get_ex(reply, "error", &error));
     g_assert_nonnull(strstr(member(error, "desc"), "cannot go to state 'running'"));
@@ -470,30 +472,37 @@ static void test_told_back(void)
 
 static void add_point(const Point *t)
 {
-    g_autofree char *name =
-        g_strdup_printf("/%s/migration/%serror/%s",
-                        g_str_equal(t->machine, S390_V4) ? "s390x" : "x86_64",
-                        g_str_equal(t->machine, V3) ? "version-3/" : "", t->name);
-    g_test_add_data_func_full(name, g_memdup2(t, sizeof(*t)), test_point, g_free);
+    g_autofree char *name = g_strconcat("error/", t->name, NULL);
+    pair_add_test(t->machine, name, test_point, t);
+}
+
+static void add_all(const char *machine)
+{
+    pair_add_test(machine, "ability/left-out-and-told", test_left_out, machine);
+    pair_add_test(machine, "error/disk", test_disk, machine);
+    if (!is_v3(machine)) {
+        pair_add_test(machine, "ability/lost-under-way", test_ability_lost_under_way, machine);
+        pair_add_test(machine, "error/those-who-agreed-are-told-back", test_told_back, machine);
+    }
 }
 
 int main(int argc, char **argv)
 {
+    static Point others[G_N_ELEMENTS(points)];
+    size_t n = 0;
+
     g_test_init(&argc, &argv, NULL);
     for (size_t i = 0; i < G_N_ELEMENTS(points); i++) {
         add_point(&points[i]);
-        if (g_str_equal(points[i].machine, V4) && !points[i].x86_only) {
-            Point other = points[i];
-            other.machine = S390_V4;
-            add_point(&other);
+        if (!points[i].x86_only && g_str_has_prefix(points[i].machine, "pc-")) {
+            others[n] = points[i];
+            others[n].machine = is_v3(points[i].machine) ? S390_V3 : S390_V4;
+            add_point(&others[n++]);
         }
     }
-    g_test_add_data_func("/x86_64/migration/ability/left-out-and-told", V4, test_left_out);
-    g_test_add_data_func("/x86_64/migration/version-3/ability/left-out-and-told", V3,
-                         test_left_out);
-    g_test_add_func("/x86_64/migration/ability/lost-under-way", test_ability_lost_under_way);
-    g_test_add_data_func("/x86_64/migration/error/disk", V4, test_disk);
-    g_test_add_data_func("/x86_64/migration/version-3/error/disk", V3, test_disk);
-    g_test_add_func("/x86_64/migration/error/those-who-agreed-are-told-back", test_told_back);
+    add_all(V4);
+    add_all(V3);
+    add_all(S390_V4);
+    add_all(S390_V3);
     return g_test_run();
 }

@@ -44,7 +44,7 @@ static json_object *list_of(json_object *info, const char *name)
 static void compare_devices(json_object *src, json_object *dst)
 {
     size_t n = json_object_array_length(src);
-    g_assert_cmpuint(n, >, 10);
+    g_assert_cmpuint(n, >=, 5);
     g_assert_cmpuint(json_object_array_length(dst), ==, n);
     for (size_t i = 0; i < n; i++) {
         json_object *a = json_object_array_get_idx(src, i), *b = json_object_array_get_idx(dst, i);
@@ -85,11 +85,11 @@ static void assert_traced(BrokenPair *p, const char *file, const char *const *wo
 }
 
 /* EVIDENCE: MIG-OBS-001, MIG-OBS-002, MIG-OBS-003 */
-static void test_success(void)
+static void test_success(gconstpointer machine)
 {
     BrokenPair p;
     Relay r = RELAY_CLEAN;
-    pair_prepare(&p, V4);
+    pair_prepare(&p, machine);
     p.more_src = p.owned[0] = g_strdup_printf("-trace migration_* -D %s/src.log", p.dir);
     p.more_dst = p.owned[1] = g_strdup_printf("-trace migration_* -D %s/dst.log", p.dir);
     pair_start(&p);
@@ -141,6 +141,14 @@ static void test_failure(void)
     pair_close(&p);
 }
 
+/* How fast the guest writes, as the source measured it in its last round. */
+static int64_t dirty_pages_rate(json_object *info)
+{
+    json_object *ram;
+    return json_object_object_get_ex(info, "ram", &ram) ? atoll(member(ram, "dirty-pages-rate"))
+                                                        : 0;
+}
+
 /* The guest (here: the test) writes more than is sent: said after the first round. EVIDENCE: MIG-OBS-004, MIG-HAND-004 */
 static void test_no_end(void)
 {
@@ -153,12 +161,14 @@ static void test_no_end(void)
     begin(&p, &r);
     gint64 end = g_get_monotonic_time() + DEADLINE;
     bool said = false, forecast = false;
-    for (unsigned round = 1; !said; round++) {
+    int64_t rate = 0;
+    for (unsigned round = 1; !said || !rate; round++) {
         qtest_memset(p.src, 0x100000, (uint8_t)round, 1 << 20);
         json_object *info = qtest_qmp_ok(p.src, "{\"execute\": \"query-migrate\"}");
-        said = g_str_equal(member(info, "will-not-converge"), "true");
+        said = said || g_str_equal(member(info, "will-not-converge"), "true");
+        rate = MAX(rate, dirty_pages_rate(info));
         forecast = forecast || atoll(member(info, "expected-remaining-time")) > 0;
-        g_assert_cmpint(atoll(member(info, "rounds")), <=, 3);
+        g_assert_true(said || atoll(member(info, "rounds")) <= 3);
         json_object_put(info);
         g_assert_cmpint(g_get_monotonic_time(), <, end);
         g_usleep(5000);
@@ -179,7 +189,8 @@ static void test_no_end(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/x86_64/migration/observed/success", test_success);
+    g_test_add_data_func("/x86_64/migration/observed/success", V4, test_success);
+    g_test_add_data_func("/s390x/migration/observed/success", S390_V4, test_success);
     g_test_add_func("/x86_64/migration/observed/failure", test_failure);
     g_test_add_func("/x86_64/migration/observed/will-not-converge", test_no_end);
     return g_test_run();
