@@ -109,7 +109,7 @@ static void stream_seeds(void)
 
     tiny_scribble(t);
     g_autoptr(GBytes) v4 = tiny_save(t, STREAM_V4), v3 = tiny_save(t, STREAM_V3);
-    good = tiny_open(v4);
+    good = vm_stream_items(v4);
     const uint8_t *bytes = g_bytes_get_data(v3, &n);
     put_with("stream", "good-version-3", "\0", 1, bytes + 8, n - 8);
     raw("good-version-4", v4, 0, "", 0, SIZE_MAX);

@@ -35,7 +35,7 @@ static GBytes *sealed(FuzzInput *in)
         const uint8_t *at = fuzz_bytes(in, &n);
         g_ptr_array_add(items, g_bytes_new(at, n));
     }
-    return tiny_seal(items);
+    return vm_stream_seal(items);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -21,7 +21,8 @@
 #define BRIDGES                                                           \
     " -device pcie-root-port,id=p,chassis=1 -device virtio-rng-pci,bus=p" \
     " -device pci-bridge,id=b,chassis_nr=2 -device virtio-rng-pci,bus=b,addr=1"
-#define PC     " -bios {dir}/bios -rtc base=2020-01-01T00:00:00,clock=vm -serial null -smp 2 -cpu max"
+#define RTC    " -rtc base=2020-01-01T00:00:00,clock=vm"
+#define PC     " -bios {dir}/bios -serial null -smp 2 -cpu max" RTC
 #define Q35    NOTHING PC VIRTIO CARDS BRIDGES
 #define I440FX NOTHING PC VIRTIO CARDS
 #define S390                                                                                \
@@ -41,15 +42,15 @@
     " -device usb-tablet -drive file={dir}/disk,if=none,id=ud,format=raw,snapshot=on" \
     " -device usb-storage,drive=ud -device nec-usb-xhci,slots=4,intrs=2"
 /* What takes the place of other devices, or is rare. */
-#define FLASH                                                                          \
-    NOTHING " -drive file={dir}/bios,if=pflash,format=raw,readonly=on"                 \
-            " -drive file={dir}/bios,if=pflash,format=raw,snapshot=on -device isa-fdc" \
-            " -device edu -device pci-testdev -device intel-iommu -device vmgenid" USB \
-            " -device ioh3420,id=i,chassis=2 -device pcie-pci-bridge,id=c,bus=i"       \
-            " -device pci-bridge,id=o,bus=c,addr=2,shpc=off"
-#define MICROVM                                                                     \
-    NOTHING " -bios {dir}/bios -rtc base=2020-01-01T00:00:00,clock=vm -serial null" \
-            " -drive file={dir}/disk,if=none,id=d,format=raw,read-only=on"          \
+#define FLASH                                                                              \
+    NOTHING RTC " -drive file={dir}/bios,if=pflash,format=raw,readonly=on"                 \
+                " -drive file={dir}/bios,if=pflash,format=raw,snapshot=on -device isa-fdc" \
+                " -device edu -device pci-testdev -device intel-iommu -device vmgenid" USB \
+                " -device ioh3420,id=i,chassis=2 -device pcie-pci-bridge,id=c,bus=i"       \
+                " -device pci-bridge,id=o,bus=c,addr=2,shpc=off"
+#define MICROVM                                                            \
+    NOTHING " -bios {dir}/bios -serial null" RTC                           \
+            " -drive file={dir}/disk,if=none,id=d,format=raw,read-only=on" \
             " -device virtio-blk-device,drive=d -device virtio-rng-device"
 #define X86_NAME "ferry-system-x86_64"
 

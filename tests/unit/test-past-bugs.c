@@ -53,7 +53,7 @@ static GBytes *seal(const uint8_t *p, size_t n)
         p += 2 + len;
         n -= 2 + len;
     }
-    return tiny_seal(items);
+    return vm_stream_seal(items);
 }
 
 static void test_refused(gconstpointer arg)

@@ -3,9 +3,6 @@
 #include "tiny-vm.h"
 #include <string.h>
 #include "base/memory/space.h"
-#include "base/util/crc32c.h"
-#include "base/util/endian.h"
-#include "migration/ram-format.h"
 
 /* ---- the device ---- */
 
@@ -216,116 +213,14 @@ bool tiny_same(const Tiny *a, const Tiny *b)
 
 /* ---- streams ---- */
 
-static void save_ram(Tiny *t, StreamOut *out)
-{
-    MigrationParams params = *migration_params_of(t->vm);
-    bool done = false;
-
-    vm_lock(t->vm);
-    RamSave *ram = ram_save_new(t->vm, &params, false, NULL);
-    vm_unlock(t->vm);
-    g_assert_true(save_section_header(out, STREAM_SECTION_START, RAM_SECTION_ID_STR, 0, 1,
-                                      RAM_SECTION_VERSION, NULL) &&
-                  ram_save_setup(ram, out, NULL) && save_section_footer(out, 1, NULL) &&
-                  save_command(out, COMMAND_SWITCHOVER_START, NULL, 0, NULL) &&
-                  save_section_header(out, STREAM_SECTION_END, NULL, 0, 1, 0, NULL) &&
-                  ram_save_pages(ram, out, UINT64_MAX, &done, NULL) &&
-                  save_section_footer(out, 1, NULL) && done);
-    vm_lock(t->vm);
-    ram_save_free(ram);
-    vm_unlock(t->vm);
-}
-
 GBytes *tiny_save(Tiny *t, StreamFormat format)
 {
-    g_autoptr(Channel) c = channel_new_buffer("", 0);
-    g_autoptr(GString) description = g_string_new("{\"devices\":[");
-    StreamOut out;
-
-    stream_out_init(&out, c, format);
-    g_assert_true(stream_out_header(&out, NULL) &&
-                  save_configuration(&out, "tiny-machine", NULL, NULL));
-    save_ram(t, &out);
-    vm_lock(t->vm);
-    g_assert_true(save_devices(t->vm->migration, &out, description, NULL));
-    vm_unlock(t->vm);
-    g_string_append(description, "]}");
-    g_assert_true(stream_out_u8(&out, STREAM_EOF, NULL) && stream_out_end(&out, false, NULL) &&
-                  stream_out_u8(&out, STREAM_DESCRIPTION, NULL) &&
-                  stream_out_u32(&out, (uint32_t)description->len, NULL) &&
-                  stream_out_bytes(&out, description->str, description->len, NULL) &&
-                  stream_out_end(&out, true, NULL));
-    stream_out_clear(&out);
-    return channel_buffer_written(c);
+    return vm_stream_save(t->vm, format, false);
 }
 
 bool tiny_load(Tiny *t, const void *stream, size_t n, GError **error)
 {
     g_autoptr(Channel) c = channel_new_buffer(stream, n);
 
-    return tiny_load_from(t, c, error);
-}
-
-bool tiny_load_from(Tiny *t, Channel *c, GError **error)
-{
-    Incoming in = { .m = t->vm->migration, .channel = c };
-
-    t->vm->migration->in = &in;
-    in.loaded = g_ptr_array_new_with_free_func(loaded_free);
-    in.ram = ram_load_new(t->vm);
-    stream_in_init(&in.in, c);
-    bool ok = load_stream(&in, error);
-    if (ok) {
-        vm_lock(t->vm);
-        ok = load_install(&in, error);
-        vm_unlock(t->vm);
-    }
-    t->vm->migration->in = NULL;
-    stream_in_clear(&in.in);
-    ram_load_free(in.ram);
-    g_ptr_array_unref(in.loaded);
-    return ok;
-}
-
-GBytes *tiny_seal(GPtrArray *items)
-{
-    g_autoptr(Channel) c = channel_new_buffer("", 0);
-    StreamOut out;
-
-    stream_out_init(&out, c, STREAM_V4);
-    stream_out_header(&out, NULL);
-    for (guint i = 0; i < items->len; i++) {
-        gsize n;
-        const void *data = g_bytes_get_data(g_ptr_array_index(items, i), &n);
-
-        if (n) {
-            stream_out_bytes(&out, data, n, NULL);
-            stream_out_end(&out, true, NULL);
-        }
-    }
-    stream_out_clear(&out);
-    return channel_buffer_written(c);
-}
-
-GPtrArray *tiny_open(GBytes *stream)
-{
-    gsize n;
-    const uint8_t *p = g_bytes_get_data(stream, &n);
-    GPtrArray *items = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
-    g_autoptr(GByteArray) item = g_byte_array_new();
-
-    for (gsize at = 8; at + 8 <= n;) {
-        uint32_t head = ld_be32(p + at), len = head & ~(1u << 31);
-
-        if (len > n - at - 8) {
-            break;
-        }
-        g_byte_array_append(item, p + at + 8, len);
-        at += 8 + len;
-        if (head >> 31) {
-            g_ptr_array_add(items, g_bytes_new(item->data, item->len));
-            g_byte_array_set_size(item, 0);
-        }
-    }
-    return items;
+    return vm_stream_load(t->vm, c, error);
 }

@@ -4,7 +4,7 @@
  * and to bytes in memory: for tests of what streams, also malicious ones, do to a destination.
  */
 #pragma once
-#include "migration/migration-priv.h"
+#include "vm-stream.h"
 
 #define TINY_RAM (16u << 10)
 
@@ -25,8 +25,3 @@ bool tiny_same(const Tiny *a, const Tiny *b);
 GBytes *tiny_save(Tiny *t, StreamFormat format);
 /* Loads and installs; false + error, and then nothing of the device was installed. */
 bool tiny_load(Tiny *t, const void *stream, size_t n, GError **error);
-bool tiny_load_from(Tiny *t, Channel *c, GError **error);
-/* Version 4: header and frames around items. */
-GBytes *tiny_seal(GPtrArray *items);
-/* The items of a version 4 stream; NULL: it is not one. */
-GPtrArray *tiny_open(GBytes *stream);
