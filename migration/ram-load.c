@@ -16,9 +16,8 @@ struct RamLoad {
     Vm *vm;
     RamBlock *current; /* of CONTINUE; NULL before the first name */
     bool listed;       /* the block list came */
-    GHashTable *seen;  /* RamBlock -> itself: listed by the source */
-    GHashTable
-        *held; /* RamBlock -> itself: pinned, as pages may be on their way when it is removed */
+    /* RamBlock -> itself: listed by the source; pinned, as pages may be on their way when it is removed. */
+    GHashTable *seen;
     Populate *populate;
     RamWatch watch;
 };
@@ -27,8 +26,7 @@ RamLoad *ram_load_new(Vm *vm)
 {
     RamLoad *ram = g_new0(RamLoad, 1);
     ram->vm = vm;
-    ram->seen = g_hash_table_new(NULL, NULL);
-    ram->held = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)ram_block_unpin);
+    ram->seen = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)ram_block_unpin);
     ram->populate = populate_new();
     return ram;
 }
@@ -37,9 +35,8 @@ void ram_load_free(RamLoad *ram)
 {
     if (ram) {
         ram_watch_clear(&ram->watch);
-        g_hash_table_unref(ram->seen);
         populate_free(ram->populate);
-        g_hash_table_unref(ram->held);
+        g_hash_table_unref(ram->seen);
         g_free(ram);
     }
 }
@@ -94,6 +91,24 @@ static bool fit_block(RamLoad *ram, RamBlock *block, uint64_t length, GError **e
     return ok;
 }
 
+/* VM lock held. */
+static bool list_block(RamLoad *ram, const char *name, uint64_t length, GError **error)
+{
+    RamBlock *block = ram_block_find(ram->vm, name);
+    if (!block || !ram_block_migratable(block)) {
+        return ram_error(error, "there is no RAM block '%s' here", name);
+    }
+    if (!fit_block(ram, block, length, error)) {
+        return false;
+    }
+    if (g_hash_table_contains(ram->seen, block)) {
+        return ram_error(error, "RAM block '%s' is listed twice", name);
+    }
+    ram_block_pin(block);
+    g_hash_table_add(ram->seen, block);
+    return true;
+}
+
 static bool load_block_list(RamLoad *ram, StreamIn *in, uint64_t total, GError **error)
 {
     if (ram->listed) {
@@ -106,16 +121,10 @@ static bool load_block_list(RamLoad *ram, StreamIn *in, uint64_t total, GError *
             return false;
         }
         vm_lock(ram->vm);
-        RamBlock *block = ram_block_find(ram->vm, name);
-        bool ok = block && ram_block_migratable(block)
-                      ? fit_block(ram, block, length, error)
-                      : ram_error(error, "there is no RAM block '%s' here", name);
+        bool ok = list_block(ram, name, length, error);
         vm_unlock(ram->vm);
         if (!ok) {
             return false;
-        }
-        if (!g_hash_table_add(ram->seen, block)) {
-            return ram_error(error, "RAM block '%s' is listed twice", name);
         }
         if (!length || length > total) {
             return ram_error(error,
@@ -129,6 +138,23 @@ static bool load_block_list(RamLoad *ram, StreamIn *in, uint64_t total, GError *
     return true;
 }
 
+/* Borrowed, pinned by the list; NULL + error. */
+static RamBlock *listed_block(RamLoad *ram, const char *name, GError **error)
+{
+    ram_list_acquire(ram->vm);
+    RamBlock *block = ram_block_find(ram->vm, name);
+    bool ours = block && ram_block_migratable(block);
+    bool listed = ours && g_hash_table_contains(ram->seen, block);
+    ram_list_release(ram->vm);
+    if (!listed) {
+        ram_error(error,
+                  ours ? "pages come for RAM block '%s', which is not in the stream's list"
+                       : "there is no RAM block '%s' here",
+                  name);
+    }
+    return listed ? block : NULL;
+}
+
 /* The block and page that a record names; NULL + error. */
 static uint8_t *page_of(RamLoad *ram, StreamIn *in, uint64_t word, GError **error)
 {
@@ -138,16 +164,8 @@ static uint8_t *page_of(RamLoad *ram, StreamIn *in, uint64_t word, GError **erro
         if (!stream_in_str8(in, name, error)) {
             return NULL;
         }
-        ram_list_acquire(ram->vm);
-        ram->current = ram_block_find(ram->vm, name);
-        if (ram->current && !g_hash_table_contains(ram->held, ram->current)) {
-            ram_block_pin(ram->current);
-            g_hash_table_add(ram->held, ram->current);
-        }
-        ram_list_release(ram->vm);
-        if (!ram->current || !ram_block_migratable(ram->current)) {
-            ram->current = NULL;
-            ram_error(error, "there is no RAM block '%s' here", name);
+        ram->current = listed_block(ram, name, error);
+        if (!ram->current) {
             return NULL;
         }
     }
