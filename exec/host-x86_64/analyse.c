@@ -360,6 +360,7 @@ void hg_analyse(HostGen *g)
             continue;
         }
         bool result = i->type != IR_VOID && ir_op_info[i->op].result[0] != '-';
+        g->failed |= i->type == IR_V256 && !g->code->wide;
         unsigned flags = ir_op_info[i->op].flags;
         if (result && !g->val[v].last && (flags & (IRF_P | IRF_R)) && !(flags & (IRF_F | IRF_H))) {
             continue; /* folded into its users: never emitted, uses nothing */

@@ -138,6 +138,9 @@ HostCode *host_code_new(size_t bytes, const CpuTargetOps *ops, const SlotMap *ov
     host_lots_init(c);
     c->modes = g_array_new(FALSE, FALSE, sizeof(HostMode));
     choose_pins(&c->pins, &ops->slots, overlaps);
+    for (unsigned k = 0; k < ops->slots.count; k++) {
+        c->wide |= ops->slots.slots[k].type == IR_V256;
+    }
     if (!map_code(c, error)) {
         host_code_free(c);
         return NULL;

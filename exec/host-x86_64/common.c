@@ -57,6 +57,7 @@ static void make_enter(HostCode *c, AsmBuf *a)
     asm_mov_rr(a, 8, HR_CPU, RDI);
     asm_mov_rr(a, 8, HR_SCRATCH, RSI);
     host_returns_begin(a, nowhere);
+    asm_vzeroupper(a);
     load_homes(c, a);
     asm_jmp_rm(a, asm_reg(HR_SCRATCH));
 }
@@ -167,26 +168,27 @@ static AsmRm frame_below(int32_t off)
     return asm_mem(RSP, off + 8);
 }
 
-static void save_registers(AsmBuf *a, bool vecs)
+/* Of vectors what the target uses: to load 256 bits makes the next SSE instruction of C wait. */
+static void save_registers(const HostCode *c, AsmBuf *a, bool vecs)
 {
     for (unsigned r = 0; r < 16; r++) {
         if (HR_POOL & 1u << r) {
             asm_store(a, 8, frame_below(FRAME_OFF(reg) + 8 * r), r);
         }
         if (vecs && (HV_POOL & 1u << r)) {
-            asm_v2_store(a, I_VMOVDQU_ST, true, frame_below(FRAME_OFF(vreg) + 32 * r), r, 0);
+            asm_v2_store(a, I_VMOVDQU_ST, c->wide, frame_below(FRAME_OFF(vreg) + 32 * r), r, 0);
         }
     }
 }
 
-static void restore_registers(AsmBuf *a, bool vecs)
+static void restore_registers(const HostCode *c, AsmBuf *a, bool vecs)
 {
     for (unsigned r = 0; r < 16; r++) {
         if (HR_POOL & HR_CALLER_SAVED & 1u << r) {
             asm_mov(a, 8, r, frame_below(FRAME_OFF(reg) + 8 * r));
         }
         if (vecs && (HV_POOL & 1u << r)) {
-            asm_v2(a, I_VMOVDQU, true, r, frame_below(FRAME_OFF(vreg) + 32 * r), 0);
+            asm_v2(a, I_VMOVDQU, c->wide, r, frame_below(FRAME_OFF(vreg) + 32 * r), 0);
         }
     }
 }
@@ -198,7 +200,7 @@ static void make_slow(HostCode *c, AsmBuf *a, unsigned kind, bool vecs)
 
     asm_align(a, 16);
     c->slow[kind][vecs] = asm_here(a);
-    save_registers(a, vecs);
+    save_registers(c, a, vecs);
     asm_mov(a, 8, RAX, asm_mem(RSP, 0));
     asm_store(a, 8, frame_below(FRAME_OFF(ra)), RAX);
     asm_mov_rr(a, 8, RDI, HR_CPU);
@@ -210,13 +212,13 @@ static void make_slow(HostCode *c, AsmBuf *a, unsigned kind, bool vecs)
         }
     }
     asm_alu_ri(a, ALU_SUB, 8, RSP, 8);
-    if (vecs) {
+    if (c->wide) {
         asm_vzeroupper(a);
     }
     call_far(a, row->fn);
     asm_alu_ri(a, ALU_ADD, 8, RSP, 8);
     asm_store(a, 8, frame_below(FRAME_OFF(result)), RAX);
-    restore_registers(a, vecs);
+    restore_registers(c, a, vecs);
     asm_ret(a);
 }
 

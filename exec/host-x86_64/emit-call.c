@@ -206,6 +206,9 @@ void emit_call(HostGen *g, const IrInsn *i, IrVal v)
         call_fpenv(g, cpu_fpenv_save);
     }
     place_args(g, &c, vec_ret, v);
+    if (g->code->wide) { /* all vectors are in their cells */
+        asm_vzeroupper(&g->as);
+    }
     if (faults) {
         AsmLabel ra = asm_label(&g->as);
         g->in_cells = true;

@@ -152,6 +152,7 @@ struct HostCode {
     unsigned n_lots; /* of each kind; even */
     HostPool pool[HOST_KINDS];
     HostPins pins;
+    bool wide;               /* the target has slots of 256 bits; else no value has more than 128 */
     const SlotMap *overlaps; /* borrowed */
     uint32_t pc_offset;
     /* common code, run addresses */
