@@ -299,15 +299,23 @@ void cpu_st_bytes(CpuState *cpu, GuestVirt va, const void *buf, size_t len, unsi
     }
 }
 
-void *cpu_host_ptr(CpuState *cpu, GuestVirt va, size_t len, MmuAccess access, unsigned mmu)
+void *cpu_host_hit(CpuState *cpu, GuestVirt va, size_t len, MmuAccess access, unsigned mmu)
 {
     TlbEntry *e = tlb_row(cpu, mmu, va);
 
-    if (crosses(va, len)) {
-        return NULL;
-    }
-    if (LIKELY((va & GUEST_PAGE_MASK) == __atomic_load_n(&e->tag[access], __ATOMIC_RELAXED))) {
-        return (void *)(uintptr_t)(va + e->addend);
+    return !crosses(va, len) &&
+                   (va & GUEST_PAGE_MASK) == __atomic_load_n(&e->tag[access], __ATOMIC_RELAXED)
+               ? (void *)(uintptr_t)(va + e->addend)
+               : NULL;
+}
+
+void *cpu_host_ptr(CpuState *cpu, GuestVirt va, size_t len, MmuAccess access, unsigned mmu)
+{
+    TlbEntry *e;
+    void *hit = cpu_host_hit(cpu, va, len, access, mmu);
+
+    if (LIKELY(hit) || crosses(va, len)) {
+        return hit;
     }
     TlbFull *f = tlb_lookup(cpu, va, access, mmu, false, &e);
     if (f->flags & (TLBF_IO | TLBF_WATCH)) {

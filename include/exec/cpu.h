@@ -294,6 +294,8 @@ bool cpu_probe_quiet(CpuState *cpu, GuestVirt va, size_t len, MmuAccess access, 
  * watchpoint, code or clean page for writes: dirty and code are handled here, so the pointer may
  * be written until the next guest memory call); else NULL. Faults are raised. */
 void *cpu_host_ptr(CpuState *cpu, GuestVirt va, size_t len, MmuAccess access, unsigned mmu);
+/* The same without a look further than the TLB's row: NULL where it does not say so, and no fault. */
+void *cpu_host_hit(CpuState *cpu, GuestVirt va, size_t len, MmuAccess access, unsigned mmu);
 /* Atomic read-modify-write as the IR ops; size 1,2,4,8. */
 uint64_t cpu_atomic_rmw(CpuState *cpu, IrRmw op, GuestVirt va, uint64_t v, unsigned size,
                         unsigned mmu);

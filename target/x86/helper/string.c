@@ -206,25 +206,72 @@ static void copy_backward(uint8_t *dst, const uint8_t *src, size_t len, unsigned
     }
 }
 
-/* Short copies, as compilers and libraries make them: 64-bit code, upwards, each side in one page of
- * plain RAM. False: nothing was done. */
+/* Guest memory in at most two pages, where it lies in the host. */
+typedef struct Span {
+    uint8_t *p[2];
+    size_t n[2];
+} Span;
+
+/* False: some of it is not plain RAM, or its second page is not in the TLB. A fault is the first page's. */
+static bool span(CpuState *cs, uint64_t va, size_t len, MmuAccess access, unsigned mmu, Span *s)
+{
+    size_t first = MIN(len, GUEST_PAGE_SIZE - (va & (GUEST_PAGE_SIZE - 1)));
+
+    s->n[0] = first;
+    s->n[1] = len - first;
+    s->p[0] = cpu_host_ptr(cs, va, first, access, mmu);
+    s->p[1] = s->n[1] && s->p[0] ? cpu_host_hit(cs, va + first, s->n[1], access, mmu) : s->p[0];
+    return s->p[0] && s->p[1];
+}
+
+static bool apart(const Span *a, const Span *b)
+{
+    for (unsigned k = 0; k < 4; k++) {
+        const uint8_t *p = a->p[k & 1], *q = b->p[k >> 1];
+        if (p < q + b->n[k >> 1] && q < p + a->n[k & 1]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void copy_spans(const Span *dst, const Span *src)
+{
+    size_t len = dst->n[0] + dst->n[1], n;
+
+    for (size_t done = 0; done < len; done += n) {
+        bool d = done >= dst->n[0], s = done >= src->n[0];
+        size_t d_off = done - (d ? dst->n[0] : 0), s_off = done - (s ? src->n[0] : 0);
+        n = MIN(dst->n[d] - d_off, src->n[s] - s_off);
+        memcpy(dst->p[d] + d_off, src->p[s] + s_off, n);
+    }
+}
+
+/* Short copies, as compilers and libraries make them: 64-bit code, upwards, each side in one or two
+ * pages of plain RAM. False: nothing was done. */
 static bool movs_at_once(CpuState *cs, X86StrOp op)
 {
     X86Cpu *cpu = x86_cpu(cs);
     uint64_t si = cpu->gpr[X86_RSI], di = cpu->gpr[X86_RDI], n = cpu->gpr[X86_RCX];
     unsigned mmu = mode_mmu(cpu->mode);
+    Span src, dst;
 
     if (!(cpu->mode & MODE_CS64) || (cpu->eflags & X86_DF) || op.adsize != 8 || op.seg == X86_FS ||
         op.seg == X86_GS || n == 0 || n > GUEST_PAGE_SIZE / op.size) {
         return false;
     }
     size_t len = n * op.size;
-    void *src = cpu_host_ptr(cs, si, len, MMU_ACCESS_READ, mmu);
-    void *dst = src ? cpu_host_ptr(cs, di, len, MMU_ACCESS_WRITE, mmu) : NULL;
-    if (!dst) {
+    if (!span(cs, si, len, MMU_ACCESS_READ, mmu, &src) ||
+        !span(cs, di, len, MMU_ACCESS_WRITE, mmu, &dst)) {
         return false;
     }
-    copy_forward(dst, src, len, op.size);
+    if (!src.n[1] && !dst.n[1]) {
+        copy_forward(dst.p[0], src.p[0], len, op.size);
+    } else if (apart(&src, &dst)) {
+        copy_spans(&dst, &src);
+    } else {
+        return false;
+    }
     cpu->gpr[X86_RSI] = si + len;
     cpu->gpr[X86_RDI] = di + len;
     cpu->gpr[X86_RCX] = 0;
