@@ -22,7 +22,8 @@
 
 /* Extended binary floating point: vector arguments and results. */
 HELPER_DECL(s390_bfp2_ext);
-HELPER_DECL(s390_bfp_sign_cc_ext);
+HELPER_DECL(
+    s390_ext_arith); /* MODE_FP: 0 add, 1 subtract, 2 multiply, 3 divide; 0 where that is not all */
 HELPER_DECL(s390_bfp_mul_long);
 HELPER_DECL(s390_bfp_cmp_ext);
 HELPER_DECL(s390_bfp_sqrt_ext);

@@ -7,6 +7,7 @@
  * operands and format.
  */
 #include <string.h>
+#include "target/s390x/helper/fastext.h"
 #include "target/s390x/helper/fastfp.h"
 #include "target/s390x/helper/fpr.h"
 #include "target/s390x/softfp.h"
@@ -209,34 +210,41 @@ uint64_t helper_s390_bfp2(CpuState *cs, uint64_t x, uint64_t y, uint64_t op)
     return bfp2(cpu, x, y, op);
 }
 
-/* The compiler's 128-bit arithmetic, in the same case as the host's. */
-static bool fast_ext(const S390Cpu *cpu, FpBits x, FpBits y, unsigned op, FpBits *out)
-{
-    const FpBits least = (FpBits)1 << 112, inf = (FpBits)0x7fff << 112, sign = (FpBits)1 << 127;
-    __float128 a, b, r;
-
-    if (!fast_allowed(cpu)) {
-        return false;
-    }
-    memcpy(&a, &x, sizeof(a));
-    memcpy(&b, &y, sizeof(b));
-    r = op == 0 ? a + b : op == 1 ? a - b : op == 2 ? a * b : a / b;
-    memcpy(out, &r, sizeof(r));
-    return (*out & ~sign) - (least + 1) < inf - (least + 1);
-}
-
 static void helper_s390_bfp2_ext(CpuState *cs, IrVec *out, const IrVec *x, const IrVec *y,
                                  uint64_t op)
 {
-    FpBits fast;
-
-    if (fast_ext(s390_cpu(cs), get_ext(x), get_ext(y), op >> 2 & 3, &fast)) {
-        put_ext(out, fast);
-        return;
-    }
     put_ext(out, bfp2(s390_cpu(cs), get_ext(x), get_ext(y), op));
 }
 HELPER(s390_bfp2_ext, IR_V128, HELPER_STATE, HARG_V128, HARG_V128, HARG_I64);
+
+/* In the mode MODE_FP; 0 where it is not normal. */
+static void helper_s390_ext_arith(CpuState *cs, IrVec *out, const IrVec *x, const IrVec *y,
+                                  uint64_t op)
+{
+    FastExt r = ext_arith(op, get_ext(x), get_ext(y));
+
+    /* in one piece: it is read in one piece */
+    _mm_storeu_si128((__m128i *)out, _mm_set_epi64x((int64_t)(r >> 64), (int64_t)r));
+}
+HELPER(s390_ext_arith, IR_V128, HELPER_PURE, HARG_V128, HARG_V128, HARG_I64);
+
+/* 0 equal, 1 low, 2 high, 3 a NaN among them */
+uint64_t helper_s390_ext_order(CpuState *cs, uint64_t a1, uint64_t a0, uint64_t b1, uint64_t b0)
+{
+    FpBits sign = (FpBits)1 << 127, inf = (FpBits)EXT_TOP << 112;
+    FpBits a = (FpBits)a1 << 64 | a0, b = (FpBits)b1 << 64 | b0;
+
+    if ((a & ~sign) > inf || (b & ~sign) > inf) {
+        return 3;
+    }
+    if (a == b || !((a | b) & ~sign)) {
+        return 0;
+    }
+    if ((a ^ b) & sign) {
+        return a & sign ? 1 : 2;
+    }
+    return (a < b) != !!(a & sign) ? 1 : 2;
+}
 
 /* Exact products in the next wider format. */
 static FpBits widened_product(S390Cpu *cpu, FpFormat f, FpBits x, FpBits y)
@@ -324,18 +332,6 @@ static void helper_s390_bfp_sqrt_ext(CpuState *cs, IrVec *out, const IrVec *x, u
     put_ext(out, square_root(s390_cpu(cs), get_ext(x), how));
 }
 HELPER(s390_bfp_sqrt_ext, IR_V128, HELPER_STATE, HARG_V128, HARG_I64);
-
-/* ---- condition codes ---- */
-uint64_t helper_s390_bfp_sign_cc(CpuState *cs, uint64_t v, uint64_t format)
-{
-    return sign_cc((FpFormat)format, v);
-}
-
-static uint64_t helper_s390_bfp_sign_cc_ext(CpuState *cs, const IrVec *v)
-{
-    return sign_cc(FP_EXTENDED, get_ext(v));
-}
-HELPER(s390_bfp_sign_cc_ext, IR_I64, HELPER_PURE, HARG_V128);
 
 /* Compare; bit 2 of op: signal on any NaN. */
 static unsigned compare(S390Cpu *cpu, FpBits x, FpBits y, unsigned op)

@@ -10,6 +10,12 @@ static unsigned sign_cc(int64_t v)
     return v == 0 ? 0 : v < 0 ? 1 : 2;
 }
 
+/* m: what is left without the sign. */
+static unsigned bfp_cc(uint64_t m, bool more, uint64_t inf, bool negative)
+{
+    return m > inf || (m == inf && more) ? 3 : !m && !more ? 0 : negative ? 1 : 2;
+}
+
 unsigned s390_cc_eval(uint32_t op, uint64_t a, uint64_t b)
 {
     int64_t r;
@@ -28,6 +34,9 @@ unsigned s390_cc_eval(uint32_t op, uint64_t a, uint64_t b)
     case CC_SUB64: return __builtin_sub_overflow((int64_t)a, (int64_t)b, &r) ? 3 : sign_cc(r);
     case CC_ADDU32: return ((uint32_t)a != 0) | (a >> 32) << 1;
     case CC_ADDU64: return (a + b != 0) | (a + b < a) << 1;
+    case CC_BFP_SHORT: return bfp_cc(a & INT32_MAX, false, 0x7f800000u, a >> 31 & 1);
+    case CC_BFP_LONG: return bfp_cc(a & INT64_MAX, false, 0x7ff0000000000000u, a >> 63);
+    case CC_BFP_EXT: return bfp_cc(a & INT64_MAX, b != 0, 0x7fff000000000000u, a >> 63);
     case CC_SUBU: return a == b ? 2 : a < b ? 1 : 3;
     case CC_TM8: return a == 0 ? 0 : a == b ? 3 : 1;
     case CC_TM16: return a == 0 ? 0 : a == b ? 3 : a >> (63 - __builtin_clzll(b)) & 1 ? 2 : 1;

@@ -77,6 +77,17 @@ static IrVal carry_cc(S390Trans *t, IrVal result, IrVal carry)
     return ir_or(ib, nz, ir_shli(ib, ir_trunc32(ib, carry), 1));
 }
 
+/* Of a floating-point number; its infinity. */
+static IrVal bfp_cc(S390Trans *t, IrVal bits, uint64_t inf, unsigned sign)
+{
+    IrBuilder *ib = t->b;
+    IrVal m = ir_andi(ib, bits, (1ull << sign) - 1), zero = ir_c64(ib, 0);
+    IrVal cc = ir_movcond(ib, IR_NE, bits, m, c32(t, 1), c32(t, 2));
+
+    cc = ir_movcond(ib, IR_EQ, m, zero, c32(t, 0), cc);
+    return ir_movcond(ib, IR_GTU, m, ir_c64(ib, inf), c32(t, 3), cc);
+}
+
 static IrVal known_cc(S390Trans *t, const S390CcState *cc)
 {
     IrBuilder *ib = t->b;
@@ -98,6 +109,8 @@ static IrVal known_cc(S390Trans *t, const S390CcState *cc)
         IrVal r = ir_add(ib, a, b);
         return carry_cc(t, r, ir_setcond(ib, IR_LTU, r, a));
     }
+    case CC_BFP_SHORT: return bfp_cc(t, a, 0x7f800000u, 31);
+    case CC_BFP_LONG: return bfp_cc(t, a, 0x7ff0000000000000u, 63);
     case CC_SUBU: return compare_cc(t, IR_LTU, a, b, (unsigned[]){ 2, 1, 3 });
     case CC_TM8: {
         IrVal ones = ir_movcond(ib, IR_EQ, a, b, c32(t, 3), c32(t, 1));

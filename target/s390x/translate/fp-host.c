@@ -103,6 +103,26 @@ void s390_host_if_normal(S390Trans *t, unsigned f, IrVal bits, bool positive, Ir
     ir_brcondi(t->b, IR_LTU, ir_subi(t->b, m, first), format[f].inf - first, ok);
 }
 
+void s390_host_if_number(S390Trans *t, unsigned f, IrVal bits, IrLabel ok)
+{
+    ir_brcondi(t->b, IR_LEU, ir_andi(t->b, bits, ~format[f].sign), format[f].inf, ok);
+}
+
+/* ROUNDPS's control by M3: 0 the mode of the FPC, which is nearest here. */
+static const int8_t rounding[8] = { 0, -1, -1, -1, 0, 3, 2, 1 };
+
+bool s390_host_rounds(unsigned m3)
+{
+    return m3 < 8 && rounding[m3] >= 0;
+}
+
+IrVal s390_host_round(S390Trans *t, unsigned f, IrVal a, unsigned m3)
+{
+    IrVal v = to_host(t, a);
+
+    return from_host(t, f, ir_vfround(t->b, format[f].scalar, v, v, (unsigned)rounding[m3]));
+}
+
 void s390_host_if_below(S390Trans *t, unsigned f, IrVal bits, unsigned exponent, IrLabel ok)
 {
     uint64_t bias = f == HOST_LONG ? 1023 : 127, shift = f == HOST_LONG ? 52 : 23;
@@ -147,6 +167,21 @@ void s390_host_compare(S390Trans *t, unsigned f, IrVal a, IrVal b, IrLabel unord
 IrVal s390_host_varith(S390Trans *t, unsigned f, unsigned op, IrVal x, IrVal y)
 {
     return arith(t, format[f].packed, op, x, y);
+}
+
+IrVal s390_host_vround(S390Trans *t, unsigned f, IrVal x, unsigned m3)
+{
+    return ir_vfround(t->b, format[f].packed, x, x, (unsigned)rounding[m3]);
+}
+
+void s390_host_if_vnan(S390Trans *t, unsigned f, IrVal x, IrLabel nan)
+{
+    enum {
+        UNORDERED = 3
+    };
+    IrVal m = ir_vfcmp(t->b, format[f].packed, x, x, UNORDERED);
+
+    ir_brcondi(t->b, IR_NE, ir_vmovmsk(t->b, format[f].lane, m), 0, nan);
 }
 
 IrVal s390_host_vsqrt(S390Trans *t, unsigned f, IrVal x)

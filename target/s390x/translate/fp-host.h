@@ -26,6 +26,12 @@ IrVal s390_host_from_int(S390Trans *t, unsigned f, IrVal v);
 IrVal s390_host_to_int(S390Trans *t, unsigned f, IrVal a, bool truncate);
 /* Is it a normal number, greater than the least one (and positive)? */
 void s390_host_if_normal(S390Trans *t, unsigned f, IrVal bits, bool positive, IrLabel ok);
+/* ... a zero, a number or an infinity? */
+void s390_host_if_number(S390Trans *t, unsigned f, IrVal bits, IrLabel ok);
+/* To an integral number by the rounding method of M3, if the host has it. */
+bool s390_host_rounds(unsigned m3);
+IrVal s390_host_round(S390Trans *t, unsigned f, IrVal a, unsigned m3);
+IrVal s390_host_vround(S390Trans *t, unsigned f, IrVal x, unsigned m3);
 /* Is the magnitude below 2^exponent? */
 void s390_host_if_below(S390Trans *t, unsigned f, IrVal bits, unsigned exponent, IrLabel ok);
 IrVal s390_host_sign_cc(S390Trans *t, unsigned f, IrVal bits); /* i64, 3 for a NaN */
@@ -33,6 +39,8 @@ IrVal s390_host_sign_cc(S390Trans *t, unsigned f, IrVal bits); /* i64, 3 for a N
 /* The code on each side of a join, and behind it. */
 void s390_host_put_cc(S390Trans *t, IrVal cc);
 void s390_host_join_cc(S390Trans *t);
+/* Branches if an element is a NaN. */
+void s390_host_if_vnan(S390Trans *t, unsigned f, IrVal x, IrLabel nan);
 /* Puts the code of a comparison, or branches. */
 void s390_host_compare(S390Trans *t, unsigned f, IrVal a, IrVal b, IrLabel unordered);
 

@@ -197,8 +197,22 @@ void s390_tr_srnm(S390Trans *t, const S390Insn *i)
 /* ---- arithmetic ---- */
 static void sign_cc(S390Trans *t, IrVal v, unsigned f)
 {
-    s390_cc_from(t, f == EXTENDED ? ir_call(t->b, &hd_s390_bfp_sign_cc_ext, v)
-                                  : s390_host_sign_cc(t, f, v));
+    if (f == EXTENDED) {
+        IrVal left = ir_vgetlane(t->b, IR_I64, V64, v, 1);
+        s390_cc_set(t, CC_BFP_EXT, left, ir_vgetlane(t->b, IR_I64, V64, v, 0));
+    } else {
+        s390_cc_set(t, f == SHORT ? CC_BFP_SHORT : CC_BFP_LONG, v, 0);
+    }
+}
+
+/* The same, of what has just been put into a register, behind a join. */
+static void sign_cc_of_reg(S390Trans *t, unsigned r, unsigned f)
+{
+    if (f == EXTENDED) {
+        s390_cc_set(t, CC_BFP_EXT, fpr(t, r), fpr(t, r + 2));
+    } else {
+        sign_cc(t, get_format(t, r, f), f);
+    }
 }
 
 /* Helpers store a result that goes with an interruption themselves: r1 from bit 8 of the last argument. */
@@ -219,24 +233,36 @@ static void host_bfp2(S390Trans *t, const S390Insn *i, unsigned f)
     IrLabel ok = ir_label_new(ib), done = ir_label_new(ib);
     IrVal b = operand(t, f), a = get_format(t, i->r1, f);
     IrVal r = s390_host_arith(t, f, i->arg >> 2 & 3, a, b);
-    bool sets_cc = i->arg < 8;
 
     s390_host_if_normal(t, f, r, false, ok);
-    IrVal slow = ir_call(ib, &hd_s390_bfp2, a, b, with_r1(t, i->arg));
-    set_format(t, i->r1, f, slow);
-    if (sets_cc) {
-        s390_host_put_cc(t, s390_host_sign_cc(t, f, slow));
-    }
+    set_format(t, i->r1, f, ir_call(ib, &hd_s390_bfp2, a, b, with_r1(t, i->arg)));
     ir_br(ib, done);
     ir_label(ib, ok);
     set_format(t, i->r1, f, r);
-    if (sets_cc) { /* no zero, no NaN */
-        IrVal sign = ir_shri(ib, r, f == LONG ? 63 : 31);
-        s390_host_put_cc(t, ir_sub(ib, ir_c64(ib, 2), sign));
-    }
     ir_label(ib, done);
-    if (sets_cc) {
-        s390_host_join_cc(t);
+    if (i->arg < 8) {
+        sign_cc_of_reg(t, i->r1, f);
+    }
+}
+
+/* Extended: a helper that touches nothing gives the result, or 0 where it cannot. */
+static void fast_ext2(S390Trans *t, const S390Insn *i)
+{
+    IrBuilder *ib = t->b;
+    IrLabel ok = ir_label_new(ib), done = ir_label_new(ib);
+    IrVal b = operand(t, EXTENDED), a = get_extended(t, i->r1);
+    IrVal r = ir_call(ib, &hd_s390_ext_arith, a, b, ir_c64(ib, i->arg >> 2 & 3));
+    IrVal left = ir_vgetlane(ib, IR_I64, V64, r, 1), right = ir_vgetlane(ib, IR_I64, V64, r, 0);
+
+    ir_brcondi(ib, IR_NE, left, 0, ok);
+    set_extended(t, i->r1, ir_call(ib, &hd_s390_bfp2_ext, a, b, with_r1(t, i->arg)));
+    ir_br(ib, done);
+    ir_label(ib, ok);
+    set_fpr(t, i->r1, left);
+    set_fpr(t, i->r1 + 2, right);
+    ir_label(ib, done);
+    if (i->arg < 8) {
+        sign_cc_of_reg(t, i->r1, EXTENDED);
     }
 }
 
@@ -249,6 +275,10 @@ void s390_tr_bfp2(S390Trans *t, const S390Insn *i)
     }
     if (s390_host_fp(t, f)) {
         host_bfp2(t, i, f);
+        return;
+    }
+    if (f == EXTENDED && (t->mode & MODE_FP)) {
+        fast_ext2(t, i);
         return;
     }
     IrVal b = operand(t, f), a = get_format(t, i->r1, f), op = with_r1(t, i->arg);
@@ -300,8 +330,18 @@ void s390_tr_bfp_cmp(S390Trans *t, const S390Insn *i)
         host_cmp(t, i, f);
         return;
     }
-    IrVal b = operand(t, f), a = get_format(t, i->r1, f), op = ir_c64(t->b, i->arg);
-    s390_cc_from(t, ir_call(t->b, &hd_s390_bfp_cmp_ext, a, b, op));
+    IrBuilder *ib = t->b;
+    IrLabel nan = ir_label_new(ib), done = ir_label_new(ib);
+    IrVal b = operand(t, f), a = get_format(t, i->r1, f), op = ir_c64(ib, i->arg);
+    IrVal cc = ir_call(ib, &hd_s390_ext_order, fpr(t, i->r1), fpr(t, i->r1 + 2), fpr(t, i->r2),
+                       fpr(t, i->r2 + 2));
+    ir_brcondi(ib, IR_EQ, cc, 3, nan);
+    s390_host_put_cc(t, cc);
+    ir_br(ib, done);
+    ir_label(ib, nan);
+    s390_host_put_cc(t, ir_call(ib, &hd_s390_bfp_cmp_ext, a, b, op));
+    ir_label(ib, done);
+    s390_host_join_cc(t);
 }
 
 /* r1 := fast unless it, or what it is judged by, is no normal number; else the helper's. */
@@ -341,10 +381,20 @@ void s390_tr_bfp_lt(S390Trans *t, const S390Insn *i)
 
     if (pairs_ok(t, f, i->r1, i->r2)) {
         IrVal v = operand(t, f);
-        v = f == EXTENDED ? ir_call(t->b, &hd_s390_bfp_quiet_ext, v)
-                          : ir_call(t->b, &hd_s390_bfp_quiet, v, ir_c64(t->b, f));
+        if (f == EXTENDED) {
+            v = ir_call(t->b, &hd_s390_bfp_quiet_ext, v);
+            set_format(t, i->r1, f, v);
+            sign_cc(t, v, f);
+            return;
+        }
+        IrLabel ok = ir_label_new(t->b), done = ir_label_new(t->b);
+        s390_host_if_number(t, f, v, ok);
+        set_format(t, i->r1, f, ir_call(t->b, &hd_s390_bfp_quiet, v, ir_c64(t->b, f)));
+        ir_br(t->b, done);
+        ir_label(t->b, ok);
         set_format(t, i->r1, f, v);
-        sign_cc(t, v, f);
+        ir_label(t->b, done);
+        sign_cc_of_reg(t, i->r1, f);
     }
 }
 
@@ -435,6 +485,17 @@ void s390_tr_bfp_fi(S390Trans *t, const S390Insn *i)
         return;
     }
     IrVal v = operand(t, f);
+    if (s390_host_fp(t, f) && s390_host_rounds(i->m3)) {
+        IrLabel ok = ir_label_new(t->b), done = ir_label_new(t->b);
+        IrVal r = s390_host_round(t, f, v, i->m3);
+        s390_host_if_number(t, f, v, ok);
+        set_format(t, i->r1, f, ir_call(t->b, &hd_s390_bfp_fi, v, ir_c64(t->b, f), m));
+        ir_br(t->b, done);
+        ir_label(t->b, ok);
+        set_format(t, i->r1, f, r);
+        ir_label(t->b, done);
+        return;
+    }
     set_format(t, i->r1, f,
                f == EXTENDED ? ir_call(t->b, &hd_s390_bfp_fi_ext, v, m)
                              : ir_call(t->b, &hd_s390_bfp_fi, v, ir_c64(t->b, f), m));

@@ -143,6 +143,18 @@ void s390_tr_vfsqrt(S390Trans *t, const S390Insn *i)
 void s390_tr_vfint(S390Trans *t, const S390Insn *i)
 {
     if (!bad_format(t, i->m3, i->m4, ONE_ELEMENT | 4) && !bad_rounding(t, i->m5)) {
+        unsigned f = i->m3 - SHORT;
+        if (s390_host_fp(t, f) && s390_host_rounds(i->m5) && !(i->m4 & ONE_ELEMENT)) {
+            IrLabel nan = ir_label_new(t->b), done = ir_label_new(t->b);
+            IrVal x = v_get(t, i->r2), r = s390_host_vround(t, f, x, i->m5);
+            s390_host_if_vnan(t, f, x, nan);
+            v_put(t, i->r1, r);
+            ir_br(t->b, done);
+            ir_label(t->b, nan);
+            v_put(t, i->r1, ir_call(t->b, &hd_s390_vf1, x, how(t, i->m3, i->m4, 1, i->m5)));
+            ir_label(t->b, done);
+            return;
+        }
         v_put(t, i->r1,
               ir_call(t->b, &hd_s390_vf1, v_get(t, i->r2), how(t, i->m3, i->m4, 1, i->m5)));
     }
