@@ -39,3 +39,27 @@ void image_tool_ok(const char *dir, const char *args)
         g_error("qemu-img %s: %d: %s", args, status, text);
     }
 }
+
+void image_vm_open(ImageVm *v)
+{
+    TypeRegistry *types = type_registry_new();
+
+    type_registry_seal(types);
+    v->dir = g_dir_make_tmp("ferry-images-XXXXXX", NULL);
+    v->vm = vm_new(types);
+    vm_lock(v->vm);
+    v->blocks = blocks_new(v->vm, NULL);
+}
+
+void image_vm_close(ImageVm *v)
+{
+    g_autofree char *line = g_strdup_printf("rm -rf %s", v->dir);
+
+    if (v->blocks) {
+        blocks_free(v->blocks);
+    }
+    vm_unlock(v->vm);
+    vm_free(v->vm);
+    g_spawn_command_line_sync(line, NULL, NULL, NULL, NULL);
+    g_free(v->dir);
+}

@@ -208,9 +208,7 @@ static void watch_no_more(void)
 /* ---- a drive over a file in a directory of our own ---- */
 
 typedef struct {
-    Vm *vm;
-    Blocks *blocks;
-    char *dir;
+    ImageVm v;
     BlockDrive *drive;
     unsigned acks;
     int ret;
@@ -218,46 +216,34 @@ typedef struct {
 
 static void setup(Fixture *f, gconstpointer data)
 {
-    TypeRegistry *types = type_registry_new();
-
-    type_registry_seal(types);
-    f->dir = g_dir_make_tmp("ferry-durability-XXXXXX", NULL);
-    f->vm = vm_new(types);
-    vm_lock(f->vm);
-    f->blocks = blocks_new(f->vm, NULL);
+    image_vm_open(&f->v);
 }
 
 static void teardown(Fixture *f, gconstpointer data)
 {
-    g_autofree char *line = g_strdup_printf("rm -rf %s", f->dir);
-
-    blocks_free(f->blocks);
-    vm_unlock(f->vm);
-    vm_free(f->vm);
+    image_vm_close(&f->v);
     if (disk.inode) {
         watch_no_more();
     }
-    g_spawn_command_line_sync(line, NULL, NULL, NULL, NULL);
-    g_free(f->dir);
 }
 
 static void open_drive(Fixture *f, const char *name, const char *options)
 {
     static const BlockAttach plain;
-    g_autofree char *path = g_build_filename(f->dir, name, NULL);
+    g_autofree char *path = g_build_filename(f->v.dir, name, NULL);
     g_autofree char *text = g_strdup_printf("file=%s,if=none,id=d,%s", path, options);
     g_autoptr(GError) error = NULL;
 
-    blocks_add_drive(f->blocks, text, BLOCK_IF_IDE, &error);
+    blocks_add_drive(f->v.blocks, text, BLOCK_IF_IDE, &error);
     g_assert_no_error(error);
-    f->drive = block_drive_attach(f->blocks, "d", &plain, &error);
+    f->drive = block_drive_attach(f->v.blocks, "d", &plain, &error);
     g_assert_no_error(error);
     watch(path);
 }
 
 static void make_raw(Fixture *f, const char *name, size_t bytes)
 {
-    g_autofree char *path = g_build_filename(f->dir, name, NULL), *zero = g_malloc0(bytes);
+    g_autofree char *path = g_build_filename(f->v.dir, name, NULL), *zero = g_malloc0(bytes);
 
     g_assert_true(g_file_set_contents(path, zero, (gssize)bytes, NULL));
 }
@@ -511,18 +497,18 @@ static void check_sector(const Cutter *c, unsigned sector, const uint32_t *data)
 /* What the cut left is sound but for leaks, and holds nothing that was never there. */
 static void check_cut(Cutter *c)
 {
-    g_autofree char *path = g_build_filename(c->f->dir, "cut.qcow2", NULL);
-    g_autofree char *raw = g_build_filename(c->f->dir, "cut.raw", NULL), *text = NULL;
+    g_autofree char *path = g_build_filename(c->f->v.dir, "cut.qcow2", NULL);
+    g_autofree char *raw = g_build_filename(c->f->v.dir, "cut.raw", NULL), *text = NULL;
     gsize len;
     int status;
 
     g_assert_true(g_file_set_contents(path, (char *)disk.cut->data, (gssize)disk.cut->len, NULL));
     g_clear_pointer(&disk.cut, g_byte_array_unref);
-    status = image_tool(c->f->dir, "check -f qcow2 cut.qcow2");
+    status = image_tool(c->f->v.dir, "check -f qcow2 cut.qcow2");
     if (status && status != 3) { /* 3: leaked clusters, nothing else */
-        image_tool_ok(c->f->dir, "check -f qcow2 cut.qcow2");
+        image_tool_ok(c->f->v.dir, "check -f qcow2 cut.qcow2");
     }
-    image_tool_ok(c->f->dir, "convert -f qcow2 -O raw cut.qcow2 cut.raw");
+    image_tool_ok(c->f->v.dir, "convert -f qcow2 -O raw cut.qcow2 cut.raw");
     g_assert_true(g_file_get_contents(raw, &text, &len, NULL));
     g_assert_cmpuint(len, ==, c->sectors * SECTOR);
     for (unsigned i = 0; i < c->sectors; i++) {
@@ -539,7 +525,7 @@ static void make_image(Fixture *f, const Shape *s)
     }
     create = g_strdup_printf("create -f qcow2 -o %s %s i.qcow2 %uk", s->options,
                              s->backing ? "-b base.raw -F raw" : "", s->kib);
-    image_tool_ok(f->dir, create);
+    image_tool_ok(f->v.dir, create);
 }
 
 /* At a random one of the next writes and syncs, unless a cut is already on its way. */

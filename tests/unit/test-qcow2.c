@@ -16,9 +16,7 @@
 #include "image-tool.h"
 
 typedef struct {
-    Vm *vm;
-    Blocks *blocks;
-    char *dir;
+    ImageVm v;
     uint8_t *shadow;
     uint64_t size;
     GRand *rand;
@@ -26,27 +24,13 @@ typedef struct {
 
 static void setup(Fixture *f, gconstpointer data)
 {
-    TypeRegistry *types = type_registry_new();
-
-    type_registry_seal(types);
-    f->dir = g_dir_make_tmp("ferry-qcow2-XXXXXX", NULL);
-    f->vm = vm_new(types);
-    vm_lock(f->vm);
-    f->blocks = blocks_new(f->vm, NULL);
+    image_vm_open(&f->v);
     f->rand = g_rand_new_with_seed(7);
 }
 
 static void teardown(Fixture *f, gconstpointer data)
 {
-    g_autofree char *line = g_strdup_printf("rm -rf %s", f->dir);
-
-    if (f->blocks) {
-        blocks_free(f->blocks);
-    }
-    vm_unlock(f->vm);
-    vm_free(f->vm);
-    g_spawn_command_line_sync(line, NULL, NULL, NULL, NULL);
-    g_free(f->dir);
+    image_vm_close(&f->v);
     g_free(f->shadow);
     g_rand_free(f->rand);
 }
@@ -56,17 +40,17 @@ static const BlockAttach plain;
 static BlockDrive *attach(Fixture *f, const char *name, const char *more, GError **error)
 {
     g_autofree char *text =
-        g_strdup_printf("file=%s/%s,if=none,id=d,discard=unmap%s", f->dir, name, more);
+        g_strdup_printf("file=%s/%s,if=none,id=d,discard=unmap%s", f->v.dir, name, more);
 
-    return blocks_add_drive(f->blocks, text, BLOCK_IF_IDE, error)
-               ? block_drive_attach(f->blocks, "d", &plain, error)
+    return blocks_add_drive(f->v.blocks, text, BLOCK_IF_IDE, error)
+               ? block_drive_attach(f->v.blocks, "d", &plain, error)
                : NULL;
 }
 
 static void close_all(Fixture *f)
 {
-    blocks_free(f->blocks);
-    f->blocks = blocks_new(f->vm, NULL);
+    blocks_free(f->v.blocks);
+    f->v.blocks = blocks_new(f->v.vm, NULL);
 }
 
 static void note(void *opaque, int ret)
@@ -123,12 +107,12 @@ static void compare_with_tool(Fixture *f, const char *name)
 {
     g_autofree char *check = g_strdup_printf("check -f qcow2 %s", name);
     g_autofree char *convert = g_strdup_printf("convert -f qcow2 -O raw %s plain.raw", name);
-    g_autofree char *path = g_build_filename(f->dir, "plain.raw", NULL);
+    g_autofree char *path = g_build_filename(f->v.dir, "plain.raw", NULL);
     g_autofree char *text = NULL;
     gsize len;
 
-    image_tool_ok(f->dir, check);
-    image_tool_ok(f->dir, convert);
+    image_tool_ok(f->v.dir, check);
+    image_tool_ok(f->v.dir, convert);
     g_assert_true(g_file_get_contents(path, &text, &len, NULL));
     g_assert_cmpuint(len, ==, f->size);
     g_assert_true(!memcmp(text, f->shadow, len));
@@ -155,7 +139,7 @@ static const Shape shapes[] = {
 
 static void make_base(Fixture *f, const Shape *s)
 {
-    g_autofree char *path = g_build_filename(f->dir, "base.raw", NULL);
+    g_autofree char *path = g_build_filename(f->v.dir, "base.raw", NULL);
     uint64_t len = f->size / 2;
 
     for (uint64_t i = 0; i < len; i++) {
@@ -163,7 +147,7 @@ static void make_base(Fixture *f, const Shape *s)
     }
     g_assert_true(g_file_set_contents(path, (char *)f->shadow, (gssize)len, NULL));
     if (s->backing == 2) {
-        image_tool_ok(f->dir, "convert -c -f raw -O qcow2 base.raw base.qcow2");
+        image_tool_ok(f->v.dir, "convert -c -f raw -O qcow2 base.raw base.qcow2");
     }
 }
 
@@ -187,7 +171,7 @@ static void an_image_of_this_shape_stays_sound(Fixture *f, gconstpointer data)
                              : s->backing == 2 ? "-b base.qcow2 -F qcow2"
                                                : "",
                              s->mib);
-    image_tool_ok(f->dir, create);
+    image_tool_ok(f->v.dir, create);
     for (int round = 0; round < 3; round++) {
         d = attach(f, "i.qcow2", round ? "" : ",format=qcow2", &error); /* guessed, too */
         g_assert_no_error(error);
@@ -206,7 +190,7 @@ static void an_image_of_this_shape_stays_sound(Fixture *f, gconstpointer data)
 static void snapshots_inside_the_image_are_kept(Fixture *f, gconstpointer data)
 {
     g_autofree uint8_t *before = NULL;
-    g_autofree char *path = g_build_filename(f->dir, "plain.raw", NULL), *text = NULL;
+    g_autofree char *path = g_build_filename(f->v.dir, "plain.raw", NULL), *text = NULL;
     BlockDrive *d;
     gsize len;
 
@@ -215,29 +199,29 @@ static void snapshots_inside_the_image_are_kept(Fixture *f, gconstpointer data)
     }
     f->size = 8 << 20;
     f->shadow = g_malloc0(f->size);
-    image_tool_ok(f->dir, "create -f qcow2 -o cluster_size=16k i.qcow2 8M");
+    image_tool_ok(f->v.dir, "create -f qcow2 -o cluster_size=16k i.qcow2 8M");
     d = attach(f, "i.qcow2", "", NULL);
     for (int i = 0; i < 60; i++) {
         random_step(f, d);
     }
     close_all(f);
     before = g_memdup2(f->shadow, f->size);
-    image_tool_ok(f->dir, "snapshot -c one i.qcow2");
+    image_tool_ok(f->v.dir, "snapshot -c one i.qcow2");
     d = attach(f, "i.qcow2", "", NULL);
     for (int i = 0; i < 100; i++) {
         random_step(f, d);
     }
     close_all(f);
     compare_with_tool(f, "i.qcow2");
-    image_tool_ok(f->dir, "convert -f qcow2 -l snapshot.name=one -O raw i.qcow2 plain.raw");
+    image_tool_ok(f->v.dir, "convert -f qcow2 -l snapshot.name=one -O raw i.qcow2 plain.raw");
     g_assert_true(g_file_get_contents(path, &text, &len, NULL));
     g_assert_true(len == f->size && !memcmp(text, before, len));
 }
 
 static void a_crash_leaks_at_most(Fixture *f, gconstpointer data)
 {
-    g_autofree char *from = g_build_filename(f->dir, "i.qcow2", NULL);
-    g_autofree char *to = g_build_filename(f->dir, "copy.qcow2", NULL);
+    g_autofree char *from = g_build_filename(f->v.dir, "i.qcow2", NULL);
+    g_autofree char *to = g_build_filename(f->v.dir, "copy.qcow2", NULL);
     BlockDrive *d;
 
     if (!image_tool_here()) {
@@ -245,7 +229,7 @@ static void a_crash_leaks_at_most(Fixture *f, gconstpointer data)
     }
     f->size = 8 << 20;
     f->shadow = g_malloc0(f->size);
-    image_tool_ok(f->dir, "create -f qcow2 -o cluster_size=4k i.qcow2 8M");
+    image_tool_ok(f->v.dir, "create -f qcow2 -o cluster_size=4k i.qcow2 8M");
     d = attach(f, "i.qcow2", "", NULL);
     for (int i = 0; i < 60; i++) {
         g_autofree char *image = NULL;
@@ -258,15 +242,15 @@ static void a_crash_leaks_at_most(Fixture *f, gconstpointer data)
         }
         g_assert_true(g_file_get_contents(from, &image, &len, NULL));
         g_assert_true(g_file_set_contents(to, image, (gssize)len, NULL));
-        status = image_tool(f->dir, "check -f qcow2 copy.qcow2");
+        status = image_tool(f->v.dir, "check -f qcow2 copy.qcow2");
         g_assert_true(status == 0 || status == 3); /* 3: leaked clusters, nothing else */
     }
 }
 
 static void an_acknowledged_write_through_survives(Fixture *f, gconstpointer data)
 {
-    g_autofree char *from = g_build_filename(f->dir, "i.qcow2", NULL);
-    g_autofree char *to = g_build_filename(f->dir, "copy.qcow2", NULL);
+    g_autofree char *from = g_build_filename(f->v.dir, "i.qcow2", NULL);
+    g_autofree char *to = g_build_filename(f->v.dir, "copy.qcow2", NULL);
     BlockDrive *d;
 
     if (!image_tool_here()) {
@@ -274,7 +258,7 @@ static void an_acknowledged_write_through_survives(Fixture *f, gconstpointer dat
     }
     f->size = 4 << 20;
     f->shadow = g_malloc0(f->size);
-    image_tool_ok(f->dir, "create -f qcow2 i.qcow2 4M");
+    image_tool_ok(f->v.dir, "create -f qcow2 i.qcow2 4M");
     d = attach(f, "i.qcow2", ",cache=writethrough", NULL);
     for (int i = 0; i < 10; i++) {
         g_autofree char *image = NULL;
@@ -300,19 +284,19 @@ static void growing_keeps_what_was_there(Fixture *f, gconstpointer data)
     }
     f->size = 1 << 20;
     f->shadow = g_malloc0(16 << 20);
-    image_tool_ok(f->dir, "create -f qcow2 -o cluster_size=512 i.qcow2 1M");
+    image_tool_ok(f->v.dir, "create -f qcow2 -o cluster_size=512 i.qcow2 1M");
     d = attach(f, "i.qcow2", "", NULL);
     for (int i = 0; i < 40; i++) {
         random_step(f, d);
     }
-    g_assert_true(blocks_resize(f->blocks, "d", 9 << 20, &error));
+    g_assert_true(blocks_resize(f->v.blocks, "d", 9 << 20, &error));
     g_assert_no_error(error);
     g_assert_cmpuint(block_drive_length(d), ==, 9 << 20);
     f->size = 9 << 20;
     for (int i = 0; i < 40; i++) {
         random_step(f, d);
     }
-    g_assert_false(blocks_resize(f->blocks, "d", 1 << 20, NULL));
+    g_assert_false(blocks_resize(f->v.blocks, "d", 1 << 20, NULL));
     close_all(f);
     compare_with_tool(f, "i.qcow2");
 }
@@ -334,25 +318,25 @@ static void what_is_not_supported_is_named(Fixture *f, gconstpointer data)
     if (!image_tool_here()) {
         return;
     }
-    image_tool_ok(f->dir, "create -f qcow2 -o extended_l2=on,cluster_size=64k e.qcow2 1M");
+    image_tool_ok(f->v.dir, "create -f qcow2 -o extended_l2=on,cluster_size=64k e.qcow2 1M");
     refuse(f, "e.qcow2", "extended L2 entries");
-    image_tool_ok(f->dir, "create -f qcow2 -o data_file=data.raw x.qcow2 1M");
+    image_tool_ok(f->v.dir, "create -f qcow2 -o data_file=data.raw x.qcow2 1M");
     refuse(f, "x.qcow2", "external data file");
-    image_tool_ok(f->dir, "create -f qcow2 -o compression_type=zstd z.qcow2 1M");
+    image_tool_ok(f->v.dir, "create -f qcow2 -o compression_type=zstd z.qcow2 1M");
     refuse(f, "z.qcow2", "zstd");
-    image_tool_ok(f->dir, "create -f qcow2 -u -b nbd://x -F raw n.qcow2 1M");
+    image_tool_ok(f->v.dir, "create -f qcow2 -u -b nbd://x -F raw n.qcow2 1M");
     refuse(f, "n.qcow2", "unknown protocol 'nbd'");
-    image_tool_ok(f->dir, "create -f qcow2 -u -b gone.raw -F raw g.qcow2 1M");
+    image_tool_ok(f->v.dir, "create -f qcow2 -u -b gone.raw -F raw g.qcow2 1M");
     refuse(f, "g.qcow2", "gone.raw");
-    image_tool_ok(f->dir, "create -f qcow2 -u -b other.qcow2 -F qcow2 loop.qcow2 1M");
-    image_tool_ok(f->dir, "create -f qcow2 -u -b loop.qcow2 -F qcow2 other.qcow2 1M");
+    image_tool_ok(f->v.dir, "create -f qcow2 -u -b other.qcow2 -F qcow2 loop.qcow2 1M");
+    image_tool_ok(f->v.dir, "create -f qcow2 -u -b loop.qcow2 -F qcow2 other.qcow2 1M");
     refuse(f, "loop.qcow2", "loop");
 }
 
 /* Random damage: the image is refused and unchanged, or works without doing harm to us. */
 static void damage_is_survived(Fixture *f, gconstpointer data)
 {
-    g_autofree char *path = g_build_filename(f->dir, "i.qcow2", NULL), *good = NULL;
+    g_autofree char *path = g_build_filename(f->v.dir, "i.qcow2", NULL), *good = NULL;
     uint8_t buf[65536];
     BlockDrive *d;
     gsize len;
@@ -362,7 +346,7 @@ static void damage_is_survived(Fixture *f, gconstpointer data)
     }
     f->size = 4 << 20;
     f->shadow = g_malloc0(f->size);
-    image_tool_ok(f->dir, "create -f qcow2 -o cluster_size=4k i.qcow2 4M");
+    image_tool_ok(f->v.dir, "create -f qcow2 -o cluster_size=4k i.qcow2 4M");
     d = attach(f, "i.qcow2", "", NULL);
     for (int i = 0; i < 40; i++) {
         random_step(f, d);
@@ -445,9 +429,9 @@ static void write_be(const char *path, uint64_t at, uint64_t value, unsigned byt
 /* An image with data in the clusters 0 to 7 of 4 KiB, opened; its path. */
 static char *eight_clusters(Fixture *f, BlockDrive **d)
 {
-    char *path = g_build_filename(f->dir, "i.qcow2", NULL);
+    char *path = g_build_filename(f->v.dir, "i.qcow2", NULL);
 
-    image_tool_ok(f->dir, "create -f qcow2 -o cluster_size=4k i.qcow2 4M");
+    image_tool_ok(f->v.dir, "create -f qcow2 -o cluster_size=4k i.qcow2 4M");
     *d = attach(f, "i.qcow2", "", NULL);
     for (unsigned i = 0; i < 8; i++) {
         uint8_t buf[4096];
@@ -482,8 +466,8 @@ static void a_damaged_image_is_read_and_handed_over(Fixture *f, gconstpointer da
         return;
     }
     path = eight_clusters(f, &d);
-    f->vm->ports.event = see_event;
-    f->vm->ports.event_opaque = &seen;
+    f->v.vm->ports.event = see_event;
+    f->v.vm->ports.event_opaque = &seen;
     l2 = read_be64(path, read_be64(path, 40)) & 0x00fffffffffffe00ull;
     write_be(path, l2 + 8 * 5, 0x8000000000000200, 8);
     d = attach(f, "i.qcow2", "", NULL);
@@ -499,9 +483,9 @@ static void a_damaged_image_is_read_and_handed_over(Fixture *f, gconstpointer da
     expect_byte(d, 4 * 4096, 0, 5);
     expect_byte(d, 100 * 4096, 0, 0x77);
     g_assert_cmpint(block_drive_pwrite(d, 4 * 4096, buf, sizeof(buf)), ==, -EIO);
-    blocks_inactivate(f->blocks, &error);
+    blocks_inactivate(f->v.blocks, &error);
     g_assert_no_error(error);
-    blocks_activate(f->blocks, &error);
+    blocks_activate(f->v.blocks, &error);
     g_assert_no_error(error);
     expect_byte(d, 100 * 4096, 0, 0x77);
     g_assert_cmpint(block_drive_pwrite(d, 0, buf, sizeof(buf)), ==, -EIO);
@@ -510,14 +494,14 @@ static void a_damaged_image_is_read_and_handed_over(Fixture *f, gconstpointer da
     g_assert_nonnull(strstr(error->message, "marked corrupt"));
     close_all(f);
     /* as the destination of a migration, which opens it before it may use it */
-    blocks_start_inactive(f->blocks);
+    blocks_start_inactive(f->v.blocks);
     d = attach(f, "i.qcow2", "", NULL);
     g_assert_nonnull(d);
-    g_assert_true(blocks_activate(f->blocks, NULL));
+    g_assert_true(blocks_activate(f->v.blocks, NULL));
     expect_byte(d, 100 * 4096, 0, 0x77);
     g_assert_cmpuint(seen.count, ==, 2);
     g_assert_cmpint(block_drive_pwrite(d, 0, buf, sizeof(buf)), ==, -EIO);
-    f->vm->ports.event = NULL;
+    f->v.vm->ports.event = NULL;
 }
 
 /* Refcounts that are wrong: nothing is written, and what waits to be is not left behind unsaid. */
@@ -547,12 +531,12 @@ static void what_cannot_be_written_is_not_handed_over(Fixture *f, gconstpointer 
     d = attach(f, "i.qcow2", "", NULL);
     g_assert_cmpint(block_drive_pwrite(d, 20 * 4096, buf, sizeof(buf)), ==, 0);
     g_assert_cmpint(block_drive_pwrite(d, 21 * 4096, buf, sizeof(buf)), ==, -EIO);
-    g_assert_false(blocks_inactivate(f->blocks, &error));
+    g_assert_false(blocks_inactivate(f->v.blocks, &error));
     g_assert_nonnull(strstr(error->message, "is damaged: a metadata cluster has no refcount"));
     expect_byte(d, 20 * 4096 + 3584, 0, 0);
     expect_byte(d, 7 * 4096, 0, 8);
     close_all(f);
-    g_assert_cmpint(image_tool(f->dir, "check -f qcow2 -r all i.qcow2"), <=, 3);
+    g_assert_cmpint(image_tool(f->v.dir, "check -f qcow2 -r all i.qcow2"), <=, 3);
     d = attach(f, "i.qcow2", "", &error);
     g_assert_nonnull(d); /* repaired: it can be written again */
     g_assert_cmpint(block_drive_pwrite(d, 21 * 4096, buf, sizeof(buf)), ==, 0);
