@@ -234,11 +234,13 @@ def test_user_tables():
 
 def test_growing_tables_fail_the_move():
     """Devices that are plugged in before the guest starts are in the tables that firmware reads."""
-    ports = []
+    ports = ["-m", "128M,slots=8,maxmem=1G", "-device", "intel-iommu", "-device", "vmgenid",
+             "-object", "memory-backend-ram,id=n,size=128M", "-device", "nvdimm,memdev=n"]
     for n in range(8):
         ports += ["-device", f"pcie-root-port,id=p{n},chassis={n + 1},addr={n + 8:x}"]
-    used = sum((len(data) + 7) & ~7 for _, data in read_tables("-machine", "q35", *ports))
     with tempfile.TemporaryDirectory() as directory:
+        machine = ["-machine", "q35,nvdimm=on", *ports]
+        used = sum((len(data) + 7) & ~7 for _, data in read_tables(*machine))
         filler = []
         for name, size in (("a", 65000), ("b", STEP - used - 65000 - 36 * 2 - 40)):
             path = os.path.join(directory, name)
@@ -247,7 +249,7 @@ def test_growing_tables_fail_the_move():
             filler += ["-acpitable", f"sig=OEM{name.upper()},data={path}"]
         debug, path = os.path.join(directory, "debug"), os.path.join(directory, "qmp")
         process = subprocess.Popen(
-            [FERRY, "-machine", "q35", "-nodefaults", "-display", "none", "-S", *ports, *filler,
+            [FERRY, *machine, "-nodefaults", "-display", "none", "-S", *filler,
              "-qmp", f"unix:{path},server=on,wait=off", "-chardev", f"file,id=debug,path={debug}",
              "-device", "isa-debugcon,iobase=0x402,chardev=debug"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
