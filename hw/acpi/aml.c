@@ -276,29 +276,36 @@ static void ext(Aml *a, uint8_t op)
     aml_byte(a, op);
 }
 
-void aml_io_region(Aml *a, const char *name, uint16_t base, uint16_t length)
+/* ACPI 6.5, 20.2.5.2: RegionSpace */
+typedef enum RegionSpace {
+    REGION_MEMORY = 0,
+    REGION_IO = 1,
+} RegionSpace;
+
+static void region(Aml *a, const char *name, RegionSpace space)
 {
     ext(a, OP_EXT_REGION);
     aml_name_string(a, name);
-    aml_byte(a, 1); /* SystemIO */
+    aml_byte(a, space);
+}
+
+void aml_io_region(Aml *a, const char *name, uint16_t base, uint16_t length)
+{
+    region(a, name, REGION_IO);
     aml_int(a, base);
     aml_int(a, length);
 }
 
 void aml_memory_region(Aml *a, const char *name, const char *base_name, uint16_t length)
 {
-    ext(a, OP_EXT_REGION);
-    aml_name_string(a, name);
-    aml_byte(a, 0); /* SystemMemory */
+    region(a, name, REGION_MEMORY);
     aml_name_string(a, base_name);
     aml_int(a, length);
 }
 
 void aml_memory_region_at(Aml *a, const char *name, uint64_t base, uint16_t length)
 {
-    ext(a, OP_EXT_REGION);
-    aml_name_string(a, name);
-    aml_byte(a, 0); /* SystemMemory */
+    region(a, name, REGION_MEMORY);
     aml_int(a, base);
     aml_int(a, length);
 }

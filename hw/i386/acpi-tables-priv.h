@@ -11,6 +11,7 @@ void acpi_pci_osc(Aml *a, bool native_hotplug);
 void acpi_sleep_state(Aml *a, const char *name, uint8_t type);
 void acpi_gas(GByteArray *b, uint8_t space, uint8_t width, uint64_t addr);
 void acpi_madt_cpus(GByteArray *b, const AcpiConfig *c);
+void acpi_madt_nmi(GByteArray *b); /* LINT1 of every CPU is NMI */
 guint acpi_mcfg_table(GByteArray *b, GByteArray *linker, const AcpiConfig *c, uint64_t base,
                       uint64_t size);
 guint acpi_rsdt_table(GByteArray *b, GByteArray *linker, const AcpiConfig *c, const guint *tables,

@@ -404,6 +404,15 @@ void acpi_madt_cpus(GByteArray *b, const AcpiConfig *c)
     }
 }
 
+void acpi_madt_nmi(GByteArray *b)
+{
+    acpi_u8(b, 4);
+    acpi_u8(b, 6);
+    acpi_u8(b, 0xff);
+    acpi_u16(b, 0);
+    acpi_u8(b, 1);
+}
+
 static guint madt(GByteArray *b, GByteArray *linker, const AcpiConfig *c)
 {
     guint at = acpi_table_begin(b, "APIC", 3, c->oem_id, c->oem_table_id);
@@ -422,11 +431,7 @@ static guint madt(GByteArray *b, GByteArray *linker, const AcpiConfig *c)
     for (unsigned i = 0; i < G_N_ELEMENTS(level); i++) {
         iso(b, level[i], level[i], 0x0d); /* active high, level */
     }
-    acpi_u8(b, 4); /* LINT1 of every CPU is NMI */
-    acpi_u8(b, 6);
-    acpi_u8(b, 0xff);
-    acpi_u16(b, 0);
-    acpi_u8(b, 1);
+    acpi_madt_nmi(b);
     acpi_checksum_later(b, linker, at);
     return at;
 }

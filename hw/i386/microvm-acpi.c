@@ -199,11 +199,7 @@ static guint madt(GByteArray *b, GByteArray *linker, const Microvm *mv, const Ac
     if (mv->ioapic2_dev) {
         madt_ioapic(b, 1, MICROVM_IOAPIC2, IOAPIC_NUM_PINS);
     }
-    acpi_u8(b, 4); /* LINT1 of every CPU is NMI */
-    acpi_u8(b, 6);
-    acpi_u8(b, 0xff);
-    acpi_u16(b, 0);
-    acpi_u8(b, 1);
+    acpi_madt_nmi(b);
     acpi_checksum_later(b, linker, at);
     return at;
 }
