@@ -302,6 +302,9 @@ static IrVal fold_trunc(IrBuilder *b, const IrInsn *i)
         }
         return 0;
     case IR_DEPOSIT:
+        if ((x.imm & 0xff) == 0 && end >= 32) {
+            return ir_trunc32(b, x.arg[1]);
+        }
         if (narrows(b, x.arg[1]) && end <= 32) {
             IrVal whole = ir_trunc32(b, x.arg[0]);
             return ir_deposit(b, whole, ir_trunc32(b, x.arg[1]), x.imm & 0xff, x.imm >> 8);
@@ -340,6 +343,24 @@ static IrVal fold_unary(IrBuilder *b, const IrInsn *i)
     }
 }
 
+/* Into what is hidden by it; of all that there is. */
+static IrVal fold_deposit(IrBuilder *b, IrInsn *i)
+{
+    unsigned pos = i->imm & 0xff, len = i->imm >> 8;
+
+    if (len == ir_type_bits(i->type)) {
+        return i->arg[1];
+    }
+    for (const IrInsn *x = ir_at(b, i->arg[0]); x->op == IR_DEPOSIT && x->imm == i->imm;
+         x = ir_at(b, i->arg[0])) {
+        i->arg[0] = x->arg[0];
+    }
+    if (pos == 0 && ir_value_width(b, i->arg[0]) <= len && ir_value_width(b, i->arg[1]) <= len) {
+        return i->arg[1];
+    }
+    return 0;
+}
+
 /* (x + c1) + c2, (x & c1) & c2; subtraction of a constant becomes an addition. */
 static IrVal fold_chain(IrBuilder *b, IrInsn *i, uint64_t k)
 {
@@ -355,6 +376,10 @@ static IrVal fold_chain(IrBuilder *b, IrInsn *i, uint64_t k)
         uint64_t both;
         ir_eval(i->op, i->type, 0, k1, k, 0, &both);
         return ir_emit(b, i->op, i->type, 0, base, ir_const(b, i->type, both), 0, 0, 0);
+    }
+    if (i->op == IR_AND && x->op == IR_DEPOSIT && (x->imm & 0xff) == 0 &&
+        bits_of(k) <= x->imm >> 8) {
+        return ir_andi(b, x->arg[1], k);
     }
     if (i->op == IR_AND) {
         unsigned w = ir_value_width(b, i->arg[0]);
@@ -473,7 +498,7 @@ IrVal ir_fold(IrBuilder *b, IrInsn *i)
         yc = true;
     }
     if (i->op == IR_DEPOSIT) {
-        return (i->imm >> 8) == ir_type_bits(i->type) ? i->arg[1] : 0;
+        return fold_deposit(b, i);
     }
     IrVal v = fold_table(b, i, yc, y);
     return v || !yc ? v : fold_chain(b, i, y);
