@@ -87,6 +87,8 @@ unsigned s390_mmu_of_space(S390Cpu *cpu, unsigned as);
 unsigned s390_mmu_of_psw(const S390Cpu *cpu);
 /* The PSW's mode or a control register with an ASCE changed. */
 void s390_spaces_update(S390Cpu *cpu);
+/* Forget what was translated with this table, of the program or of the system; on this CPU. */
+void s390_flush_asce(S390Cpu *cpu, uint64_t asce);
 typedef struct S390Walk {
     uint64_t absolute; /* of the byte asked for */
     uint64_t entry;    /* real address of the last table entry read */

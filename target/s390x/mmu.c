@@ -159,13 +159,40 @@ static uint64_t asce_of(const S390Cpu *cpu, unsigned mmu)
     return cpu->cr[mmu == S390_MMU_PRIMARY ? 1 : mmu == S390_MMU_SECONDARY ? 7 : 13];
 }
 
+/* Real addresses and the home space, which is the system's: what is left when a program's space goes. */
+static bool is_kept(unsigned mmu)
+{
+    return mmu == S390_MMU_REAL || mmu == S390_MMU_HOME;
+}
+
 static void make_valid(S390Cpu *cpu, unsigned mmu)
 {
     uint64_t asce = asce_of(cpu, mmu);
 
-    if (cpu->tlb_asce[mmu] != asce) {
-        cpu->tlb_asce[mmu] = asce;
+    if (cpu->tlb_asce[mmu] == asce) {
+        return;
+    }
+    cpu->tlb_asce[mmu] = asce;
+    if (is_kept(mmu)) {
         cpu_tlb_flush_mmu(&cpu->base, (1u | 1u << S390_MMU_LOW) << mmu);
+    } else {
+        cpu_tlb_flush_nonglobal(&cpu->base);
+    }
+}
+
+void s390_flush_asce(S390Cpu *cpu, uint64_t asce)
+{
+    const uint64_t table = ~0xff0ull; /* origin, type and length; a real space has no table */
+    bool used[S390_MMU_SPACES];
+
+    for (unsigned mmu = S390_MMU_PRIMARY; mmu < S390_MMU_SPACES; mmu++) {
+        uint64_t here = cpu->tlb_asce[mmu];
+        used[mmu] = !((here ^ asce) & table) || ((here | asce) & ASCE_REAL);
+    }
+    if (used[S390_MMU_HOME]) {
+        cpu_tlb_flush(&cpu->base);
+    } else if (used[S390_MMU_PRIMARY] || used[S390_MMU_SECONDARY]) {
+        cpu_tlb_flush_nonglobal(&cpu->base);
     }
 }
 
@@ -322,6 +349,7 @@ bool s390_mmu_translate(CpuState *cs, GuestVirt va, MmuAccess access, unsigned i
         res->phys = w.absolute;
         res->prot = MMU_R | (w.executable ? MMU_X : 0) | (w.writable ? MMU_W : 0);
         res->lg_size = w.lg_size;
+        res->global = is_kept(mmu);
         reason = access == MMU_ACCESS_WRITE && !w.writable               ? TEID_DAT
                  : access == MMU_ACCESS_EXEC && !w.executable            ? TEID_EXEC
                  : cpu->tlb_key && !apply_key(cpu, va, access, res)      ? TEID_KEY

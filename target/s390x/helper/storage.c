@@ -3,6 +3,7 @@
  * Storage control: translation and invalidation, real storage, moves between spaces and keys.
  */
 #include <string.h>
+#include "exec/engine.h"
 #include "target/s390x/helper.h"
 
 static unsigned reg(uint64_t regs, unsigned n)
@@ -106,6 +107,13 @@ static void flush(CpuState *cs, bool local)
     }
 }
 
+static void flush_asce(CpuState *cs, void *opaque)
+{
+    for (unsigned i = 0; i < engine_cpu_count(cs->engine); i++) {
+        s390_flush_asce(s390_cpu(engine_cpu(cs->engine, i)), *(const uint64_t *)opaque);
+    }
+}
+
 uint64_t helper_s390_ipte(CpuState *cs, uint64_t regs, uint64_t arg, uint64_t mmu)
 {
     S390Cpu *cpu = s390_cpu(cs);
@@ -136,7 +144,14 @@ uint64_t helper_s390_idte(CpuState *cs, uint64_t regs, uint64_t arg, uint64_t mm
             entry_set_invalid(cpu, (r1 & ~0xfffull) + ((index + k) & 0x7ff) * 8, 0x20);
         }
     }
-    flush(cs, local);
+    uint64_t asce = cpu->gpr[reg(regs, 2)];
+    if (!reg(regs, 2)) { /* of any space */
+        flush(cs, local);
+    } else if (local) {
+        s390_flush_asce(cpu, asce);
+    } else {
+        cpu_run_exclusive(cs, flush_asce, &asce);
+    }
     return 0;
 }
 
