@@ -232,6 +232,10 @@ static uint32_t service_take(S390Board *b)
 {
     return flic_service_take(b->flic);
 }
+static bool mcheck_pending(S390Board *b)
+{
+    return flic_mcheck_pending(b->flic);
+}
 static bool mcheck_take(S390Board *b)
 {
     return flic_mcheck_take(b->flic);
@@ -305,6 +309,7 @@ const S390BoardOps s390_board_ops = {
     .io_take = io_take,
     .service_pending = service_pending,
     .service_take = service_take,
+    .mcheck_pending = mcheck_pending,
     .mcheck_take = mcheck_take,
     .cpu_stopped = cpu_stopped,
     .disabled_wait = disabled_wait,

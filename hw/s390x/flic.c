@@ -176,6 +176,11 @@ uint32_t flic_service_take(Flic *f)
     return params;
 }
 
+bool flic_mcheck_pending(const Flic *f)
+{
+    return f->channel_report;
+}
+
 bool flic_mcheck_take(Flic *f)
 {
     bool was = f->channel_report;

@@ -179,6 +179,16 @@ static void reset(Machine *base, ShutdownCause cause)
     m->board.reset_kind = S390_BOARD_RESET_ALL;
 }
 
+/* What is an NMI elsewhere restarts the first CPU. */
+static void restart(Machine *base, int cpu_index, GError **error)
+{
+    S390Cpu *cpu = base->cpus->len ? s390_cpu_at(base, 0) : NULL;
+
+    if (cpu) {
+        s390_cpu_pend(cpu, PEND_RESTART);
+    }
+}
+
 static void finalize(Object *obj)
 {
     S390Machine *m = (S390Machine *)obj;
@@ -200,14 +210,15 @@ static const Property props[] = {
     PROP_END,
 };
 
-#define S390_OPS                                                                               \
-    .family = "s390-ccw", .boots_kernel = true, .max_cpus = S390_MAX_CPUS, .default_cpus = 1,  \
-    .default_ram_bytes = 128 * MiB, .default_ram_id = "s390.ram",                              \
-    .default_cpu_type = "qemu-s390x-cpu", .cpu_type_suffix = "-s390x-cpu", .target = "s390x",  \
-    .serial_driver = "sclpconsole", .default_nic = "virtio-net-ccw", .no_parallel = true,      \
-    .no_floppy = true, .no_cdrom = true, .build = build, .done = done, .reset = reset,         \
-    .has_hotpluggable_cpus = true, .pre_plug = s390_cpu_pre_plug, .plugged = s390_cpu_plugged, \
-    .unplug_request = s390_cpu_unplug_request, .unplugged = s390_cpu_unplugged
+#define S390_OPS                                                                              \
+    .family = "s390-ccw", .boots_kernel = true, .max_cpus = S390_MAX_CPUS, .default_cpus = 1, \
+    .default_ram_bytes = 128 * MiB, .default_ram_id = "s390.ram",                             \
+    .default_cpu_type = "qemu-s390x-cpu", .cpu_type_suffix = "-s390x-cpu", .target = "s390x", \
+    .serial_driver = "sclpconsole", .default_nic = "virtio-net-ccw", .no_parallel = true,     \
+    .no_floppy = true, .no_cdrom = true, .build = build, .done = done, .reset = reset,        \
+    .nmi = restart, .has_hotpluggable_cpus = true, .pre_plug = s390_cpu_pre_plug,             \
+    .plugged = s390_cpu_plugged, .unplug_request = s390_cpu_unplug_request,                   \
+    .unplugged = s390_cpu_unplugged
 
 static const CompatProp since_ferry_1_0[] = {
     { TYPE_FLIC, "migrate-all-state", "off" },

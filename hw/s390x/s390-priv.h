@@ -28,6 +28,7 @@ bool flic_io_pending(const Flic *flic, uint8_t isc_mask);
 bool flic_io_take(Flic *flic, uint8_t isc_mask, uint32_t *id, uint32_t *parm, uint32_t *word);
 bool flic_service_pending(const Flic *flic);
 uint32_t flic_service_take(Flic *flic);
+bool flic_mcheck_pending(const Flic *flic);
 bool flic_mcheck_take(Flic *flic);
 
 /* ---- sclp.c: service calls and events ---- */

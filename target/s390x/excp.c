@@ -361,9 +361,11 @@ static bool take_io(S390Cpu *cpu)
     return true;
 }
 
+#define CR14_CHANNEL_REPORT 0x10000000u
+
 static bool take_mcheck(S390Cpu *cpu)
 {
-    if (!(cpu->cr[14] & 0x10000000) || !cpu->board_ops->mcheck_take(cpu->board)) {
+    if (!(cpu->cr[14] & CR14_CHANNEL_REPORT) || !cpu->board_ops->mcheck_take(cpu->board)) {
         return false;
     }
     lc_st64(cpu, LC_MCIC, 0x00400f1d40330000ull); /* channel report pending, registers valid */
@@ -390,6 +392,7 @@ static bool take_stop(S390Cpu *cpu)
 static bool nothing_pending(S390Cpu *cpu)
 {
     return !pending_bits(cpu) && !cpu->board_ops->service_pending(cpu->board) &&
+           !cpu->board_ops->mcheck_pending(cpu->board) &&
            !cpu->board_ops->io_pending(cpu->board, 0xff);
 }
 
@@ -443,6 +446,10 @@ bool s390_has_work(CpuState *cs)
     if ((cpu->psw_mask & PSW_EXT) &&
         (enabled_external(cpu) ||
          ((cpu->cr[0] & CR0_SERVICE) && cpu->board_ops->service_pending(cpu->board)))) {
+        return true;
+    }
+    if ((cpu->psw_mask & PSW_MCHECK) && (cpu->cr[14] & CR14_CHANNEL_REPORT) &&
+        cpu->board_ops->mcheck_pending(cpu->board)) {
         return true;
     }
     return (cpu->psw_mask & PSW_IO) && cpu->board_ops->io_pending(cpu->board, io_mask(cpu));

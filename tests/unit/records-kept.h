@@ -78,7 +78,7 @@ static const NotKept not_kept[] = {
     { "s390_chp_info.in_use", "the board's own channel paths" },
     { "s390_chp_info.type", "the board's own" },
     { "s390_chp_info.is_virtual", "the board's own" },
-    { "s390_css.sei_pending", "there is no event information, whoever asks for it" },
+    { "s390_css.sei_pending", "what happened to PCI functions is in a section of its own" },
     { "s390_css.max_ssid", "subchannel sets are enabled, or not" },
     { "s390_css.crws_lost", "said by the last report that waits" },
     { "s390_subch_dev.channel_program", "of a channel program that has ended: others are refused" },

@@ -200,6 +200,7 @@ typedef struct S390BoardOps {
     bool (*io_take)(S390Board *b, uint8_t isc_mask, uint32_t *id, uint32_t *parm, uint32_t *word);
     bool (*service_pending)(S390Board *b);
     uint32_t (*service_take)(S390Board *b);
+    bool (*mcheck_pending)(S390Board *b);
     bool (*mcheck_take)(S390Board *b);
     /* A CPU went to the stopped state. */
     void (*cpu_stopped)(S390Board *b, S390Cpu *cpu);

@@ -48,8 +48,8 @@ def modify(what, handle=ON, at=PAGE):
     return [*big(7, handle << 32 | what), *big(10, at), i("mpcifc", r1=7, b2=10), i("lgr", r1=2, r2=7)]
 
 
-def fib(base=0, limit=0, anchor=0, interruptions=0, vector=0, sums=0):
-    return put(PAGE, 0, 0, base, limit, anchor, interruptions << 32, vector, sums)
+def fib(base=0, limit=0, anchor=0, interruptions=0, vector=0, sums=0, at=PAGE):
+    return put(at, 0, 0, base, limit, anchor, interruptions << 32, vector, sums)
 
 
 def transfer(source, target, command):

@@ -73,40 +73,63 @@ def image(cases):
     return bytes(data)
 
 
+class Machine:
+    """One with the options, and its QMP."""
+
+    def __init__(self, ferry, directory, name, *options, machine="s390-ccw-virtio"):
+        self.path = os.path.join(directory, name)
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(self.path)
+        listener.listen()
+        listener.settimeout(300)
+        self.process = subprocess.Popen([ferry, "-machine", machine, "-m", "16", "-nodefaults", "-display", "none",
+                                         "-qmp", "unix:" + self.path, *options], stdin=subprocess.DEVNULL)
+        self.stream = listener.accept()[0].makefile("rw")
+        self.events = []
+        self.stream.readline()
+        self.command("qmp_capabilities")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
+    def command(self, name, **arguments):
+        arguments = {key.replace("_", "-"): value for key, value in arguments.items()}
+        self.stream.write(json.dumps({"execute": name, "arguments": arguments}) + "\n")
+        self.stream.flush()
+        while "return" not in (answer := json.loads(self.stream.readline())):
+            assert "error" not in answer, answer
+            self.events.append(answer)
+        return answer["return"]
+
+    def wait_event(self, event):
+        while not (found := [e for e in self.events if e["event"] == event]):
+            self.events.append(json.loads(self.stream.readline()))
+        return found[0].get("data", {})
+
+    def memory(self, at, size):
+        self.command("pmemsave", val=at, size=size, filename=self.path + "-memory")
+        with open(self.path + "-memory", "rb") as f:
+            return f.read()
+
+    def wait_byte(self, at, value):
+        """The program's way to say how far it is."""
+        end = time.monotonic() + 300
+        while self.memory(at, 1)[0] != value:
+            assert time.monotonic() < end, "the program does not come to its end"
+            time.sleep(0.05)
+
+
 def run(ferry, cases, directory, *options):
-    kernel, qmp, memory = (os.path.join(directory, n) for n in ("kernel", "qmp", "memory"))
+    kernel = os.path.join(directory, "kernel")
     with open(kernel, "wb") as out:
         out.write(image(cases))
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(qmp)
-    listener.listen()
-    listener.settimeout(300)
-    process = subprocess.Popen([ferry, "-machine", "s390-ccw-virtio", "-m", "16", "-smp", "2", "-nodefaults",
-                                "-display", "none", "-kernel", kernel, "-qmp", "unix:" + qmp, *options],
-                               stdin=subprocess.DEVNULL)
-    try:
-        stream = listener.accept()[0].makefile("rw")
-
-        def command(name, **arguments):
-            stream.write(json.dumps({"execute": name, "arguments": arguments}) + "\n")
-            stream.flush()
-            while "return" not in (answer := json.loads(stream.readline())):
-                assert "error" not in answer, answer
-
-        stream.readline()
-        command("qmp_capabilities")
-        size, end = STEP * len(cases) + 1, time.monotonic() + 300
-        while time.monotonic() < end:
-            command("pmemsave", val=OUT, size=size, filename=memory)
-            with open(memory, "rb") as f:
-                data = f.read()
-            if data[-1] == 0xee:
-                return data
-            time.sleep(0.05)
-        raise AssertionError("the program does not come to its end")
-    finally:
-        process.kill()
-        process.wait()
+    with Machine(ferry, directory, "qmp", "-smp", "2", "-kernel", kernel, *options) as machine:
+        machine.wait_byte(OUT + STEP * len(cases), 0xee)
+        return machine.memory(OUT, STEP * len(cases))
 
 
 # ---- the cases: sentence, instructions, what is expected (cc, r2, r3, program interruption code) ----
@@ -267,9 +290,7 @@ CASES = [
 ]
 
 
-def main(cases, *options):
-    with tempfile.TemporaryDirectory(prefix="ferry-system-") as directory:
-        data = run(shutil.which(sys.argv[1]) or os.path.abspath(sys.argv[1]), cases, directory, *options)
+def report(cases, data):
     bad = 0
     print(f"1..{len(cases)}")
     for number, (sentence, _, expected) in enumerate(cases):
@@ -283,6 +304,12 @@ def main(cases, *options):
         bad += bool(wrong)
         print(f"{'not ok' if wrong else 'ok'} {number + 1} {sentence}{' # ' if wrong else ''}{', '.join(wrong)}")
     sys.exit(1 if bad else 0)
+
+
+def main(cases, *options):
+    with tempfile.TemporaryDirectory(prefix="ferry-system-") as directory:
+        data = run(shutil.which(sys.argv[1]) or os.path.abspath(sys.argv[1]), cases, directory, *options)
+    report(cases, data)
 
 
 if __name__ == "__main__":

@@ -3,17 +3,14 @@
 """watchdog.py FERRY: DIAGNOSE 288: what it takes and refuses, and that the watchdog runs out when nobody winds
 it. Prints TAP. Cases as in system.py.
 """
-import json
 import os
 import shutil
-import socket
 import struct
-import subprocess
 import sys
 import tempfile
 
 from programs import enc
-from system import i, load, main
+from system import Machine, i, load, main
 
 REFUSED = dict(pgm=6)
 
@@ -50,53 +47,16 @@ def kernel(path):
         out.write(data)
 
 
-class Machine:
-    """Virtual time goes on at once while the CPU waits."""
-
-    def __init__(self, ferry, directory, name, *options):
-        path = os.path.join(directory, name)
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(path)
-        listener.listen()
-        listener.settimeout(300)
-        self.process = subprocess.Popen(
-            [ferry, "-machine", "s390-ccw-virtio", "-m", "16", "-nodefaults", "-display", "none", "-icount",
-             "1,sleep=off", "-device", "diag288", "-action", "watchdog=pause", "-qmp", "unix:" + path, *options],
-            stdin=subprocess.DEVNULL)
-        self.stream = listener.accept()[0].makefile("rw")
-        self.events = []
-        self.stream.readline()
-        self.command("qmp_capabilities")
-
-    def command(self, name, **arguments):
-        self.stream.write(json.dumps({"execute": name, "arguments": arguments}) + "\n")
-        self.stream.flush()
-        while "return" not in (answer := json.loads(self.stream.readline())):
-            assert "error" not in answer, answer
-            self.events.append(answer)
-        return answer["return"]
-
-    def wait(self, event):
-        while not (found := [e for e in self.events if e["event"] == event]):
-            self.events.append(json.loads(self.stream.readline()))
-        return found[0].get("data", {})
-
-    def end(self):
-        self.process.kill()
-        self.process.wait()
-
-
 def expiry(ferry):
+    """Virtual time goes on at once while the CPU waits."""
     with tempfile.TemporaryDirectory(prefix="ferry-watchdog-") as directory:
         path = os.path.join(directory, "kernel")
         kernel(path)
-        machine = Machine(ferry, directory, "qmp", "-kernel", path)
-        try:
-            assert machine.wait("WATCHDOG") == {"action": "pause"}, machine.events
-            machine.wait("STOP")
+        with Machine(ferry, directory, "qmp", "-icount", "1,sleep=off", "-device", "diag288", "-action", "watchdog=pause",
+                     "-kernel", path) as machine:
+            assert machine.wait_event("WATCHDOG") == {"action": "pause"}, machine.events
+            machine.wait_event("STOP")
             assert machine.command("query-status")["status"] == "watchdog"
-        finally:
-            machine.end()
 
 
 if __name__ == "__main__":
