@@ -50,6 +50,7 @@ const CpuTargetOps s390_target_ops = {
     .restore_state = s390_restore_state,
     .debug_exception = s390_debug_exception,
     .dump_state = s390_dump_state,
+    .gdb = &s390_gdb,
 };
 
 /* ---- life ---- */

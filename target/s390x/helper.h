@@ -117,6 +117,7 @@ void s390_dump_state(CpuState *cs, GString *out);
 void s390_ex_cancel(S390Cpu *cpu);
 /* Check a new PSW mask and address: 0 or PGM_SPECIFICATION. */
 unsigned s390_psw_check(uint64_t mask, uint64_t addr);
+extern const struct CpuGdb s390_gdb; /* gdb.c */
 /* After a PSW was loaded: spaces, wait state. */
 void s390_psw_loaded(S390Cpu *cpu);
 /* Of a migrated CPU: a disabled wait is nothing new. */

@@ -115,17 +115,23 @@ class Session:
         self.directory.cleanup()
 
 
+def described(gdb):
+    """The registers of the description, which all of them fit."""
+    assert "qXfer:features:read+" in gdb.ask("qSupported:swbreak+;hwbreak+")
+    text, more = "", "m"
+    while more == "m":
+        part = gdb.ask(f"qXfer:features:read:target.xml:{len(text):x},800")
+        more, text = part[0], text + part[1:]
+    tree = ElementTree.fromstring(re.sub("<!DOCTYPE[^>]*>", "", text))
+    registers = tree.findall("feature/reg")
+    size = sum(int(r.get("bitsize")) for r in registers)
+    assert len(gdb.ask("g")) == size // 4, "g does not fit the description"
+    return registers
+
+
 def description():
     with Session() as s:
-        assert "qXfer:features:read+" in s.gdb.ask("qSupported:swbreak+;hwbreak+")
-        text, more = "", "m"
-        while more == "m":
-            part = s.gdb.ask(f"qXfer:features:read:target.xml:{len(text):x},800")
-            more, text = part[0], text + part[1:]
-        tree = ElementTree.fromstring(re.sub("<!DOCTYPE[^>]*>", "", text))
-        registers = tree.findall("feature/reg")
-        size = sum(int(r.get("bitsize")) for r in registers)
-        assert len(s.gdb.ask("g")) == size // 4, "g does not fit the description"
+        registers = described(s.gdb)
         assert registers[RIP].get("name") == "rip" and int(registers[RIP].get("regnum")) == RIP
         everything = s.gdb.ask("g")
         s.gdb.ok("G" + everything)
@@ -223,8 +229,46 @@ def rubbish():
         assert s.gdb.ask("qC").startswith("QC")
 
 
+def s390x():
+    """agsi 0(r3),1; aghi r2,1; j back: the registers have their own order and bytes."""
+    loop = bytes.fromhex("eb013000007a a72b0001 a7f4fffb")
+    with tempfile.TemporaryDirectory() as directory, \
+         guest.Machine(BUILD, "-S", "-gdb", f"unix:{directory}/gdb", arch="s390x"):
+        gdb = Gdb(f"{directory}/gdb")
+        numbers = {r.get("name"): int(r.get("regnum")) for r in described(gdb)}
+
+        def get(name):
+            return int(gdb.ask(f"p{numbers[name]:x}"), 16)
+
+        def put(name, digits):
+            return gdb.ask(f"P{numbers[name]:x}={digits}")
+
+        start = get("pswa")
+        data = start + 0x2000
+        gdb.ok(b"X%x,%x:" % (start, len(loop)) + loop)
+        gdb.ok(f"M{data:x},8:{bytes(8).hex()}")
+        for name, digits in (("r3", f"{data:016x}"), ("r2", "0" * 16), ("acr5", "12345678"), ("f3", "3ff" + "0" * 13),
+                             ("v3l", "00112233" * 2), ("v31", "fedcba9876543210" * 2), ("fpc", "00000002")):
+            assert put(name, digits) == "OK", name
+            assert gdb.ask(f"p{numbers[name]:x}") == digits, name
+        for name, digits in (("pswm", "8" + "0" * 15), ("fpc", "000000ff"), ("cr1", "0" * 15 + "1")):
+            assert put(name, digits) == "E01", name
+        for where, r2 in ((6, 0), (10, 1), (0, 1), (6, 1), (10, 2)):
+            gdb.stop("s")
+            assert (get("pswa"), get("r2")) == (start + where, r2)
+        assert get("pswm") >> 44 & 3 == 2, "the sum was positive"
+        gdb.ok(f"Z0,{start + 6:x},1")
+        gdb.stop("c")
+        assert (get("pswa"), get("r2")) == (start + 6, 2)
+        gdb.ok(f"z0,{start + 6:x},1")
+        gdb.ok(f"Z2,{data:x},8")
+        assert f";watch:{data:x};" in gdb.stop("c")
+        assert get("pswa") == start + 6 and gdb.ask(f"m{data:x},8") == "0" * 15 + "4"
+        gdb.socket.close()
+
+
 if __name__ == "__main__":
-    guest.fetch()
+    guest.fetch("x86_64", "s390x")
     sys.exit(guest.run_tap([
         ("the description and the registers agree", description),
         ("each step is one instruction", steps),
@@ -234,4 +278,5 @@ if __name__ == "__main__":
         ("vCPUs are threads, and may be held", held),
         ("the monitor answers, and a detached guest runs on", monitor_and_detach),
         ("rubbish is refused", rubbish),
+        ("s390x has registers, steps, breakpoints and watchpoints too", s390x),
     ]))
