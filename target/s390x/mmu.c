@@ -109,7 +109,7 @@ static unsigned large_frame(S390Cpu *cpu, uint64_t va, uint64_t entry, unsigned 
 
 unsigned s390_walk(S390Cpu *cpu, uint64_t va, uint64_t asce, S390Walk *w)
 {
-    bool edat = cpu->cr[0] & CR0_EDAT;
+    bool edat = cpu->cr[0] & CR0_EDAT, edat2 = s390_facility(cpu, 78);
     unsigned type = asce >> 2 & 3, length = asce & 3, first = 0;
     uint64_t table = asce & ASCE_ORIGIN;
 
@@ -139,7 +139,7 @@ unsigned s390_walk(S390Cpu *cpu, uint64_t va, uint64_t asce, S390Walk *w)
             return PGM_TRANSLATION_SPEC;
         }
         w->writable &= !(edat || level == 0) || !(entry & ENTRY_P);
-        if (edat && level < 2 && (entry & ENTRY_FC)) {
+        if (edat && level < (edat2 ? 2 : 1) && (entry & ENTRY_FC)) {
             return large_frame(cpu, va, entry, levels[level].shift, w);
         }
         if (level == 0) {

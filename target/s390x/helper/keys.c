@@ -17,6 +17,7 @@
 
 #define BLOCK   4096u
 #define SEGMENT 0x100000u
+#define REGION  0x80000000u
 
 static unsigned reg(uint64_t regs, unsigned n)
 {
@@ -217,7 +218,7 @@ uint64_t helper_s390_pfmf(CpuState *cs, uint64_t regs, uint64_t arg, uint64_t mm
     unsigned size = r1 >> 12 & 7;
     unsigned bypass = (r1 & 0x400 ? SSKE_MR : 0) | (r1 & 0x200 ? SSKE_MC : 0);
 
-    if (size > 1 || (r1 & PFMF_RESERVED)) {
+    if (size > (s390_facility(cpu, 78) ? 2 : 1) || (r1 & PFMF_RESERVED)) {
         s390_program(cpu, PGM_SPECIFICATION);
     }
     at &= ~(uint64_t)(BLOCK - 1);
@@ -239,7 +240,7 @@ uint64_t helper_s390_pfmf(CpuState *cs, uint64_t regs, uint64_t arg, uint64_t mm
             key_set_if(cpu, absolute, r1, bypass);
         }
         at += BLOCK;
-    } while (size && at % SEGMENT);
+    } while (size && at % (size == 2 ? REGION : SEGMENT));
     if (size) {
         s390_set_mode_reg(cpu, reg(regs, 1), s390_cut(cpu, at));
     }

@@ -129,16 +129,18 @@ uint64_t helper_s390_ipte(CpuState *cs, uint64_t regs, uint64_t arg, uint64_t mm
     return 0;
 }
 
+/* Of the index in the address: segment, region third, second, first. */
+static const uint8_t level_shift[4] = { 20, 31, 42, 53 };
+
 /* INVALIDATE DAT TABLE ENTRY: r1 table and type, r2 first index or "clear by ASCE", r3 ASCE. */
 uint64_t helper_s390_idte(CpuState *cs, uint64_t regs, uint64_t arg, uint64_t mmu)
 {
-    static const uint8_t shift[4] = { 20, 31, 42, 53 };
     S390Cpu *cpu = s390_cpu(cs);
     uint64_t r1 = cpu->gpr[reg(regs, 0)], r2 = cpu->gpr[reg(regs, 1)];
     bool local = reg(regs, 3) & 1;
 
     if (!(r2 & 0x800)) {
-        unsigned type = r1 >> 2 & 3, index = r2 >> shift[type] & 0x7ff;
+        unsigned type = r1 >> 2 & 3, index = r2 >> level_shift[type] & 0x7ff;
         unsigned n = (r2 & 0x7ff) + 1;
         for (unsigned k = 0; k < n; k++) {
             entry_set_invalid(cpu, (r1 & ~0xfffull) + ((index + k) & 0x7ff) * 8, 0x20);
@@ -155,10 +157,29 @@ uint64_t helper_s390_idte(CpuState *cs, uint64_t regs, uint64_t arg, uint64_t mm
     return 0;
 }
 
-/* COMPARE AND REPLACE DAT TABLE ENTRY: facility 138 is not offered. */
+/* COMPARE AND REPLACE DAT TABLE ENTRY: r1 and the next old and new entry, r2 and the next table with its type and the
+   address, r3 ASCE. Types: 0 a page table, 4 a segment table, to 7 the region tables. */
 uint64_t helper_s390_crdte(CpuState *cs, uint64_t regs, uint64_t arg, uint64_t mmu)
 {
-    s390_program(s390_cpu(cs), PGM_OPERATION);
+    S390Cpu *cpu = s390_cpu(cs);
+    unsigned r1 = reg(regs, 0), r2 = reg(regs, 1);
+    uint64_t table = cpu->gpr[r2], va = cpu->gpr[(r2 + 1) & 15], expected = cpu->gpr[r1];
+    unsigned type = table >> 2 & 7;
+
+    if ((r1 & 1) || (r2 & 1) || (type && type < 4)) {
+        s390_program(cpu, PGM_SPECIFICATION);
+    }
+    table = type ? (table & ~0xfffull) + (va >> level_shift[type - 4] & 0x7ff) * 8
+                 : (table & ~0x7ffull) + (va >> 12 & 0xff) * 8;
+    uint64_t old = __builtin_bswap64(cpu_atomic_cmpxchg(cs, table, __builtin_bswap64(expected),
+                                                        __builtin_bswap64(cpu->gpr[(r1 + 1) & 15]),
+                                                        8, S390_MMU_REAL));
+    if (old != expected) {
+        cpu->gpr[r1] = old;
+        return 1;
+    }
+    flush(cs, reg(regs, 3) & 1);
+    return 0;
 }
 
 uint64_t helper_s390_ptlb(CpuState *cs, uint64_t regs, uint64_t arg, uint64_t mmu)

@@ -7,8 +7,8 @@ secondary space is PAGE2. Cases run with translation on; an interruption switche
 """
 from system import PAGE, PAGE2, i, load, main
 
-SEGMENTS, SEGMENTS2, PAGES, PAGES2 = 0x44000, 0x46000, 0x48000, 0x49000
-ABSENT, PROTECTED, NO_EXEC, OURS, MOVED = 0x30000, 0x31000, 0x32000, 0x33000, 0x34000
+SEGMENTS, SEGMENTS2, PAGES, PAGES2, REGIONS = 0x44000, 0x46000, 0x48000, 0x49000, 0x4c000
+ABSENT, PROTECTED, NO_EXEC, OURS, MOVED, REPLACED = 0x30000, 0x31000, 0x32000, 0x33000, 0x34000, 0x35000
 FETCH, STORE, BY_TABLE, BY_EXEC = 0x800, 0x400, 0x04, 0x84
 PLAIN, IEP, EDAT = 0x40000e0 | 0x40000, 0x4140000 | 0xe0, 0x4840000 | 0xe0
 OFF = i("stnsm", d1=0x858, i2=0xfb)
@@ -76,9 +76,28 @@ CASES = [
                                                                        load(7, 0), load(10, 0x200000),
                                                                        i("idte", r1=9, r2=10, r3=7), i("lg", r1=2, b2=8))],
      dict(pgm=0x10, r3=11)),
-    ("CRDTE is not installed", on(i("crdte", r1=4, r2=6, r3=8)), dict(pgm=1)),
+    ("CRDTE replaces a page's entry, and nothing old is left",
+     [OFF, *entry(PAGES, REPLACED >> 12, PAGE), *on(*at(REPLACED, r1=3), load(4, PAGE), i("lgr", r1=5, r2=6),
+                                                 load(10, PAGES), load(11, REPLACED), load(9, SEGMENTS),
+                                                 i("crdte", r1=4, r2=10, r3=9), i("lg", r1=2, b2=8))],
+     dict(cc=0, r2=22, r3=11)),
+    ("... if it is what it should be",
+     on(load(4, PAGE), load(10, PAGES), load(11, REPLACED), load(9, SEGMENTS), i("crdte", r1=4, r2=10, r3=9),
+        i("lgr", r1=2, r2=4), i("lg", r1=3, b2=11)), dict(cc=1, r2=PAGE2, r3=22)),
+    ("... a segment's", on(load(4, 0x20), load(5, PAGES), load(10, SEGMENTS | 0x10), load(11, 0x500000), load(9, SEGMENTS),
+                           i("crdte", r1=4, r2=10, r3=9), *at(0x500000 + PAGE)), dict(cc=0, r2=11)),
+    ("... of a type that is none", on(load(10, PAGES | 4), i("crdte", r1=4, r2=10, r3=9)), dict(pgm=6)),
+    ("... an odd register", on(i("crdte", r1=5, r2=10, r3=9)), dict(pgm=6)),
     ("a large frame", [OFF, *entry(SEGMENTS, 3, 0x400), *control(EDAT), *on(*at(0x300000 + PAGE))], dict(r2=11)),
     ("... only with its control", [OFF, *control(PLAIN), *on(*at(0x300000 + 0x400000))], dict(pgm=0x10)),
+    ("a frame of 2 GiB", [*fill(REGIONS, 512, 0x24, 0), *entry(REGIONS, 0, SEGMENTS | 7), *entry(REGIONS, 1, 0x404 | 3),
+                          *control(EDAT, (1, REGIONS | 4)), *on(i("oilf", r1=5, i2=0x80000000), i("lg", r1=2, b2=5))],
+     dict(r2=11)),
+    ("... is found by LRAG", lra(0x80000000 + PAGE2, "lrag"), dict(cc=0, r2=PAGE2)),
+    ("... is protected", [OFF, *entry(REGIONS, 1, 0x604 | 3), i("ptlb"), *on(*at(0x80000000 + PAGE, "stg"))], dict(pgm=4)),
+    ("... only with its control", [OFF, *control(PLAIN, (1, SEGMENTS))], dict()),
+    ("PFMF of 2 GiB ends at their end", [OFF, load(5, 0x7ffff000), load(4, 0x2000), i("pfmf", r1=4, r2=5)],
+     dict(pgm=5)),
     ("SAC: the secondary space", on(i("sac", d2=0x100), i("lg", r1=2, b2=5), i("iac", r1=3, r2=0), i("sac"),
                                     i("lg", r1=3, b2=5)), dict(r2=22, r3=11)),
     ("IAC tells it", on(i("sac", d2=0x100), i("lghi", r1=2, i2=0), i("iac", r1=2), i("ipm", r1=3),
