@@ -9,6 +9,8 @@ import tempfile
 
 import guest
 
+S390X = ["--arch", "s390x", "--checker", "shell"]
+
 # EVIDENCE: MIG-WIRE-031, MIG-WIRE-041, MIG-WIRE-042
 CASES = [
     ("ten moves in a row lose nothing, whatever was cancelled before", ["--moves", "10"]),
@@ -19,6 +21,8 @@ CASES = [
     ("an NVMe disk loses no request", ["--moves", "3", "--smp", "2", "--disk", "nvme"]),
     ("version 3 loses nothing", ["--moves", "4", "--smp", "2", "--disk", "--machine",
                                  "pc-q35-10.0"]),
+    ("s390x loses nothing there and back", [*S390X, "--moves", "2", "--smp", "2", "--disk", "--net"]),
+    ("... nor in version 3", [*S390X, "--moves", "1", "--disk", "--machine", "s390-ccw-virtio-10.0"]),
 ]
 
 
@@ -67,6 +71,6 @@ def parked():
                 b.wait_for("SAME")
 
 
-guest.fetch()
+guest.fetch("x86_64", "s390x")
 sys.exit(guest.run_tap([(name, lambda options=options: soak(options)) for name, options in CASES]
                        + [("requests that an error parked are done at the destination", parked)]))
