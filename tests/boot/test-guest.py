@@ -6,6 +6,7 @@ import hashlib
 import http.server
 import os
 import random
+import socket
 import sys
 import tempfile
 import threading
@@ -131,6 +132,51 @@ def s390x_pci():
     disk_test("serial=17", device="nvme", name="nvme0n1", arch="s390x", parts=("initrd", "modules", "storage"))
 
 
+def s390x_more():
+    """A SCSI disk, a console and a port of virtio-serial, the balloon: the CCW devices that are left; and the signal to
+    quiesce, on which the guest restarts, which this machine must not."""
+    content = random.Random(2).randbytes(1 << 20)
+    script = ("echo SUM=$(dd if=/dev/sda bs=64k count=16 2>/dev/null | md5sum | cut -d' ' -f1)\n"
+              "dd if=/dev/sda of=/dev/sda bs=64k count=16 seek=16 conv=fsync,notrunc 2>/dev/null\n"
+              "echo the console >/dev/hvc0\n"
+              "port=/dev/$(basename $(dirname $(grep -l '^there$' /sys/class/virtio-ports/*/name)))\n"
+              "echo here >$port; read answer <$port; echo ANSWER=$answer\n"
+              "echo 1 >/proc/sys/kernel/ctrl-alt-del; echo ready >$port; while true; do sleep 1; done\n")
+    with tempfile.TemporaryDirectory() as directory:
+        disk, console, port, qmp = (os.path.join(directory, name) for name in ("disk", "console", "port", "qmp"))
+        with open(disk, "wb") as f:
+            f.write(content + bytes(len(content)))
+        initrd = guest.initrd_with(script, directory, "s390x", ("initrd", "modules", "storage"))
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(port)
+            listener.listen()
+            listener.settimeout(guest.TIMEOUT)
+            with guest.Machine(
+                    BUILD, "-device", "virtio-scsi-ccw", "-drive", f"file={disk},if=none,id=d,format=raw", "-device",
+                    "scsi-hd,drive=d", "-device", "virtio-serial-ccw", "-chardev", f"file,id=c,path={console}", "-device",
+                    "virtconsole,chardev=c", "-chardev", f"socket,id=p,path={port}", "-device",
+                    "virtserialport,chardev=p,name=there", "-device", "virtio-balloon-ccw", "-qmp",
+                    f"unix:{qmp},server=on,wait=off", initrd=initrd, append="quiet", arch="s390x") as machine:
+                peer, _ = listener.accept()
+                peer.settimeout(guest.TIMEOUT)
+                q, words = guest.Qmp(qmp), peer.makefile()
+                assert words.readline() == "here\n"
+                q.run("balloon", value=384 << 20)
+                q.wait("query-balloon", lambda answer: answer["actual"] == 384 << 20)
+                peer.sendall(b"and there\n")
+                assert words.readline() == "ready\n"
+                q.run("system_powerdown")
+                status, text = machine.finish()
+                peer.close()
+        assert status == 0, f"exit status {status}\n{text[-2000:]}"
+        assert value(text, "SUM") == hashlib.md5(content).hexdigest(), text[-2000:]
+        assert "ANSWER=and there" in text, text[-2000:]
+        with open(disk, "rb") as f:
+            assert f.read() == content * 2, "written other bytes"
+        with open(console, encoding="ascii") as f:
+            assert "the console" in f.read()
+
+
 def main():
     guest.fetch("x86_64", "s390x")
     return guest.run_tap([
@@ -144,6 +190,7 @@ def main():
         ("a file comes over the network", test_network),
         ("shell, disk, network and random numbers work on s390x", s390x),
         ("virtio and NVMe disks and the network work on s390x by PCI", s390x_pci),
+        ("a SCSI disk, a console, a port, the balloon and the quiesce signal work on s390x", s390x_more),
     ])
 
 

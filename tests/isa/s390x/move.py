@@ -125,7 +125,6 @@ def move(ferry, directory, machine):
         a.wait_byte(WAITS, 1)
         if pci_too:
             a.command("device_add", driver="virtio-rng-pci", id="p")
-        b.command("migrate-set-capabilities", capabilities=[{"capability": "events", "state": True}])
         a.command("migrate", uri=uri)
         b.wait_event("RESUME")
         b.command("inject-nmi")
