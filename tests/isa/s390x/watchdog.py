@@ -53,7 +53,8 @@ def expiry(ferry):
         path = os.path.join(directory, "kernel")
         kernel(path)
         with Machine(ferry, directory, "qmp", "-icount", "1,sleep=off", "-device", "diag288", "-action", "watchdog=pause",
-                     "-kernel", path) as machine:
+                     "-kernel", path, "-S") as machine:
+            machine.command("cont")  # nobody is told of events before
             assert machine.wait_event("WATCHDOG") == {"action": "pause"}, machine.events
             machine.wait_event("STOP")
             assert machine.command("query-status")["status"] == "watchdog"
