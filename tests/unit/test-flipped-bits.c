@@ -212,7 +212,8 @@ int main(int argc, char **argv)
             g_strdup_printf("/migration/flipped-bits/%s%s%s", row->name, row->variant ? "-" : "",
                             row->variant ? row->variant : "");
 
-        if (row->format == STREAM_V4) {
+        /* One machine in a sanitized build: the code that runs is the same. */
+        if (row->format == STREAM_V4 && (!TEST_SANITIZED || g_str_has_prefix(row->name, "s390"))) {
             g_test_add_data_func(path, row, test_machine);
         }
     }
