@@ -369,7 +369,8 @@ void run_states_poll(Vm *vm)
 {
     RunStates *run = vm->run;
     int v;
-    if (take(&run->want_suspend)) {
+    if (take(&run->want_suspend) &&
+        run->state != RUN_STATE_SHUTDOWN) { /* one that is off cannot sleep */
         stop_or_warn(vm, RUN_STATE_SUSPENDED);
         vm_event(vm, "SUSPEND", NULL);
     }

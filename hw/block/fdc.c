@@ -586,6 +586,7 @@ static void write_dor(Fdc *s, uint8_t value)
     s->r.srb = (uint8_t)(SRB_RESERVED | (value & 1 ? 0 : SRB_DRIVE0) | (value >> 4 & 3));
     if (!was_reset && !(value & DOR_NRESET)) {
         abandon(s);
+        to_command_phase(s);
         fdc_set_dreq(s, false);
     }
     if (was_reset && value & DOR_NRESET) {
@@ -601,7 +602,7 @@ static uint8_t read_data(Fdc *s)
 {
     uint8_t byte;
 
-    if (!(s->r.msr & MSR_RQM) || !(s->r.msr & MSR_DIO)) {
+    if (!(s->r.dor & DOR_NRESET) || !(s->r.msr & MSR_RQM) || !(s->r.msr & MSR_DIO)) {
         return 0;
     }
     byte = s->r.fifo[s->r.data_pos % FIFO_BYTES];

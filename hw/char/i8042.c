@@ -453,7 +453,7 @@ static const RegionOps port92_ops = { .read = port92_read,
 
 static void port92_reset(Device *dev, ResetKind kind)
 {
-    ((Port92 *)dev)->r.outport &= (uint8_t)~1;
+    ((Port92 *)dev)->r.outport = 0; /* the line stays as it is until it is written */
 }
 
 static void port92_init(Object *obj)

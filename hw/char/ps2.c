@@ -286,6 +286,7 @@ static void keyboard_reset(Device *dev, ResetKind kind)
     s->r.translate = 0;
     s->r.need_high_bit = false;
     keyboard_defaults(s, true);
+    memset(s->r.common.data, 0, sizeof(s->r.common.data));
     irq_lower(s->ps2.irq);
 }
 

@@ -122,10 +122,10 @@ Bus *bus_find(Vm *vm, const char *name, GError **error)
 void bus_reset(Bus *bus, ResetKind kind)
 {
     const BusOps *ops = bus_ops(bus);
-    if (ops->reset) {
-        ops->reset(bus, kind);
-    }
     for (guint i = 0; i < bus->devices->len; i++) {
         device_reset(g_ptr_array_index(bus->devices, i), kind);
+    }
+    if (ops->reset) { /* last: the devices have let go of its lines */
+        ops->reset(bus, kind);
     }
 }

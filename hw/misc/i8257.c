@@ -278,7 +278,10 @@ static const RegionOps pageh_ops = { .read = pageh_read, .write = pageh_write, .
 
 static void dma_reset(Device *dev, ResetKind kind)
 {
-    master_clear((Dma *)dev);
+    Dma *s = (Dma *)dev;
+
+    memset(s->r.regs, 0, sizeof(s->r.regs));
+    master_clear(s);
 }
 
 static bool dma_realize(Device *dev, GError **error)

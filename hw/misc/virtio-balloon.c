@@ -273,6 +273,7 @@ static void reset(VirtioDevice *vdev)
     drop_stats_elem(b);
     stats_forget(b);
     b->poison = 0;
+    b->actual = 0; /* a driver that begins has taken nothing */
 }
 
 static void queue_reset(VirtioDevice *vdev, VirtQueue *vq)

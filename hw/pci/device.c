@@ -358,6 +358,7 @@ static void config_free(PciDevice *dev)
     g_clear_pointer(&dev->w1cmask, g_free);
     g_clear_pointer(&dev->cmask, g_free);
     g_clear_pointer(&dev->used, g_free);
+    g_clear_pointer(&dev->fresh, g_free);
     dev->config_size = 0;
 }
 
@@ -444,6 +445,8 @@ bool pci_device_realize(Device *d, GError **error)
         config_free(dev);
         return false;
     }
+    dev->fresh = g_memdup2(dev->config, dev->config_size);
+    st_le16(dev->fresh + PCI_COMMAND, 0); /* a reset closes even what was realized open */
     tell_plugged(bus, dev);
     return true;
 }
@@ -481,26 +484,12 @@ void pci_device_reset(Device *d, ResetKind kind)
 {
     PciDevice *dev = PCI_DEVICE(d);
     const PciDeviceOps *ops = pci_device_ops(dev);
-    uint16_t wm = ld_le16(dev->wmask + PCI_COMMAND), w1c = ld_le16(dev->w1cmask + PCI_STATUS);
 
     irq_deassert(dev);
-    pci_set16(dev, PCI_COMMAND, pci_get16(dev, PCI_COMMAND) & ~wm);
-    pci_set16(dev, PCI_STATUS, pci_get16(dev, PCI_STATUS) & ~w1c);
-    dev->config[PCI_CACHE_LINE_SIZE] = 0;
-    dev->config[PCI_INTERRUPT_LINE] = 0;
-    for (int i = 0; i < PCI_NUM_BARS; i++) {
-        PciBar *b = &dev->bars[i];
+    for (uint32_t i = 0; i < dev->config_size; i++) { /* all that the guest can change */
+        uint8_t mask = dev->wmask[i] | dev->w1cmask[i];
 
-        if (!b->mr) {
-            continue;
-        }
-        pci_set32(dev, bar_register(dev, i), i == PCI_ROM_SLOT ? 0 : b->flags);
-        if (i != PCI_ROM_SLOT && !(b->flags & PCI_BAR_IO) && b->flags & PCI_BAR_MEM64) {
-            pci_set32(dev, bar_register(dev, i) + 4, 0);
-        }
-    }
-    if (dev->msi_cap) {
-        pci_set16(dev, dev->msi_cap + 2, pci_get16(dev, dev->msi_cap + 2) & ~0x71);
+        dev->config[i] = (uint8_t)((dev->config[i] & ~mask) | (dev->fresh[i] & mask));
     }
     if (dev->pm_cap) {
         pci_set16(dev, dev->pm_cap + 4, 0);

@@ -348,7 +348,7 @@ static void install_queue(VirtioDevice *dev, const VirtioSaved *saved, unsigned 
     vq->desc = q->desc;
     vq->driver = q->driver;
     vq->device = q->device;
-    if (q->desc && (!saved->has_version_1 || !q->driver)) {
+    if (q->desc && !saved->has_version_1) {
         vq->driver = vq->desc + (uint64_t)vq->num * DESC_BYTES;
         vq->device = bits_align_up(vq->driver + 4 + 2ull * vq->num + 2, q->align ? q->align : 4096);
     }

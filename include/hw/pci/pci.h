@@ -77,6 +77,7 @@ struct PciDevice {
     /* configuration space; config_size bytes each */
     uint32_t config_size;
     uint8_t *config, *wmask, *w1cmask, *cmask, *used;
+    uint8_t *fresh; /* config as it was realized: what a reset brings back */
     PciBar bars[PCI_NUM_BARS];
     uint8_t irq_state; /* bit n: level of INT A+n as the device drives it */
     bool has_rom;
