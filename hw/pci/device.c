@@ -295,6 +295,23 @@ static void irq_deassert(PciDevice *dev)
 }
 
 /* ---- option ROM ---- */
+#define ROM_SPARE 6 /* a byte that makes the checksum right */
+
+/* One ROM file serves a device's several ids: firmware runs a ROM only if it names the function's. */
+static void rom_take_ids(const PciDevice *dev, uint8_t *rom, gsize len)
+{
+    gsize at = len < 0x1a ? len : ld_le16(rom + 0x18);
+    uint8_t *ids = rom + at + 4;
+
+    if (at + 8 > len || ld_le16(rom) != 0xaa55 || memcmp(rom + at, "PCIR", 4)) {
+        return;
+    }
+    for (int i = 0; i < 4; i++) {
+        rom[ROM_SPARE] = (uint8_t)(rom[ROM_SPARE] + ids[i] - dev->config[PCI_VENDOR_ID + i]);
+        ids[i] = dev->config[PCI_VENDOR_ID + i];
+    }
+}
+
 static bool rom_init(PciDevice *dev, GError **error)
 {
     const PciDeviceOps *ops = pci_device_ops(dev);
@@ -333,6 +350,9 @@ static bool rom_init(PciDevice *dev, GError **error)
         return false;
     }
     memcpy(memory_region_ram_ptr(&dev->rom), data, len);
+    if (!dev->romfile) {
+        rom_take_ids(dev, memory_region_ram_ptr(&dev->rom), len);
+    }
     dev->has_rom = true;
     pci_register_bar(dev, PCI_ROM_SLOT, 0, &dev->rom);
     return true;

@@ -64,15 +64,20 @@ def initrd_with(script, directory, arch="x86_64", parts=("initrd", "modules")):
     return path
 
 
-class Machine:
-    """A running ferry whose console is collected; wait_for() and type() talk with it."""
+class Skip(Exception):
+    """A test that cannot run here, and why."""
 
-    def __init__(self, build, *options, initrd=None, append="", kernel=True, arch="x86_64"):
+
+class Machine:
+    """A running ferry whose console is collected; wait_for() and type() talk with it. @within: a command that runs the
+    one behind it."""
+
+    def __init__(self, build, *options, initrd=None, append="", kernel=True, arch="x86_64", within=()):
         self.output = b""
         self.changed = threading.Condition()
         self.deadline = time.monotonic() + TIMEOUT
         name, machine, console = KINDS[arch]
-        command = [os.path.join(build, "ferry-system-" + arch), "-machine", machine, "-m", "512",
+        command = [*within, os.path.join(build, "ferry-system-" + arch), "-machine", machine, "-m", "512",
                    "-no-reboot", *options]
         if not kernel: # firmware would copy the screen to the serial port
             command += ["-display", "none", "-serial", "stdio", "-monitor", "none"]
@@ -200,6 +205,8 @@ def run_tap(tests):
         try:
             function()
             print(f"ok {number} {sentence} # {time.monotonic() - start:.0f} s", flush=True)
+        except Skip as why:
+            print(f"ok {number} {sentence} # SKIP {why}", flush=True)
         except (AssertionError, OSError) as error:
             bad += 1
             print(f"not ok {number} {sentence}")

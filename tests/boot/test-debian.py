@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """test-debian.py BUILDDIR [PICTURES]: a whole Debian with systemd, booted from a qcow2 disk by firmware and GRUB, that
 installs a package over the network and moves MOVES times (10) between processes while it writes to its disk; its file
-system and its image are clean afterwards (TAP). NIC is the network card's model (virtio-net-pci; e1000, e1000e). Takes minutes, and root the first time (scripts/get-rootfs): not part
-of scripts/check."""
+system and its image are clean afterwards (TAP). NIC is the network card's model (virtio-net-pci; e1000, e1000e). Takes minutes, and root the first time (scripts/get-rootfs): part
+of scripts/check with CHECK_DEBIAN=1 only."""
 import functools
 import hashlib
 import http.server

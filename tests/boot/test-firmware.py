@@ -12,23 +12,41 @@ import guest
 BUILD = sys.argv[1] if len(sys.argv) > 1 else os.path.join(guest.TOP, "build")
 OVMF = "/usr/share/OVMF"
 FERRY = os.path.join(BUILD, "ferry-system-x86_64")
-SERVICES = ["boot-sector", "int13-02", "int13-42", "int12", "int13-43", "int11", "int15-e820",
-            "int15-2401", "int1a", "int1a-b101", "int16", "!int14", "int15-5300", "done"]
+DISK_SERVICES = ["int13-02", "int13-41", "int13-42", "int13-43", "int13-48"]
+SERVICES = [*DISK_SERVICES, "int10", "int11", "int12", "int14", "int15-88", "int15-e801", "int15-e820", "int15-2401",
+            "int15-5300", "int16", "int1a-00", "int1a-02", "int1a-b101"]
 FLOPPY_SERVICES = ["boot-floppy", "int13-08", "int13-02", "int13-03", "done"]
 
 
-def assemble(directory, name, size=1 << 20):
-    """The flat image of tests/boot/NAME.S, as a disk with a mark in its last sector."""
-    image = os.path.join(directory, name + ".img")
+def assemble(directory, name, *defines):
+    """The flat binary of tests/boot/NAME.S."""
+    binary = os.path.join(directory, name + ".bin")
     source = os.path.join(os.path.dirname(os.path.abspath(__file__)), name + ".S")
-    subprocess.run(["gcc", "-m64", "-nostdlib", "-static", "-no-pie",
+    subprocess.run(["gcc", "-m64", "-nostdlib", "-static", "-no-pie", *defines,
                     "-Wl,-Ttext=0x7c00,--oformat=binary,--build-id=none,-e,start",
-                    "-o", image, source], check=True)
-    with open(image, "r+b") as disk:
+                    "-o", binary, source], check=True)
+    with open(binary, "rb") as f:
+        return f.read()
+
+
+def disk_of(directory, content, size=1 << 20):
+    """A disk that begins with @content and has a mark in its last sector."""
+    image = os.path.join(directory, "boot.img")
+    with open(image, "wb") as disk:
+        disk.write(content)
         disk.truncate(size)
         disk.seek(size - 512)
         disk.write(b"TEST")
     return image
+
+
+def service_disk(directory, services=(), size=1 << 20):
+    """A boot sector for each of @services, and one that ends the machine."""
+    content = b""
+    for number, service in enumerate([*services, "done"], 1):
+        content += assemble(directory, "bios-service", "-D" + service.upper().replace("-", "_"), f'-DNAME="{service}"',
+                            f"-DSECTOR={number}")
+    return disk_of(directory, content, size)
 
 
 def run(directory, *options):
@@ -43,48 +61,49 @@ def run(directory, *options):
         return done.stdout.decode("utf-8", "replace"), text.read(), done
 
 
-def boot_services(*options):
-    """The boot disk's serial lines, from a machine with the disk as drive d0."""
+def boot_services(*options, device="virtio-blk-pci", services=SERVICES):
+    """Run the services' boot sectors, one after the other. What the firmware says."""
     with tempfile.TemporaryDirectory() as directory:
-        image = assemble(directory, "bios-services")
-        serial, debug, done = run(directory, "-drive",
-                                  f"id=d0,if=none,file={image},format=raw", *options)
+        image = service_disk(directory, services)
+        serial, debug, done = run(directory, "-drive", f"id=d0,if=none,file={image},format=raw", "-device",
+                                  f"{device},drive=d0", "-vga", "std", *options)
     assert done.returncode == 0, done.stderr
-    assert serial.split() == SERVICES, serial + debug[-1500:]
+    assert serial.replace("!", "").split() == [*services, "done"], serial + debug[-1500:]
+    assert "int14" not in services or "!int14" in serial, serial
     return debug
 
 
 def test_banner_and_services():
-    debug = boot_services("-machine", "q35", "-device", "virtio-blk-pci,drive=d0")
+    debug = boot_services("-machine", "q35")
     assert debug.startswith("SeaBIOS (version"), debug[:200]
     assert "Running on QEMU (q35)" in debug and "fw_cfg DMA interface supported" in debug, debug
 
 
 def test_services_without_smm():
-    boot_services("-machine", "q35,smm=off", "-device", "virtio-blk-pci,drive=d0")
+    boot_services("-machine", "q35,smm=off")
 
 
 def test_all_cpus_come_up():
-    debug = boot_services("-machine", "q35", "-smp", "4", "-device", "virtio-blk-pci,drive=d0")
+    debug = boot_services("-machine", "q35", "-smp", "4", services=[])
     assert "Found 4 cpu(s) max supported 4 cpu(s)" in debug, debug[-3000:]
 
 
 def test_services_on_pc():
-    debug = boot_services("-machine", "pc", "-smp", "2", "-device", "virtio-blk-pci,drive=d0")
+    debug = boot_services("-machine", "pc", "-smp", "2")
     assert "Running on QEMU (i440fx)" in debug and "PIIX3/PIIX4 init: elcr=00 0c" in debug, debug
-    boot_services("-machine", "pc,smm=off", "-device", "virtio-blk-pci,drive=d0")
+    boot_services("-machine", "pc,smm=off", services=["int13-42", "int16"])
 
 
 def test_services_on_ide():
     """PIIX IDE and AHCI: other INT 13h code in the firmware, PIO and DMA."""
-    boot_services("-machine", "pc", "-device", "ide-hd,drive=d0")
-    boot_services("-machine", "q35", "-device", "ide-hd,drive=d0")
+    boot_services("-machine", "q35", device="ide-hd", services=DISK_SERVICES)
+    boot_services("-machine", "pc", device="ide-hd", services=DISK_SERVICES)
 
 
 def test_floppy_services():
     for machine in ("pc", "q35"):
         with tempfile.TemporaryDirectory() as directory:
-            image = assemble(directory, "floppy-services", 1440 << 10)
+            image = disk_of(directory, assemble(directory, "floppy-services"), 1440 << 10)
             serial, debug, done = run(directory, "-machine", machine, "-boot", "a", "-drive",
                                       f"if=floppy,format=raw,file={image}")
             assert done.returncode == 0, done.stderr
@@ -100,7 +119,7 @@ def test_absolute_mouse():
         return {"type": kind, "data": data}
 
     with tempfile.TemporaryDirectory() as directory:
-        image, path = assemble(directory, "mouse-door"), os.path.join(directory, "qmp")
+        image, path = disk_of(directory, assemble(directory, "mouse-door")), os.path.join(directory, "qmp")
         with guest.Machine(BUILD, "-nodefaults", "-drive", f"file={image},format=raw,if=virtio",
                            "-qmp", f"unix:{path},server=on,wait=off", kernel=False) as machine:
             machine.wait_for(">")
@@ -121,21 +140,34 @@ def test_option_rom():
     with tempfile.TemporaryDirectory() as directory:
         with open(os.path.join(directory, "letter.rom"), "wb") as f:
             f.write(rom)
-        image = assemble(directory, "bios-services")
+        image = service_disk(directory)
         serial, debug, _ = run(directory, "-L", directory, "-option-rom", "letter.rom", "-drive",
                                f"file={image},format=raw,if=virtio")
-        assert serial.split() == ["R", *SERVICES], serial + debug[-1500:]
+        assert serial.split() == ["R", "done"], serial + debug[-1500:]
         done = subprocess.run([FERRY, "-display", "none", "-option-rom", image], capture_output=True,
                               text=True, timeout=30, check=False)
         assert done.returncode == 1 and "begins with 55 aa" in done.stderr, done
 
 
+def boots_from_network(model):
+    """The card's ROM loads a program by TFTP and starts it as it would a boot sector."""
+    with tempfile.TemporaryDirectory() as directory:
+        image = service_disk(directory, size=1024)
+        serial, debug, done = run(directory, "-machine", "q35", "-boot", "n", "-nic",
+                                  f"user,model={model},tftp={directory},bootfile={os.path.basename(image)}")
+    assert done.returncode == 0 and serial.split() == ["done"], serial + debug[-1500:]
+
+
+def test_network_boot():
+    for model in ("virtio-net-pci", "e1000", "e1000e") if os.environ.get("FERRY_LONG") else ("virtio-net-pci",):
+        boots_from_network(model)
+
+
 def test_bootindex_and_strict():
-    debug = boot_services("-machine", "q35", "-boot", "strict=on", "-device",
-                          "virtio-blk-pci,drive=d0,bootindex=7,addr=5")
+    debug = boot_services("-machine", "q35", "-boot", "strict=on", device="virtio-blk-pci,bootindex=7,addr=5", services=[])
     assert "Searching bootorder for: /pci@i0cf8/*@5" in debug, debug[-3000:]
     with tempfile.TemporaryDirectory() as directory:
-        image = assemble(directory, "bios-services")
+        image = service_disk(directory)
         command = ["-drive", f"id=d0,if=none,file={image},format=raw", "-device",
                    "virtio-blk-pci,drive=d0", "-boot", "strict=on,reboot-timeout=100"]
         serial, debug, _ = run(directory, "-machine", "q35", *command)
@@ -144,7 +176,7 @@ def test_bootindex_and_strict():
 
 def test_duplicate_bootindex():
     with tempfile.TemporaryDirectory() as directory:
-        image = assemble(directory, "bios-services")
+        image = service_disk(directory)
         options = []
         for name in ("a", "b"):
             options += ["-drive", f"id={name},if=none,file={image},format=raw,readonly=on",
@@ -275,7 +307,7 @@ def test_log_shows_what_is_translated():
 def main():
     guest.fetch()
     return guest.run_tap([
-        ("SeaBIOS boots a disk and its services work", test_banner_and_services),
+        ("SeaBIOS boots a disk and a boot sector for each of its services works", test_banner_and_services),
         ("SeaBIOS works without system management mode", test_services_without_smm),
         ("SeaBIOS starts all CPUs", test_all_cpus_come_up),
         ("SeaBIOS boots the pc machine, with and without SMM", test_services_on_pc),
@@ -283,6 +315,7 @@ def main():
         ("SeaBIOS boots a floppy disk, on both machines", test_floppy_services),
         ("an absolute mouse reaches a guest through the backdoor port", test_absolute_mouse),
         ("SeaBIOS runs an option ROM", test_option_rom),
+        ("network cards boot a program from the network", test_network_boot),
         ("bootindex and strict decide what is booted", test_bootindex_and_strict),
         ("two devices cannot have one bootindex", test_duplicate_bootindex),
         ("a kernel starts through SeaBIOS", test_kernel_through_firmware),

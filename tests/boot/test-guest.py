@@ -1,12 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """test-guest.py BUILDDIR: a real guest uses its machine: console, CPUs, disk, network (TAP)."""
+import base64
 import functools
 import hashlib
 import http.server
 import os
 import random
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -92,9 +94,46 @@ def disk_test(*properties, device="virtio-blk-pci", name="vda", **how):
         assert data[half:] == content, "the half that was written is wrong"
 
 
+def test_full_host():
+    """The host's file system, a small one of the test's own, is full: the guest waits until there is room."""
+    mine = ["unshare", "-rm", "sh", "-c"]
+    if subprocess.run([*mine, "mount -t tmpfs none /tmp"], stderr=subprocess.DEVNULL, check=False).returncode:
+        raise guest.Skip("no file system of one's own may be mounted here (unshare -rm)")
+    with tempfile.TemporaryDirectory() as directory:
+        small, path = os.path.join(directory, "small"), os.path.join(directory, "qmp")
+        os.mkdir(small)
+        prepare = ('mount -t tmpfs -o size=2m none "$0" && qemu-img create -q -f qcow2 "$0/disk" 16M && exec "$@"')
+        initrd = guest.initrd_with(
+            "dd if=/dev/urandom of=/tmp/data bs=64k count=64 2>/dev/null\n"
+            "dd if=/tmp/data of=/dev/vda bs=64k oflag=direct 2>/dev/null && echo WRITTEN\n"
+            "echo 3 >/proc/sys/vm/drop_caches\n"
+            "dd if=/dev/vda bs=64k count=64 2>/dev/null | cmp - /tmp/data && echo SAME\n", directory)
+        with guest.Machine(BUILD, "-drive", f"file={small}/disk,if=virtio,format=qcow2,cache=writethrough", "-qmp",
+                           f"unix:{path},server=on,wait=off", initrd=initrd, append="quiet",
+                           within=[*mine, prepare, small]) as machine:
+            qmp = guest.Qmp(path)
+            qmp.wait("query-status", lambda answer: answer["status"] == "io-error")
+            assert qmp.run("query-block")[0]["io-status"] == "nospace", qmp.run("query-block")
+            subprocess.run(["nsenter", "-t", str(machine.process.pid), "-U", "-m", "--preserve-credentials", "mount",
+                            "-o", "remount,size=64m", small], check=True)
+            qmp.run("cont")
+            machine.wait_for("SAME", machine.wait_for("WRITTEN"))
+            qmp.close()
+            assert machine.finish()[0] == 0
+
+
 class Handler(http.server.SimpleHTTPRequestHandler):
+    """Gives files; takes one, as a form that is sent."""
+
+    taken = b""
+
     def log_message(self, *_):
         pass
+
+    def do_POST(self):
+        Handler.taken = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.end_headers()
 
 
 def test_network(device="virtio-net-pci", arch="x86_64"):
@@ -110,10 +149,13 @@ def test_network(device="virtio-net-pci", arch="x86_64"):
                 "ip addr add 10.0.2.15/24 dev eth0\n"
                 "ip route add default via 10.0.2.2\n"
                 f"wget -q -O /tmp/file http://10.0.2.2:{server.server_address[1]}/file\n"
-                "echo SUM=$(md5sum </tmp/file | cut -d' ' -f1)\n",
+                "echo SUM=$(md5sum </tmp/file | cut -d' ' -f1)\n"
+                "uuencode -m f </tmp/file | sed '1d;$d' | tr -d '\\n' >/tmp/form\n"
+                f"wget -q -O /dev/null --post-file /tmp/form http://10.0.2.2:{server.server_address[1]}/\n",
                 "-netdev", "user,id=n0", "-device", device + ",netdev=n0", arch=arch)
             server.shutdown()
     assert value(text, "SUM") == hashlib.md5(content).hexdigest(), text[-2000:]
+    assert base64.b64decode(Handler.taken) == content, f"{len(Handler.taken)} bytes went"
 
 
 def s390x():
@@ -187,7 +229,8 @@ def main():
         ("the random number device gives numbers", test_random_device),
         ("a virtio disk is read and written", disk_test),
         ("a virtio disk works with packed rings", lambda: disk_test("packed=on")),
-        ("a file comes over the network", test_network),
+        ("a guest whose host has no room waits until it has", test_full_host),
+        ("a file comes over the network, and one goes", test_network),
         ("shell, disk, network and random numbers work on s390x", s390x),
         ("virtio and NVMe disks and the network work on s390x by PCI", s390x_pci),
         ("a SCSI disk, a console, a port, the balloon and the quiesce signal work on s390x", s390x_more),
