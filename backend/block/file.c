@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The "file" and "host_device" drivers: an image in a host file, read and written by a pool of
- * threads. With O_DIRECT (cache.direct) unaligned requests go through a bounce buffer, writes
- * as a read-modify-write. No io_uring and no Linux AIO.
+ * threads, or by the kernel alone where it can (file-aio.c). With O_DIRECT (cache.direct) unaligned
+ * requests go through a bounce buffer, writes as a read-modify-write.
  *
  * A file whose size is no multiple of 512 reads as zero up to the next multiple.
  */
@@ -21,6 +21,58 @@
 
 #define BOUNCE_BYTES (1u << 20)
 #define ZERO_BYTES   (64u << 10)
+
+/* ---- the gate ---- */
+
+static void gate_enter(WriteGate *g)
+{
+    g_mutex_lock(&g->lock);
+    while (g->alone) {
+        g_cond_wait(&g->changed, &g->lock);
+    }
+    g->writers++;
+    g_mutex_unlock(&g->lock);
+}
+
+/* Without waiting; those who want to be alone come first. */
+static bool gate_try_enter(WriteGate *g)
+{
+    bool open;
+
+    g_mutex_lock(&g->lock);
+    open = !g->alone && !g->waiting_alone;
+    g->writers += open;
+    g_mutex_unlock(&g->lock);
+    return open;
+}
+
+static void gate_leave(WriteGate *g)
+{
+    g_mutex_lock(&g->lock);
+    g->writers--;
+    g_cond_broadcast(&g->changed);
+    g_mutex_unlock(&g->lock);
+}
+
+static void gate_enter_alone(WriteGate *g)
+{
+    g_mutex_lock(&g->lock);
+    g->waiting_alone++;
+    while (g->alone || g->writers) {
+        g_cond_wait(&g->changed, &g->lock);
+    }
+    g->waiting_alone--;
+    g->alone = true;
+    g_mutex_unlock(&g->lock);
+}
+
+static void gate_leave_alone(WriteGate *g)
+{
+    g_mutex_lock(&g->lock);
+    g->alone = false;
+    g_cond_broadcast(&g->changed);
+    g_mutex_unlock(&g->lock);
+}
 
 /* ---- plain transfers (worker threads) ---- */
 
@@ -175,13 +227,13 @@ static int do_write(BlockRequest *req)
     if (!node->direct) {
         ret = transfer(s->fd, true, req->iov, req->niov, req->offset);
     } else if (is_aligned(req, node->alignment)) {
-        g_rw_lock_reader_lock(&s->write_lock);
+        gate_enter(&s->gate);
         ret = transfer(s->fd, true, req->iov, req->niov, req->offset);
-        g_rw_lock_reader_unlock(&s->write_lock);
+        gate_leave(&s->gate);
     } else {
-        g_rw_lock_writer_lock(&s->write_lock);
+        gate_enter_alone(&s->gate);
         ret = bounce_transfer(s, req, node->alignment);
-        g_rw_lock_writer_unlock(&s->write_lock);
+        gate_leave_alone(&s->gate);
     }
     if (!ret && (req->flags & BLOCK_REQ_FUA)) {
         ret = sync_data(node);
@@ -285,13 +337,48 @@ static int file_run(BlockRequest *req)
     return work[req->op](req);
 }
 
+static bool uses_gate(const BlockRequest *req)
+{
+    return req->node->direct && req->op == BLOCK_OP_WRITE;
+}
+
+static void kernel_done(BlockRequest *req, int ret)
+{
+    if (uses_gate(req)) {
+        gate_leave(&((FileState *)req->node->state)->gate);
+    }
+    if (ret == FILE_AIO_AGAIN) {
+        blocks_run_in_thread(req->node->blocks, req, file_run);
+    } else {
+        block_request_complete(req, ret);
+    }
+}
+
+/* False: it is a thread's. */
+static bool submit_to_kernel(FileState *s, BlockRequest *req)
+{
+    if (!s->aio || (req->node->direct && !is_aligned(req, req->node->alignment)) ||
+        (uses_gate(req) && !gate_try_enter(&s->gate))) {
+        return false;
+    }
+    if (file_aio_submit(s->aio, req, s->fd)) {
+        return true;
+    }
+    if (uses_gate(req)) {
+        gate_leave(&s->gate);
+    }
+    return false;
+}
+
 static void file_submit(BlockNode *node, BlockRequest *req)
 {
     if (req->op == BLOCK_OP_DISCARD && !node->discard_unmap) {
         block_request_complete(req, 0); /* not worth a thread */
         return;
     }
-    blocks_run_in_thread(node->blocks, req, file_run);
+    if (!submit_to_kernel(node->state, req)) {
+        blocks_run_in_thread(node->blocks, req, file_run);
+    }
 }
 
 /* ---- open, size ---- */
@@ -382,10 +469,12 @@ static void file_close(BlockNode *node)
 {
     FileState *s = node->state;
 
+    file_aio_free(s->aio);
     if (s->fd >= 0) {
         close(s->fd); /* which drops the locks */
     }
-    g_rw_lock_clear(&s->write_lock);
+    g_mutex_clear(&s->gate.lock);
+    g_cond_clear(&s->gate.changed);
 }
 
 static bool file_open(BlockNode *node, OptionsReader *r, GError **error)
@@ -397,15 +486,15 @@ static bool file_open(BlockNode *node, OptionsReader *r, GError **error)
     int aio = options_reader_enum(r, "aio", aio_names, 0);
 
     s->fd = -1;
-    g_rw_lock_init(&s->write_lock);
+    g_mutex_init(&s->gate.lock);
+    g_cond_init(&s->gate.changed);
     s->locking = (Locking)options_reader_enum(r, "locking", locking_names, LOCKING_AUTO);
     s->locks_work = true;
     if (!path) {
         options_reader_require(r, "filename");
     }
-    if (aio) {
-        options_reader_fail(r, "aio", "does not accept '%s' in this build (use 'threads')",
-                            aio_names[aio]);
+    if (aio == FILE_AIO_NATIVE && !node->direct) {
+        options_reader_fail(r, "aio", "does not accept 'native' without cache.direct=on");
     }
     if (r->error) {
         return options_reader_finish(r, error);
@@ -417,7 +506,10 @@ static bool file_open(BlockNode *node, OptionsReader *r, GError **error)
         return false;
     }
     node->alignment = node->direct ? probe_alignment(s) : 512;
-    return true;
+    if (aio != FILE_AIO_THREADS) {
+        s->aio = file_aio_new((FileAioKind)aio, kernel_done, error);
+    }
+    return aio == FILE_AIO_THREADS || s->aio;
 }
 
 static bool file_resize(BlockNode *node, uint64_t bytes, GError **error)

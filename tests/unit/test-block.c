@@ -97,6 +97,67 @@ static void note_order(void *opaque, int ret)
     g_string_append_printf(opaque, "%d;", ret);
 }
 
+#define SIDE_BY_SIDE 300 /* more than the kernel is given at a time */
+
+static void add_result(void *opaque, int ret)
+{
+    *(int *)opaque += ret ? 1 : 0;
+}
+
+/* Reads and writes of any alignment under way together, by the kernel alone where it takes them. */
+static void the_kernel_carries_out_requests(Fixture *f, gconstpointer kind)
+{
+    g_autofree char *text =
+        g_strdup_printf("file=%s,if=none,format=raw,id=d,%s", f->path, (const char *)kind);
+    g_autoptr(GError) error = NULL;
+    g_autofree uint8_t *out = NULL, *in = NULL;
+    void *mem = NULL;
+    int failed = 0;
+
+    g_assert_cmpint(truncate(f->path, SIDE_BY_SIDE * 4096), ==, 0);
+    BlockDrive *drive = blocks_add_drive(f->blocks, text, BLOCK_IF_IDE, &error);
+
+    if (!drive &&
+        (strstr(error->message, "host refuses") || strstr(error->message, "built without"))) {
+        g_test_skip(error->message);
+        return;
+    }
+    g_assert_no_error(error);
+    g_assert_cmpint(posix_memalign(&mem, 4096, SIDE_BY_SIDE * 4096), ==, 0);
+    out = mem;
+    g_assert_cmpint(posix_memalign(&mem, 4096, SIDE_BY_SIDE * 4096), ==, 0);
+    in = mem;
+    memset(in, 0xee, SIDE_BY_SIDE * 4096);
+    g_assert_true(block_drive_attach(f->blocks, "d", &plain_attach, NULL) == drive);
+    for (int i = 0; i < SIDE_BY_SIDE * 4096; i++) {
+        out[i] = (uint8_t)(i * 7 + i / 251);
+    }
+    for (int i = 0; i < SIDE_BY_SIDE; i++) { /* every eighth is no whole sector */
+        struct iovec iov = { out + i * 4096, i % 8 == 3 ? 4000 : 4096 };
+
+        block_aio_pwritev(drive, (uint64_t)i * 4096, &iov, 1, i % 8 == 5 ? BLOCK_REQ_FUA : 0,
+                          add_result, &failed);
+    }
+    block_drive_drain(drive);
+    for (int i = 0; i < SIDE_BY_SIDE; i++) {
+        struct iovec iov[2] = { { in + i * 4096, 1024 }, { in + i * 4096 + 1024, 3072 } };
+
+        block_aio_preadv(drive, (uint64_t)i * 4096, iov, 2, add_result, &failed);
+    }
+    block_drive_drain(drive);
+    g_assert_cmpint(failed, ==, 0);
+    for (int i = 0; i < SIDE_BY_SIDE; i++) {
+        size_t n = i % 8 == 3 ? 4000 : 4096;
+
+        g_assert_cmpmem(in + i * 4096, n, out + i * 4096, n);
+        g_assert_true(iov_is_zero(&(struct iovec){ in + i * 4096 + n, 4096 - n }, 1));
+    }
+    g_assert_cmpint(block_drive_pread(drive, 4096, in, 512), ==, 0);
+    g_assert_cmpmem(in, 512, out + 4096, 512);
+    g_assert_true(blocks_flush_all(f->blocks, NULL));
+    block_drive_detach(drive);
+}
+
 static void completion_never_runs_inside_submit(Fixture *f, gconstpointer data)
 {
     BlockDrive *drive =
@@ -281,7 +342,8 @@ static void bad_drive_options_are_named(Fixture *f, gconstpointer data)
     refuse(f, ",format=nope", "unknown driver 'nope'");
     refuse(f, ",format=raw,wibble=1", "'wibble' is unexpected");
     refuse(f, ",format=raw,cache=sometimes", "'sometimes'");
-    refuse(f, ",format=raw,aio=io_uring", "io_uring");
+    refuse(f, ",format=raw,aio=native", "without cache.direct=on");
+    refuse(f, ",format=raw,aio=sometimes", "sometimes");
     refuse(f, ",format=raw,snapshot=perhaps", "snapshot");
     refuse(f, ",format=raw,bps=1000", "throttling");
     refuse(f, ",format=raw,rerror=enospc", "rerror");
@@ -407,6 +469,11 @@ int main(int argc, char **argv)
     T("what-is-written-is-read-back/none", what_is_written_is_read_back, "none");
     T("what-is-written-is-read-back/directsync", what_is_written_is_read_back, "directsync");
     T("what-is-written-is-read-back/unsafe", what_is_written_is_read_back, "unsafe");
+    T("the-kernel-carries-out-requests/native", the_kernel_carries_out_requests,
+      "aio=native,cache=none");
+    T("the-kernel-carries-out-requests/io_uring", the_kernel_carries_out_requests, "aio=io_uring");
+    T("the-kernel-carries-out-requests/io_uring-direct", the_kernel_carries_out_requests,
+      "aio=io_uring,cache.direct=on");
     T("completion-never-runs-inside-submit", completion_never_runs_inside_submit, NULL);
     T("a-failed-sync-fails-every-later-flush", a_failed_sync_fails_every_later_flush, NULL);
     T("zeroes-and-discard-read-as-zero", zeroes_and_discard_read_as_zero, NULL);
