@@ -287,6 +287,12 @@ static uint64_t features_of(const VirtioSaved *saved)
     return saved->got_features ? saved->features : saved->features_low;
 }
 
+/* Was it in use? Until then the driver may have written any size and address. */
+static bool was_enabled(const VirtioSaved *saved, const VirtioSavedQueue *q)
+{
+    return saved->modern ? q->enabled : q->desc != 0;
+}
+
 static bool check_queue(const VirtioDevice *dev, const VirtioSaved *saved, unsigned i,
                         GError **error)
 {
@@ -299,7 +305,7 @@ static bool check_queue(const VirtioDevice *dev, const VirtioSaved *saved, unsig
     if (q->num > VIRTIO_RING_MAX || q->num > limit || q->num_default > VIRTIO_RING_MAX) {
         return refuse(error, "size of a queue", q->num, vq->num_default);
     }
-    if (!packed && q->num && !bits_is_pow2(q->num) && q->desc) {
+    if (!packed && q->num && !bits_is_pow2(q->num) && was_enabled(saved, q)) {
         return refuse(error, "size of a split ring", q->num, vq->num_default);
     }
     if (packed && q->num && (q->packed_last_avail >= q->num || q->packed_used >= q->num)) {
@@ -353,7 +359,7 @@ static void install_queue(VirtioDevice *dev, const VirtioSaved *saved, unsigned 
         vq->device = bits_align_up(vq->driver + 4 + 2ull * vq->num + 2, q->align ? q->align : 4096);
     }
     vq->vector = q->vector;
-    vq->enabled = saved->modern ? q->enabled : q->desc != 0;
+    vq->enabled = was_enabled(saved, q);
     vq->notification = true;
     vq->signalled_used_valid = false;
     vq->last_avail_idx = q->last_avail_idx;
