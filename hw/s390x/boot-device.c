@@ -7,6 +7,7 @@
  */
 #include <ctype.h>
 #include <string.h>
+#include "base/util/ebcdic.h"
 #include "base/util/endian.h"
 #include "hw/ccw/css.h"
 #include "s390-priv.h"
@@ -42,18 +43,6 @@ enum {
 
 /* ---- load parameters: up to 8 characters, in EBCDIC with blanks behind ---- */
 
-static uint8_t ebcdic(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return 0xf0 + (c - '0');
-    }
-    if (c >= 'A' && c <= 'Z') {
-        unsigned n = c - 'A';
-        return n < 9 ? 0xc1 + n : n < 18 ? 0xd1 + (n - 9) : 0xe2 + (n - 18);
-    }
-    return c == '.' ? 0x4b : 0x40;
-}
-
 bool s390_loadparm_parse(const char *text, uint8_t out[8], GError **error)
 {
     size_t n = text ? strlen(text) : 0;
@@ -73,7 +62,7 @@ bool s390_loadparm_parse(const char *text, uint8_t out[8], GError **error)
                         text, text[k]);
             return false;
         }
-        out[k] = ebcdic(c);
+        out[k] = ebcdic_from_latin1((uint8_t)c);
     }
     return true;
 }

@@ -3,6 +3,7 @@
  * What the CPU says of itself and of the configuration: facilities, system information, caches.
  */
 #include <string.h>
+#include "base/util/ebcdic.h"
 #include "target/s390x/helper.h"
 
 #define BIT(n) (1ull << (63 - (n) % 64))
@@ -52,22 +53,14 @@ uint64_t helper_s390_stfle(CpuState *cs, uint64_t addr, uint64_t regs, uint64_t 
 
 /* ---- STORE SYSTEM INFORMATION ---- */
 
-/* Latin letters and digits to EBCDIC, n characters padded with blanks. */
+/* Letters, digits, slashes and hyphens to EBCDIC, n characters padded with blanks; a blank for any other. */
 static void ebcdic(uint8_t *out, const char *text, unsigned n)
 {
     memset(out, 0x40, n);
     for (unsigned k = 0; k < n && text[k]; k++) {
-        char c = text[k];
-        out[k] = c >= '0' && c <= '9'   ? 0xf0 + (c - '0')
-                 : c >= 'A' && c <= 'I' ? 0xc1 + (c - 'A')
-                 : c >= 'J' && c <= 'R' ? 0xd1 + (c - 'J')
-                 : c >= 'S' && c <= 'Z' ? 0xe2 + (c - 'S')
-                 : c >= 'a' && c <= 'i' ? 0x81 + (c - 'a')
-                 : c >= 'j' && c <= 'r' ? 0x91 + (c - 'j')
-                 : c >= 's' && c <= 'z' ? 0xa2 + (c - 's')
-                 : c == '/'             ? 0x61
-                 : c == '-'             ? 0x60
-                                        : 0x40;
+        if (g_ascii_isalnum(text[k]) || text[k] == '/' || text[k] == '-') {
+            out[k] = ebcdic_from_latin1((uint8_t)text[k]);
+        }
     }
 }
 
