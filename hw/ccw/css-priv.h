@@ -4,7 +4,8 @@
 #include "hw/ccw/css.h"
 
 #define CSS_MAX_SUBCHANNELS 1024
-#define CSS_MAX_CRWS        16
+/* No report waits twice: two words a subchannel, and the one that event information waits. */
+#define CSS_MAX_CRWS (2 * CSS_MAX_SUBCHANNELS + 1)
 
 struct Css {
     Vm *vm;
@@ -43,6 +44,10 @@ struct Css {
 #define SCSW_SECONDARY 0x00000002u
 #define SCSW_PENDING   0x00000001u
 #define SCSW_STATUS    0x0000001fu
+
+/* Channel-report words. */
+#define CRW_OVERFLOW 0x20000000u
+#define CRW_CHAINED  0x10000000u
 
 #define ORB_TRANSPORT 0x00040000u /* word 1 of an ORB: not a channel program of CCWs */
 

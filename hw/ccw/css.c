@@ -5,7 +5,8 @@
  *   idle ── SSCH: program runs ──▶ status pending ── TSCH ──▶ idle
  *     └──── CSCH, HSCH ───────────▶ status pending
  *
- * A subchannel exists for each plugged device, in set 0, numbered in order of plugging.
+ * A subchannel exists for each plugged device, in set 0, numbered in order of plugging; a device that comes or goes
+ * while the guest runs takes the lowest free number or gives it back, and a channel report says so.
  */
 #include <stdio.h>
 #include <string.h>
@@ -213,17 +214,31 @@ int css_rsch(Css *css, uint32_t sid)
     return d->scsw[0] & SCSW_PENDING ? 1 : 2;
 }
 
+/* ---- channel reports ---- */
 #define CRW_EVENTS 0x0b000000u /* source: event information waits */
+#define CRW_SUBCHANNEL \
+    0x03040000u /* source: a subchannel; its parameters are new. The number follows. */
 
-void css_event_waits(Css *css)
+static bool report_waits(const Css *css, const uint32_t *crws, unsigned n)
 {
-    for (unsigned k = 0; k < css->n_crws; k++) {
-        if (css->crws[k] == CRW_EVENTS) {
-            return;
+    for (unsigned k = 0; k + n <= css->n_crws; k++) {
+        if (!memcmp(css->crws + k, crws, n * sizeof(crws[0]))) {
+            return true;
         }
     }
-    if (css->n_crws < CSS_MAX_CRWS) {
-        css->crws[css->n_crws++] = CRW_EVENTS;
+    return false;
+}
+
+/* One report of n words. One that waits already says it all: the guest looks at the subchannel after it took it. */
+static void report(Css *css, const uint32_t *crws, unsigned n)
+{
+    if (!report_waits(css, crws, n)) {
+        if (css->n_crws + n <= CSS_MAX_CRWS) {
+            memcpy(css->crws + css->n_crws, crws, n * sizeof(crws[0]));
+            css->n_crws += n;
+        } else { /* a stream brought many */
+            css->crws[css->n_crws - 1] |= CRW_OVERFLOW;
+        }
     }
     if (!css->report_pending) {
         css->report_pending = true;
@@ -231,12 +246,30 @@ void css_event_waits(Css *css)
     }
 }
 
+void css_event_waits(Css *css)
+{
+    const uint32_t crw = CRW_EVENTS;
+
+    report(css, &crw, 1);
+}
+
+/* The second word, of image and set, is there for a guest that knows of sets. */
+static void report_subchannel(const CcwDevice *d)
+{
+    const uint32_t crws[] = {
+        CRW_SUBCHANNEL | (d->css->sets_enabled ? CRW_CHAINED : 0) | d->schid,
+        CRW_SUBCHANNEL | (uint32_t)d->ssid << 4,
+    };
+
+    report(d->css, crws, d->css->sets_enabled ? 2 : 1);
+}
+
 int css_stcrw(Css *css, uint8_t *crw)
 {
     memset(crw, 0, 4);
     if (!css->n_crws) {
         css->report_pending = false;
-        return 3;
+        return 1;
     }
     css_put32(crw, css->crws[0]);
     css->n_crws--;
@@ -278,6 +311,26 @@ void ccw_device_adapter_interrupt(CcwDevice *d, uint8_t isc)
 char *ccw_device_name(const CcwDevice *d)
 {
     return g_strdup_printf("fe.%x.%04x", d->ssid, d->number);
+}
+
+void ccw_device_plugged(CcwDevice *d)
+{
+    if (d->dev.hotplugged) {
+        report_subchannel(d);
+    }
+}
+
+/* The guest has no say: it finds the subchannel gone. */
+bool ccw_device_unplug_request(Device *dev, GError **error)
+{
+    CcwDevice *d = CCW_DEVICE(dev);
+    Css *css = d->css;
+    const CcwDevice gone = { .css = css, .ssid = d->ssid, .schid = d->schid };
+
+    css->port->io_clear(css->opaque, sid_of(d));
+    device_remove(dev);
+    report_subchannel(&gone);
+    return true;
 }
 
 /* ---- the bus ---- */
@@ -329,6 +382,7 @@ static void reset_subchannel(CcwDevice *d)
     memset(d->scsw, 0, sizeof(d->scsw));
     memset(d->sense, 0, sizeof(d->sense));
     d->mba = 0;
+    d->placed = false;
     css_put16(d->pmcw + 4, PMCW_VALID);
     css_put16(d->pmcw + 6, d->number);
     d->pmcw[8] = 0x80;  /* logical path mask */
@@ -366,7 +420,7 @@ static void unplug(Bus *bus, Device *dev)
 
     if (d->plugged) {
         d->css->devices[d->schid] = NULL;
-        d->plugged = false;
+        d->plugged = d->placed = false;
     }
 }
 
@@ -397,6 +451,7 @@ void css_reset(Css *css)
 void css_make_bus(Css *css, Device *owner)
 {
     css->bus = bus_new(css->vm, TYPE_CCW_BUS, owner, "virtual-css");
+    css->bus->hotpluggable = true;
     ((CcwBus *)css->bus)->css = css;
 }
 

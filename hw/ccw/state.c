@@ -123,8 +123,6 @@ static void css_save(void *owner, void *saved)
 }
 
 /* A guest that was not told of all reports hears it from the last one that waits. */
-#define CRW_OVERFLOW 0x2000u
-
 static bool css_check(void *owner, const void *saved, GError **error)
 {
     const CssSaved *s = saved;
@@ -149,7 +147,7 @@ static void css_install(void *owner, const void *saved)
         css->crws[k] = (uint32_t)crw->flags << 16 | crw->rsid;
     }
     if (s->crws_lost) {
-        css->crws[css->n_crws - 1] |= CRW_OVERFLOW << 16;
+        css->crws[css->n_crws - 1] |= CRW_OVERFLOW;
     }
     css->report_pending = !s->do_crw_mchk;
     css->sets_enabled = s->max_ssid != 0;
@@ -184,7 +182,7 @@ static const Record *const subch_subsections[] = { &orb_record, NULL };
 static const Field subch_fields[] = {
     F_U8(SubchSaved, cssid, .min = DEFAULT_IMAGE, .max = DEFAULT_IMAGE),
     F_U8(SubchSaved, ssid, .flags = FIELD_EQUAL),
-    F_U16(SubchSaved, schid, .flags = FIELD_EQUAL),
+    F_U16(SubchSaved, schid, .max = CSS_MAX_SUBCHANNELS - 1),
     F_U16(SubchSaved, devno, .flags = FIELD_EQUAL),
     F_U8(SubchSaved, thinint_active, .max = 1),
     F_BUFFER(SubchSaved, pmcw),
@@ -238,6 +236,13 @@ bool ccw_device_check(const CcwDevice *d, const SubchSaved *s, GError **error)
                     devno, css_get16(s->pmcw + 4), d->number);
         return false;
     }
+    const CcwDevice *there = css_find(d->css, (uint32_t)s->ssid << 17 | s->schid);
+    if (there && there != d && there->placed) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
+                    "subchannel 0x%04x in the stream is of device 0x%04x and of 0x%04x", s->schid,
+                    there->number, d->number);
+        return false;
+    }
     if (s->scsw[0] & SCSW_ACTIVITY) {
         g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
                     "the subchannel has a function in progress (status 0x%08x)", s->scsw[0]);
@@ -246,8 +251,24 @@ bool ccw_device_check(const CcwDevice *d, const SubchSaved *s, GError **error)
     return true;
 }
 
+/* Where devices came and went their numbers are not in the order of plugging: who has this one takes that of d, and
+ * leaves it when its own state comes. */
+static void place(CcwDevice *d, uint16_t schid)
+{
+    CcwDevice **devices = d->css->devices, *there = devices[schid];
+
+    devices[d->schid] = there;
+    if (there) {
+        there->schid = d->schid;
+    }
+    devices[schid] = d;
+    d->schid = schid;
+    d->placed = true;
+}
+
 void ccw_device_install(CcwDevice *d, const SubchSaved *s)
 {
+    place(d, s->schid);
     memcpy(d->pmcw, s->pmcw, sizeof(d->pmcw));
     memcpy(d->scsw, s->scsw, sizeof(d->scsw));
     memcpy(d->sense, s->sense, sizeof(d->sense));

@@ -526,6 +526,7 @@ static bool request_unplug(Device *dev, GError **error)
         return false;
     }
     bool asked = false;
+    g_autoptr(Object) hold = object_ref(&dev->obj); /* it may go at once */
     if (ops->on_board) {
         asked = machine_ops(vm_machine(vm))->unplug_request(vm_machine(vm), dev, error);
     } else if (ops->unplug_request) {

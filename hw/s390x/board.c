@@ -70,9 +70,6 @@ static int io_with_output(S390Board *b, S390Cpu *cpu, unsigned op, uint64_t addr
     if (cc != 3 && cc >= 0) {
         cpu_st_bytes(&cpu->base, addr, buf, n, mmu);
     }
-    if (op == IO_STCRW && cc == 3) {
-        cc = 1;
-    }
     return cc;
 }
 

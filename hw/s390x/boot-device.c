@@ -150,6 +150,7 @@ bool s390_boot_devices_find(S390Machine *m, GError **error)
         return false;
     }
     g_array_sort(list, by_index);
+    g_free(m->boot_blocks);
     m->n_boot = MIN(list->len, BOOT_DEVICES_MAX);
     m->boot_blocks = g_malloc0(m->n_boot * S390_IPLB_BYTES);
     for (unsigned k = 0; k < m->n_boot; k++) {
@@ -160,13 +161,15 @@ bool s390_boot_devices_find(S390Machine *m, GError **error)
 
 /* ---- before the firmware starts ---- */
 
-/* A guest's own choice (DIAGNOSE 308) holds; else the first device is it. */
+/* A guest's own choice (DIAGNOSE 308) holds; else the first device is it. Devices may have come or gone; where one came
+ * with an index that is taken, the order stays. */
 void s390_boot_params_write(S390Machine *m)
 {
     AddressSpace *as = address_space_memory(m->board.vm);
     uint8_t params[PARAMS_BYTES] = { 0 };
     unsigned more = 0;
 
+    s390_boot_devices_find(m, NULL);
     if (!m->ipl.valid && m->n_boot) {
         memcpy(m->ipl.block, m->boot_blocks, S390_IPLB_BYTES);
         m->ipl.valid = true;

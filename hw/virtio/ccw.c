@@ -409,6 +409,7 @@ bool virtio_ccw_realize(Device *dev, GError **error)
         return false;
     }
     proxy->ccw.cu_model = virtio_device_ops(proxy->backend)->device_id;
+    ccw_device_plugged(&proxy->ccw);
     return true;
 }
 

@@ -145,24 +145,39 @@ static void st32(S390Cpu *cpu, uint64_t at, uint32_t v)
     cpu_phys_st32(&cpu->base, 0, at, __builtin_bswap32(v));
 }
 
-bool s390_store_status(S390Cpu *cpu, uint64_t at)
+void s390_store_registers(S390Cpu *cpu, uint64_t at)
 {
-    s390_ex_cancel(cpu);
-    if (!st64(cpu, at, *s390_fpr(cpu, 0)) || !st64(cpu, at + 0x1b8, cpu->cr[15])) {
-        return false;
-    }
     for (unsigned k = 0; k < 16; k++) {
         st64(cpu, at + 8 * k, *s390_fpr(cpu, k));
         st64(cpu, at + 0x80 + 8 * k, cpu->gpr[k]);
         st32(cpu, at + 0x140 + 4 * k, cpu->ar[k]);
         st64(cpu, at + 0x180 + 8 * k, cpu->cr[k]);
     }
-    st64(cpu, at + 0x100, s390_psw_mask_get(cpu));
-    st64(cpu, at + 0x108, cpu->pc);
-    st32(cpu, at + 0x118, cpu->prefix);
     st32(cpu, at + 0x11c, cpu->fpc);
     st32(cpu, at + 0x124, cpu->todpr);
     st64(cpu, at + 0x128, s390_cpu_timer_get(cpu));
     st64(cpu, at + 0x130, cpu->ckc >> 8);
+}
+
+bool s390_store_status(S390Cpu *cpu, uint64_t at)
+{
+    s390_ex_cancel(cpu);
+    if (!st64(cpu, at, *s390_fpr(cpu, 0)) || !st64(cpu, at + 0x1b8, cpu->cr[15])) {
+        return false;
+    }
+    s390_store_registers(cpu, at);
+    st64(cpu, at + 0x100, s390_psw_mask_get(cpu));
+    st64(cpu, at + 0x108, cpu->pc);
+    st32(cpu, at + 0x118, cpu->prefix);
     return true;
+}
+
+bool s390_store_vectors(S390Cpu *cpu, uint64_t at)
+{
+    bool ok = true;
+
+    for (unsigned k = 0; k < 32 && ok; k++) {
+        ok = st64(cpu, at + 16 * k, cpu->vr[k].q[1]) && st64(cpu, at + 16 * k + 8, cpu->vr[k].q[0]);
+    }
+    return ok;
 }

@@ -26,13 +26,15 @@ enum {
     LC_MON_CLASS = 0x94,
     LC_PER_CODE = 0x96,
     LC_PER_ADDR = 0x98,
-    LC_EXC_AR = 0xa0,
+    LC_EXC_AR = 0xa0, /* ... and 3 bytes on, of which architecture the status is that was stored */
     LC_TEID = 0xa8,
     LC_MON_CODE = 0xb0,
     LC_IO_ID = 0xb8,
     LC_IO_PARM = 0xbc,
     LC_IO_WORD = 0xc0,
     LC_MCIC = 0xe8,
+    LC_EXTENDED_AREA = 0x11b0, /* where a machine check stores the vector registers */
+    LC_SAVE_AREA = 0x1200,     /* ... and all others */
     LC_BREAK = 0x110,
     LC_OLD_RESTART = 0x120,
     LC_OLD_EXT = 0x130,
@@ -42,6 +44,11 @@ enum {
     LC_OLD_IO = 0x170,
     LC_OLD_TO_NEW = 0x80, /* new PSW = old PSW's place + this */
 };
+
+#define Z_ARCHITECTURE 1u
+#define MCIC_REGISTERS \
+    0x00400f1d40330000ull                  /* a channel report waits; PSW and registers are valid */
+#define MCIC_VECTORS 0x0000004000000000ull /* ... those, too */
 
 /* ---- PSW ---- */
 
@@ -368,7 +375,15 @@ static bool take_mcheck(S390Cpu *cpu)
     if (!(cpu->cr[14] & CR14_CHANNEL_REPORT) || !cpu->board_ops->mcheck_take(cpu->board)) {
         return false;
     }
-    lc_st64(cpu, LC_MCIC, 0x00400f1d40330000ull); /* channel report pending, registers valid */
+    uint64_t code = MCIC_REGISTERS;
+    uint64_t area = lc_ld64(cpu, LC_EXTENDED_AREA) & ~0x3ffull;
+
+    s390_store_registers(cpu, cpu->prefix + LC_SAVE_AREA);
+    if (area && s390_facility(cpu, 129) && s390_store_vectors(cpu, area)) {
+        code |= MCIC_VECTORS;
+    }
+    lc_st64(cpu, LC_MCIC, code);
+    lc_st32(cpu, LC_EXC_AR, (lc_ld32(cpu, LC_EXC_AR) & ~0xffu) | Z_ARCHITECTURE);
     swap_psw(cpu, LC_OLD_MCHECK, resume_address(cpu));
     return true;
 }
@@ -383,7 +398,7 @@ static bool take_stop(S390Cpu *cpu)
     unpend(cpu, PEND_STOP | PEND_STOP_STORE);
     s390_cpu_set_state(cpu, S390_CPU_STOPPED);
     if (p & PEND_STOP_STORE) {
-        s390_store_status(cpu, cpu->prefix + 0x1200);
+        s390_store_status(cpu, cpu->prefix + LC_SAVE_AREA);
     }
     cpu->board_ops->cpu_stopped(cpu->board, cpu);
     return true;

@@ -209,39 +209,77 @@ def come_online(s, number):
     s.ask(f"echo 1 >{path}/online")
 
 
-S390X = ("-machine", "s390-ccw-virtio-10.0", "-smp", "1,maxcpus=4")
+def channel_disk(s, node, **where):
+    image = os.path.join(s.directory, "image")
+    with open(image, "wb") as file:
+        file.write(b"x" * (1 << 20))
+    s.qmp.run("blockdev-add", **{"driver": "file", "node-name": node, "filename": image})
+    s.qmp.run("device_add", driver="virtio-blk-ccw", id="disk", drive=node, **where)
 
 
-def test_s390x():
-    with session(*S390X, arch="s390x") as s:
-        driver = "qemu-s390x-cpu"
-        assert s.ask("nproc") == "1"
+def disk_is_there(s, name):
+    s.wait("cat /sys/block/vda/size 2>/dev/null", "2048")
+    assert name in s.ask("ls -1 /sys/bus/ccw/devices").split()
+    assert s.ask("dd if=/dev/vda bs=4096 2>/dev/null | tr -d x | wc -c") == "0"
+
+
+def channel_devices(s):
+    s.wait("ls -1 /sys/bus/ccw/devices", "0.0.0000\n0.0.0001")
+    channel_disk(s, "n0")
+    disk_is_there(s, "0.0.0002")
+    s.qmp.run("device_del", id="disk")
+    s.deleted("disk")
+    s.wait("ls -1 /sys/bus/ccw/devices", "0.0.0000\n0.0.0001")
+    s.wait("ls /sys/block | grep -c vd", "0")
+    s.qmp.run("blockdev-del", **{"node-name": "n0"})
+
+
+def channel_cpus(s, driver, free):
+    assert s.ask("nproc") == "1"
+    assert [c["core-id"] for c in free] == [3, 2, 1], free
+    s.qmp.run("device_add", driver=driver, id="c2", **free[1])
+    come_online(s, 1)  # the guest numbers in the order in which they come
+    s.wait("nproc", "2")
+    assert s.ask("cat /sys/devices/system/cpu/cpu1/address") == "2"
+    assert s.ask("taskset 2 sh -c 'echo ran'") == "ran"
+    for props, words in (({"core-id": 2}, "it already exists"), ({"core-id": 4}, "maximum core-id: 3"),
+                         ({"core-id": 1, "vx": False}, "other features")):
+        assert words in s.qmp.refused("device_add", driver=driver, id="no", **props)
+    assert "expected cpu type" in s.qmp.refused("device_add", driver="max-s390x-cpu", **free[2])
+    assert "hot unplug not supported" in s.qmp.refused("device_del", id="c2")
+
+
+def s390x(machine):
+    driver, options = "qemu-s390x-cpu", ("-machine", machine, "-smp", "1,maxcpus=4")
+    with session(*options, "-device", "virtio-rng-ccw,id=r0", "-device", "virtio-net-ccw", arch="s390x") as s:
         free = [c["props"] for c in s.qmp.run("query-hotpluggable-cpus") if "qom-path" not in c]
-        assert [c["core-id"] for c in free] == [3, 2, 1], free
-        s.qmp.run("device_add", driver=driver, id="c2", **free[1])
-        come_online(s, 1)  # the guest numbers in the order in which they come
-        s.wait("nproc", "2")
-        assert s.ask("cat /sys/devices/system/cpu/cpu1/address") == "2"
-        assert s.ask("taskset 2 sh -c 'echo ran'") == "ran"
-        for props, words in (({"core-id": 2}, "it already exists"), ({"core-id": 4}, "maximum core-id: 3"),
-                             ({"core-id": 1, "vx": False}, "other features")):
-            assert words in s.qmp.refused("device_add", driver=driver, id="no", **props)
-        assert "expected cpu type" in s.qmp.refused("device_add", driver="max-s390x-cpu", **free[2])
-        assert "hot unplug not supported" in s.qmp.refused("device_del", id="c2")
-        # to a machine that begins with it; the one that comes meanwhile is told of there
+        channel_cpus(s, driver, free)
+        channel_devices(s)
+        # to a machine that begins with what came; what comes and goes meanwhile is told of there
         s.qmp.run("stop")
         s.qmp.run("device_add", driver=driver, id="c1", **free[2])
+        channel_disk(s, "n1", devno="fe.0.0042")
+        s.qmp.run("device_del", id="r0")
+        s.deleted("r0")
         stream, path = (os.path.join(s.directory, name) for name in ("stream", "qmp2"))
         s.qmp.run("migrate", uri=f"file:{stream}")
         s.qmp.wait("query-migrate", lambda info: info["status"] in ("completed", "failed"))
         assert s.qmp.run("query-migrate")["status"] == "completed", s.qmp.run("query-migrate")
         s.machine.process.kill()
-        with guest.Machine(BUILD, "-nodefaults", "-serial", "stdio", "-qmp", f"unix:{path},server=on,wait=off", *S390X,
+        with guest.Machine(BUILD, "-nodefaults", "-serial", "stdio", "-qmp", f"unix:{path},server=on,wait=off", *options,
                            "-device", f"{driver},id=c2,core-id=2", "-device", f"{driver},id=c1,core-id=1",
+                           "-blockdev", f"file,node-name=n1,filename={s.directory}/image",
+                           "-device", "virtio-blk-ccw,id=disk,drive=n1,devno=fe.0.0042",
+                           "-device", "virtio-net-ccw,devno=fe.0.0001",
                            "-incoming", f"file:{stream}", arch="s390x") as s.machine:
             s.qmp, s.at = Qmp(path), 0
             s.qmp.wait("query-status", lambda info: info["status"] != "inmigrate")
             s.qmp.run("cont")
+            disk_is_there(s, "0.0.0042")
+            s.wait("ls -1 /sys/bus/ccw/devices", "0.0.0001\n0.0.0042")
+            s.qmp.run("device_del", id="disk")
+            s.deleted("disk")
+            s.wait("ls -1 /sys/bus/ccw/devices", "0.0.0001")
             come_online(s, 2)
             s.wait("nproc", "3")
             s.qmp.run("device_add", driver=driver, id="c3", **free[0])
@@ -249,12 +287,17 @@ def test_s390x():
             s.wait("nproc", "4")
 
 
+def test_s390x():
+    for machine in ("s390-ccw-virtio-10.0", "s390-ccw-virtio-ferry-1.0"):
+        s390x(machine)
+
+
 def main():
     guest.fetch("x86_64", "s390x")
     return guest.run_tap([
         ("a disk comes and goes on pc, also behind a bridge", test_pci_acpi_pc),
         ("a disk, CPUs and memory come and go on q35, also after a move", test_q35),
-        ("CPUs come on s390x, also after a move", test_s390x),
+        ("CPUs and channel devices come on s390x and the latter go, also in a move of either version", test_s390x),
         ("a disk comes and goes at a port that has its own hotplug", test_pci_native),
     ])
 

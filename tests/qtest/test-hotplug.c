@@ -221,6 +221,30 @@ static void test_block_names(void)
     block_is("pc-q35-ferry-1.0", ",x-use-canonical-path-for-ramblock-id=off", "n0");
 }
 
+/* On s390x: channel devices come and go at once; what the guest is told of them tests/isa/s390x/move.py looks at. */
+static void test_channel_devices(void)
+{
+    QTest *q = qtest_start("s390x", "-nodefaults -m 4 -device virtio-rng-ccw,id=cold");
+
+    for (int round = 0; round < 2; round++) {
+        ok(q, ADD("virtio-rng-ccw", "\"id\": \"a\""));
+        ok(q, ADD("virtio-rng-ccw", "\"id\": \"b\", \"devno\": \"fe.0.1234\""));
+        refused(q, ADD("virtio-rng-ccw", "\"id\": \"c\", \"devno\": \"fe.0.1234\""), "in use");
+        refused(q, ADD("virtio-rng-ccw", "\"id\": \"c\", \"devno\": \"fe.0.0001\""), "in use");
+        refused(q, ADD("virtio-rng-ccw", "\"id\": \"a\""), "Duplicate");
+        refused(q, ADD("virtio-blk-ccw", "\"id\": \"c\""), "drive");
+        ok(q, "{\"execute\": \"device_del\", \"arguments\": {\"id\": \"b\"}}");
+        event_names(q, "DEVICE_DELETED", "b");
+        ok(q, "{\"execute\": \"device_del\", \"arguments\": {\"id\": \"a\"}}");
+        event_names(q, "DEVICE_DELETED", "a");
+        refused(q, "{\"execute\": \"device_del\", \"arguments\": {\"id\": \"a\"}}", "not found");
+    }
+    ok(q, "{\"execute\": \"system_reset\"}");
+    ok(q, "{\"execute\": \"device_del\", \"arguments\": {\"id\": \"cold\"}}");
+    event_names(q, "DEVICE_DELETED", "cold");
+    qtest_end(q);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -233,5 +257,6 @@ int main(int argc, char **argv)
     g_test_add_func("/hotplug/what-does-not-fit-is-refused", test_refusals);
     g_test_add_func("/hotplug/the-block-of-a-module-has-the-name-that-its-machine-type-gives",
                     test_block_names);
+    g_test_add_func("/hotplug/channel-devices-come-and-go", test_channel_devices);
     return g_test_run();
 }

@@ -101,6 +101,7 @@ struct CcwDevice {
     uint64_t mba; /* measurement-block address: kept, without effect */
     uint8_t sense[32];
     bool plugged;
+    bool placed; /* its number came with a stream */
 };
 #define CCW_DEVICE(obj_) ((CcwDevice *)(obj_))
 
@@ -112,6 +113,10 @@ AddressSpace *ccw_device_space(const CcwDevice *d);
 /* Unsolicited status: the driver is to look at its indicators. */
 void ccw_device_attention(CcwDevice *d);
 void ccw_device_adapter_interrupt(CcwDevice *d, uint8_t isc);
+/* When it is realized: a guest that runs is told. */
+void ccw_device_plugged(CcwDevice *d);
+/* The DeviceOps.unplug_request of all: it goes at once, and the guest is told. */
+bool ccw_device_unplug_request(Device *dev, GError **error);
 /* "fe.0.0000"; caller frees. */
 char *ccw_device_name(const CcwDevice *d);
 

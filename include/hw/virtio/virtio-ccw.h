@@ -61,18 +61,20 @@ bool virtio_ccw_forward_set(Object *obj, const Property *prop, GVariant *value, 
         .get = virtio_ccw_forward_get, .set = virtio_ccw_forward_set                \
     }
 
-#define VIRTIO_CCW_OPS(backend_, category_, prepare_)        \
-    {                                                        \
-        .ccw = { .dev = { .bus_type = TYPE_CCW_BUS,          \
-                          .category = (category_),           \
-                          .user_creatable = true,            \
-                          .realize = virtio_ccw_realize,     \
-                          .unrealize = virtio_ccw_unrealize, \
-                          .reset = virtio_ccw_reset },       \
-                 .cu_type = 0x3832,                          \
-                 .command = virtio_ccw_command,              \
-                 .queue_notify = virtio_ccw_queue_notify },  \
-        .backend_type = (backend_), .prepare = (prepare_)    \
+#define VIRTIO_CCW_OPS(backend_, category_, prepare_)                  \
+    {                                                                  \
+        .ccw = { .dev = { .bus_type = TYPE_CCW_BUS,                    \
+                          .category = (category_),                     \
+                          .user_creatable = true,                      \
+                          .hotpluggable = true,                        \
+                          .realize = virtio_ccw_realize,               \
+                          .unrealize = virtio_ccw_unrealize,           \
+                          .unplug_request = ccw_device_unplug_request, \
+                          .reset = virtio_ccw_reset },                 \
+                 .cu_type = 0x3832,                                    \
+                 .command = virtio_ccw_command,                        \
+                 .queue_notify = virtio_ccw_queue_notify },            \
+        .backend_type = (backend_), .prepare = (prepare_)              \
     }
 #define VIRTIO_CCW_DECLARE(sym, backend, category, prepare) \
     static const VirtioCcwOps sym##_ccw_ops = VIRTIO_CCW_OPS(backend, category, prepare)

@@ -55,6 +55,10 @@ G_NORETURN void s390_program(S390Cpu *cpu, unsigned code);
 
 /* Registers as SIGP or an operator stores them, at an absolute address; false: no storage there. */
 bool s390_store_status(S390Cpu *cpu, uint64_t absolute);
+/* ... all of it but PSW and prefix, which a machine check stores. */
+void s390_store_registers(S390Cpu *cpu, uint64_t absolute);
+/* 512 bytes; false: there is no storage. */
+bool s390_store_vectors(S390Cpu *cpu, uint64_t absolute);
 
 uint64_t s390_real_to_absolute(const S390Cpu *cpu, uint64_t real);
 /* TOD clock now, in clock units. */

@@ -23,6 +23,7 @@ enum {
     ORDER_SET_ARCH = 0x12,
     ORDER_COND_EMERGENCY = 0x13,
     ORDER_SENSE_RUNNING = 0x15,
+    ORDER_STORE_MORE = 0x17,
 };
 
 enum {
@@ -121,6 +122,11 @@ static void do_store_status(CpuState *cs, void *opaque)
     s390_store_status(s390_cpu(cs), *(uint64_t *)opaque);
 }
 
+static void do_store_vectors(CpuState *cs, void *opaque)
+{
+    s390_store_vectors(s390_cpu(cs), *(uint64_t *)opaque);
+}
+
 static uint64_t on_stopped(S390Cpu *c, CpuWorkFn fn, uint64_t param, uint64_t *r1)
 {
     if (!stopped(c)) {
@@ -131,6 +137,16 @@ static uint64_t on_stopped(S390Cpu *c, CpuWorkFn fn, uint64_t param, uint64_t *r
     }
     cpu_run_on(&c->base, fn, &param);
     return CC_ACCEPTED;
+}
+
+/* Store additional status at an address: the vector registers. */
+static uint64_t store_more(S390Cpu *c, uint64_t param, uint64_t *r1)
+{
+    if (!s390_facility(c, 129)) {
+        return status(r1, STATUS_INVALID_ORDER);
+    }
+    return param & 0x3ff ? status(r1, STATUS_PARAMETER)
+                         : on_stopped(c, do_store_vectors, param, r1);
 }
 
 static uint64_t reset(S390Cpu *from, S390Cpu *c, CpuWorkFn fn)
@@ -175,6 +191,7 @@ static uint64_t order(S390Cpu *from, S390Cpu *c, unsigned code, uint64_t param, 
     case ORDER_RESET: return reset(from, c, do_reset);
     case ORDER_SET_PREFIX: return on_stopped(c, do_set_prefix, param & 0x7fffe000, r1);
     case ORDER_STORE_STATUS: return on_stopped(c, do_store_status, param & 0x7ffffe00, r1);
+    case ORDER_STORE_MORE: return store_more(c, param, r1);
     case ORDER_SENSE_RUNNING: return c->base.halted ? status(r1, STATUS_NOT_RUNNING) : CC_ACCEPTED;
     default:
         log_guest_error("s390x: SIGP order 0x%x is not known\n", code);

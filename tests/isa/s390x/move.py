@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """move.py FERRY: what a move of an s390x machine must keep, in both stream versions: the condition code, storage keys,
-and every kind of interruption that waits while it is masked. Prints TAP.
+every kind of interruption that waits while it is masked, and the reports of channel devices that came and went. Prints TAP.
 
 A guest sets it all up, makes a condition code that nobody has looked at, and loops. It is moved then, and restarted by
 inject-nmi; cases as in system.py look at what is there. Storage attributes are offered to no guest.
@@ -26,12 +26,16 @@ def ready(number, *code):
     return [i("mvi", b1=0, d1=WAITS, i2=number), *code]
 
 
-CHANNEL_PROGRAM = [
-    load(1, 0x10000), load(5, PAGE), i("stsch", b2=5), i("mvi", b1=5, d1=4, i2=3 << 3), i("oi", b1=5, d1=5, i2=0x80),
-    i("msch", b2=5),
-    *pci.put(PAGE + 0x100, 0x550080ff00, PAGE + 0x140 << 32),
-    *pci.put(PAGE + 0x140, 0xe420000700000000 | PAGE + 0x180),
-    load(5, PAGE + 0x100), i("ssch", b2=5)]
+def sense_id(subchannel):
+    return [
+        load(1, subchannel), load(5, PAGE), i("stsch", b2=5), i("mvi", b1=5, d1=4, i2=3 << 3), i("oi", b1=5, d1=5, i2=0x80),
+        i("msch", b2=5),
+        *pci.put(PAGE + 0x100, 0x550080ff00, PAGE + 0x140 << 32),
+        *pci.put(PAGE + 0x140, 0xe420000700000000 | PAGE + 0x180),
+        load(5, PAGE + 0x100), i("ssch", b2=5)]
+
+
+CHANNEL_PROGRAM = sense_id(0x10000)
 
 BEFORE = [
     ("keys are set", [*set_key(PAGE2, 0x5e), *set_key(PAGE2 + 0x2000, 0x98), i("iske", r1=2, r2=5)], dict(r2=0x98)),
@@ -68,19 +72,48 @@ AFTER = [
     ("... whose status is there", [load(1, 0x10000), load(5, PAGE), i("tsch", b2=5), i("llgc", r1=2, b2=5, d2=8)],
      dict(cc=0, r2=0x0c)),
 ]
+TAKE_REPORT = [load(5, PAGE), i("stcrw", b2=5), i("llgf", r1=2, b2=5)]
+WAIT = i("lpswe", b2=0, d2=0x870)
+AFTER += [
+    ("a channel report", [i("lctlg", r1=0, r3=0, b2=0, d2=0x868), i("vgbm", r1=31, i2=0xf00f), load(9, 0x12345678),
+                          i("lctlg", r1=14, r3=14, b2=0, d2=0x860), i("lpswe", b2=0, d2=0x880)], dict(r2=0x00400f5d)),
+    ("... with the vector registers", [load(5, PAGE2 + 0xd00), i("lg", r1=2, b2=5, d2=0xf0), i("lg", r1=3, b2=5, d2=0xf8)],
+     dict(r2=0xffffffff00000000, r3=0xffffffff)),
+    ("... and the others", [i("lg", r1=2, b2=0, d2=0x12c8), i("lg", r1=3, b2=0, d2=0x13f0)],
+     dict(r2=0x12345678, r3=0x10000000)),
+    ("... as z/Architecture has them", [i("llgc", r1=2, b2=0, d2=0xa3)], dict(r2=1)),
+    ("... of a device that came, and went since", TAKE_REPORT, dict(cc=0, r2=0x03040001)),
+    ("... which is not there", [load(1, 0x10001), i("stsch", b2=5)], dict(cc=3)),
+    ("... of one that came", TAKE_REPORT, dict(cc=0, r2=0x03040002)),
+    ("... and has its number still", [load(1, 0x10002), i("stsch", b2=5), i("llgh", r1=2, b2=5, d2=6)],
+     dict(cc=0, r2=0x102)),
+]
 PCI_AFTER = [
     ("an adapter interruption", [*pci.TEST, i("llgf", r1=2, b2=0, d2=0xc0)], dict(cc=1, r2=0x90000000)),
     ("... whose bits are there",
      [load(11, PAGE + 0x400), i("llgc", r1=2, b2=11, d2=0), i("llgc", r1=3, b2=11, d2=0x100)], dict(r2=4, r3=0x10)),
     ("the function is enabled", pci.fetch(pci.CONFIG, 0, 4), dict(cc=0, r2=0x3412e811)),
-    ("a channel report", [i("lctlg", r1=14, r3=14, b2=0, d2=0x860), i("lpswe", b2=0, d2=0x880)], dict(r2=0x00400f1d)),
-    ("... of an event", [load(5, PAGE), i("stcrw", b2=5), i("llgf", r1=2, b2=5)], dict(cc=0, r2=0x0b000000)),
+    ("... of an event", TAKE_REPORT, dict(cc=0, r2=0x0b000000)),
     ("... which is fetched", [load(5, PAGE2), *pci.put(PAGE2, 0x0010000e00000000, 0), i("chsc", r1=5),
                               i("llgf", r1=2, b2=5, d2=0x14), i("llgh", r1=3, b2=5, d2=0x6e)], dict(r2=2, r3=0x301)),
-    ("... and is the only one", [load(5, PAGE), i("stcrw", b2=5)], dict(cc=1)),
 ]
-IDLE = [("a channel report ends a wait",
-         ready(2, i("lctlg", r1=14, r3=14, b2=0, d2=0x860), i("lpswe", b2=0, d2=0x870)), dict(r2=0x00400f1d))]
+NO_MORE = [("... and is the last one", [*pci.put(PAGE, -1 & (1 << 64) - 1), *TAKE_REPORT], dict(cc=1, r2=0))]
+IDLE = [
+    *NO_MORE,
+    ("the device that stayed answers", sense_id(0x10002), dict(cc=0)),
+    ("... with its type", [load(5, PAGE), i("tsch", b2=5), i("llgc", r1=2, b2=5, d2=8), i("lg", r1=3, b2=5, d2=0x180)],
+     dict(cc=0, r2=0x0c, r3=0xff38320400000000)),
+    ("a channel report ends a wait", ready(2, WAIT), dict(r2=0x00400f5d)),
+    ("... of an event", TAKE_REPORT, dict(cc=0, r2=0x0b000000)),
+    *NO_MORE,
+    ("more than one subchannel set", [load(5, PAGE2), *pci.put(PAGE2, 0x0010003100000002, 0), i("chsc", r1=5),
+                                      i("llgf", r1=2, b2=5, d2=0x10)], dict(cc=0, r2=0x00080001)),
+    ("a device goes during a wait", ready(3, WAIT), dict(r2=0x00400f5d)),
+    ("... its subchannel is told", TAKE_REPORT, dict(cc=0, r2=0x13040002)),
+    ("... and its set", TAKE_REPORT, dict(cc=0, r2=0x03040000)),
+    *NO_MORE,
+    ("... and it is gone", [load(1, 0x10002), load(5, PAGE), i("stsch", b2=5)], dict(cc=3)),
+]
 
 
 def kernel(cases, restart_at):
@@ -90,6 +123,8 @@ def kernel(cases, restart_at):
         data[at:at + 8] = struct.pack(">Q", 0xe0 | 0x40000 | bits)
     data[0x858:0x860] = struct.pack(">Q", 0x10000000)  # CR6: subclass 3
     data[0x860:0x868] = struct.pack(">Q", 0x10000000)  # CR14: channel reports
+    data[0x868:0x870] = struct.pack(">Q", 0xe0 | 0x60000)  # CR0: vector registers
+    data[0x11b0:0x11b8] = struct.pack(">Q", PAGE2 + 0xc00)  # where a machine check stores them
     data[0x870:0x880] = struct.pack(">QQ", 0x0006000180000000, 0)  # waits for a machine check
     data[0x880:0x890] = struct.pack(">QQ", 0x0004000180000000, HANDLER + 0x300)  # takes one
     for psw, at, code in (
@@ -118,11 +153,15 @@ def move(ferry, directory, machine):
     with open(path, "wb") as f:
         f.write(kernel(cases, behind(image(cases), before)))
     options = ["-kernel", path, "-smp", "2", "-device", "virtio-rng-ccw"] + ["-device", "edu"] * pci_too
-    plugged = ["-device", "virtio-rng-pci,id=p"] * pci_too
+    plugged = ["-device", "virtio-rng-ccw,id=stays,devno=fe.0.0102"] + ["-device", "virtio-rng-pci,id=p"] * pci_too
     uri = f"unix:{directory}/uri-{machine}"
     with Machine(ferry, directory, "a-" + machine, *options, machine=machine) as a, \
          Machine(ferry, directory, "b-" + machine, *options, *plugged, "-incoming", uri, machine=machine) as b:
         a.wait_byte(WAITS, 1)
+        a.command("device_add", driver="virtio-rng-ccw", id="goes")
+        a.command("device_add", driver="virtio-rng-ccw", id="stays", devno="fe.0.0102")
+        a.command("device_del", id="goes")
+        assert a.wait_event("DEVICE_DELETED")["device"] == "goes"
         if pci_too:
             a.command("device_add", driver="virtio-rng-pci", id="p")
         a.command("migrate", uri=uri)
@@ -130,6 +169,8 @@ def move(ferry, directory, machine):
         b.command("inject-nmi")
         b.wait_byte(WAITS, 2)
         b.command("device_add", driver="virtio-rng-pci", id="q")
+        b.wait_byte(WAITS, 3)
+        b.command("device_del", id="stays")
         b.wait_byte(OUT + STEP * len(cases), 0xee)
         return cases, b.memory(OUT, STEP * len(cases))
 

@@ -141,6 +141,14 @@ def load(r, value):
     return i("llilf", r1=r, i2=value)
 
 
+def load_ones(page):
+    """512 bytes of them."""
+    code = [load(10, page)]
+    for at in (0, 0x100):
+        code += [i("mvi", b1=10, d1=at, i2=255), i("mvc", b1=10, d1=at + 1, l1=254, b2=10, d2=at)]
+    return code
+
+
 def set_key(page, value):
     return [load(4, value), load(5, page), i("sske", r1=4, r2=5)]
 
@@ -191,6 +199,18 @@ CASES = [
      [load(4, 0), load(5, 1), i("sigp", r1=4, r3=5, d2=2), i("lgr", r1=2, r2=4)], dict(cc=1, r2=0x80)),
     ("sense shows the external call and the stopped state",
      [load(4, 0), load(5, 1), i("sigp", r1=4, r3=5, d2=1), i("lgr", r1=2, r2=4)], dict(cc=1, r2=0xc0)),
+    ("the status of a stopped CPU is stored: its FPC and prefix are zero",
+     [*load_ones(PAGE), load(4, 0), load(5, 1), load(7, PAGE), i("sigp", r1=6, r3=5, d2=14), load(6, PAGE),
+      i("l", r1=2, b2=6, d2=0x118), i("l", r1=3, b2=6, d2=0x11c)], dict(cc=0, r2=0, r3=0)),
+    ("... and its vector registers",
+     [*load_ones(PAGE), load(5, 1), load(7, PAGE), i("sigp", r1=6, r3=5, d2=0x17), load(6, PAGE), i("lg", r1=2, b2=6),
+      i("lg", r1=3, b2=6, d2=0x1f8)], dict(cc=0, r2=0, r3=0)),
+    ("... where there is room for them",
+     [load(5, 1), load(6, 0), load(7, PAGE + 0x200), i("sigp", r1=6, r3=5, d2=0x17), i("lgr", r1=2, r2=6)],
+     dict(cc=1, r2=0x100)),
+    ("... but not those of one that runs",
+     [load(5, 0), load(6, 0), load(7, PAGE), i("sigp", r1=6, r3=5, d2=0x17), i("lgr", r1=2, r2=6)],
+     dict(cc=1, r2=0x200)),
     ("TROO: each character's entry of the table",
      [*translate(0x20), load(0, 0xff), i("troo", r1=4, r2=6), i("l", r1=2, b2=10, d2=0x400), i("lgr", r1=3, r2=5)],
      dict(cc=0, r2=0x31323334, r3=0)),
