@@ -158,6 +158,10 @@ static gpointer relay_thread(gpointer opaque)
     }
     close(fd[0]);
     close(fd[1]);
+    g_mutex_lock(&r->mutex);
+    r->over = true;
+    g_cond_broadcast(&r->cond);
+    g_mutex_unlock(&r->mutex);
     return NULL;
 }
 
@@ -172,14 +176,16 @@ void relay_start(Relay *r, const char *at)
     r->thread = g_thread_new("relay", relay_thread, r);
 }
 
-void relay_wait_held(Relay *r)
+bool relay_wait_held(Relay *r)
 {
     gint64 end = g_get_monotonic_time() + DEADLINE;
     g_mutex_lock(&r->mutex);
-    while (!r->held) {
+    while (!r->held && !r->over) {
         g_assert_true(g_cond_wait_until(&r->cond, &r->mutex, end));
     }
+    bool held = r->held;
     g_mutex_unlock(&r->mutex);
+    return held;
 }
 
 void relay_release(Relay *r)

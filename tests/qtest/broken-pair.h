@@ -47,7 +47,7 @@ typedef struct {
     uint64_t sequence;
     GMutex mutex;
     GCond cond;
-    bool held, released;
+    bool held, released, over;
 } Relay;
 #define RELAY_CLEAN                                                           \
     {                                                                         \
@@ -59,8 +59,8 @@ typedef struct {
     }
 
 void relay_start(Relay *r, const char *at);
-/* Waits until it holds; then lets it go on. */
-void relay_wait_held(Relay *r);
+/* Waits until it holds; false: it was over before, as where a side did not hear the other in time. Then lets it go on. */
+bool relay_wait_held(Relay *r);
 void relay_release(Relay *r);
 void relay_end(Relay *r);
 

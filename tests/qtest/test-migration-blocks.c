@@ -78,7 +78,7 @@ static void go_to(BrokenPair *p, Relay *r, const char *phase)
     wait_for_status(p->src, phase);
     wait_for_status(p->dst, "active");
     if (r->hold[TO_SRC] == 0) {
-        relay_wait_held(r); /* the source has listed its blocks */
+        g_assert_true(relay_wait_held(r)); /* the source has listed its blocks */
     }
 }
 
