@@ -513,15 +513,13 @@ static const NetClientOps nic_ops = {
 /* The Express capability as PCIe 1.x has it: shorter, and nothing of it can be written here. */
 static bool add_express(PciDevice *pci, uint8_t offset, GError **error)
 {
-    bool root = !pci_device_bus(pci)->bridge;
     uint8_t at = pci_add_capability(pci, PCI_CAP_ID_EXP, offset, EXPRESS_V1_BYTES, error);
 
     if (!at) {
         return false;
     }
     pci->exp_cap = at;
-    pci_set16(pci, at + PCI_EXP_FLAGS,
-              1 | (root ? PCI_EXP_TYPE_RC_ENDPOINT : PCI_EXP_TYPE_ENDPOINT) << 4);
+    pci_set16(pci, at + PCI_EXP_FLAGS, 1 | pcie_endpoint_type(pci_device_bus(pci)) << 4);
     pci_set32(pci, at + PCI_EXP_DEVCAP, 0x8020);
     pci_set32(pci, at + PCI_EXP_LNKCAP, 0x0411); /* one lane of 2.5 GT/s */
     pci_set16(pci, at + PCI_EXP_LNKSTA, 0x0011);

@@ -19,10 +19,7 @@ bool pci_device_express(const PciDevice *dev)
     if (ops->express) {
         return true;
     }
-    if (!pci_device_bus(dev)->express) {
-        return false;
-    }
-    return ops->express_if_bus || (ops->may_be_express && pci_device_bus(dev)->bridge);
+    return ops->may_be_express && pci_device_bus(dev)->express && pci_device_bus(dev)->bridge;
 }
 
 uint16_t pci_device_bdf(const PciDevice *dev)

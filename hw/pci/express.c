@@ -4,15 +4,14 @@
 
 bool pcie_cap_init(PciDevice *dev, uint8_t offset, uint8_t type, uint8_t port, GError **error)
 {
-    PciBus *bus = pci_device_bus(dev);
     uint8_t at = pci_add_capability(dev, PCI_CAP_ID_EXP, offset, PCI_EXP_CAP_SIZE, error);
     bool link;
 
     if (!at) {
         return false;
     }
-    if (type == PCI_EXP_TYPE_ENDPOINT && !bus->bridge) {
-        type = PCI_EXP_TYPE_RC_ENDPOINT;
+    if (type == PCI_EXP_TYPE_ENDPOINT) {
+        type = pcie_endpoint_type(pci_device_bus(dev));
     }
     link = type != PCI_EXP_TYPE_RC_ENDPOINT;
     dev->exp_cap = at;

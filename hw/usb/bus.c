@@ -164,6 +164,7 @@ static const BusOps usb_bus_ops = {
 static const Property device_props[] = {
     PROP(PROP_STR, UsbDevice, port_name, "port", NULL),
     PROP(PROP_STR, UsbDevice, serial, "serial", NULL),
+    PROP(PROP_BOOL, UsbDevice, migrate_configuration, "x-migrate-configuration", "on"),
     PROP_END,
 };
 

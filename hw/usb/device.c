@@ -425,7 +425,8 @@ static bool endpoints_needed(const void *saved)
     return ((const UsbDeviceSaved *)saved)->has_endpoints;
 }
 
-/* A device with an address is taken to be configured, and no endpoint to be halted; where that is not so, this comes. */
+/* A device with an address is taken to be configured, and no endpoint to be halted; where that is not so, this comes.
+   Others do not know it: for a device that firmware gave an address and nothing more it is not sent to them. */
 static const Record endpoints_record = {
     .name = "USBDevice/endpoints",
     .version = 1,
@@ -478,7 +479,9 @@ void usb_device_save(const UsbDevice *dev, UsbDeviceSaved *s)
                            .remote_wakeup = dev->remote_wakeup,
                            .setup_state = any ? SETUP_WHOLE : SETUP_IDLE,
                            .setup_len = MIN(last->length, SETUP_BYTES_MAX),
-                           .configuration = dev->configuration,
+                           .configuration = dev->migrate_configuration
+                                                ? dev->configuration
+                                                : usual_configuration(dev->addr),
                            .halted_in = dev->halted_in,
                            .halted_out = dev->halted_out };
     s->has_endpoints = endpoints_unusual(s);

@@ -365,10 +365,10 @@ static unsigned power_of_two(unsigned n)
     return p;
 }
 
-/* On a PCI Express bus only. */
+/* On a PCI Express bus only, though the configuration space has 4 KiB on any. */
 static bool add_express(PciDevice *pci, GError **error)
 {
-    if (!pci_device_express(pci)) {
+    if (!pci_device_bus(pci)->express) {
         return true;
     }
     if (!pcie_cap_init(pci, 0xa0, PCI_EXP_TYPE_ENDPOINT, 0, error)) {
@@ -444,7 +444,7 @@ static const PciDeviceOps qemu_xhci_ops = {
     .prog_if = 0x30,
     .revision = 1,
     .interrupt_pin = 1,
-    .express_if_bus = true,
+    .express = true,
     .realize = pci_realize,
     .unrealize = pci_unrealize,
     .reset = pci_reset,
@@ -458,7 +458,7 @@ static const PciDeviceOps nec_xhci_ops = {
     .prog_if = 0x30,
     .revision = 3,
     .interrupt_pin = 1,
-    .express_if_bus = true,
+    .express = true,
     .realize = pci_realize,
     .unrealize = pci_unrealize,
     .reset = pci_reset,

@@ -32,9 +32,8 @@ typedef struct {
     uint8_t revision, prog_if;
     uint8_t interrupt_pin; /* 1..4 = INTA..INTD, 0 none (may also be written in realize) */
     bool is_bridge;
-    bool express;        /* has a PCIe capability and 4 KiB of configuration space */
+    bool express;        /* 4 KiB of configuration space on any bus */
     bool may_be_express; /* 4 KiB when plugged below a PCIe port (virtio); see pci_device_express */
-    bool express_if_bus; /* 4 KiB on any PCIe bus, also the root bus */
     const char *romfile; /* default option ROM; silently absent when the file is not there */
     /* Called with identification and masks set up; the device adds capabilities and BARs. */
     bool (*realize)(PciDevice *dev, GError **error);
@@ -224,6 +223,11 @@ struct PciBus {
     bool single_slot; /* below a PCIe port: slot 0 only */
 };
 #define PCI_BUS(obj_) ((PciBus *)(obj_))
+/* What an endpoint on @bus says that it is: on an Express root bus it is integrated into the root complex. */
+static inline uint8_t pcie_endpoint_type(const PciBus *bus)
+{
+    return bus->express && !bus->bridge ? PCI_EXP_TYPE_RC_ENDPOINT : PCI_EXP_TYPE_ENDPOINT;
+}
 
 /* A root bus of @host's device. n_irqs at most 32. */
 PciBus *pci_root_bus_new(PciHost *host, const char *type, const char *name, MemoryRegion *mem,

@@ -113,8 +113,9 @@ void usb_device_reset(Device *dev, ResetKind kind);
 struct UsbDevice {
     Device dev; /* first */
     /* properties */
-    char *port_name; /* NULL: any */
-    char *serial;    /* NULL: made from where it is */
+    char *port_name;            /* NULL: any */
+    char *serial;               /* NULL: made from where it is */
+    bool migrate_configuration; /* false: a device with an address arrives configured */
     /* state */
     unsigned port; /* index on the bus */
     UsbSpeed speed;
