@@ -262,6 +262,7 @@ GPtrArray *manifest_problems(const Manifest *theirs, const Manifest *ours)
     if (theirs->machine && ours->machine && strcmp(theirs->machine, ours->machine)) {
         problem(out, "machine type received is '%s' and local is '%s'", theirs->machine,
                 ours->machine);
+        return out; /* as a stream is refused for its configuration, before anything else is read */
     }
     if (theirs->page_size != ours->page_size) {
         problem(out, "guest pages have %u bytes there and %u here", theirs->page_size,

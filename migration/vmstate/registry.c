@@ -48,14 +48,20 @@ Section *section_find(Vm *vm, const char *idstr, uint32_t instance)
     return NULL;
 }
 
+static void assert_well_formed(const Record *record)
+{
+    g_autofree char *problem = record ? record_check(record) : NULL;
+    if (problem) {
+        g_error("record '%s' is malformed: %s", record->name, problem);
+    }
+}
+
 Section *section_register(Vm *vm, const char *path_prefix, const SectionDesc *desc,
                           uint32_t instance, void *owner)
 {
     Records *r = records_of(vm);
-    g_autofree char *problem = desc->record ? record_check(desc->record) : NULL;
-    if (problem) {
-        g_error("record '%s' is malformed: %s", desc->record->name, problem);
-    }
+    assert_well_formed(desc->record);
+    assert_well_formed(desc->start);
     Section *s = g_new0(Section, 1);
     const char *base = desc->idstr ? desc->idstr : desc->record->name;
     s->idstr = path_prefix ? g_strconcat(path_prefix, "/", base, NULL) : g_strdup(base);

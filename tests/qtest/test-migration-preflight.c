@@ -9,14 +9,15 @@
 #include "broken-pair.h"
 
 #define ENOUGH  (1 << 20) /* bytes */
+#define CUT_OFF 3000      /* a text that is longer may not have all of the problems */
 #define SERIAL  "-serial null"
 #define TESTDEV "-device migration-testdev"
 
 typedef struct {
-    const char *name, *src, *dst;   /* options */
-    const char *words;              /* that both sides have; NULL: it fits */
-    const char *uuid_cap, *src_off; /* capability: to set at the source; to clear there */
-    bool other_machine;             /* the configuration differs, and nothing is compared then */
+    const char *name, *src, *dst; /* options */
+    const char *words;            /* that both sides have; NULL: it fits */
+    /* capability: to set at the source (a manifest has no UUID: nothing to compare offline); to clear there */
+    const char *uuid_cap, *src_off;
 } Row;
 
 #define EXTRA(name_, device, words_)                                                    \
@@ -94,12 +95,10 @@ static const Row rows[] = {
     { "no-hpet", "", "-machine hpet=off", "hpet" },
     { "no-sata", "", "-machine sata=off", "ich9_ahci" },
     { "no-vmport", "-machine vmport=on", "-machine vmport=off", "vmmouse" },
-    { "other-board", "", "-machine pc-i440fx-ferry-1.0", "machine type received",
-      .other_machine = true },
-    { "other-version", "", "-machine " V3, "machine type received", .other_machine = true },
+    { "other-board", "", "-machine pc-i440fx-ferry-1.0", "machine type received" },
+    { "other-version", "", "-machine " V3, "machine type received" },
     { "other-uuid", "-uuid 00000000-0000-0000-0000-000000000001",
-      "-uuid 00000000-0000-0000-0000-000000000002", "UUID received is", "validate-uuid",
-      .other_machine = true },
+      "-uuid 00000000-0000-0000-0000-000000000002", "UUID received is", "validate-uuid" },
     { "no-ram-checksum", "", "", "capability 'ram-checksum' off, and it is on here",
       .src_off = "ram-checksum" },
     { "many", "-smp 3 -device virtio-net-pci,addr=5 -device VGA,addr=6",
@@ -125,8 +124,7 @@ static const Row s390_rows[] = {
       "section 'migration-testdev' instance 0: unknown subsection 'migration-testdev/late'" },
     { "subsection-not-honoured", TESTDEV ",part=3", TESTDEV ",takes-part=off",
       "cannot be honoured: migration-testdev was told not to take its part" },
-    { "other-version", "", "-machine s390-ccw-virtio-10.0", "machine type received",
-      .other_machine = true },
+    { "other-version", "", "-machine s390-ccw-virtio-10.0", "machine type received" },
     { "many", "-smp 3 -device virtio-net-ccw", "-device virtio-blk-ccw,drive=d -m 8", "s390.ram" },
     { "more-cpu-features-here", "-cpu qemu,vx=off", "", NULL },
     { "cpu-without-vx", "", "-cpu qemu,vx=off", "CPU feature 'vx' of the guest is missing here" },
@@ -257,11 +255,13 @@ static void test_mismatch(const Row *row)
     g_assert_cmpstr(p.src_status, ==, "failed");
     g_assert_cmpstr(p.src_desc, ==, verdict);
     assert_untouched(&p, &trial);
-    if (!row->other_machine) {
+    if (!row->uuid_cap) {
         g_auto(GStrv) lines = g_strsplit(g_strchomp(problems), "\n", -1);
         g_assert_true(g_spawn_check_wait_status(status, NULL) == FALSE);
         g_assert_cmpint((int)g_strv_length(lines), ==, count_of(verdict));
-        g_assert_nonnull(strstr(verdict, lines[0]));
+        for (char **line = lines; *line && strlen(verdict) < CUT_OFF; line++) {
+            g_assert_nonnull(strstr(verdict, *line));
+        }
     }
     pair_close(&p);
 }

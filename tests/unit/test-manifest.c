@@ -69,6 +69,129 @@ static void test_problem(gconstpointer data)
     }
 }
 
+/* What is not about subsections: one difference each. */
+typedef struct {
+    const char *name;
+    void (*change)(Manifest *theirs, Manifest *ours);
+    const char *problems[2]; /* NULL: no more */
+} Whole;
+
+static void other_machine(Manifest *theirs, Manifest *ours)
+{
+    theirs->machine = g_strdup("a");
+    ours->machine = g_strdup("b");
+    theirs->page_size = 8192;
+    manifest_add_feature(theirs, "x");
+}
+static void other_pages(Manifest *theirs, Manifest *ours)
+{
+    theirs->page_size = 8192;
+}
+static void no_checksum(Manifest *theirs, Manifest *ours)
+{
+    theirs->ram_checksum = false;
+}
+static void checksum_not_wanted(Manifest *theirs, Manifest *ours)
+{
+    ours->ram_checksum = false;
+}
+static void too_new(Manifest *theirs, Manifest *ours)
+{
+    manifest_add_section(theirs, "other", 0, 257, 257);
+    manifest_add_section(ours, "other", 0, 1, 1);
+}
+static void too_old(Manifest *theirs, Manifest *ours)
+{
+    manifest_add_section(theirs, "other", 0, 1, 1);
+    manifest_add_section(ours, "other", 0, 3, 2);
+}
+static void old_enough(Manifest *theirs, Manifest *ours)
+{
+    manifest_add_section(theirs, "other", 0, 2, 2);
+    manifest_add_section(ours, "other", 0, 3, 2);
+}
+static void other_instance(Manifest *theirs, Manifest *ours)
+{
+    manifest_add_section(theirs, "other", 1, 1, 1);
+    manifest_add_section(ours, "other", 2, 1, 1);
+}
+static void longer_than_fits(Manifest *theirs, Manifest *ours)
+{
+    manifest_add_block(theirs, "ram", 0x3000, 0x3000, true);
+    manifest_add_block(ours, "ram", 0x1000, 0x2000, true);
+}
+static void fits_when_resized(Manifest *theirs, Manifest *ours)
+{
+    manifest_add_block(theirs, "ram", 0x2000, 0x3000, true);
+    manifest_add_block(ours, "ram", 0x1000, 0x2000, true);
+}
+static void of_one_length(Manifest *theirs, Manifest *ours)
+{
+    manifest_add_block(theirs, "ram", 0x1000, 0x1000, true);
+    manifest_add_block(ours, "ram", 0x2000, 0x2000, false);
+}
+static void other_block(Manifest *theirs, Manifest *ours)
+{
+    manifest_add_block(theirs, "one", 0x1000, 0x1000, false);
+    manifest_add_block(ours, "two", 0x1000, 0x1000, false);
+}
+static void feature_missing(Manifest *theirs, Manifest *ours)
+{
+    manifest_add_feature(theirs, "x");
+    manifest_add_feature(ours, "y");
+}
+
+static const Whole wholes[] = {
+    { "another-machine-is-told-alone",
+      other_machine,
+      { "machine type received is 'a' and local is 'b'" } },
+    { "other-pages", other_pages, { "guest pages have 8192 bytes there and 4096 here" } },
+    { "no-checksums",
+      no_checksum,
+      { "the source has capability 'ram-checksum' off, and it is on here" } },
+    { "checksums-that-are-not-wanted", checksum_not_wanted, { NULL } },
+    { "section-too-new",
+      too_new,
+      { "section 'other' has version 257 there, 1 to 1 are known here" } },
+    { "section-too-old",
+      too_old,
+      { "section 'other' has version 1 there, 2 to 3 are known here" } },
+    { "section-old-enough", old_enough, { NULL } },
+    { "another-instance",
+      other_instance,
+      { "unknown section 'other' instance 1: there is no such device here",
+        "section 'other' instance 2 is missing in the stream" } },
+    { "a-block-longer-than-fits",
+      longer_than_fits,
+      { "RAM block 'ram' has 0x3000 bytes there, at most 0x2000 fit here" } },
+    { "a-block-that-fits-when-resized", fits_when_resized, { NULL } },
+    { "a-block-of-one-length",
+      of_one_length,
+      { "RAM block 'ram' has 0x1000 bytes there and 0x2000 here" } },
+    { "another-block",
+      other_block,
+      { "there is no RAM block 'one' here",
+        "RAM block 'two' (0x1000 bytes) is missing in the stream" } },
+    { "a-feature-that-is-missing",
+      feature_missing,
+      { "CPU feature 'x' of the guest is missing here" } },
+};
+
+/* EVIDENCE: MIG-WIRE-051, MIG-WIRE-052 */
+static void test_whole(gconstpointer data)
+{
+    const Whole *w = data;
+    g_autoptr(Manifest) theirs = manifest_new(), ours = manifest_new();
+
+    theirs->page_size = ours->page_size = 4096;
+    w->change(theirs, ours);
+    g_autoptr(GPtrArray) problems = manifest_problems(theirs, ours);
+    for (guint i = 0; i < MAX(problems->len, G_N_ELEMENTS(w->problems)); i++) {
+        const char *wanted = i < G_N_ELEMENTS(w->problems) ? w->problems[i] : NULL;
+        g_assert_cmpstr(i < problems->len ? g_ptr_array_index(problems, i) : NULL, ==, wanted);
+    }
+}
+
 /* Elements of an array are one row: idle only where all of them are. EVIDENCE: MIG-WIRE-054 */
 static void test_joined(void)
 {
@@ -173,6 +296,11 @@ int main(int argc, char **argv)
         g_autofree char *name = g_strdup_printf("/manifest/subsections/%s", rows[i].name);
 
         g_test_add_data_func(name, &rows[i], test_problem);
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(wholes); i++) {
+        g_autofree char *name = g_strdup_printf("/manifest/differences/%s", wholes[i].name);
+
+        g_test_add_data_func(name, &wholes[i], test_whole);
     }
     g_test_add_func("/manifest/elements-of-an-array-are-one-row", test_joined);
     g_test_add_func("/manifest/a-machine-says-what-it-sends-and-what-it-cannot-take", test_own);

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "base/util/crc32c.h"
 #include "base/util/endian.h"
 #include "migration/migration-priv.h"
 
@@ -146,7 +147,6 @@ static GByteArray *said(StreamFormat format, ReturnType type, const void *data, 
     return g_bytes_unref_to_array(channel_buffer_written(c));
 }
 
-/* EVIDENCE: MIG-WIRE-040 */
 static GPtrArray *frames_of(GBytes *stream)
 {
     GPtrArray *frames = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
@@ -226,6 +226,41 @@ static void test_silence_in_a_frame(void)
     close(fd[1]);
 }
 
+/* Each type has one length, or with a text a most. EVIDENCE: MIG-WIRE-040 */
+static void test_return_lengths(void)
+{
+    static const struct {
+        ReturnType type;
+        uint16_t least, most;
+    } types[] = {
+        { RETURN_SHUT, 4, 4 },        { RETURN_PONG, 4, 4 },   { RETURN_SWITCHOVER_ACK, 0, 0 },
+        { RETURN_ERROR, 1, 4096 },    { RETURN_READY, 0, 0 },  { RETURN_MANIFEST_OK, 0, 0 },
+        { (ReturnType)3, 1, 0 },      { (ReturnType)8, 1, 0 }, { (ReturnType)0x43, 1, 0 },
+        { (ReturnType)0x4001, 1, 0 }, { (ReturnType)0, 1, 0 },
+    };
+    static const uint16_t lengths[] = { 0, 1, 3, 4, 5, 4096, 4097, 0xffff };
+    g_autofree uint8_t *bytes = g_malloc0(4 + 0x10000 + 4);
+    ReturnMessage msg;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(types); i++) {
+        for (size_t k = 0; k < G_N_ELEMENTS(lengths); k++) {
+            uint16_t n = lengths[k];
+            g_autoptr(GByteArray) b = g_byte_array_new();
+            g_autoptr(GError) error = NULL;
+            bool allowed = n >= types[i].least && n <= types[i].most;
+
+            st_be16(bytes, (uint16_t)types[i].type);
+            st_be16(bytes + 2, n);
+            st_be32(bytes + 4 + n, crc32c(0, bytes, 4u + n));
+            g_byte_array_append(b, bytes, 8u + n);
+            memset(bytes + 4 + n, 0, 4);
+            g_assert_cmpint(hear(b, STREAM_V4, &msg, &error), ==, allowed);
+            g_assert_true(allowed || strstr(error->message, "sent an invalid message 0x"));
+        }
+    }
+}
+
+/* EVIDENCE: MIG-WIRE-040 */
 static void test_return_path(void)
 {
     static const char text[] = "section 'hpet': bad";
@@ -237,7 +272,10 @@ static void test_return_path(void)
     g_assert_cmpstr((char *)msg.data, ==, text);
     for (guint bit = 0; bit < b->len * 8; bit++) {
         b->data[bit / 8] ^= (uint8_t)(1 << bit % 8);
-        g_assert_false(hear(b, STREAM_V4, &msg, NULL));
+        g_autoptr(GError) damaged = NULL;
+        g_assert_false(hear(b, STREAM_V4, &msg, &damaged));
+        g_assert_true(bit < 32 ||
+                      strstr(damaged->message, "checksum of the destination's message"));
         b->data[bit / 8] ^= (uint8_t)(1 << bit % 8);
     }
     /* a message without data needs none to point at */
@@ -271,5 +309,7 @@ int main(int argc, char **argv)
     g_test_add_func("/migration/stream/silence-in-a-frame-ends-at-the-first-deadline",
                     test_silence_in_a_frame);
     g_test_add_func("/migration/return-path/messages-are-checked", test_return_path);
+    g_test_add_func("/migration/return-path/messages-are-as-long-as-they-may-be",
+                    test_return_lengths);
     return g_test_run();
 }

@@ -88,10 +88,86 @@ static void test_removed(void)
     tiny_free(t);
 }
 
+/* A list of one block, and perhaps a page of another; what is said of them. */
+static void expect_words(const char *listed, uint64_t length, uint64_t total, const char *paged,
+                         const char *words)
+{
+    static const struct {
+        const char *name;
+        uint64_t used, max;
+        uint32_t flags;
+    } blocks[] = {
+        { "fixed", 0x2000, 0, RAM_MIGRATABLE },
+        { "resizeable", 0x2000, 0x8000, RAM_MIGRATABLE | RAM_RESIZEABLE },
+        { "stays", 0x2000, 0, 0 },
+    };
+    RamBlock *here[G_N_ELEMENTS(blocks)];
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    g_autoptr(GError) error = NULL;
+    Tiny *t = tiny_new();
+    StreamIn in;
+
+    vm_lock(t->vm);
+    for (size_t i = 0; i < G_N_ELEMENTS(blocks); i++) {
+        const RamBlockSpec spec = { .idstr = blocks[i].name,
+                                    .used_length = blocks[i].used,
+                                    .max_length = blocks[i].max,
+                                    .flags = blocks[i].flags,
+                                    .fd = -1 };
+        here[i] = ram_block_new(t->vm, &spec, NULL);
+        g_assert_nonnull(here[i]);
+    }
+    vm_unlock(t->vm);
+    put_u64(bytes, total | RAM_FLAG_MEM_SIZE);
+    put_name(bytes, listed);
+    put_u64(bytes, length);
+    if (paged) {
+        put_u64(bytes, RAM_FLAG_PAGE);
+        put_name(bytes, paged);
+        put_page(bytes, 0x11);
+    }
+    put_u64(bytes, RAM_FLAG_EOS);
+    g_autoptr(Channel) channel = channel_new_buffer(bytes->data, bytes->len);
+    stream_in_init(&in, channel);
+    in.format = STREAM_V3;
+    RamLoad *ram = ram_load_new(t->vm);
+    bool ok = ram_load_body(ram, &in, RAM_SECTION_VERSION, &error);
+    g_assert_cmpstr(ok ? NULL : error->message, ==, words);
+    ram_load_free(ram);
+    stream_in_clear(&in);
+    for (size_t i = 0; i < G_N_ELEMENTS(blocks); i++) {
+        free_block(t, here[i]);
+    }
+    tiny_free(t);
+}
+
+/* EVIDENCE: MIG-WIRE-030, MIG-WIRE-031 */
+static void test_blocks(void)
+{
+    expect_words("fixed", 0x2000, 0x2000, "fixed", NULL);
+    expect_words("fixed", 0x1000, 0x1000, NULL,
+                 "RAM block 'fixed' has 0x1000 bytes there and 0x2000 here");
+    expect_words("resizeable", 0x8000, 0x8000, "resizeable", NULL);
+    expect_words("resizeable", 0x9000, 0x9000, NULL,
+                 "RAM block 'resizeable' has 0x9000 bytes there, at most 0x8000 fit here");
+    expect_words("resizeable", 0x1800, 0x2000, NULL,
+                 "RAM block 'resizeable' has 0x1800 bytes there, at most 0x8000 fit here");
+    expect_words("resizeable", 0, 0x1000, NULL,
+                 "RAM block 'resizeable' has 0x0 bytes, 0x1000 are left of the total");
+    expect_words("fixed", 0x2000, 0x1000, NULL,
+                 "RAM block 'fixed' has 0x2000 bytes, 0x1000 are left of the total");
+    expect_words("stays", 0x2000, 0x2000, NULL, "there is no RAM block 'stays' here");
+    expect_words("nowhere", 0x2000, 0x2000, NULL, "there is no RAM block 'nowhere' here");
+    expect_words("fixed", 0x2000, 0x2000, "resizeable",
+                 "pages come for RAM block 'resizeable', which is not in the stream's list");
+    expect_words("fixed", 0x2000, 0x2000, "stays", "there is no RAM block 'stays' here");
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/migration/ram-load/a-block-that-is-removed-stays-while-its-pages-come",
                     test_removed);
+    g_test_add_func("/migration/ram-load/a-block-is-ours-listed-and-as-long", test_blocks);
     return g_test_run();
 }

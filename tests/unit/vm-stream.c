@@ -71,6 +71,7 @@ bool vm_stream_load(Vm *vm, Channel *c, GError **error)
     in.loaded = g_ptr_array_new_with_free_func(loaded_free);
     in.ram = ram_load_new(vm);
     stream_in_init(&in.in, c);
+    in.in.may_be_unchecked = !has_cap(vm->migration->caps, MIGRATION_CAP_RAM_CHECKSUM);
     bool ok = load_stream(&in, error);
     if (ok) {
         vm_lock(vm);
