@@ -256,6 +256,14 @@ static uint64_t features(VirtioDevice *vdev, uint64_t wanted)
     return (wanted & can) | VIRTIO_BIT(F_STATS_VQ);
 }
 
+/* Without the feature there is no such word, and none that would have to move along. */
+static void set_features(VirtioDevice *vdev, uint64_t features)
+{
+    if (!(features >> F_PAGE_POISON & 1)) {
+        ((VirtioBalloon *)vdev)->poison = 0;
+    }
+}
+
 /* ---- life ---- */
 
 static void drop_stats_elem(VirtioBalloon *b)
@@ -514,6 +522,7 @@ static const VirtioDeviceOps balloon_ops = {
     .realize = realize,
     .unrealize = unrealize,
     .features = features,
+    .set_features = set_features,
     .get_config = get_config,
     .set_config = set_config,
     .reset = reset,

@@ -511,6 +511,7 @@ void pci_device_reset(Device *d, ResetKind kind)
     if (dev->pm_cap) {
         pci_set16(dev, dev->pm_cap + 4, 0);
     }
+    msi_reset(dev);
     msix_reset(dev);
     pci_bars_update(dev);
     pci_dma_update(dev);

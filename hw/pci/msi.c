@@ -114,3 +114,11 @@ void msi_config_written(PciDevice *dev, uint32_t addr, unsigned len)
         }
     }
 }
+
+/* What the guest cannot write; the rest is as it was realized already. */
+void msi_reset(PciDevice *dev)
+{
+    if (dev->msi_cap && pci_get16(dev, dev->msi_cap + MSI_CTRL) & MSI_MASKBIT) {
+        pci_set32(dev, mask_off(dev) + 4, 0);
+    }
+}

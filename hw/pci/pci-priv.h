@@ -13,6 +13,7 @@ void pci_dma_update(PciDevice *dev);
 void pci_intx_update(PciDevice *dev, uint16_t old_command);
 void pci_irq_change(PciDevice *dev, int pin, int change);
 void msi_config_written(PciDevice *dev, uint32_t addr, unsigned len);
+void msi_reset(PciDevice *dev);
 void msix_config_written(PciDevice *dev, uint32_t addr, unsigned len);
 void msix_clear(PciDevice *dev);
 

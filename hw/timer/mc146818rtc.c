@@ -85,6 +85,7 @@ enum {
 #define ALARM_ANY     0xc0
 #define HALF_SECOND   (NS_PER_SEC / 2)
 #define SECONDS_A_DAY 86400
+#define SECONDS_LIMIT (INT64_C(10000000000000)) /* beyond all that the registers can say */
 
 static int64_t clock_now(Rtc *s)
 {
@@ -636,12 +637,13 @@ static void save(void *owner, void *saved)
 
 static bool check(void *owner, const void *saved, GError **error)
 {
-    const RtcSaved *r = saved;
+    int64_t seconds = (int64_t)((const RtcSaved *)saved)->base_rtc;
 
-    if (r->base_rtc > (uint64_t)INT64_MAX / NS_PER_SEC) {
+    if (seconds > SECONDS_LIMIT || seconds < -SECONDS_LIMIT) {
         g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
-                    "base_rtc %" G_GUINT64_FORMAT " is over %" G_GINT64_FORMAT " seconds",
-                    r->base_rtc, (int64_t)(INT64_MAX / NS_PER_SEC));
+                    "base_rtc is %" G_GINT64_FORMAT
+                    " seconds from 1970, more than %" G_GINT64_FORMAT,
+                    seconds, SECONDS_LIMIT);
         return false;
     }
     return true;

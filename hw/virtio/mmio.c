@@ -186,8 +186,7 @@ static void set_pfn(VirtioMmio *s, VirtioDevice *dev, uint32_t pfn)
     vq->desc = (uint64_t)pfn << s->page_shift;
     vq->driver = vq->desc + (uint64_t)vq->num * DESC_BYTES;
     vq->device = bits_align_up(vq->driver + 4 + 2ull * vq->num + 2, align_of(s, vq->index));
-    vq->enabled = true;
-    dev->started = true;
+    virtio_queue_start(dev, vq->index);
 }
 
 static void legacy_write(VirtioMmio *s, VirtioDevice *dev, uint64_t addr, uint32_t value)

@@ -287,7 +287,7 @@ static uint64_t features_of(const VirtioSaved *saved)
     return saved->got_features ? saved->features : saved->features_low;
 }
 
-/* Was it in use? Until then the driver may have written any size and address. */
+/* Was it enabled? Until then the driver may have written any size and address. */
 static bool was_enabled(const VirtioSaved *saved, const VirtioSavedQueue *q)
 {
     return saved->modern ? q->enabled : q->desc != 0;
@@ -305,10 +305,13 @@ static bool check_queue(const VirtioDevice *dev, const VirtioSaved *saved, unsig
     if (q->num > VIRTIO_RING_MAX || q->num > limit || q->num_default > VIRTIO_RING_MAX) {
         return refuse(error, "size of a queue", q->num, vq->num_default);
     }
-    if (!packed && q->num && !bits_is_pow2(q->num) && was_enabled(saved, q)) {
+    if (saved->broken || !q->num || !was_enabled(saved, q)) {
+        return true; /* nothing looks at the ring */
+    }
+    if (!packed && !bits_is_pow2(q->num)) {
         return refuse(error, "size of a split ring", q->num, vq->num_default);
     }
-    if (packed && q->num && (q->packed_last_avail >= q->num || q->packed_used >= q->num)) {
+    if (packed && (q->packed_last_avail >= q->num || q->packed_used >= q->num)) {
         return refuse(error, "position in a packed ring", q->packed_last_avail, q->num);
     }
     if (packed && q->inuse > q->num) {

@@ -70,6 +70,23 @@ void virtio_queue_set_num(VirtioDevice *dev, unsigned index, uint16_t num)
     vq->num = num;
 }
 
+void virtio_queue_start(VirtioDevice *dev, unsigned index)
+{
+    VirtQueue *vq = &dev->queues[index];
+
+    if (!virtio_has(dev, VIRTIO_F_RING_PACKED)) {
+        if (!bits_is_pow2(vq->num)) {
+            virtio_error(dev, "queue %u: a split ring of %u entries", index, vq->num);
+            return;
+        }
+    } else if (vq->last_avail_idx >= vq->num || vq->used_idx >= vq->num) {
+        virtio_error(dev, "queue %u: a packed ring that begins behind its end", index);
+        return;
+    }
+    vq->enabled = true;
+    dev->started = true;
+}
+
 void virtio_queue_set_legacy_pfn(VirtioDevice *dev, unsigned index, uint32_t pfn)
 {
     VirtQueue *vq = &dev->queues[index];
@@ -80,8 +97,11 @@ void virtio_queue_set_legacy_pfn(VirtioDevice *dev, unsigned index, uint32_t pfn
     vq->desc = (uint64_t)pfn << 12;
     vq->driver = vq->desc + (uint64_t)vq->num * DESC_BYTES;
     vq->device = bits_align_up(vq->driver + 4 + 2ull * vq->num + 2, 4096);
-    vq->enabled = pfn != 0;
+    vq->enabled = false;
     dev->started = true;
+    if (pfn) {
+        virtio_queue_start(dev, index);
+    }
 }
 
 uint32_t virtio_queue_legacy_pfn(const VirtioDevice *dev, unsigned index)
@@ -91,17 +111,9 @@ uint32_t virtio_queue_legacy_pfn(const VirtioDevice *dev, unsigned index)
 
 void virtio_queue_enable(VirtioDevice *dev, unsigned index)
 {
-    VirtQueue *vq = &dev->queues[index];
-
-    if (!vq->num_default || vq->enabled) {
-        return;
+    if (dev->queues[index].num_default && !dev->queues[index].enabled) {
+        virtio_queue_start(dev, index);
     }
-    if (!virtio_has(dev, VIRTIO_F_RING_PACKED) && !bits_is_pow2(vq->num)) {
-        virtio_error(dev, "queue %u: a split ring of %u entries", index, vq->num);
-        return;
-    }
-    vq->enabled = true;
-    dev->started = true;
 }
 
 void virtio_queue_reset(VirtioDevice *dev, unsigned index)
@@ -167,6 +179,18 @@ void virtio_notify_config(VirtioDevice *dev)
 
 /* ---- features and status ---- */
 
+/* Features come before queues: the ring of one that is there would become another. */
+static void check_rings(VirtioDevice *dev, uint64_t features)
+{
+    uint64_t changed = features ^ dev->guest_features;
+
+    for (unsigned i = 0; changed >> VIRTIO_F_RING_PACKED & 1 && i < VIRTIO_QUEUE_MAX; i++) {
+        if (dev->queues[i].desc) {
+            virtio_error(dev, "queue %u: the ring's form changes under it", i);
+        }
+    }
+}
+
 bool virtio_set_features(VirtioDevice *dev, uint64_t features)
 {
     bool good = !(features & ~dev->host_features);
@@ -174,6 +198,7 @@ bool virtio_set_features(VirtioDevice *dev, uint64_t features)
     if (dev->status & VIRTIO_STATUS_FEATURES_OK) {
         return false;
     }
+    check_rings(dev, features & dev->host_features);
     dev->guest_features = features & dev->host_features;
     if (virtio_device_ops(dev)->set_features) {
         virtio_device_ops(dev)->set_features(dev, dev->guest_features);

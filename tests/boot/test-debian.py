@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """test-debian.py BUILDDIR [PICTURES]: a whole Debian with systemd, booted from a qcow2 disk by firmware and GRUB, that
 installs a package over the network and moves MOVES times (10) between processes while it writes to its disk; its file
-system and its image are clean afterwards (TAP). NIC is the network card's model (virtio-net-pci; e1000, e1000e). Takes minutes, and root the first time (scripts/get-rootfs): part
-of scripts/check with CHECK_DEBIAN=1 only."""
+system and its image are clean afterwards (TAP). NIC is the network card's model (virtio-net-pci; e1000, e1000e), DISK how
+the disk is attached (virtio; scsi, sata, nvme, usb), OPTIONS what else the machine has, for instance another type, or an
+IOMMU. Takes minutes, and root the first time (scripts/get-rootfs): part of scripts/check with CHECK_DEBIAN=1 only."""
 import functools
 import hashlib
 import http.server
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -18,6 +20,10 @@ import guest
 BUILD = sys.argv[1] if len(sys.argv) > 1 else os.path.join(guest.TOP, "build")
 PICTURES = sys.argv[2] if len(sys.argv) > 2 else os.path.join(BUILD, "screens")
 NIC = os.environ.get("NIC", "virtio-net-pci")
+DISKS = {"virtio": ["virtio-blk-pci"], "scsi": ["virtio-scsi-pci", "scsi-hd"], "sata": ["ide-hd"], "nvme": ["nvme,serial=1"],
+         "usb": ["qemu-xhci", "usb-storage"]}
+DISK = os.environ.get("DISK", "virtio")
+OPTIONS = shlex.split(os.environ.get("OPTIONS", ""))
 MOVES = int(os.environ.get("MOVES", "10"))
 PARTITION = 2048 * 512
 PROMPT = "root@ferry:~# "
@@ -65,8 +71,10 @@ class Debian(guest.Machine):
     def __init__(self, directory, number, *options):
         path = os.path.join(directory, f"qmp{number}")
         image = os.path.join(directory, "disk.qcow2")
-        super().__init__(BUILD, "-m", "768", "-vga", "std", "-drive", f"if=virtio,format=qcow2,file={image}", "-nic",
-                         "user,model=" + NIC, "-qmp", f"unix:{path},server=on,wait=off", *options,
+        *controller, disk = DISKS[DISK]
+        devices = [word for device in [*controller, disk + ",drive=d"] for word in ("-device", device)]
+        super().__init__(BUILD, "-m", "768", "-vga", "std", *OPTIONS, "-drive", f"if=none,id=d,format=qcow2,file={image}",
+                         *devices, "-nic", "user,model=" + NIC, "-qmp", f"unix:{path},server=on,wait=off", *options,
                          kernel=False)
         self.qmp = guest.Qmp(path)
 

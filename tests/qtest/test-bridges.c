@@ -145,6 +145,25 @@ static void test_refused(void)
     qtest_end(q);
 }
 
+/* A message that is masked waits, but not for the next guest. */
+static void test_masked(void)
+{
+    QTest *q = start(BRIDGE " -device virtio-rng-pci,bus=b,addr=3,id=d");
+
+    open_registers(q);
+    pci_cfg_write(q, DEVFN, 0x5c, 1);
+    pci_cfg_write(q, DEVFN, 0x4c, 1 << 16);
+    qtest_writeb(q, BAR + 0x20, 0x0e);
+    qtest_writeb(q, SLOT_2 + 4 + 3, 0x60);
+    ok(q, "{\"execute\": \"device_del\", \"arguments\": {\"id\": \"d\"}}");
+    g_assert_cmphex(pci_cfg_read(q, DEVFN, 0x60), ==, 1);
+    ok(q, "{\"execute\": \"system_reset\"}");
+    json_object_put(qtest_event(q, "RESET"));
+    g_assert_cmphex(pci_cfg_read(q, DEVFN, 0x5c), ==, 0);
+    g_assert_cmphex(pci_cfg_read(q, DEVFN, 0x60), ==, 0);
+    qtest_end(q);
+}
+
 /* An event that waits waits where the machine goes. */
 static void test_move(void)
 {
@@ -191,6 +210,7 @@ int main(int argc, char **argv)
     g_test_add_func("/bridges/slots-are-turned-on-and-off-by-command", test_registers);
     g_test_add_func("/bridges/a-device-comes-and-goes-by-its-slot", test_hotplug);
     g_test_add_func("/bridges/what-nobody-asked-for-stays", test_refused);
+    g_test_add_func("/bridges/a-message-that-waits-does-not-outlive-a-reset", test_masked);
     g_test_add_func("/bridges/an-event-that-waits-goes-along", test_move);
     g_test_add_func("/bridges/nonsense-is-survived", test_nonsense);
     return g_test_run();

@@ -193,6 +193,12 @@ static void test_rtc_time(void)
     g_assert_cmpuint(cmos(pc, 7), ==, 1);
     g_assert_cmpuint(cmos(pc, 6), ==, 7); /* a Saturday */
     g_assert_cmpuint(pc_round_trip(rtc), ==, 245);
+    for (uint8_t year = 0; year < 100;
+         year += 99) { /* of our time reckoning's beginning, and 9999 */
+        set_cmos(pc, 9, year);
+        set_cmos(pc, 0x32, year);
+        g_assert_cmpuint(pc_round_trip(rtc), ==, 245);
+    }
     pc_free(pc);
 }
 

@@ -290,6 +290,35 @@ static void fuzz(uint64_t features, uint32_t seed, const char *type, const char 
     rig_free(&r);
 }
 
+/* What a driver may write into a queue's registers, and no ring can be. */
+static void rings_that_cannot_be_break_the_device_only(void)
+{
+    Rig r;
+
+    rig_init(&r, add_types);
+    rig_device(&r, "virtio-rng-device", packed_props);
+    virtio_set_status(r.dev, 0);
+    virtio_queue_set_num(r.dev, 0, 3);
+    virtio_queue_set_legacy_pfn(r.dev, 0, RING(0) >> 12);
+    g_assert_true(r.dev->broken);
+    g_assert_false(r.dev->queues[0].enabled);
+    rig_start(&r, PACKED, 1, 8);
+    r.dev->queues[0].enabled = false; /* as registers in memory can */
+    r.dev->queues[0].last_avail_idx = 7;
+    virtio_queue_set_num(r.dev, 0, 4);
+    virtio_queue_enable(r.dev, 0);
+    g_assert_true(r.dev->broken);
+    virtio_set_status(r.dev, 0);
+    r.dev->queues[0].desc = RING(0);
+    virtio_set_features(r.dev, EVENT);
+    g_assert_false(r.dev->broken);
+    virtio_set_features(r.dev, PACKED);
+    g_assert_true(r.dev->broken);
+    rig_start(&r, PACKED, 1, 3);
+    g_assert_false(r.dev->broken);
+    rig_free(&r);
+}
+
 static void random_rings_never_hurt(void)
 {
     fuzz(INDIRECT, 1, "virtio-rng-device", NULL, NULL);
@@ -769,6 +798,8 @@ int main(int argc, char **argv)
                     features_and_status_follow_the_rules);
     g_test_add_func("/virtio/malformed-chains-break-the-device-only",
                     malformed_chains_break_the_device_only);
+    g_test_add_func("/virtio/rings-that-cannot-be-break-the-device-only",
+                    rings_that_cannot_be_break_the_device_only);
     g_test_add_func("/virtio/random-rings-never-hurt", random_rings_never_hurt);
     g_test_add_func("/virtio/disk-requests-do-what-they-say", disk_requests_do_what_they_say);
     g_test_add_func("/virtio/a-disk-survives-random-rings", a_disk_survives_random_rings);

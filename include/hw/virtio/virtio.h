@@ -277,6 +277,8 @@ void virtio_queue_set_num(VirtioDevice *dev, unsigned index, uint16_t num);
 void virtio_queue_set_legacy_pfn(VirtioDevice *dev, unsigned index, uint32_t pfn);
 uint32_t virtio_queue_legacy_pfn(const VirtioDevice *dev, unsigned index);
 void virtio_queue_enable(VirtioDevice *dev, unsigned index);
+/* Its size and addresses are there: it is used from now on, or breaks the device if it makes no sense. */
+void virtio_queue_start(VirtioDevice *dev, unsigned index);
 void virtio_queue_reset(VirtioDevice *dev, unsigned index);
 
 extern const TypeInfo virtio_types[];
