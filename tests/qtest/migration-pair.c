@@ -123,7 +123,7 @@ static QTest *start_sector(Pair *p, const char *machine, const char *serial, con
 
 QTest *start(Pair *p, const char *machine, const char *serial, const char *more)
 {
-    bool s390x = g_str_has_prefix(machine, "s390");
+    bool s390x = is_s390x(machine);
 
     if (p->sector) {
         return start_sector(p, machine, serial, more);
@@ -283,12 +283,40 @@ void assert_cause(QTest *q, const char *words)
     json_object_put(info);
 }
 
-void add_versions(const char *arch, const char *name, const char *v4, const char *v3,
-                  GTestDataFunc fn)
+bool is_s390x(const char *machine)
 {
-    g_autofree char *path4 = g_strdup_printf("/%s/migration/%s", arch, name);
-    g_autofree char *path3 = g_strdup_printf("/%s/migration/version-3/%s", arch, name);
+    return g_str_has_prefix(machine, "s390");
+}
 
-    g_test_add_data_func(path4, v4, fn);
-    g_test_add_data_func(path3, v3, fn);
+bool is_version_3(const char *machine)
+{
+    return g_str_has_suffix(machine, "-10.0");
+}
+
+static void add_test(const MigrationTest *t, bool s390x, bool version_3)
+{
+    static const char *const machines[2][2] = { { V4, V3 }, { S390_V4, S390_V3 } };
+    g_autofree char *path = g_strdup_printf("/%s/migration/%s%s", s390x ? "s390x" : "x86_64",
+                                            version_3 ? "version-3/" : "", t->name);
+
+    g_test_add_data_func(path, machines[s390x][version_3], t->fn);
+}
+
+void add_tests_of(bool s390x, const MigrationTest *tests, size_t n)
+{
+    for (size_t k = 0; k < n; k++) {
+        if (s390x && tests[k].seldom && !g_getenv("FERRY_MIGRATION_ALL")) {
+            continue;
+        }
+        add_test(&tests[k], s390x, false);
+        if (tests[k].versions == BOTH_VERSIONS || (tests[k].versions == BOTH_ON_X86 && !s390x)) {
+            add_test(&tests[k], s390x, true);
+        }
+    }
+}
+
+void add_tests(const MigrationTest *tests, size_t n)
+{
+    add_tests_of(false, tests, n);
+    add_tests_of(true, tests, n);
 }

@@ -60,6 +60,20 @@ char *connect_unix(Pair *p);
 /* error-desc of query-migrate has these words. */
 void assert_cause(QTest *q, const char *words);
 
-/* The case /<arch>/migration/<name> on machine @v4, and .../version-3/<name> on @v3: @fn gets the machine. */
-void add_versions(const char *arch, const char *name, const char *v4, const char *v3,
-                  GTestDataFunc fn);
+bool is_s390x(const char *machine);
+bool is_version_3(const char *machine);
+/* Cases /<arch>/migration/<name> on the machine types of stream version 4, and .../version-3/<name> on those of
+ * version 3. @fn gets the machine. */
+typedef struct {
+    const char *name;
+    GTestDataFunc fn;
+    enum {
+        ONE_VERSION,
+        BOTH_VERSIONS,
+        BOTH_ON_X86, /* on s390x version 4: what they differ in has nothing to do with the guest */
+    } versions;
+    bool seldom; /* on s390x only with FERRY_MIGRATION_ALL set */
+} MigrationTest;
+void add_tests(const MigrationTest *tests, size_t n);
+/* One architecture's. */
+void add_tests_of(bool s390x, const MigrationTest *tests, size_t n);

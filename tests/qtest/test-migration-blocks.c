@@ -110,12 +110,12 @@ static void test_change(gconstpointer data)
 }
 
 /* What does not travel may change: both moves succeed. */
-static void test_bystander(void)
+static void test_bystander(gconstpointer machine)
 {
     static const Change length = { "", "", "ram-length", "131072", "" };
     BrokenPair p;
     Relay r = RELAY_CLEAN;
-    pair_open(&p, V4, BLOCK ",ram-migratable=off", NULL);
+    pair_open(&p, machine, BLOCK ",ram-migratable=off", NULL);
     go_to(&p, &r, "pre-switchover");
     change(p.src, &length);
     change(p.dst, &length);
@@ -151,9 +151,14 @@ int main(int argc, char **argv)
         }
         add_case(V3, "active", true, &changes[k]);
         add_case(V3, "active", false, &changes[k]);
-        add_case(S390_V4, "active", true, &changes[k]);
-        add_case(S390_V4, "pre-switchover", false, &changes[k]);
+        for (size_t n = 0; n < G_N_ELEMENTS(phases); n++) {
+            add_case(S390_V4, phases[n], n != 2, &changes[k]);
+        }
+        add_case(S390_V3, "active", k & 1, &changes[k]);
     }
-    g_test_add_func("/x86_64/migration/ram-block/that-does-not-travel-may-change", test_bystander);
+    g_test_add_data_func("/x86_64/migration/ram-block/that-does-not-travel-may-change", V4,
+                         test_bystander);
+    g_test_add_data_func("/s390x/migration/ram-block/that-does-not-travel-may-change", S390_V4,
+                         test_bystander);
     return g_test_run();
 }

@@ -61,12 +61,12 @@ static void begin_towards(QTest *q, const char *path)
     wait_status(q, "setup");
 }
 
-static void test_cancel_setup(void)
+static void test_cancel_setup(const void *machine)
 {
     Pair p = { 0 };
     DeafPeer d;
 
-    open_pair(&p, V4, "-m 128", V4, "");
+    open_pair(&p, machine, "-m 128", machine, "");
     deaf_open(&d, &p);
     begin_towards(p.src, d.path);
     assert_alive(p.src);
@@ -91,13 +91,13 @@ static size_t yankable(QTest *q, const char *type)
 
 #define YANK "{\"execute\": \"yank\", \"arguments\": {\"instances\": [{\"type\": \"migration\"}]}}"
 
-static void test_yank(void)
+static void test_yank(const void *machine)
 {
     Pair p = { 0 };
     DeafPeer d;
     json_object *error, *answer;
 
-    open_equal(&p, V4);
+    open_equal(&p, machine);
     g_assert_cmpuint(yankable(p.src, "chardev"), >=, 1);
     g_assert_cmpuint(yankable(p.src, "migration"), ==, 0);
     answer = qtest_qmp(p.src, YANK);
@@ -277,11 +277,11 @@ static void test_auto_converge(const void *machine)
 }
 
 /* Cancelled: the guest has all of its time again. */
-static void test_throttle_ends(void)
+static void test_throttle_ends(const void *machine)
 {
     Pair p = { 0 };
 
-    open_equal(&p, V4);
+    open_equal(&p, machine);
     set_cap(p.src, "auto-converge");
     set_param(p.src, "cpu-throttle-initial", 99);
     hold_it(p.src);
@@ -298,12 +298,12 @@ static void test_throttle_ends(void)
     close_pair(&p);
 }
 
-static void test_vcpu_dirty_limit(void)
+static void test_vcpu_dirty_limit(const void *machine)
 {
     Pair p = { 0 };
     json_object *list;
 
-    open_pair(&p, V4, "-m 128", V4, "");
+    open_pair(&p, machine, "-m 128", machine, "");
     g_assert_cmpuint(json_object_array_length(
                          list = qtest_qmp_ok(p.src, "{\"execute\": \"query-vcpu-dirty-limit\"}")),
                      ==, 0);
@@ -390,14 +390,14 @@ static void test_xbzrle(const void *machine)
 /* ---- what both sides agree on ---- */
 
 /* RAM without checksums: both sides must want it. EVIDENCE: MIG-WIRE-014 */
-static void test_no_ram_checksum(void)
+static void test_no_ram_checksum(const void *machine)
 {
     static const char off[] = "{\"execute\": \"migrate-set-capabilities\", \"arguments\": "
                               "{\"capabilities\": [{\"capability\": \"ram-checksum\", \"state\": "
                               "false}]}}";
     Pair p = { 0 };
 
-    open_equal(&p, V4);
+    open_equal(&p, machine);
     OK(p.src, "%s", off);
     let_it_converge(p.src);
     g_free(connect_unix(&p));
@@ -483,14 +483,14 @@ static void test_uuid_error(const void *machine)
     with_uuids(machine, UUID_1, UUID_2, false);
 }
 
-static void test_uuid_src_not_set(void)
+static void test_uuid_src_not_set(const void *machine)
 {
-    with_uuids(V4, "", UUID_2, true);
+    with_uuids(machine, "", UUID_2, true);
 }
 
-static void test_uuid_dst_not_set(void)
+static void test_uuid_dst_not_set(const void *machine)
 {
-    with_uuids(V4, UUID_1, "", true);
+    with_uuids(machine, UUID_1, "", true);
 }
 
 /* ---- preflight ---- */
@@ -505,11 +505,11 @@ static void preflight(Pair *p, const char *wanted)
 }
 
 /* EVIDENCE: MIG-WIRE-050, MIG-WIRE-051 */
-static void test_preflight(void)
+static void test_preflight(const void *machine)
 {
     Pair p = { 0 };
 
-    open_equal(&p, V4);
+    open_equal(&p, machine);
     g_autofree char *uri = g_strdup_printf("unix:%s/mig", p.dir);
     g_autofree char *file = g_strdup_printf("\"file:%s/x\"", p.dir);
     incoming(p.dst, uri);
@@ -528,36 +528,45 @@ static void test_preflight(void)
 
 /* Every problem is told, not the first one only, and the destination goes on waiting. */
 /* EVIDENCE: MIG-WIRE-051 */
-static void test_preflight_problems(void)
+static void test_preflight_problems(const void *machine)
 {
     Pair p = { 0 };
 
-    open_pair(&p, V4, "-m 128 -cpu qemu64,+avx2,+avx,+xsave -device virtio-rng-pci", V4,
-              "-incoming defer -m 160 -cpu qemu64,-sse3");
+    bool s390x = is_s390x(machine);
+    const char *feature = s390x ? "CPU feature 'vx'" : "CPU feature 'avx2'";
+
+    if (s390x) {
+        open_pair(&p, machine, "-m 128 -device virtio-rng-ccw", machine,
+                  "-incoming defer -m 160 -cpu qemu,vx=off");
+    } else {
+        open_pair(&p, machine, "-m 128 -cpu qemu64,+avx2,+avx,+xsave -device virtio-rng-pci",
+                  machine, "-incoming defer -m 160 -cpu qemu64,-sse3");
+    }
     g_autofree char *uri = g_strdup_printf("unix:%s/mig", p.dir);
     incoming(p.dst, uri);
     for (int i = 0; i < 2; i++) {
         preflight(&p, "failed");
-        assert_cause(p.src, "RAM block 'pc.ram'");
+        assert_cause(p.src, s390x ? "RAM block 's390.ram'" : "RAM block 'pc.ram'");
         assert_cause(p.src, "virtio-rng");
-        assert_cause(p.src, "CPU feature 'avx2' of the guest is missing here");
+        assert_cause(p.src, feature);
+        assert_cause(p.src, "of the guest is missing here");
         assert_cause(p.src, "problems before the start");
     }
     /* The move itself is refused for the same, before any RAM. */
     migrate(p.src, uri);
     wait_status(p.src, "failed");
     wait_status(p.dst, "failed");
-    assert_cause(p.src, "CPU feature 'avx2'");
-    assert_cause(p.dst, "CPU feature 'avx2'");
+    assert_cause(p.src, feature);
+    assert_cause(p.dst, feature);
     assert_alive(p.src);
     close_pair(&p);
 }
 
-static void test_preflight_version_3(void)
+static void test_preflight_version_3(const void *machine)
 {
     Pair p = { 0 };
 
-    open_pair(&p, V3, "-m 128", V3, "");
+    open_pair(&p, machine, "-m 128", machine, "");
     assert_error(p.src,
                  "{\"execute\": \"migrate-preflight\", \"arguments\": {\"uri\": \"unix:/x\"}}",
                  "has no preflight");
@@ -588,7 +597,7 @@ static void test_events(const void *machine)
     for (size_t i = 0; i < G_N_ELEMENTS(src); i++) {
         expect_status_event(p.src, src[i]);
     }
-    if (g_str_equal(machine, V4)) {
+    if (!is_version_3(machine)) {
         expect_status_event(p.src, "handover");
     }
     expect_status_event(p.src, "completed");
@@ -634,7 +643,7 @@ static void test_figures(const void *machine)
                                             "disks-released", "destination-runs" };
     static const char *const steps_v3[] = { "stopped", "disks-released", "ram-sent", "devices-sent",
                                             "destination-runs" };
-    bool v4 = g_str_equal(machine, V4);
+    bool v4 = !is_version_3(machine);
     size_t n = v4 ? G_N_ELEMENTS(steps_v4) : G_N_ELEMENTS(steps_v3);
     Pair p = { 0 };
     int64_t last = 0;
@@ -672,11 +681,11 @@ static bool measured(QTest *q)
 
 #define CALC(more) "{\"execute\": \"calc-dirty-rate\", \"arguments\": {" more "}}"
 
-static void test_dirty_rate(void)
+static void test_dirty_rate(const void *machine)
 {
     Pair p = { 0 };
 
-    open_pair(&p, V4, "-m 128", V4, "");
+    open_pair(&p, machine, "-m 128", machine, "");
     assert_error(p.src, CALC("\"calc-time\": 1, \"mode\": \"dirty-ring\""), "dirty-ring");
     assert_error(p.src, CALC("\"calc-time\": 0"), "[50ms, 60000ms]");
     assert_error(p.src, CALC("\"calc-time\": 1, \"sample-pages\": 5"), "[128, 16384]");
@@ -699,32 +708,34 @@ static void test_dirty_rate(void)
     close_pair(&p);
 }
 
-#define ADD_X86(name_, fn_) add_versions("x86_64", name_, V4, V3, fn_)
+static const MigrationTest tests[] = {
+    { "cancel/src/after/setup", test_cancel_setup, ONE_VERSION, .seldom = true },
+    { "yank", test_yank, ONE_VERSION, .seldom = true },
+    { "precopy/unix/abstract", test_channels_abstract, ONE_VERSION, .seldom = true },
+    { "precopy/tcp/incoming-channel", test_incoming_channel, ONE_VERSION, .seldom = true },
+    { "auto_converge", test_auto_converge, BOTH_ON_X86 },
+    { "auto_converge/ends", test_throttle_ends, ONE_VERSION, .seldom = true },
+    { "precopy/unix/xbzrle", test_xbzrle, BOTH_ON_X86 },
+    { "precopy/tcp/plain/switchover-ack", test_switchover_ack, BOTH_ON_X86, .seldom = true },
+    { "validate_uuid", test_uuid, BOTH_ON_X86, .seldom = true },
+    { "validate_uuid_error", test_uuid_error, BOTH_ON_X86 },
+    { "precopy/unix/no-ram-checksum", test_no_ram_checksum, ONE_VERSION, .seldom = true },
+    { "validate_uuid_src_not_set", test_uuid_src_not_set, ONE_VERSION, .seldom = true },
+    { "validate_uuid_dst_not_set", test_uuid_dst_not_set, ONE_VERSION, .seldom = true },
+    { "preflight/passed", test_preflight, ONE_VERSION, .seldom = true },
+    { "preflight/problems", test_preflight_problems, ONE_VERSION },
+    { "events", test_events, BOTH_ON_X86 },
+    { "figures", test_figures, BOTH_ON_X86 },
+    { "dirty_limit", test_dirty_limit, BOTH_ON_X86, .seldom = true },
+    { "vcpu_dirty_limit", test_vcpu_dirty_limit, ONE_VERSION, .seldom = true },
+    { "dirty_rate", test_dirty_rate, ONE_VERSION },
+};
 
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/x86_64/migration/cancel/src/after/setup", test_cancel_setup);
-    g_test_add_func("/x86_64/migration/yank", test_yank);
-    g_test_add_data_func("/x86_64/migration/precopy/unix/abstract", V4, test_channels_abstract);
-    g_test_add_data_func("/x86_64/migration/precopy/tcp/incoming-channel", V4,
-                         test_incoming_channel);
-    ADD_X86("auto_converge", test_auto_converge);
-    g_test_add_func("/x86_64/migration/auto_converge/ends", test_throttle_ends);
-    ADD_X86("precopy/unix/xbzrle", test_xbzrle);
-    ADD_X86("precopy/tcp/plain/switchover-ack", test_switchover_ack);
-    ADD_X86("validate_uuid", test_uuid);
-    ADD_X86("validate_uuid_error", test_uuid_error);
-    g_test_add_func("/x86_64/migration/precopy/unix/no-ram-checksum", test_no_ram_checksum);
-    g_test_add_func("/x86_64/migration/validate_uuid_src_not_set", test_uuid_src_not_set);
-    g_test_add_func("/x86_64/migration/validate_uuid_dst_not_set", test_uuid_dst_not_set);
-    g_test_add_func("/x86_64/migration/preflight/passed", test_preflight);
-    g_test_add_func("/x86_64/migration/preflight/problems", test_preflight_problems);
-    g_test_add_func("/x86_64/migration/version-3/preflight", test_preflight_version_3);
-    ADD_X86("events", test_events);
-    ADD_X86("figures", test_figures);
-    ADD_X86("dirty_limit", test_dirty_limit);
-    g_test_add_func("/x86_64/migration/vcpu_dirty_limit", test_vcpu_dirty_limit);
-    g_test_add_func("/x86_64/migration/dirty_rate", test_dirty_rate);
+    add_tests(tests, G_N_ELEMENTS(tests));
+    g_test_add_data_func("/x86_64/migration/version-3/preflight", V3, test_preflight_version_3);
+    g_test_add_data_func("/s390x/migration/version-3/preflight", S390_V3, test_preflight_version_3);
     return g_test_run();
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Live migration between two processes, with a guest that writes to 99 MiB without end (see
- * payload-x86_64.S). Every case that moves the guest ends with a look at its memory on the
+ * payload-x86_64.S, payload-s390x.S). Every case that moves the guest ends with a look at its memory on the
  * destination: one sequential writer, so one consistent picture. Cases that fail on purpose end
  * with a guest that runs on at the source and a cause that both sides tell.
  */
@@ -260,21 +260,25 @@ static void refused(const char *src_machine, const char *src_more, const char *d
 }
 
 /* EVIDENCE: MIG-WIRE-030, MIG-WIRE-043 */
-static void test_other_ram(void)
+static void test_other_ram(const void *machine)
 {
-    refused(V4, "-m 128", V4, "-incoming defer -m 160", "pc.ram");
+    refused(machine, "-m 128", machine, "-incoming defer -m 160",
+            is_s390x(machine) ? "s390.ram" : "pc.ram");
 }
 
 /* EVIDENCE: MIG-WIRE-003, MIG-WIRE-043 */
-static void test_other_machine(void)
+static void test_other_machine(const void *machine)
 {
-    refused(V4, "-m 128", V3, "-incoming defer -m 128", "machine type");
+    refused(machine, "-m 128", is_s390x(machine) ? S390_V3 : V3, "-incoming defer -m 128",
+            "machine type");
 }
 
 /* EVIDENCE: MIG-WIRE-004, MIG-WIRE-043 */
-static void test_missing_device(void)
+static void test_missing_device(const void *machine)
 {
-    refused(V4, "-m 128 -device virtio-rng-pci", V4, "-incoming defer -m 128", "virtio-rng");
+    refused(machine,
+            is_s390x(machine) ? "-m 128 -device virtio-rng-ccw" : "-m 128 -device virtio-rng-pci",
+            machine, "-incoming defer -m 128", "virtio-rng");
 }
 
 /* EVIDENCE: MIG-WIRE-042 */
@@ -296,11 +300,11 @@ static void test_killed(const void *machine)
 }
 
 /* Nobody listens: the command is taken, the migration fails. */
-static void test_nobody_there(void)
+static void test_nobody_there(const void *machine)
 {
     Pair p = { 0 };
 
-    open_pair(&p, V4, "-m 128", V4, "");
+    open_pair(&p, machine, "-m 128", machine, "");
     g_autofree char *uri = g_strdup_printf("unix:%s/nobody", p.dir);
     migrate(p.src, uri);
     wait_status(p.src, "failed");
@@ -309,11 +313,11 @@ static void test_nobody_there(void)
     close_pair(&p);
 }
 
-static void test_exit_on_error(void)
+static void test_exit_on_error(const void *machine)
 {
     Pair p = { 0 };
 
-    open_equal(&p, V4);
+    open_equal(&p, machine);
     g_autofree char *uri = g_strdup_printf("unix:%s/mig", p.dir);
     hold_it(p.src);
     OK(p.dst, "{\"execute\": \"migrate-incoming\", \"arguments\": {\"uri\": \"%s\"}}", uri);
@@ -348,7 +352,7 @@ static void test_truncated_file(const void *machine)
     const char *description =
         memmem(data, size, "{\"configuration\"", strlen("{\"configuration\""));
     g_assert_nonnull(description);
-    gsize last = g_str_has_suffix(machine, "-10.0") ? (gsize)(description - data) - 6 : size - 1;
+    gsize last = is_version_3(machine) ? (gsize)(description - data) - 6 : size - 1;
     gsize inside = (gsize)(description - data) + 10;
     for (size_t i = 0; i < G_N_ELEMENTS(percent) + 2; i++) {
         gsize n = i < G_N_ELEMENTS(percent)    ? size / 100 * percent[i]
@@ -374,11 +378,11 @@ static void assert_refused(QTest *q, const char *arguments)
     json_object_put(answer);
 }
 
-static void test_bad_arguments(void)
+static void test_bad_arguments(const void *machine)
 {
     Pair p = { 0 };
 
-    open_pair(&p, V4, "-m 128", V4, "");
+    open_pair(&p, machine, "-m 128", machine, "");
     g_autofree char *offset = g_strdup_printf("\"uri\": \"file:%s/x,offset=0x20M\"", p.dir);
     assert_refused(p.src, "");
     assert_refused(p.src, offset);
@@ -427,40 +431,38 @@ static void test_flic_absent(const void *machine)
     close_pair(&p);
 }
 
-#define ADD_X86(name_, fn_)  add_versions("x86_64", name_, V4, V3, fn_)
-#define ADD_S390(name_, fn_) add_versions("s390x", name_, S390_V4, S390_V3, fn_)
+static const MigrationTest tests[] = {
+    { "precopy/unix/plain", test_unix, BOTH_VERSIONS },
+    { "precopy/tcp/plain", test_tcp, BOTH_ON_X86, .seldom = true },
+    { "precopy/fd/tcp", test_fd, BOTH_ON_X86, .seldom = true },
+    { "precopy/exec", test_exec, BOTH_ON_X86, .seldom = true },
+    { "precopy/file", test_file, BOTH_VERSIONS },
+    { "precopy/file/offset", test_file_offset, BOTH_ON_X86, .seldom = true },
+    { "precopy/paused", test_paused, BOTH_VERSIONS },
+    { "precopy/there-and-back", test_there_and_back, BOTH_VERSIONS },
+    { "precopy/pause-before-switchover", test_pause_before_switchover, BOTH_VERSIONS },
+    { "precopy/bandwidth", test_bandwidth, ONE_VERSION, .seldom = true },
+    { "cancel/src/and-again", test_cancel_and_again, BOTH_VERSIONS },
+    { "refused/other-ram", test_other_ram, ONE_VERSION },
+    { "refused/other-machine", test_other_machine, ONE_VERSION, .seldom = true },
+    { "refused/missing-device", test_missing_device, ONE_VERSION },
+    { "broken/destination-killed", test_killed, BOTH_VERSIONS },
+    { "broken/nobody-there", test_nobody_there, ONE_VERSION, .seldom = true },
+    { "broken/exit-on-error", test_exit_on_error, ONE_VERSION, .seldom = true },
+    { "broken/truncated-file", test_truncated_file, BOTH_VERSIONS },
+    { "validate-uri/bad-arguments", test_bad_arguments, ONE_VERSION, .seldom = true },
+};
+static const MigrationTest s390x_tests[] = {
+    { "refused/flic-full-state-unknown", test_flic_unknown, BOTH_VERSIONS },
+    { "precopy/flic-full-state-absent", test_flic_absent, BOTH_VERSIONS },
+};
 
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    ADD_X86("precopy/unix/plain", test_unix);
+    add_tests(tests, G_N_ELEMENTS(tests));
+    add_tests_of(true, s390x_tests, G_N_ELEMENTS(s390x_tests));
     g_test_add_data_func("/x86_64/migration/precopy/unix/boot-sector-q35", "q35", test_boot_sector);
     g_test_add_data_func("/x86_64/migration/precopy/unix/boot-sector-pc", "pc", test_boot_sector);
-    ADD_X86("precopy/tcp/plain", test_tcp);
-    ADD_X86("precopy/fd/tcp", test_fd);
-    ADD_X86("precopy/exec", test_exec);
-    ADD_X86("precopy/file", test_file);
-    ADD_X86("precopy/file/offset", test_file_offset);
-    ADD_X86("precopy/paused", test_paused);
-    ADD_X86("precopy/there-and-back", test_there_and_back);
-    ADD_X86("precopy/pause-before-switchover", test_pause_before_switchover);
-    g_test_add_data_func("/x86_64/migration/precopy/bandwidth", V4, test_bandwidth);
-    ADD_X86("cancel/src/and-again", test_cancel_and_again);
-    g_test_add_func("/x86_64/migration/refused/other-ram", test_other_ram);
-    g_test_add_func("/x86_64/migration/refused/other-machine", test_other_machine);
-    g_test_add_func("/x86_64/migration/refused/missing-device", test_missing_device);
-    ADD_X86("broken/destination-killed", test_killed);
-    g_test_add_func("/x86_64/migration/broken/nobody-there", test_nobody_there);
-    g_test_add_func("/x86_64/migration/broken/exit-on-error", test_exit_on_error);
-    ADD_X86("broken/truncated-file", test_truncated_file);
-    g_test_add_func("/x86_64/migration/validate-uri/bad-arguments", test_bad_arguments);
-    ADD_S390("precopy/unix/plain", test_unix);
-    ADD_S390("precopy/file", test_file);
-    ADD_S390("precopy/there-and-back", test_there_and_back);
-    ADD_S390("cancel/src/and-again", test_cancel_and_again);
-    ADD_S390("broken/destination-killed", test_killed);
-    ADD_S390("broken/truncated-file", test_truncated_file);
-    ADD_S390("refused/flic-full-state-unknown", test_flic_unknown);
-    ADD_S390("precopy/flic-full-state-absent", test_flic_absent);
     return g_test_run();
 }

@@ -15,7 +15,7 @@ const uint64_t s390_facility_list[S390_FACILITY_WORDS] = {
         BIT(26) | BIT(27) | BIT(30) | BIT(31) | BIT(32) | BIT(33) | BIT(34) | BIT(35) | BIT(37) |
         BIT(40) | BIT(41) | BIT(42) | BIT(43) | BIT(45) | BIT(48) | BIT(49) | BIT(51) | BIT(52) |
         BIT(53) | BIT(57) | BIT(58) | BIT(61),
-    BIT(69) | BIT(71) | BIT(72) | BIT(75) | BIT(76) | BIT(77) | BIT(78),
+    BIT(69) | BIT(71) | BIT(72) | BIT(75) | BIT(76) | BIT(77) | BIT(78) | BIT(80),
     BIT(129) | BIT(130) | BIT(131) | BIT(135) | BIT(146) | BIT(148),
     0,
 };

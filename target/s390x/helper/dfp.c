@@ -365,6 +365,64 @@ static unsigned op_to_zoned(Dfp *d)
     return x.kind != DFP_IS_FINITE || low != x.coef ? 3 : !x.coef ? 0 : x.sign ? 1 : 2;
 }
 
+/* ---- packed decimal in storage; M3 as above, without zones ---- */
+
+/* One digit or two more than the format has: they fill the leftmost byte. */
+static unsigned packed_bytes(Dfp *d)
+{
+    unsigned n = d->l2 + 1;
+
+    if (n > dfp_layout[d->f].digits / 2 + 1) {
+        s390_program(d->cpu, PGM_SPECIFICATION);
+    }
+    return n;
+}
+
+static unsigned op_from_packed(Dfp *d)
+{
+    uint8_t b[18];
+    DfpNum x = { .kind = DFP_IS_FINITE };
+
+    fpr_check_pair(d->cpu, d->f, d->r1);
+    unsigned n = packed_bytes(d), digits = 2 * n - (d->m3 & 8 ? 1 : 0);
+    cpu_ld_bytes(&d->cpu->base, d->addr, b, n, d->mmu);
+    for (unsigned k = 0; k < digits; k++) {
+        unsigned digit = k & 1 ? b[k / 2] & 15 : b[k / 2] >> 4;
+        if (digit > 9 || (digit && digits - k > dfp_layout[d->f].digits)) {
+            s390_data_exception(d->cpu, DXC_DECIMAL);
+        }
+        x.coef = x.coef * 10 + digit;
+    }
+    if (d->m3 & 8) {
+        unsigned sign = b[n - 1] & 15;
+        if (sign < 10) {
+            s390_data_exception(d->cpu, DXC_DECIMAL);
+        }
+        x.sign = sign == 11 || sign == 13;
+    }
+    return result(d, d->f, dfp_pack(d->f, x), false);
+}
+
+static unsigned op_to_packed(Dfp *d)
+{
+    bool with_sign = d->m3 & 8;
+    DfpNum x = dfp_unpack(d->f, get(d, d->f, d->r1));
+    unsigned n = packed_bytes(d), digits = 2 * n - with_sign;
+    uint8_t b[18];
+
+    DfpBits low = dfp_low_digits(x.coef, digits), rest = low;
+    bool minus = x.sign && !((d->m3 & 1) && !low);
+    unsigned sign = minus ? 0xd : d->m3 & 2 ? 0xf : 0xc;
+    for (unsigned k = n; k-- > 0;) {
+        unsigned right = with_sign && k == n - 1 ? sign : (unsigned)(rest % 10);
+        rest = with_sign && k == n - 1 ? rest : rest / 10;
+        b[k] = (unsigned)(rest % 10) << 4 | right;
+        rest /= 10;
+    }
+    cpu_st_bytes(&d->cpu->base, d->addr, b, n, d->mmu);
+    return x.kind != DFP_IS_FINITE || low != x.coef ? 3 : !x.coef ? 0 : x.sign ? 1 : 2;
+}
+
 /* ---- exponents, significands ---- */
 static unsigned op_extract_exponent(Dfp *d)
 {
@@ -554,6 +612,8 @@ static unsigned (*const ops[])(Dfp *) = {
     op_test_group,
     op_from_zoned,
     op_to_zoned,
+    op_from_packed,
+    op_to_packed,
 };
 
 /* op: operation << 2 | format; fields: r1, r2, r3, m3, m4 from bit 0, l2 from bit 20 */

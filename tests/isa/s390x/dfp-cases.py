@@ -39,7 +39,15 @@ SHOW = [i("lgdr", r1=2, r2=1), i("efpc", r1=3)]
 PAIR = [i("lgdr", r1=2, r2=1), i("lgdr", r1=3, r2=3)]
 MINUS = [i("lghi", r1=5, i2=-1)]
 ZONED = [load(10, PAGE), load(4, 0xf1f2d300), i("st", r1=4, b2=10)]
+STORED = [load(10, PAGE), load(4, 0x0123456d), i("st", r1=4, b2=10)]
 PACKED = [i("lghi", r1=4, i2=1), load(5, 0x2d)]
+
+
+def nines(n):
+    """That many bytes of two each."""
+    return [i("mvi", b1=10, d1=0, i2=0x99), i("mvc", b1=10, d1=1, l1=n - 2, b2=10, d2=0)]
+
+
 CASES = [
     ("reround to fewer digits", [*fpc(0), *long(8, "123.456"), load(5, 4), i("rrdtr", r1=1, r3=8, r2=5), *SHOW],
      is_long("123.5", r3=0x80000)),
@@ -83,6 +91,27 @@ CASES = [
     ("... too few", [i("czdt", r1=1, b2=10, d2=8, l2=1), i("llgh", r1=2, b2=10, d2=8)], dict(cc=3, r2=0xf2f3)),
     ("... in the other zone, of the extended format",
      [*extended(1, "45"), i("czxt", r1=1, b2=10, d2=8, l2=1, m3=4), i("llgh", r1=2, b2=10, d2=8)], dict(cc=2, r2=0x3435)),
+    ("packed digits with a sign", [*STORED, i("cdpt", r1=1, b2=10, l2=3, m3=8), *SHOW], is_long("-123456")),
+    ("... without", [i("cxpt", r1=1, b2=10, l2=2), *PAIR], is_extended("12345")),
+    ("... all that fit",
+     [*STORED, *nines(9), i("mvi", b1=10, d1=0, i2=9), i("mvi", b1=10, d1=8, i2=0x9c), i("cdpt", r1=1, b2=10, l2=8, m3=8), *SHOW],
+     is_long("9" * 16)),
+    ("... one too many", [*nines(9), i("cdpt", r1=1, b2=10, l2=8)], dict(pgm=7, dxc=0)),
+    ("... in bytes that the format has not", [i("cdpt", r1=1, b2=10, l2=9)], dict(pgm=6)),
+    ("... of the extended format", [*nines(18), i("mvi", b1=10, d1=0, i2=0), i("cxpt", r1=1, b2=10, l2=17), *PAIR],
+     is_extended("9" * 34)),
+    ("... in bytes that it has not", [i("cxpt", r1=1, b2=10, l2=18)], dict(pgm=6)),
+    ("a bad packed sign", [*STORED, i("cdpt", r1=1, b2=10, l2=2, m3=8)], dict(pgm=7, dxc=0)),
+    ("packed digits of a number", [*long(1, "-123"), i("cpdt", r1=1, b2=10, d2=8, l2=3, m3=8), i("l", r1=2, b2=10, d2=8)],
+     dict(cc=1, r2=0x0000123d)),
+    ("... without a sign", [i("cpdt", r1=1, b2=10, d2=8, l2=1), i("llgh", r1=2, b2=10, d2=8)], dict(cc=1, r2=0x0123)),
+    ("... too few", [i("cpdt", r1=1, b2=10, d2=8, l2=0, m3=8), i("llgc", r1=2, b2=10, d2=8)], dict(cc=3, r2=0x3d)),
+    ("... a negative zero", [*long(1, "-0"), i("cpdt", r1=1, b2=10, d2=8, l2=0, m3=8), i("llgc", r1=2, b2=10, d2=8)],
+     dict(cc=0, r2=0x0d)),
+    ("... that is to be positive", [i("cpdt", r1=1, b2=10, d2=8, l2=0, m3=9), i("llgc", r1=2, b2=10, d2=8)], dict(cc=0, r2=0x0c)),
+    ("... plus as F, of the extended format",
+     [*extended(1, "9" * 34), i("cpxt", r1=1, b2=10, l2=17, m3=10), i("lg", r1=2, b2=10), i("lg", r1=3, b2=10, d2=10)],
+     dict(cc=2, r2=0x0999999999999999, r3=0x999999999999999f)),
     ("overflow that is enabled", [*fpc(0x20000000), *long(3, "9.000000000000000E+384"), *long(4, "10"), i("mdtr", r1=1, r2=3, r3=4)],
      dict(pgm=7, dxc=0x20)),
     ("... leaves the product divided by 10^576", SHOW[:1], is_long("9.000000000000000E-191")),
