@@ -368,7 +368,13 @@ static void install(void *owner, const void *saved)
     ((I8259 *)owner)->r = *(const I8259Saved *)saved;
 }
 
-static const SectionOps section_ops = { .save = save, .install = install };
+/* What waits was raised where it came from: here nothing has seen the line yet. */
+static void installed(void *owner)
+{
+    update(owner);
+}
+
+static const SectionOps section_ops = { .save = save, .install = install, .installed = installed };
 static const SectionDesc i8259_section = { .record = &i8259_record, .ops = &section_ops };
 
 /* ---- types ---- */

@@ -46,7 +46,7 @@ typedef struct {
     uint32_t iobase; /* property */
 } Pit;
 
-#define CATCH_UP_NS (100 * NS_PER_MS) /* ticks that are later than this are lost */
+#define CATCH_UP_NS (100 * NS_PER_MS) /* ticks of a row that are later than this are lost */
 /* ... and others come this far apart, or they would melt into one before the guest has seen the first */
 #define ROOM_NS (200 * NS_PER_US)
 
@@ -152,7 +152,17 @@ static void arm(Pit *s)
     }
 }
 
-/* OUT of channel 0 as of @now, and when it changes next. @tick: a period of mode 2 just ended. */
+/* What channel 0 says to the interrupt controller: OUT; but a strobe is a pulse upwards. The interrupt then comes with
+   its beginning, not 838 ns later with its end, and a line at rest is low, which is what a machine that we share a
+   stream with makes of the state of the interrupt controller: it would not see the edge of a line that is high already. */
+static bool irq_level(const Channel *c, int64_t now)
+{
+    bool strobe = c->mode >= 4;
+
+    return out_level(c, now) != strobe;
+}
+
+/* The line of channel 0 as of @now, and when it changes next. @tick: a period of mode 2 just ended. */
 static void update_irq(Pit *s, int64_t now, bool tick)
 {
     Channel *c = &s->r.channels[0];
@@ -164,18 +174,20 @@ static void update_irq(Pit *s, int64_t now, bool tick)
     if (tick && c->mode == 2) {
         irq_lower(s->out);
     }
-    irq_set(s->out, out_level(c, now));
+    irq_set(s->out, irq_level(c, now));
     c->next_transition_time = next_transition(c, now);
     arm(s);
 }
 
+/* However late a single strobe is, both its edges come: there is no next tick that could make up for it. */
 static void on_timer(void *opaque)
 {
     Pit *s = opaque;
     Channel *c = &s->r.channels[0];
     int64_t due = c->next_transition_time, now = now_ns(s);
+    bool of_a_row = c->mode == 2 || c->mode == 3;
 
-    update_irq(s, now - due > CATCH_UP_NS ? now : due, true);
+    update_irq(s, of_a_row && now - due > CATCH_UP_NS ? now : due, true);
     if (c->next_transition_time != -1 && c->next_transition_time <= now) {
         timer_arm(s->timer, now + MIN(ROOM_NS, to_ns((uint64_t)c->count) / 4));
     }

@@ -102,6 +102,26 @@ static void test_mask_rotate_poll_special(void)
     pc_free(pc);
 }
 
+/* What neither CPU nor source had taken when the machine moved is not lost. */
+static void test_what_waits_goes_along(void)
+{
+    Pc *pc = pc_with_pics();
+
+    irq_raise(pair.inputs[0]);
+    irq_lower(pair.inputs[0]);
+    pc_round_trip(pair.master);
+    g_assert_cmpint(pc->level[0], ==, 1);
+    g_assert_cmphex(i8259_ack(pair.master), ==, 0x20);
+    outb(pc, 0x20, 0x20);
+    g_assert_cmpint(pc->level[0], ==, 0);
+    irq_raise(pair.inputs[12]);
+    pc_round_trip(pair.master);
+    pc_round_trip(pair.slave);
+    g_assert_cmpint(pc->level[0], ==, 1);
+    g_assert_cmphex(i8259_ack(pair.master), ==, 0x2c);
+    pc_free(pc);
+}
+
 static void test_saved_state_is_checked(void)
 {
     Pc *pc = pc_with_pics();
@@ -193,6 +213,7 @@ int main(int argc, char **argv)
     g_test_add_func("/hw/intc/i8259/serves-by-priority-until-eoi", test_priority_and_eoi);
     g_test_add_func("/hw/intc/i8259/cascades-and-tells-edge-from-level", test_cascade_and_edges);
     g_test_add_func("/hw/intc/i8259/masks-rotates-polls", test_mask_rotate_poll_special);
+    g_test_add_func("/hw/intc/i8259/what-waits-goes-along", test_what_waits_goes_along);
     g_test_add_func("/hw/intc/i8259/refuses-a-bad-saved-form", test_saved_state_is_checked);
     g_test_add_func("/hw/intc/ioapic/sends-edges-once-and-levels-until-eoi",
                     test_ioapic_edge_and_level);

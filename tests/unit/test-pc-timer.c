@@ -70,6 +70,26 @@ static void test_pit_late(void)
     pc_free(pc);
 }
 
+/* A guest that sleeps till the one strobe it asked for has no other to wake it. */
+static void test_pit_late_strobe(void)
+{
+    Pc *pc = pc_new();
+
+    pc_add(pc, "isa-pit", NULL);
+    outb(pc, 0x43, 0x38); /* channel 0, mode 4 */
+    outb(pc, 0x40, 4773 & 0xff);
+    outb(pc, 0x40, 4773 >> 8);
+    g_assert_cmpint(pc->level[0], ==,
+                    0); /* others lose the edge of a line that is high meanwhile */
+    int before = pc->rises[0];
+    stall(pc, 3 * NS_PER_SEC);
+    step(pc, NS_PER_MS);
+    g_assert_cmpint(pc->rises[0], ==, before + 1);
+    step(pc, NS_PER_SEC);
+    g_assert_cmpint(pc->rises[0], ==, before + 1);
+    pc_free(pc);
+}
+
 static void test_pit_one_shot_and_latches(void)
 {
     Pc *pc = pc_new();
@@ -339,6 +359,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/hw/timer/i8254/ticks-at-its-rate", test_pit_rate);
     g_test_add_func("/hw/timer/i8254/late-ticks-come-one-by-one", test_pit_late);
+    g_test_add_func("/hw/timer/i8254/a-late-strobe-comes", test_pit_late_strobe);
     g_test_add_func("/hw/timer/i8254/one-shot-and-latches", test_pit_one_shot_and_latches);
     g_test_add_func("/hw/timer/i8254/port-61-gates-channel-2", test_port61);
     g_test_add_func("/hw/timer/i8254/its-interrupt-can-be-taken-away", test_pit_is_taken_away);
