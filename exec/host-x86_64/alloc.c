@@ -337,7 +337,7 @@ void hg_release(HostGen *g)
     for (unsigned k = 0; k < ir_nargs(i); k++) {
         release_one(g, hg_operand_root(g, i, g->pos, k));
     }
-    if (i->op == IR_CALL) {
+    if (ir_is_call(i)) {
         const IrCall *c = &g_array_index(g->b->calls, IrCall, i->imm);
         for (unsigned k = 0; k < 6 && c->helper->args[k] != HARG_NONE; k++) {
             if (c->helper->args[k] < HARG_SLOT_R) {

@@ -41,6 +41,7 @@ static bool takes_const(const IrInsn *i, unsigned k)
     case IR_ROTR:
     case IR_SETCOND:
     case IR_MOVCOND:
+    case IR_CALL_IF:
     case IR_BRCOND:
     case IR_EXIT_DIRECT_IF:
     case IR_RAISE_IF:
@@ -126,7 +127,7 @@ static void find_folds(HostGen *g)
             uses[i->arg[a]]++;
             addr[i->arg[a]] += a == 0 && is_address_op(i->op);
         }
-        if (i->op == IR_CALL) {
+        if (ir_is_call(i)) {
             const IrCall *c = &g_array_index(b->calls, IrCall, i->imm);
             for (unsigned a = 0; a < 6 && c->helper->args[a] != HARG_NONE; a++) {
                 uses[c->helper->args[a] < HARG_SLOT_R ? c->args[a] : 0]++;
@@ -291,7 +292,7 @@ static void find_uses_of(HostGen *g, const IrInsn *i, IrVal v)
             g->val[r].next = v;
         }
     }
-    if (i->op == IR_CALL) {
+    if (ir_is_call(i)) {
         const IrCall *c = &g_array_index(g->b->calls, IrCall, i->imm);
         for (unsigned a = 0; a < 6 && c->helper->args[a] != HARG_NONE; a++) {
             if (c->helper->args[a] < HARG_SLOT_R) {

@@ -11,6 +11,7 @@
  *   slow[k][v]     arguments in HostFrame; saves all registers there, calls, restores those that C may
  *                  change; v: vector registers too
  */
+#include <string.h>
 #include "host-priv.h"
 
 static const uint8_t saved[] = { RBP, RBX, R12, R13, R14, R15 };
@@ -145,6 +146,28 @@ typedef enum SlowArg {
     SA_VEC2,
 } SlowArg;
 
+typedef uint64_t (*Call6)(CpuState *, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
+typedef void (*CallV)(CpuState *, IrVec *, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
+
+/* Its arguments: arg[1 + n], vectors in varg[] in their order. A vector result comes in varg[0]. */
+static uint64_t call_helper(CpuState *cpu, const HelperDesc *h)
+{
+    HostFrame *f = priv_of(cpu)->hframe;
+    uint64_t a[6] = { 0 };
+    unsigned vecs = 0;
+
+    for (unsigned k = 0; k < 6 && h->args[k] != HARG_NONE; k++) {
+        a[k] = h->args[k] == HARG_V128 ? (uintptr_t)&f->varg[vecs++] : f->arg[1 + k];
+    }
+    if (h->ret != IR_V128) {
+        return ((Call6)h->fn)(cpu, a[0], a[1], a[2], a[3], a[4], a[5]);
+    }
+    IrVec out;
+    ((CallV)h->fn)(cpu, &out, a[0], a[1], a[2], a[3], a[4]);
+    memcpy(&f->varg[0], &out, 16);
+    return 0;
+}
+
 typedef struct SlowRow {
     const void *fn;
     uint8_t arg[5];
@@ -160,6 +183,7 @@ static const SlowRow slow_rows[SLOW_COUNT] = {
     [SLOW_CMPXCHG16] = { mem_cmpxchg16, { SA_ARG0, SA_VEC0, SA_VEC1, SA_VEC2, SA_ARG2 } },
     [SLOW_PROBE] = { mem_probe, { SA_ARG0, SA_ARG1, SA_ARG3, SA_ARG2 } },
     [SLOW_RAISE] = { cpu_raise, { SA_ARG0, SA_ARG1 } },
+    [SLOW_HELPER] = { call_helper, { SA_ARG0 } },
 };
 
 /* The frame as seen below one return address. */

@@ -243,6 +243,89 @@ void emit_call(HostGen *g, const IrInsn *i, IrVal v)
     }
 }
 
+/* ---- calls on a condition: the call is a stub, which keeps all registers ---- */
+
+static HgXfer stub_arg(HostGen *g, const IrCall *c, unsigned k)
+{
+    bool vec = c->helper->args[k] == HARG_V128;
+
+    return (HgXfer){ .from = hg_where(g, c->args[k]), .reg = k, .size = vec ? 16 : 8 };
+}
+
+void emit_call_if(HostGen *g, const IrInsn *i, IrVal v)
+{
+    const IrCall *c = &g_array_index(g->b->calls, IrCall, i->imm);
+    bool vec = i->type >= IR_V128, wanted = g->val[v].last;
+    HgStub s = { .kind = STUB_HELPER, .insn = v, .d = HR_NONE, .xfer = g->xfers->len };
+    unsigned otherwise = wanted ? hg_use(g, i->arg[2]) : HR_NONE;
+    AsmCc cc = emit_compare(g, i, v);
+
+    for (unsigned k = 0; k < 6 && c->helper->args[k] != HARG_NONE; k++) {
+        ir_push(g->xfers, HG_ROOM, HgXfer, stub_arg(g, c, k));
+        s.n_xfer++;
+    }
+    s.entry = asm_label(&g->as);
+    s.back = asm_label(&g->as);
+    s.vecs = hg_any_vec_live(g);
+    hg_release(g);
+    if (wanted) {
+        s.d = hg_def(g, v, 1u << otherwise);
+    }
+    asm_jcc(&g->as, cc, s.entry);
+    if (wanted && s.d != otherwise) {
+        if (vec) {
+            asm_vrr(&g->as, I_VMOVDQA, false, s.d, otherwise);
+        } else {
+            asm_mov_rr(&g->as, 8, s.d, otherwise);
+        }
+    }
+    asm_bind(&g->as, s.back);
+    ir_push(g->stubs, HG_ROOM, HgStub, s);
+}
+
+/* An argument to where call_helper() looks for it. */
+static void arg_to_frame(HostGen *g, const HgXfer *x, unsigned *vecs)
+{
+    unsigned r = x->from.reg;
+
+    if (x->size == 16) {
+        if (x->from.kind != LOC_VREG) {
+            r = HV_SCRATCH;
+            hg_load_vec(g, r, IR_V128, x->from);
+        }
+        asm_v2_store(&g->as, I_VMOVDQU_ST, false, hg_frame(FRAME_OFF(varg) + 32 * (*vecs)++), r, 0);
+        return;
+    }
+    if (x->from.kind != LOC_REG) {
+        r = HR_SCRATCH;
+        hg_load_loc(g, r, x->from);
+    }
+    asm_store(&g->as, 8, hg_frame(FRAME_OFF(arg) + 8 * (1 + x->reg)), r);
+}
+
+void emit_helper_stub(HostGen *g, const HgStub *s)
+{
+    const IrInsn *i = ir_at(g->b, s->insn);
+    const IrCall *c = &g_array_index(g->b->calls, IrCall, i->imm);
+    AsmBuf *as = &g->as;
+    unsigned vecs = 0;
+
+    asm_bind(as, s->entry);
+    for (unsigned k = 0; k < s->n_xfer; k++) {
+        arg_to_frame(g, &g_array_index(g->xfers, HgXfer, s->xfer + k), &vecs);
+    }
+    asm_mov_imm(as, HR_SCRATCH, (uintptr_t)c->helper);
+    asm_store(as, 8, hg_frame(FRAME_OFF(arg)), HR_SCRATCH);
+    asm_call_abs(as, g->code->slow[SLOW_HELPER][s->vecs]);
+    hg_site_here(g, 0);
+    if (s->d != HR_NONE && i->type >= IR_V128) {
+        asm_v2(as, I_VMOVDQU, false, s->d, hg_frame(FRAME_OFF(varg)), 0);
+    } else if (s->d != HR_NONE) {
+        asm_mov(as, 8, s->d, hg_frame(FRAME_OFF(result)));
+    }
+    asm_jmp(as, s->back);
+}
+
 /* fn(a, b), pure, on integers: what the host has no short code for. */
 void emit_call_fn(HostGen *g, const IrInsn *i, IrVal v, const void *fn)
 {

@@ -353,6 +353,10 @@ void emit_stub(HostGen *g, HgStub *p)
         emit_slow_stub(g, &s);
         return;
     }
+    if (s.kind == STUB_HELPER) {
+        emit_helper_stub(g, &s);
+        return;
+    }
     asm_bind(as, s.entry);
     switch (s.kind) {
     case STUB_EXIT:

@@ -15,7 +15,7 @@
 #define VIEW(mo, field) \
     (offsetof(CpuState, tlb) + MO_GET_MMU(mo) * sizeof(CpuTlbView) + offsetof(CpuTlbView, field))
 
-static bool any_vec_live(const HostGen *g)
+bool hg_any_vec_live(const HostGen *g)
 {
     for (unsigned r = 0; r < 16; r++) {
         unsigned p = g->pins->of_reg[1][r];
@@ -205,7 +205,7 @@ static void emit_load(HostGen *g, const IrInsn *i, IrVal v)
     unsigned w = s.window != HR_NONE ? s.window : hg_temp(g, false);
     s.table = s.window != HR_NONE ? HR_NONE : hg_spare(g);
     s.site = hg_site(g, i->snap);
-    s.vecs = any_vec_live(g);
+    s.vecs = hg_any_vec_live(g);
     hg_release(g);
     if (!vec && !win) {
         g->lock[0] &= ~(1u << w);
@@ -282,7 +282,7 @@ static void emit_store(HostGen *g, const IrInsn *i, IrVal v)
     s.a[1] = g->imm[v] & 2 ? HR_NONE : hg_use(g, i->arg[1]);
     unsigned w = s.window != HR_NONE ? s.window : hg_temp(g, false);
     s.site = hg_site(g, i->snap);
-    s.vecs = any_vec_live(g);
+    s.vecs = hg_any_vec_live(g);
     if (vec && !inline_vec(mo)) {
         s.win_regs = g->win_regs;
         asm_jmp(&g->as, s.entry);
@@ -527,7 +527,7 @@ static void emit_atomic(HostGen *g, const IrInsn *i, IrVal v)
     s.a[2] = i->op == IR_CMPXCHG ? hg_use(g, i->arg[2]) : HR_NONE;
     unsigned w = hg_temp(g, false);
     s.site = hg_site(g, i->snap);
-    s.vecs = any_vec_live(g);
+    s.vecs = hg_any_vec_live(g);
     atomic_check(g, &s, w, mo);
     atomic_op(g, &s, i, asm_mem(w, 0));
     asm_bind(&g->as, s.back);
@@ -594,7 +594,7 @@ static void emit_probe(HostGen *g, const IrInsn *i, IrVal v)
     s.a[0] = address(g, i, v, &s.disp);
     unsigned w = s.window != HR_NONE ? s.window : hg_temp(g, false);
     s.site = hg_site(g, i->snap);
-    s.vecs = any_vec_live(g);
+    s.vecs = hg_any_vec_live(g);
     if (i->sub == ACCESS_EXEC) {
         s.win_regs = g->win_regs;
         asm_jmp(&g->as, s.entry);

@@ -149,6 +149,8 @@ static void one_insn(HostGen *g, IrVal v)
     advance_uses(g, i, v);
     if (i->op == IR_CALL) {
         emit_call(g, i, v);
+    } else if (i->op == IR_CALL_IF) {
+        emit_call_if(g, i, v);
     } else if (i->op >= IR_VAND) {
         emit_vec(g, i, v);
     } else if (!emit_control(g, i, v) && !emit_mem(g, i, v) && !emit_int(g, i, v)) {

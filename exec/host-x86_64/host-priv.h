@@ -141,6 +141,7 @@ typedef enum HostSlow {
     SLOW_CMPXCHG16,
     SLOW_PROBE,
     SLOW_RAISE,
+    SLOW_HELPER,
     SLOW_COUNT
 } HostSlow;
 
@@ -199,7 +200,8 @@ typedef struct HgXfer { /* one move of a parallel move */
 
 typedef enum HgStubKind {
     STUB_SLOW,
-    STUB_EXIT, /* a side exit */
+    STUB_HELPER, /* the call of a CALL_IF; xfer: its arguments */
+    STUB_EXIT,   /* a side exit */
     STUB_RAISE,
     STUB_LINK,  /* a direct exit that is not linked */
     STUB_GUESS, /* a direct exit to another page */
@@ -345,6 +347,7 @@ void hg_release(HostGen *g);                       /* operands that die here giv
 unsigned hg_def(HostGen *g, IrVal v, uint16_t wish);   /* a register for the result */
 unsigned hg_def_in(HostGen *g, IrVal v, unsigned reg); /* the result is in this taken register */
 unsigned hg_temp(HostGen *g, bool vec);
+bool hg_any_vec_live(const HostGen *g);
 unsigned hg_spare(HostGen *g);           /* a general register that nobody has, for now; HR_NONE */
 void hg_take(HostGen *g, unsigned reg);  /* empty this general register and lock it */
 void hg_save(HostGen *g, IrVal root);    /* its cell is good afterwards */
@@ -380,6 +383,8 @@ bool emit_mem(HostGen *g, const IrInsn *i, IrVal v);
 bool emit_control(HostGen *g, const IrInsn *i, IrVal v);
 void emit_vec(HostGen *g, const IrInsn *i, IrVal v);
 void emit_call(HostGen *g, const IrInsn *i, IrVal v);
+void emit_call_if(HostGen *g, const IrInsn *i, IrVal v);
+void emit_helper_stub(HostGen *g, const HgStub *s);
 void emit_call_fn(HostGen *g, const IrInsn *i, IrVal v, const void *fn);
 AsmCc emit_compare(HostGen *g, const IrInsn *i, IrVal v);
 void emit_slow_stub(HostGen *g, HgStub *s);

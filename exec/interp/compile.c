@@ -112,6 +112,7 @@ static bool has_imm_form(const IrInsn *i)
     case IR_ROTL:
     case IR_ROTR:
     case IR_SETCOND:
+    case IR_CALL_IF:
     case IR_BRCOND:
     case IR_EXIT_DIRECT_IF:
     case IR_RAISE_IF: return true;
@@ -153,7 +154,7 @@ static void analyse_args(Comp *c, const IrInsn *i, IrVal v)
         }
         use(c, x, v);
     }
-    if (i->op == IR_CALL) {
+    if (ir_is_call(i)) {
         const IrCall *call = &g_array_index(b->calls, IrCall, i->imm);
         for (unsigned a = 0; a < 6 && call->helper->args[a] != HARG_NONE; a++) {
             if (call->helper->args[a] < HARG_SLOT_R) {
@@ -458,6 +459,24 @@ static void gen_call(Comp *c, const IrInsn *i, uint16_t d)
     set_snap(c, i->snap);
 }
 
+static void gen_mov(Comp *c, IrType t, unsigned d, unsigned a)
+{
+    emit(c, t == IR_V256 ? BC_MOV256 : t == IR_V128 ? BC_MOV128 : BC_MOV, d, a, 0);
+}
+
+/* Over the call unless the condition holds; d is no operand's unit. */
+static void gen_call_if(Comp *c, const IrInsn *i, IrVal v, uint16_t d)
+{
+    IrInsn over = *i;
+    uint32_t at = c->code->len + 1;
+
+    over.sub = ir_cond_inverse(i->sub);
+    gen_mov(c, i->type, d, val(c, i->arg[2]));
+    gen_cond_op(c, BC_BR_EQ32, &over, v, 0);
+    gen_call(c, i, d);
+    g_array_index(c->code, BcOp, at).d = c->code->len;
+}
+
 static void gen_link(Comp *c, uint64_t pc)
 {
     TbLink *l = &c->tb->link[c->n_links];
@@ -525,11 +544,6 @@ static void gen_vec(Comp *c, const IrInsn *i, uint16_t d)
     emit(c, BC_VEC, 0, 0, 0)->imm = (uintptr_t)fn;
 }
 
-static void gen_mov(Comp *c, IrType t, unsigned d, unsigned a)
-{
-    emit(c, t == IR_V256 ? BC_MOV256 : t == IR_V128 ? BC_MOV128 : BC_MOV, d, a, 0);
-}
-
 static void gen_insn(Comp *c, const IrInsn *i, IrVal v, uint16_t d)
 {
     switch (i->op) {
@@ -555,6 +569,7 @@ static void gen_insn(Comp *c, const IrInsn *i, IrVal v, uint16_t d)
     case IR_SETCOND: gen_cond_op(c, BC_SET_EQ32, i, v, d); break;
     case IR_MOVCOND: gen_movcond(c, i, d); break;
     case IR_CALL: gen_call(c, i, d); break;
+    case IR_CALL_IF: gen_call_if(c, i, v, d); break;
     default:
         if (ir_op_info[i->op].immkind == IRI_label || (ir_op_info[i->op].flags & (IRF_X | IRF_F)) ||
             i->op == IR_FENCE) {
@@ -587,7 +602,7 @@ static void release_operands(Comp *c, const IrInsn *i, IrVal v)
     if (c->disp[v]) {
         release_dead(c, ir_at(c->b, i->arg[0])->arg[0], v);
     }
-    if (i->op == IR_CALL) {
+    if (ir_is_call(i)) {
         const IrCall *call = &g_array_index(c->b->calls, IrCall, i->imm);
         for (unsigned a = 0; a < 6 && call->helper->args[a] != HARG_NONE; a++) {
             if (call->helper->args[a] < HARG_SLOT_R) {

@@ -75,6 +75,12 @@ static inline unsigned ir_nargs(const IrInsn *i)
     return ir_op_info[i->op].nargs;
 }
 
+/* Has it a record of a call, with operands in it? */
+static inline bool ir_is_call(const IrInsn *i)
+{
+    return i->op == IR_CALL || i->op == IR_CALL_IF;
+}
+
 extern const char *const ir_cond_name[IR_COND_COUNT];
 extern const char *const ir_type_name[5];
 

@@ -359,3 +359,18 @@ IrVal ir_call_args(IrBuilder *b, const HelperDesc *h, const IrVal args[6])
     }
     return h->ret == IR_VOID ? 0 : v;
 }
+
+IrVal ir_call_if(IrBuilder *b, IrCond c, IrVal x, IrVal y, IrVal otherwise, const HelperDesc *h,
+                 const IrVal args[6])
+{
+    IrCondition q = { c, x, y };
+    IrCall call = { .helper = h };
+
+    ir_fold_cond(b, &q);
+    if (ir_cond_decided(b, &q) == 0) {
+        return otherwise;
+    }
+    memcpy(call.args, args, sizeof(call.args));
+    ir_push(b->calls, IR_ROOM_CALLS, IrCall, call);
+    return ir_emit(b, IR_CALL_IF, h->ret, q.c, q.x, q.y, otherwise, 0, b->calls->len - 1);
+}

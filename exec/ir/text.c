@@ -30,6 +30,7 @@ static const char *const *sub_names(IrOp op, unsigned *count)
     case IR_SETCOND:
     case IR_MOVCOND:
     case IR_BRCOND:
+    case IR_CALL_IF:
     case IR_EXIT_DIRECT_IF:
     case IR_RAISE_IF: *count = IR_COND_COUNT; return ir_cond_name;
     case IR_ATOMIC: *count = IR_RMW_COUNT; return rmw_name;

@@ -62,16 +62,20 @@ static bool check_call(Verify *v, const IrInsn *i)
             [HARG_I32] = IR_I32, [HARG_I64] = IR_I64, [HARG_V128] = IR_V128, [HARG_V256] = IR_V256
         };
         if (c->helper->args[k] >= HARG_SLOT_R) {
-            if (c->args[k] >= v->b->slots->count) {
+            if (c->args[k] >= v->b->slots->count || i->op != IR_CALL) {
                 return bad(v, "no such slot in a call");
             }
+        } else if (i->op != IR_CALL && c->helper->args[k] != HARG_I64 &&
+                   c->helper->args[k] != HARG_V128) {
+            return bad(v, "argument of a call on a condition");
         } else if (!check_use(v, c->args[k])) {
             return false;
         } else if (ir_type(v->b, c->args[k]) != want[c->helper->args[k]]) {
             return bad(v, "argument type of a call");
         }
     }
-    return i->type == c->helper->ret || bad(v, "result type of a call");
+    bool fits = i->op == IR_CALL || i->type == IR_I64 || i->type == IR_V128;
+    return (fits && i->type == c->helper->ret) || bad(v, "result type of a call");
 }
 
 /* A v128 may be 4 or 8 bytes of memory: loads clear the rest, stores leave it away. */
@@ -114,8 +118,11 @@ static bool check_insn(Verify *v, const IrInsn *i)
     const IrOpInfo *info = &ir_op_info[i->op];
     IrType first_int = IR_VOID;
 
+    if (ir_is_call(i) && !check_call(v, i)) {
+        return false;
+    }
     if (i->op == IR_CALL) {
-        return check_call(v, i);
+        return true;
     }
     if (info->result[0] != '-' && !type_fits(info->result[0], i->type, i, IR_VOID)) {
         return bad(v, "result type");

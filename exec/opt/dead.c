@@ -9,7 +9,7 @@ static bool removable(const IrBuilder *b, const IrInsn *i)
 {
     unsigned f = ir_op_info[i->op].flags;
 
-    if (i->op == IR_CALL) {
+    if (ir_is_call(i)) {
         return g_array_index(b->calls, IrCall, i->imm).helper->flags & HELPER_PURE;
     }
     return (f & (IRF_P | IRF_R)) && !(f & (IRF_F | IRF_S | IRF_H));
@@ -30,7 +30,7 @@ void opt_dead(IrBuilder *b)
         for (unsigned k = 0; k < ir_op_info[i->op].nargs; k++) {
             used[i->arg[k]] = 1;
         }
-        if (i->op == IR_CALL) {
+        if (ir_is_call(i)) {
             const IrCall *c = &g_array_index(b->calls, IrCall, i->imm);
             for (unsigned k = 0; k < 6 && c->helper->args[k] != HARG_NONE; k++) {
                 if (c->helper->args[k] < HARG_SLOT_R) {

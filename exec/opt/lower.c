@@ -350,6 +350,18 @@ static void lower_call(Lower *l, const IrInsn *i, IrVal from)
     }
 }
 
+static void lower_call_if(Lower *l, const IrInsn *i, IrVal from)
+{
+    const IrCall *c = &g_array_index(l->src->calls, IrCall, i->imm);
+    IrVal args[6];
+
+    for (unsigned k = 0; k < 6; k++) {
+        args[k] = c->helper->args[k] != HARG_NONE ? use(l, c->args[k]) : 0;
+    }
+    l->map[from] = ir_call_if(l->dst, i->sub, use(l, i->arg[0]), use(l, i->arg[1]),
+                              use(l, i->arg[2]), c->helper, args);
+}
+
 /* A branch, exit or raise on a condition, with operands now known better: false, it never happens; it
  * may have become one that always does. */
 static bool simplify_condition(Lower *l, IrInsn *n, IrVal a[4])
@@ -435,6 +447,7 @@ static void lower_insn(Lower *l, IrVal from)
         lower_other(l, i, from);
         break;
     case IR_CALL: lower_call(l, i, from); break;
+    case IR_CALL_IF: lower_call_if(l, i, from); break;
     default: lower_other(l, i, from); break;
     }
 }

@@ -517,6 +517,11 @@ void ir_raise_if(IrBuilder *b, IrCond c, IrVal x, IrVal y, unsigned excp, uint32
  * Returns the result or 0 for IR_VOID. After a HELPER_NORETURN call nothing falls through. */
 IrVal ir_call_args(IrBuilder *b, const HelperDesc *h, const IrVal args[6]);
 #define ir_call(b, h, ...) ir_call_args((b), (h), (const IrVal[6]){ __VA_ARGS__ })
+/* (x c y), which is seldom so, ? what the helper gives : otherwise; an i64 or v128. No join: values stay where
+ * they are. The translator promises that here the helper touches no slot and no guest memory and raises
+ * nothing, whatever its flags say of it elsewhere. Its arguments are values. */
+IrVal ir_call_if(IrBuilder *b, IrCond c, IrVal x, IrVal y, IrVal otherwise, const HelperDesc *h,
+                 const IrVal args[6]);
 
 /* ---- builder: vectors ---- */
 #define IR_VB2(e, n)                                                \

@@ -304,6 +304,41 @@ static IrVal pick(Rand *r, GArray *a)
     return g_array_index(a, IrVal, g_rand_int_range(r->g, 0, a->len));
 }
 
+static uint64_t helper_mix(CpuState *cpu, uint64_t a, uint64_t b)
+{
+    return a * 3 + (b ^ 0x5555);
+}
+static HELPER(mix, IR_I64, HELPER_PURE, HARG_I64, HARG_I64);
+
+static void helper_vmix(CpuState *cpu, IrVec *out, const IrVec *a, uint64_t k, const IrVec *b)
+{
+    IrVec v = { 0 };
+
+    for (unsigned n = 0; n < 16; n++) {
+        v.b[n] = a->b[n] + b->b[15 - n] + k;
+    }
+    memcpy(out, &v, 16);
+}
+static HELPER(vmix, IR_V128, HELPER_STATE, HARG_V128, HARG_I64, HARG_V128);
+
+static void add_random_call_if(Rand *r)
+{
+    IrBuilder *b = r->b;
+    IrCond c = g_rand_int_range(r->g, 0, IR_COND_COUNT);
+    IrVal x = pick(r, r->ints), y = g_rand_boolean(r->g) ? pick(r, r->ints) : ir_c64(b, 1u << 31);
+    IrVal k = pick(r, r->ints), m = pick(r, r->ints);
+
+    if (g_rand_boolean(r->g)) {
+        k = ir_call_if(b, c, x, y, k, &hd_mix, (const IrVal[6]){ m, pick(r, r->ints) });
+        g_array_append_val(r->ints, k);
+        return;
+    }
+    IrVal v = ir_vlo128(b, pick(r, r->vecs)), w = ir_vlo128(b, pick(r, r->vecs));
+    v = ir_call_if(b, c, x, y, v, &hd_vmix, (const IrVal[6]){ w, m, v });
+    v = ir_vconcat(b, v, w);
+    g_array_append_val(r->vecs, v);
+}
+
 static void add_random_int(Rand *r)
 {
     static const uint8_t ops[] = { IR_ADD,  IR_SUB,  IR_MUL,  IR_AND,  IR_OR,   IR_XOR,
@@ -415,7 +450,9 @@ static void add_random_op(Rand *r)
     IrBuilder *b = r->b;
     IrVal v;
 
-    switch (g_rand_int_range(r->g, 0, 14)) {
+    switch (g_rand_int_range(r->g, 0, 16)) {
+    case 11:
+    case 12: add_random_call_if(r); break;
     case 0:
         v = ir_get(b, S_R(g_rand_int_range(r->g, 0, 16)));
         g_array_append_val(r->ints, v);
@@ -600,7 +637,8 @@ static void test_random_programs(void)
     Machine *m = machine_new(&native_config);
     ToyCpu *t = m->cpu[0];
     IrBuilder *b = ir_builder_new(&toy_ops.slots), *again = ir_builder_new(&toy_ops.slots);
-    static const HelperDesc *const helpers[] = { &hd_toy_sync, &hd_toy_halt, NULL };
+    static const HelperDesc *const helpers[] = { &hd_toy_sync, &hd_toy_halt, &hd_mix, &hd_vmix,
+                                                 NULL };
     Outcome *o1 = g_aligned_alloc0(1, sizeof(Outcome), 32),
             *o2 = g_aligned_alloc0(1, sizeof(Outcome), 32);
     Rand r = { .b = b,

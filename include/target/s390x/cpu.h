@@ -150,10 +150,12 @@ typedef enum S390CcOp {
     CC_ADDU64,  /* unsigned a + b */
     CC_BFP_SHORT, /* of a binary floating-point number: 0 zero, 1 negative, 2 positive, 3 NaN */
     CC_BFP_LONG,
-    CC_BFP_EXT, /* a: the left half, b: the right one */
-    CC_SUBU,    /* unsigned a - b: 1 borrow, 2 zero, 3 no borrow */
-    CC_TM8,     /* a: selected bits, b: mask; 0 all zero, 3 all one, else 1 */
-    CC_TM16,    /* the same, mixed: leftmost selected bit zero 1, one 2 */
+    CC_BFP_EXT,       /* a: the left half, b: the right one */
+    CC_BFP_CMP_SHORT, /* binary floating-point a with b: 0 equal, 1 low, 2 high, 3 unordered */
+    CC_BFP_CMP_LONG,
+    CC_SUBU, /* unsigned a - b: 1 borrow, 2 zero, 3 no borrow */
+    CC_TM8,  /* a: selected bits, b: mask; 0 all zero, 3 all one, else 1 */
+    CC_TM16, /* the same, mixed: leftmost selected bit zero 1, one 2 */
     CC_OP_COUNT,
 } S390CcOp;
 

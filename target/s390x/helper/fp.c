@@ -20,6 +20,11 @@ bool s390_fpc_valid(uint32_t fpc)
     return !(fpc & 0x03030088) && (rm < 4 || rm == 7);
 }
 
+uint64_t helper_s390_fpc_get(CpuState *cs)
+{
+    return s390_cpu(cs)->fpc;
+}
+
 uint64_t helper_s390_fpc_set(CpuState *cs, uint64_t v)
 {
     S390Cpu *cpu = s390_cpu(cs);

@@ -3,6 +3,7 @@
  * Integer helpers: the condition code, wide division, arithmetic left shifts, and the exceptions
  * that translated code raises by a call.
  */
+#include <string.h>
 #include "target/s390x/helper.h"
 
 static unsigned sign_cc(int64_t v)
@@ -14,6 +15,27 @@ static unsigned sign_cc(int64_t v)
 static unsigned bfp_cc(uint64_t m, bool more, uint64_t inf, bool negative)
 {
     return m > inf || (m == inf && more) ? 3 : !m && !more ? 0 : negative ? 1 : 2;
+}
+
+static unsigned compare_cc(double a, double b)
+{
+    return a == b ? 0 : a < b ? 1 : a > b ? 2 : 3;
+}
+
+static unsigned bfp_compare_cc(bool is_long, uint64_t a, uint64_t b)
+{
+    uint32_t as = a, bs = b;
+    float f[2];
+    double d[2];
+
+    if (is_long) {
+        memcpy(&d[0], &a, 8);
+        memcpy(&d[1], &b, 8);
+        return compare_cc(d[0], d[1]);
+    }
+    memcpy(&f[0], &as, 4);
+    memcpy(&f[1], &bs, 4);
+    return compare_cc(f[0], f[1]);
 }
 
 unsigned s390_cc_eval(uint32_t op, uint64_t a, uint64_t b)
@@ -37,6 +59,8 @@ unsigned s390_cc_eval(uint32_t op, uint64_t a, uint64_t b)
     case CC_BFP_SHORT: return bfp_cc(a & INT32_MAX, false, 0x7f800000u, a >> 31 & 1);
     case CC_BFP_LONG: return bfp_cc(a & INT64_MAX, false, 0x7ff0000000000000u, a >> 63);
     case CC_BFP_EXT: return bfp_cc(a & INT64_MAX, b != 0, 0x7fff000000000000u, a >> 63);
+    case CC_BFP_CMP_SHORT:
+    case CC_BFP_CMP_LONG: return bfp_compare_cc(op == CC_BFP_CMP_LONG, a, b);
     case CC_SUBU: return a == b ? 2 : a < b ? 1 : 3;
     case CC_TM8: return a == 0 ? 0 : a == b ? 3 : 1;
     case CC_TM16: return a == 0 ? 0 : a == b ? 3 : a >> (63 - __builtin_clzll(b)) & 1 ? 2 : 1;

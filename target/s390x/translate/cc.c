@@ -5,7 +5,7 @@
  * A branch right after a compare becomes one comparison of the operands. What is not known in the
  * region (or has no short form) is computed to 0..3 and tested against the mask.
  */
-#include "target/s390x/translate/translate-priv.h"
+#include "target/s390x/translate/fp-host.h"
 
 void s390_cc_set(S390Trans *t, S390CcOp op, IrVal a, IrVal b)
 {
@@ -111,6 +111,8 @@ static IrVal known_cc(S390Trans *t, const S390CcState *cc)
     }
     case CC_BFP_SHORT: return bfp_cc(t, a, 0x7f800000u, 31);
     case CC_BFP_LONG: return bfp_cc(t, a, 0x7ff0000000000000u, 63);
+    case CC_BFP_CMP_SHORT:
+    case CC_BFP_CMP_LONG: return s390_host_compare_cc(t, cc->op == CC_BFP_CMP_LONG, a, b);
     case CC_SUBU: return compare_cc(t, IR_LTU, a, b, (unsigned[]){ 2, 1, 3 });
     case CC_TM8: {
         IrVal ones = ir_movcond(ib, IR_EQ, a, b, c32(t, 3), c32(t, 1));
@@ -201,6 +203,10 @@ static bool short_form(S390Trans *t, const S390CcState *cc, unsigned mask, S390C
             return true;
         }
         return false;
+    case CC_BFP_CMP_SHORT:
+    case CC_BFP_CMP_LONG:
+        *out = s390_host_cond(t, cc->op == CC_BFP_CMP_LONG, mask, a, b);
+        return true;
     case CC_TM8:
     case CC_TM16:
         if (mask == 8 || mask == 7) {

@@ -95,17 +95,34 @@ IrVal s390_host_to_int(S390Trans *t, unsigned f, IrVal a, bool truncate)
     return ir_vftosi(t->b, format[f].scalar, IR_I64, to_host(t, a), truncate);
 }
 
-void s390_host_if_normal(S390Trans *t, unsigned f, IrVal bits, bool positive, IrLabel ok)
+static IrVal magnitude(S390Trans *t, unsigned f, IrVal bits)
 {
-    uint64_t first = format[f].least + 1;
-    IrVal m = positive ? bits : ir_andi(t->b, bits, ~format[f].sign);
-
-    ir_brcondi(t->b, IR_LTU, ir_subi(t->b, m, first), format[f].inf - first, ok);
+    return ir_andi(t->b, bits, ~format[f].sign);
 }
 
-void s390_host_if_number(S390Trans *t, unsigned f, IrVal bits, IrLabel ok)
+IrVal s390_host_or_call(S390Trans *t, unsigned f, IrVal judged, bool positive, IrVal fast,
+                        const HelperDesc *hd, const IrVal args[6])
 {
-    ir_brcondi(t->b, IR_LEU, ir_andi(t->b, bits, ~format[f].sign), format[f].inf, ok);
+    uint64_t first = format[f].least + 1;
+    IrVal m = ir_subi(t->b, positive ? judged : magnitude(t, f, judged), first);
+
+    return ir_call_if(t->b, IR_GEU, m, ir_c64(t->b, format[f].inf - first), fast, hd, args);
+}
+
+IrVal s390_host_number_or_call(S390Trans *t, unsigned f, IrVal judged, IrVal fast,
+                               const HelperDesc *hd, const IrVal args[6])
+{
+    return ir_call_if(t->b, IR_GTU, magnitude(t, f, judged), ir_c64(t->b, format[f].inf), fast, hd,
+                      args);
+}
+
+IrVal s390_host_below_or_call(S390Trans *t, unsigned f, IrVal judged, unsigned exponent, IrVal fast,
+                              const HelperDesc *hd, const IrVal args[6])
+{
+    uint64_t bias = f == HOST_LONG ? 1023 : 127, shift = f == HOST_LONG ? 52 : 23;
+
+    return ir_call_if(t->b, IR_GEU, magnitude(t, f, judged),
+                      ir_c64(t->b, (bias + exponent) << shift), fast, hd, args);
 }
 
 /* ROUNDPS's control by M3: 0 the mode of the FPC, which is nearest here. */
@@ -121,14 +138,6 @@ IrVal s390_host_round(S390Trans *t, unsigned f, IrVal a, unsigned m3)
     IrVal v = to_host(t, a);
 
     return from_host(t, f, ir_vfround(t->b, format[f].scalar, v, v, (unsigned)rounding[m3]));
-}
-
-void s390_host_if_below(S390Trans *t, unsigned f, IrVal bits, unsigned exponent, IrLabel ok)
-{
-    uint64_t bias = f == HOST_LONG ? 1023 : 127, shift = f == HOST_LONG ? 52 : 23;
-    IrVal m = ir_andi(t->b, bits, ~format[f].sign);
-
-    ir_brcondi(t->b, IR_LTU, m, (bias + exponent) << shift, ok);
 }
 
 IrVal s390_host_sign_cc(S390Trans *t, unsigned f, IrVal bits)
@@ -153,14 +162,83 @@ void s390_host_join_cc(S390Trans *t)
     *t->cc = (S390CcState){ .op = CC_VALUE, .known = true, .a = ir_get(t->b, SLOT_CC_A) };
 }
 
-void s390_host_compare(S390Trans *t, unsigned f, IrVal a, IrVal b, IrLabel unordered)
+/* ---- comparisons: flags as COMI leaves them ---- */
+enum {
+    FLAG_LOW = 1,
+    FLAG_UNORDERED = 4,
+    FLAG_EQUAL = 0x40,
+};
+
+static IrVal comi(S390Trans *t, unsigned f, IrVal a, IrVal b)
+{
+    return ir_vfcomi(t->b, format[f].scalar, to_host(t, a), to_host(t, b), true);
+}
+
+IrVal s390_host_compare_cc(S390Trans *t, unsigned f, IrVal a, IrVal b)
 {
     IrBuilder *ib = t->b;
-    IrVal c = ir_vfcomi(ib, format[f].scalar, to_host(t, a), to_host(t, b), true);
+    IrVal c = comi(t, f, a, b), cc;
 
-    ir_brcondi(ib, IR_EQ, c, 0x45, unordered);
-    IrVal cc = ir_movcond(ib, IR_EQ, c, ir_c32(ib, 1), ir_c64(ib, 1), ir_c64(ib, 2));
-    s390_host_put_cc(t, ir_movcond(ib, IR_EQ, c, ir_c32(ib, 0x40), ir_c64(ib, 0), cc));
+    cc = ir_movcond(ib, IR_EQ, c, ir_c32(ib, FLAG_LOW), ir_c32(ib, 1), ir_c32(ib, 2));
+    cc = ir_movcond(ib, IR_EQ, c, ir_c32(ib, FLAG_EQUAL), ir_c32(ib, 0), cc);
+    return ir_movcond(ib, IR_TSTNZ, c, ir_c32(ib, FLAG_UNORDERED), ir_c32(ib, 3), cc);
+}
+
+/* An unordered comparison sets all three flags, so "low" alone is "high" of the operands exchanged. */
+S390Cond s390_host_cond(S390Trans *t, unsigned f, unsigned mask, IrVal a, IrVal b)
+{
+    IrBuilder *ib = t->b;
+    bool inverse = mask & 1;
+    S390Cond c = { .kind = COND_IF, .c = inverse ? IR_TSTNZ : IR_TSTZ };
+
+    switch (inverse ? mask ^ 15 : mask) {
+    case 2:
+        c.x = comi(t, f, a, b);
+        c.y = ir_c32(ib, FLAG_LOW | FLAG_EQUAL);
+        break;
+    case 4:
+        c.x = comi(t, f, b, a);
+        c.y = ir_c32(ib, FLAG_LOW | FLAG_EQUAL);
+        break;
+    case 10:
+        c.x = comi(t, f, a, b);
+        c.y = ir_c32(ib, FLAG_LOW);
+        break;
+    case 12:
+        c.x = comi(t, f, b, a);
+        c.y = ir_c32(ib, FLAG_LOW);
+        break;
+    case 6:
+        c.x = comi(t, f, a, b);
+        c.y = ir_c32(ib, FLAG_EQUAL);
+        break;
+    case 14:
+        c.x = comi(t, f, a, b);
+        c.y = ir_c32(ib, FLAG_UNORDERED);
+        break;
+    default: /* 8 */
+        c.c = inverse ? IR_NE : IR_EQ;
+        c.x = comi(t, f, a, b);
+        c.y = ir_c32(ib, FLAG_EQUAL);
+        break;
+    }
+    return c;
+}
+
+void s390_host_compare(S390Trans *t, unsigned f, IrVal a, IrVal b, const HelperDesc *hd,
+                       const IrVal args[6])
+{
+    IrVal flags = comi(t, f, a, b);
+
+    if (t->mode & MODE_FP) {
+        ir_call_if(t->b, IR_TSTNZ, flags, ir_c32(t->b, FLAG_UNORDERED), ir_c64(t->b, 0), hd, args);
+    } else {
+        IrLabel ordered = ir_label_new(t->b);
+        ir_brcondi(t->b, IR_TSTZ, flags, FLAG_UNORDERED, ordered);
+        ir_call_args(t->b, hd, args);
+        ir_label(t->b, ordered);
+    }
+    s390_cc_set(t, f == HOST_LONG ? CC_BFP_CMP_LONG : CC_BFP_CMP_SHORT, a, b);
 }
 
 /* ---- all elements of a vector ---- */
@@ -174,14 +252,23 @@ IrVal s390_host_vround(S390Trans *t, unsigned f, IrVal x, unsigned m3)
     return ir_vfround(t->b, format[f].packed, x, x, (unsigned)rounding[m3]);
 }
 
-void s390_host_if_vnan(S390Trans *t, unsigned f, IrVal x, IrLabel nan)
-{
-    enum {
-        UNORDERED = 3
-    };
-    IrVal m = ir_vfcmp(t->b, format[f].packed, x, x, UNORDERED);
+enum {
+    CMP_EQ = 0,
+    CMP_LT = 1,
+    CMP_LE = 2,
+    CMP_UNORDERED = 3
+};
 
-    ir_brcondi(t->b, IR_NE, ir_vmovmsk(t->b, format[f].lane, m), 0, nan);
+static IrVal any_unordered(S390Trans *t, unsigned f, IrVal x, IrVal y)
+{
+    return ir_vmovmsk(t->b, format[f].lane, ir_vfcmp(t->b, format[f].packed, x, y, CMP_UNORDERED));
+}
+
+IrVal s390_host_vnumber_or_call(S390Trans *t, unsigned f, IrVal judged, IrVal fast,
+                                const HelperDesc *hd, const IrVal args[6])
+{
+    return ir_call_if(t->b, IR_NE, any_unordered(t, f, judged, judged), ir_c32(t->b, 0), fast, hd,
+                      args);
 }
 
 IrVal s390_host_vsqrt(S390Trans *t, unsigned f, IrVal x)
@@ -197,30 +284,26 @@ IrVal s390_host_vfma(S390Trans *t, unsigned f, unsigned op, IrVal x, IrVal y, Ir
     return op & 2 ? ir_vxor(t->b, r, v_const(t, format[f].es, format[f].sign)) : r;
 }
 
-void s390_host_if_vnormal(S390Trans *t, unsigned f, IrVal v, bool positive, IrLabel ok)
+IrVal s390_host_vor_call(S390Trans *t, unsigned f, IrVal judged, bool positive, IrVal fast,
+                         const HelperDesc *hd, const IrVal args[6])
 {
     IrBuilder *b = t->b;
     uint64_t first = format[f].least + 1;
     IrLane l = format[f].lane;
-    IrVal m = positive ? v : ir_vandn(b, v_const(t, format[f].es, format[f].sign), v);
+    IrVal m = positive ? judged : ir_vandn(b, v_const(t, format[f].es, format[f].sign), judged);
 
     m = ir_vsub(b, l, m, v_const(t, format[f].es, first));
     m = ir_vcmpgtu(b, l, v_const(t, format[f].es, format[f].inf - first), m);
-    ir_brcondi(b, IR_EQ, ir_vmovmsk(b, l, m), f == HOST_LONG ? 3 : 15, ok);
+    return ir_call_if(b, IR_NE, ir_vmovmsk(b, l, m), ir_c32(b, f == HOST_LONG ? 3 : 15), fast, hd,
+                      args);
 }
 
 /* op: 0 equal, 1 high, 2 high or equal */
 IrVal s390_host_vcompare(S390Trans *t, unsigned f, unsigned op, IrVal x, IrVal y, IrLabel unordered)
 {
-    enum {
-        EQ = 0,
-        LT = 1,
-        LE = 2,
-        UNORDERED = 3
-    };
     IrShape s = format[f].packed;
-    IrVal nan = ir_vmovmsk(t->b, format[f].lane, ir_vfcmp(t->b, s, x, y, UNORDERED));
 
-    ir_brcondi(t->b, IR_NE, nan, 0, unordered);
-    return op == 0 ? ir_vfcmp(t->b, s, x, y, EQ) : ir_vfcmp(t->b, s, y, x, op == 1 ? LT : LE);
+    ir_brcondi(t->b, IR_NE, any_unordered(t, f, x, y), 0, unordered);
+    return op == 0 ? ir_vfcmp(t->b, s, x, y, CMP_EQ)
+                   : ir_vfcmp(t->b, s, y, x, op == 1 ? CMP_LT : CMP_LE);
 }

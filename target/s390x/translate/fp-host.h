@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Floating point inline on the host (fp-host.c). The pattern:
- *   compute on the host; branch to `ok` if that is the result; helper, puts, branch to `done`; ok: puts; done:
+ * Floating point inline on the host (fp-host.c): compute on the host; ask a helper where something tells that
+ * this is not all. Under MODE_FP helpers raise nothing and touch no register, so that is a call on a condition.
  */
 #ifndef TARGET_S390X_TRANSLATE_FP_HOST_H
 #define TARGET_S390X_TRANSLATE_FP_HOST_H
@@ -24,31 +24,40 @@ IrVal s390_host_widen(S390Trans *t, IrVal a);
 IrVal s390_host_narrow(S390Trans *t, IrVal a);
 IrVal s390_host_from_int(S390Trans *t, unsigned f, IrVal v);
 IrVal s390_host_to_int(S390Trans *t, unsigned f, IrVal a, bool truncate);
-/* Is it a normal number, greater than the least one (and positive)? */
-void s390_host_if_normal(S390Trans *t, unsigned f, IrVal bits, bool positive, IrLabel ok);
-/* ... a zero, a number or an infinity? */
-void s390_host_if_number(S390Trans *t, unsigned f, IrVal bits, IrLabel ok);
+/* `fast` if what it is judged by is a normal number, greater than the least one (and positive); else the helper's. */
+IrVal s390_host_or_call(S390Trans *t, unsigned f, IrVal judged, bool positive, IrVal fast,
+                        const HelperDesc *hd, const IrVal args[6]);
+/* ... if it is no NaN */
+IrVal s390_host_number_or_call(S390Trans *t, unsigned f, IrVal judged, IrVal fast,
+                               const HelperDesc *hd, const IrVal args[6]);
+/* ... if its magnitude is below 2^exponent */
+IrVal s390_host_below_or_call(S390Trans *t, unsigned f, IrVal judged, unsigned exponent, IrVal fast,
+                              const HelperDesc *hd, const IrVal args[6]);
 /* To an integral number by the rounding method of M3, if the host has it. */
 bool s390_host_rounds(unsigned m3);
 IrVal s390_host_round(S390Trans *t, unsigned f, IrVal a, unsigned m3);
 IrVal s390_host_vround(S390Trans *t, unsigned f, IrVal x, unsigned m3);
-/* Is the magnitude below 2^exponent? */
-void s390_host_if_below(S390Trans *t, unsigned f, IrVal bits, unsigned exponent, IrLabel ok);
 IrVal s390_host_sign_cc(S390Trans *t, unsigned f, IrVal bits); /* i64, 3 for a NaN */
 
 /* The code on each side of a join, and behind it. */
 void s390_host_put_cc(S390Trans *t, IrVal cc);
 void s390_host_join_cc(S390Trans *t);
-/* Branches if an element is a NaN. */
-void s390_host_if_vnan(S390Trans *t, unsigned f, IrVal x, IrLabel nan);
-/* Puts the code of a comparison, or branches. */
-void s390_host_compare(S390Trans *t, unsigned f, IrVal a, IrVal b, IrLabel unordered);
+/* Of CC_BFP_CMP_*: the code, and a branch mask as a comparison. */
+IrVal s390_host_compare_cc(S390Trans *t, unsigned f, IrVal a, IrVal b); /* i32 */
+S390Cond s390_host_cond(S390Trans *t, unsigned f, unsigned mask, IrVal a, IrVal b);
+/* Compares lazily; a NaN is told to the helper, which may have an exception or a flag for it. */
+void s390_host_compare(S390Trans *t, unsigned f, IrVal a, IrVal b, const HelperDesc *hd,
+                       const IrVal args[6]);
 
 /* All elements of vectors. */
 IrVal s390_host_varith(S390Trans *t, unsigned f, unsigned op, IrVal x, IrVal y);
 IrVal s390_host_vsqrt(S390Trans *t, unsigned f, IrVal x);
 IrVal s390_host_vfma(S390Trans *t, unsigned f, unsigned op, IrVal x, IrVal y, IrVal z);
-void s390_host_if_vnormal(S390Trans *t, unsigned f, IrVal v, bool positive, IrLabel ok);
+IrVal s390_host_vor_call(S390Trans *t, unsigned f, IrVal judged, bool positive, IrVal fast,
+                         const HelperDesc *hd, const IrVal args[6]);
+/* ... if no element is a NaN */
+IrVal s390_host_vnumber_or_call(S390Trans *t, unsigned f, IrVal judged, IrVal fast,
+                                const HelperDesc *hd, const IrVal args[6]);
 IrVal s390_host_vcompare(S390Trans *t, unsigned f, unsigned op, IrVal x, IrVal y,
                          IrLabel unordered);
 

@@ -173,7 +173,7 @@ void s390_tr_sfpc(S390Trans *t, const S390Insn *i)
 
 void s390_tr_efpc(S390Trans *t, const S390Insn *i)
 {
-    s390_set_gpr32(t, i->r1, ir_get(t->b, SLOT_FPC));
+    s390_set_gpr32(t, i->r1, ir_trunc32(t->b, ir_call(t->b, &hd_s390_fpc_get)));
 }
 
 void s390_tr_lfpc(S390Trans *t, const S390Insn *i)
@@ -184,7 +184,7 @@ void s390_tr_lfpc(S390Trans *t, const S390Insn *i)
 
 void s390_tr_stfpc(S390Trans *t, const S390Insn *i)
 {
-    s390_store(t, s390_addr2(t), ir_get(t->b, SLOT_FPC), MO_32);
+    s390_store(t, s390_addr2(t), ir_call(t->b, &hd_s390_fpc_get), MO_32);
 }
 
 /* SRNM two bits, SRNMB three, SRNMT the decimal rounding mode. */
@@ -229,19 +229,14 @@ static IrVal modes(S390Trans *t)
 
 static void host_bfp2(S390Trans *t, const S390Insn *i, unsigned f)
 {
-    IrBuilder *ib = t->b;
-    IrLabel ok = ir_label_new(ib), done = ir_label_new(ib);
     IrVal b = operand(t, f), a = get_format(t, i->r1, f);
     IrVal r = s390_host_arith(t, f, i->arg >> 2 & 3, a, b);
 
-    s390_host_if_normal(t, f, r, false, ok);
-    set_format(t, i->r1, f, ir_call(ib, &hd_s390_bfp2, a, b, with_r1(t, i->arg)));
-    ir_br(ib, done);
-    ir_label(ib, ok);
+    r = s390_host_or_call(t, f, r, false, r, &hd_s390_bfp2,
+                          (const IrVal[6]){ a, b, with_r1(t, i->arg) });
     set_format(t, i->r1, f, r);
-    ir_label(ib, done);
     if (i->arg < 8) {
-        sign_cc_of_reg(t, i->r1, f);
+        sign_cc(t, r, f);
     }
 }
 
@@ -305,20 +300,6 @@ void s390_tr_bfp_mulw(S390Trans *t, const S390Insn *i)
     }
 }
 
-static void host_cmp(S390Trans *t, const S390Insn *i, unsigned f)
-{
-    IrBuilder *ib = t->b;
-    IrLabel unordered = ir_label_new(ib), done = ir_label_new(ib);
-    IrVal b = operand(t, f), a = get_format(t, i->r1, f);
-
-    s390_host_compare(t, f, a, b, unordered);
-    ir_br(ib, done);
-    ir_label(ib, unordered);
-    s390_host_put_cc(t, ir_call(ib, &hd_s390_bfp_cmp, a, b, ir_c64(ib, i->arg)));
-    ir_label(ib, done);
-    s390_host_join_cc(t);
-}
-
 void s390_tr_bfp_cmp(S390Trans *t, const S390Insn *i)
 {
     unsigned f = i->arg & 3;
@@ -327,7 +308,9 @@ void s390_tr_bfp_cmp(S390Trans *t, const S390Insn *i)
         return;
     }
     if (f != EXTENDED) {
-        host_cmp(t, i, f);
+        IrVal y = operand(t, f), x = get_format(t, i->r1, f);
+        s390_host_compare(t, f, x, y, &hd_s390_bfp_cmp,
+                          (const IrVal[6]){ x, y, ir_c64(t->b, i->arg) });
         return;
     }
     IrBuilder *ib = t->b;
@@ -344,20 +327,6 @@ void s390_tr_bfp_cmp(S390Trans *t, const S390Insn *i)
     s390_host_join_cc(t);
 }
 
-/* r1 := fast unless it, or what it is judged by, is no normal number; else the helper's. */
-static void host_or_call(S390Trans *t, unsigned f, IrVal judged, unsigned fj, bool positive,
-                         IrVal fast, const HelperDesc *hd, const IrVal args[6])
-{
-    IrLabel ok = ir_label_new(t->b), done = ir_label_new(t->b);
-
-    s390_host_if_normal(t, fj, judged, positive, ok);
-    set_format(t, t->i->r1, f, ir_call_args(t->b, hd, args));
-    ir_br(t->b, done);
-    ir_label(t->b, ok);
-    set_format(t, t->i->r1, f, fast);
-    ir_label(t->b, done);
-}
-
 void s390_tr_bfp_sqrt(S390Trans *t, const S390Insn *i)
 {
     unsigned f = i->arg;
@@ -365,8 +334,9 @@ void s390_tr_bfp_sqrt(S390Trans *t, const S390Insn *i)
     if (pairs_ok(t, f, i->r1, i->r2)) {
         IrVal b = operand(t, f), how = with_r1(t, f);
         if (s390_host_fp(t, f)) {
-            host_or_call(t, f, b, f, true, s390_host_sqrt(t, f, b), &hd_s390_bfp_sqrt,
-                         (const IrVal[6]){ b, how });
+            set_format(t, i->r1, f,
+                       s390_host_or_call(t, f, b, true, s390_host_sqrt(t, f, b), &hd_s390_bfp_sqrt,
+                                         (const IrVal[6]){ b, how }));
             return;
         }
         set_format(t, i->r1, f,
@@ -387,14 +357,11 @@ void s390_tr_bfp_lt(S390Trans *t, const S390Insn *i)
             sign_cc(t, v, f);
             return;
         }
-        IrLabel ok = ir_label_new(t->b), done = ir_label_new(t->b);
-        s390_host_if_number(t, f, v, ok);
-        set_format(t, i->r1, f, ir_call(t->b, &hd_s390_bfp_quiet, v, ir_c64(t->b, f)));
-        ir_br(t->b, done);
-        ir_label(t->b, ok);
+        const IrVal args[6] = { v, ir_c64(t->b, f) };
+        v = t->mode & MODE_FP ? s390_host_number_or_call(t, f, v, v, &hd_s390_bfp_quiet, args)
+                              : ir_call_args(t->b, &hd_s390_bfp_quiet, args);
         set_format(t, i->r1, f, v);
-        ir_label(t->b, done);
-        sign_cc_of_reg(t, i->r1, f);
+        sign_cc(t, v, f);
     }
 }
 
@@ -423,19 +390,17 @@ void s390_tr_bfp_sign(S390Trans *t, const S390Insn *i)
 static void widen_to_extended(S390Trans *t, const S390Insn *i, unsigned from, IrVal v)
 {
     IrBuilder *b = t->b;
-    IrLabel ok = ir_label_new(b), done = ir_label_new(b);
     unsigned width = from == LONG ? 64 : 32, bias = from == LONG ? 1023 : 127;
     IrVal m = ir_andi(b, v, (1ull << (width - 1)) - 1);
     IrVal sign = ir_shli(b, ir_shri(b, v, width - 1), 63);
     IrVal high = from == LONG ? ir_shri(b, m, 4) : ir_shli(b, m, 25);
 
-    s390_host_if_normal(t, from, v, false, ok);
-    set_extended(t, i->r1, ir_call(b, &hd_s390_bfp_to_ext, v, ir_c64(b, from)));
-    ir_br(b, done);
-    ir_label(b, ok);
-    set_fpr(t, i->r1, ir_or(b, sign, ir_addi(b, high, (uint64_t)(16383 - bias) << 48)));
-    set_fpr(t, i->r1 + 2, from == LONG ? ir_shli(b, v, 60) : ir_c64(b, 0));
-    ir_label(b, done);
+    IrVal left = ir_or(b, sign, ir_addi(b, high, (uint64_t)(16383 - bias) << 48));
+    IrVal fast = ir_vfromi(b, IR_V128, from == LONG ? ir_shli(b, v, 60) : ir_c64(b, 0));
+    fast = ir_vsetlane(b, V64, fast, left, 1);
+    set_extended(t, i->r1,
+                 s390_host_or_call(t, from, v, false, fast, &hd_s390_bfp_to_ext,
+                                   (const IrVal[6]){ v, ir_c64(b, from) }));
 }
 
 void s390_tr_bfp_widen(S390Trans *t, const S390Insn *i)
@@ -446,11 +411,16 @@ void s390_tr_bfp_widen(S390Trans *t, const S390Insn *i)
         return;
     }
     IrVal v = operand(t, from);
-    if (to == EXTENDED) {
+    if (!(t->mode & MODE_FP)) {
+        set_format(t, i->r1, to,
+                   to == EXTENDED ? ir_call(t->b, &hd_s390_bfp_to_ext, v, ir_c64(t->b, from))
+                                  : ir_call(t->b, &hd_s390_bfp_short_to_long, v));
+    } else if (to == EXTENDED) {
         widen_to_extended(t, i, from, v);
     } else {
-        host_or_call(t, LONG, v, SHORT, false, s390_host_widen(t, v), &hd_s390_bfp_short_to_long,
-                     (const IrVal[6]){ v });
+        set_fpr(t, i->r1,
+                s390_host_or_call(t, SHORT, v, false, s390_host_widen(t, v),
+                                  &hd_s390_bfp_short_to_long, (const IrVal[6]){ v }));
     }
 }
 
@@ -469,8 +439,9 @@ void s390_tr_bfp_narrow(S390Trans *t, const S390Insn *i)
     IrVal v = fpr(t, i->r2);
     if (s390_host_fp(t, LONG) && (i->m3 == 0 || i->m3 == 4)) {
         IrVal r = s390_host_narrow(t, v);
-        host_or_call(t, SHORT, r, SHORT, false, r, &hd_s390_bfp_long_to_short,
-                     (const IrVal[6]){ v, m });
+        set_short(t, i->r1,
+                  s390_host_or_call(t, SHORT, r, false, r, &hd_s390_bfp_long_to_short,
+                                    (const IrVal[6]){ v, m }));
         return;
     }
     set_short(t, i->r1, ir_call(t->b, &hd_s390_bfp_long_to_short, v, m));
@@ -486,14 +457,10 @@ void s390_tr_bfp_fi(S390Trans *t, const S390Insn *i)
     }
     IrVal v = operand(t, f);
     if (s390_host_fp(t, f) && s390_host_rounds(i->m3)) {
-        IrLabel ok = ir_label_new(t->b), done = ir_label_new(t->b);
         IrVal r = s390_host_round(t, f, v, i->m3);
-        s390_host_if_number(t, f, v, ok);
-        set_format(t, i->r1, f, ir_call(t->b, &hd_s390_bfp_fi, v, ir_c64(t->b, f), m));
-        ir_br(t->b, done);
-        ir_label(t->b, ok);
-        set_format(t, i->r1, f, r);
-        ir_label(t->b, done);
+        set_format(t, i->r1, f,
+                   s390_host_number_or_call(t, f, v, r, &hd_s390_bfp_fi,
+                                            (const IrVal[6]){ v, ir_c64(t->b, f), m }));
         return;
     }
     set_format(t, i->r1, f,
@@ -527,22 +494,15 @@ void s390_tr_bfp_from(S390Trans *t, const S390Insn *i)
 /* Magnitudes far below the greatest integer are converted on the host. */
 static void host_to(S390Trans *t, const S390Insn *i, unsigned f, IrVal v, IrVal h)
 {
-    IrBuilder *ib = t->b;
-    IrLabel ok = ir_label_new(ib), done = ir_label_new(ib);
-    bool w = s390_is_w(t);
+    const IrVal args[6] = { v, h };
+    unsigned limit = s390_is_w(t) ? 30 : 62;
     IrVal fast = s390_host_to_int(t, f, v, i->m3 == 5);
+    IrVal r = s390_host_below_or_call(t, f, v, limit, fast, &hd_s390_bfp_to_int, args);
+    IrVal cc = s390_host_below_or_call(t, f, v, limit, s390_host_sign_cc(t, f, v),
+                                       &hd_s390_bfp_to_int_cc, args);
 
-    s390_host_if_below(t, f, v, w ? 30 : 62, ok);
-    IrVal r = ir_call(ib, &hd_s390_bfp_to_int, v, h),
-          cc = ir_call(ib, &hd_s390_bfp_to_int_cc, v, h);
-    s390_set_reg(t, i->r1, w ? ir_trunc32(ib, r) : r);
-    s390_host_put_cc(t, cc);
-    ir_br(ib, done);
-    ir_label(ib, ok);
-    s390_set_reg(t, i->r1, w ? ir_trunc32(ib, fast) : fast);
-    s390_host_put_cc(t, s390_host_sign_cc(t, f, v));
-    ir_label(ib, done);
-    s390_host_join_cc(t);
+    s390_set_reg(t, i->r1, s390_is_w(t) ? ir_trunc32(t->b, r) : r);
+    s390_cc_from(t, cc);
 }
 
 /* To an integer; the helper gives the value, then the code. */
@@ -579,8 +539,9 @@ void s390_tr_bfp_fma(S390Trans *t, const S390Insn *i)
 
     if (s390_host_fp(t, f)) {
         IrVal r = s390_host_fma(t, f, i->arg >> 2 & 1, a, b, c);
-        host_or_call(t, f, r, f, false, r, &hd_s390_bfp_fma,
-                     (const IrVal[6]){ a, b, c, with_r1(t, i->arg) });
+        set_format(t, i->r1, f,
+                   s390_host_or_call(t, f, r, false, r, &hd_s390_bfp_fma,
+                                     (const IrVal[6]){ a, b, c, with_r1(t, i->arg) }));
         return;
     }
     set_format(t, i->r1, f, ir_call(t->b, &hd_s390_bfp_fma, a, b, c, with_r1(t, i->arg)));

@@ -58,7 +58,17 @@ static CcUse vector_use(const S390Insn *i)
     case S390_TR_vmul:
     case S390_TR_vshift:
     case S390_TR_vshift_each:
-    case S390_TR_vsum: return CC_KEPT;
+    case S390_TR_vsum:
+    case S390_TR_vf2:
+    case S390_TR_vfma:
+    case S390_TR_vfsqrt:
+    case S390_TR_vfint:
+    case S390_TR_vffrom:
+    case S390_TR_vfto:
+    case S390_TR_vflengthen:
+    case S390_TR_vfround:
+    case S390_TR_vfsign: return CC_KEPT;
+    case S390_TR_vfcompare: return i->m6 & 1 ? CC_WRITTEN : CC_KEPT;
     default: return CC_READ;
     }
 }
@@ -114,6 +124,8 @@ static bool sets_cc(S390Tr tr)
     case S390_TR_cs:
     case S390_TR_la_op:
     case S390_TR_bfp_cmp:
+    case S390_TR_bfp_sign:
+    case S390_TR_bfp_to:
     case S390_TR_bfp_lt:
     case S390_TR_bfp_tc: return true;
     default: return false;
@@ -162,6 +174,13 @@ static bool keeps_cc(S390Tr tr)
     case S390_TR_fp_move:
     case S390_TR_fp_zero:
     case S390_TR_fp_sign:
+    case S390_TR_fp_widen:
+    case S390_TR_bfp_fma:
+    case S390_TR_bfp_sqrt:
+    case S390_TR_bfp_widen:
+    case S390_TR_bfp_narrow:
+    case S390_TR_bfp_from:
+    case S390_TR_bfp_fi:
     case S390_TR_ldgr:
     case S390_TR_lgdr:
     case S390_TR_cpsdr: return true;
@@ -177,6 +196,7 @@ static CcUse cc_use(const S390Insn *i)
         return vector_use(i);
     }
     switch (tr) {
+    case S390_TR_bfp2: return i->arg < 8 ? CC_WRITTEN : CC_KEPT;
     case S390_TR_risbg: return i->arg ? CC_WRITTEN : CC_KEPT;
     case S390_TR_brc: return i->m1 == 15 ? CC_JUMP : i->m1 ? CC_READ : CC_KEPT;
     case S390_TR_bcr: return i->m1 && i->r2 ? CC_READ : CC_KEPT;

@@ -72,14 +72,14 @@ typedef struct Host {
 /* v1 := the host's result if what it is judged by is normal, else the helper's. */
 static void host_or_call(S390Trans *t, const Host *h, const HelperDesc *hd, const IrVal args[6])
 {
-    IrLabel ok = ir_label_new(t->b), done = ir_label_new(t->b);
+    IrVal judged = h->judged, fast = h->result;
 
-    (h->one ? s390_host_if_normal : s390_host_if_vnormal)(t, h->f, h->judged, h->positive, ok);
-    v_put(t, t->i->r1, ir_call_args(t->b, hd, args));
-    ir_br(t->b, done);
-    ir_label(t->b, ok);
-    v_put(t, t->i->r1, h->one ? of_left_element(t, h->f, h->result) : h->result);
-    ir_label(t->b, done);
+    if (!h->one) {
+        v_put(t, t->i->r1, s390_host_vor_call(t, h->f, judged, h->positive, fast, hd, args));
+        return;
+    }
+    fast = of_left_element(t, h->f, fast);
+    v_put(t, t->i->r1, s390_host_or_call(t, h->f, judged, h->positive, fast, hd, args));
 }
 
 void s390_tr_vf2(S390Trans *t, const S390Insn *i)
@@ -145,14 +145,9 @@ void s390_tr_vfint(S390Trans *t, const S390Insn *i)
     if (!bad_format(t, i->m3, i->m4, ONE_ELEMENT | 4) && !bad_rounding(t, i->m5)) {
         unsigned f = i->m3 - SHORT;
         if (s390_host_fp(t, f) && s390_host_rounds(i->m5) && !(i->m4 & ONE_ELEMENT)) {
-            IrLabel nan = ir_label_new(t->b), done = ir_label_new(t->b);
             IrVal x = v_get(t, i->r2), r = s390_host_vround(t, f, x, i->m5);
-            s390_host_if_vnan(t, f, x, nan);
-            v_put(t, i->r1, r);
-            ir_br(t->b, done);
-            ir_label(t->b, nan);
-            v_put(t, i->r1, ir_call(t->b, &hd_s390_vf1, x, how(t, i->m3, i->m4, 1, i->m5)));
-            ir_label(t->b, done);
+            const IrVal args[6] = { x, how(t, i->m3, i->m4, 1, i->m5) };
+            v_put(t, i->r1, s390_host_vnumber_or_call(t, f, x, r, &hd_s390_vf1, args));
             return;
         }
         v_put(t, i->r1,
@@ -183,25 +178,15 @@ static bool host_to(S390Trans *t, const S390Insn *i, bool nearest)
     if (!nearest && !truncate) {
         return false;
     }
-    IrLabel right_too = ir_label_new(b), slow = ir_label_new(b), ok = ir_label_new(b),
-            done = ir_label_new(b);
     IrVal v = v_get(t, i->r2), left = v_half(t, v, true), right = v_half(t, v, false);
     IrVal x = s390_host_to_int(t, HOST_LONG, left, truncate);
     IrVal y = one ? ir_c64(b, 0) : s390_host_to_int(t, HOST_LONG, right, truncate);
-    s390_host_if_below(t, HOST_LONG, left, 62, right_too);
-    ir_br(b, slow);
-    ir_label(b, right_too);
-    if (one) {
-        ir_br(b, ok);
-    } else {
-        s390_host_if_below(t, HOST_LONG, right, 62, ok);
+    const IrVal args[6] = { v, how(t, i->m3, i->m4 & 12, 4, i->m5) };
+    IrVal fast = v_of_halves(t, x, y);
+    if (!one) {
+        fast = s390_host_below_or_call(t, HOST_LONG, right, 62, fast, &hd_s390_vf1, args);
     }
-    ir_label(b, slow);
-    v_put(t, i->r1, ir_call(b, &hd_s390_vf1, v, how(t, i->m3, i->m4 & 12, 4, i->m5)));
-    ir_br(b, done);
-    ir_label(b, ok);
-    v_put(t, i->r1, v_of_halves(t, x, y));
-    ir_label(b, done);
+    v_put(t, i->r1, s390_host_below_or_call(t, HOST_LONG, left, 62, fast, &hd_s390_vf1, args));
     return true;
 }
 
@@ -232,16 +217,12 @@ void s390_tr_vfto(S390Trans *t, const S390Insn *i)
 void s390_tr_vflengthen(S390Trans *t, const S390Insn *i)
 {
     if (!v_bad_size(t, i->m3, SHORT, enh1(t) ? LONG : SHORT)) {
-        if (i->m3 == SHORT && (i->m4 & ONE_ELEMENT)) {
+        if (i->m3 == SHORT && (i->m4 & ONE_ELEMENT) && (t->mode & MODE_FP)) {
             IrVal v = v_get(t, i->r2), x = left_element(t, HOST_SHORT, v);
-            IrLabel ok = ir_label_new(t->b), done = ir_label_new(t->b);
-            s390_host_if_normal(t, HOST_SHORT, x, false, ok);
+            const IrVal args[6] = { v, how(t, i->m3, i->m4 & ONE_ELEMENT, 0, 0) };
+            IrVal r = v_of_halves(t, s390_host_widen(t, x), ir_c64(t->b, 0));
             v_put(t, i->r1,
-                  ir_call(t->b, &hd_s390_vflengthen, v, how(t, i->m3, i->m4 & ONE_ELEMENT, 0, 0)));
-            ir_br(t->b, done);
-            ir_label(t->b, ok);
-            v_put(t, i->r1, v_of_halves(t, s390_host_widen(t, x), ir_c64(t->b, 0)));
-            ir_label(t->b, done);
+                  s390_host_or_call(t, HOST_SHORT, x, false, r, &hd_s390_vflengthen, args));
             return;
         }
         v_put(t, i->r1,
@@ -306,14 +287,9 @@ void s390_tr_vfscalar_compare(S390Trans *t, const S390Insn *i)
         if (i->m3 != EXTENDED) {
             unsigned f = i->m3 - SHORT;
             IrVal x = v_get(t, i->r1), y = v_get(t, i->r2);
-            IrLabel unordered = ir_label_new(t->b), done = ir_label_new(t->b);
-            s390_host_compare(t, f, left_element(t, f, x), left_element(t, f, y), unordered);
-            ir_br(t->b, done);
-            ir_label(t->b, unordered);
-            s390_host_put_cc(t, ir_call(t->b, &hd_s390_vfscalar_compare, x, y,
-                                        how(t, i->m3, 0, i->arg, 0)));
-            ir_label(t->b, done);
-            s390_host_join_cc(t);
+            s390_host_compare(t, f, left_element(t, f, x), left_element(t, f, y),
+                              &hd_s390_vfscalar_compare,
+                              (const IrVal[6]){ x, y, how(t, i->m3, 0, i->arg, 0) });
             return;
         }
         s390_cc_from(t, ir_call(t->b, &hd_s390_vfscalar_compare, v_get(t, i->r1), v_get(t, i->r2),
