@@ -413,7 +413,7 @@ void hg_store_home(HostGen *g, const HostPin *hp)
     AsmRm to = hg_state(hp->offset);
 
     if (host_pin_is_vec(hp)) {
-        asm_v2_store(&g->as, I_VMOVDQU_ST, hp->size == 32, to, hp->reg, 0);
+        hg_store_vec(g, to, hp->reg, hp->size);
     } else {
         asm_store(&g->as, 8, to, hp->reg);
     }
@@ -424,7 +424,7 @@ void hg_load_home(HostGen *g, const HostPin *hp)
     AsmRm from = hg_state(hp->offset);
 
     if (host_pin_is_vec(hp)) {
-        asm_v2(&g->as, I_VMOVDQU, hp->size == 32, hp->reg, from, 0);
+        asm_v2(&g->as, hp->size == 8 ? I_VMOVSD_LD : I_VMOVDQU, hp->size == 32, hp->reg, from, 0);
     } else {
         asm_mov(&g->as, 8, hp->reg, from);
     }

@@ -258,6 +258,7 @@ void emit_call_if(HostGen *g, const IrInsn *i, IrVal v)
     bool vec = i->type >= IR_V128, wanted = g->val[v].last;
     HgStub s = { .kind = STUB_HELPER, .insn = v, .d = HR_NONE, .xfer = g->xfers->len };
     unsigned otherwise = wanted ? hg_use(g, i->arg[2]) : HR_NONE;
+    s.a[0] = otherwise;
     AsmCc cc = emit_compare(g, i, v);
 
     for (unsigned k = 0; k < 6 && c->helper->args[k] != HARG_NONE; k++) {
@@ -288,12 +289,14 @@ static void arg_to_frame(HostGen *g, const HgXfer *x, unsigned *vecs)
 {
     unsigned r = x->from.reg;
 
-    if (x->size == 16) {
+    if (x->size == 16 || x->from.kind == LOC_VREG || x->from.kind == LOC_POOL) {
+        AsmRm to = x->size == 16 ? hg_frame(FRAME_OFF(varg) + 32 * (*vecs)++)
+                                 : hg_frame(FRAME_OFF(arg) + 8 * (1 + x->reg));
         if (x->from.kind != LOC_VREG) {
             r = HV_SCRATCH;
             hg_load_vec(g, r, IR_V128, x->from);
         }
-        asm_v2_store(&g->as, I_VMOVDQU_ST, false, hg_frame(FRAME_OFF(varg) + 32 * (*vecs)++), r, 0);
+        hg_store_vec(g, to, r, x->size);
         return;
     }
     if (x->from.kind != LOC_REG) {
@@ -318,7 +321,10 @@ void emit_helper_stub(HostGen *g, const HgStub *s)
     asm_store(as, 8, hg_frame(FRAME_OFF(arg)), HR_SCRATCH);
     asm_call_abs(as, g->code->slow[SLOW_HELPER][s->vecs]);
     hg_site_here(g, 0);
-    if (s->d != HR_NONE && i->type >= IR_V128) {
+    if (s->d != HR_NONE && i->type >= IR_V128 && c->helper->ret == IR_I64) {
+        asm_v2(as, I_VMOVSD_LD, false, HV_SCRATCH, hg_frame(FRAME_OFF(result)), 0);
+        asm_vrrr(as, I_VMOVSD, false, s->d, s->a[0], HV_SCRATCH);
+    } else if (s->d != HR_NONE && i->type >= IR_V128) {
         asm_v2(as, I_VMOVDQU, false, s->d, hg_frame(FRAME_OFF(varg)), 0);
     } else if (s->d != HR_NONE) {
         asm_mov(as, 8, s->d, hg_frame(FRAME_OFF(result)));

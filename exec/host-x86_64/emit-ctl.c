@@ -26,7 +26,7 @@ static void load_slot(HostGen *g, const IrSlotDesc *s, unsigned d)
     AsmRm m = hg_state(s->offset);
 
     if (s->type >= IR_V128) {
-        asm_v2(&g->as, I_VMOVDQU, s->type == IR_V256, d, m, 0);
+        asm_v2(&g->as, s->size == 8 ? I_VMOVSD_LD : I_VMOVDQU, s->type == IR_V256, d, m, 0);
     } else if (s->size == 8) {
         asm_mov(&g->as, 8, d, m);
     } else {

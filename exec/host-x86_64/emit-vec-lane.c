@@ -53,6 +53,32 @@ bool emit_vsetlane(HostGen *g, const IrInsn *i, const HostArgs *x)
     return true;
 }
 
+bool emit_vlane(HostGen *g, const IrInsn *i, const HostArgs *x)
+{
+    Vec v = vec_open(g, i, x);
+
+    if (i->sub == V32) {
+        v3i(&v, I_VINSERTPS, v.d, v.s[0], v.s[0], i->imm << 6 | 0xe);
+    } else if (i->sub == V64 && i->imm) {
+        v2i(&v, I_VPSRLDQ_I, v.d, v.s[0], 8);
+    } else if (i->sub == V64) {
+        v2(&v, I_VMOVQ, v.d, v.s[0]);
+    }
+    return i->sub >= V32;
+}
+
+bool emit_vinslane(HostGen *g, const IrInsn *i, const HostArgs *x)
+{
+    Vec v = vec_open(g, i, x);
+
+    if (i->sub == V32) {
+        v3i(&v, I_VINSERTPS, v.d, v.s[0], v.s[1], i->imm << 4);
+    } else if (i->sub == V64) {
+        v3(&v, i->imm ? I_VPUNPCKLQDQ : I_VMOVSD, v.d, v.s[0], v.s[1]);
+    }
+    return i->sub >= V32;
+}
+
 static void from_general(const Vec *v, unsigned d, unsigned s, bool q)
 {
     asm_vrr(v->a, q ? I_VMOVQ_GPR : I_VMOVD, false, d, s);

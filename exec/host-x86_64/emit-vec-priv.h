@@ -82,6 +82,8 @@ bool emit_vshift_var(HostGen *g, const IrInsn *i, const HostArgs *x);
 bool emit_vtest(HostGen *g, const IrInsn *i, const HostArgs *x);
 bool emit_vgetlane(HostGen *g, const IrInsn *i, const HostArgs *x);
 bool emit_vsetlane(HostGen *g, const IrInsn *i, const HostArgs *x);
+bool emit_vlane(HostGen *g, const IrInsn *i, const HostArgs *x);
+bool emit_vinslane(HostGen *g, const IrInsn *i, const HostArgs *x);
 bool emit_vdup(HostGen *g, const IrInsn *i, const HostArgs *x);
 bool emit_vsplat(HostGen *g, const IrInsn *i, const HostArgs *x);
 bool emit_vfromi(HostGen *g, const IrInsn *i, const HostArgs *x);

@@ -190,6 +190,8 @@ const HostRow host_vec_rows[IR_OP_COUNT] = {
     ROW(VDUP, vdup, 0),
     ROW(VSPLAT, vsplat, 0),
     ROW(VFROMI, vfromi, 0),
+    ROW(VLANE, vlane, 0),
+    ROW(VINSLANE, vinslane, 0),
     ROW(VMOVMSK, vmovmsk, 0),
     ROW(VSEXT, vextend, 0),
     ROW(VZEXT, vextend, 0),

@@ -84,8 +84,7 @@ static void find_uses(const HostGen *g, SlotUse *u, IrVal back)
 static bool can_be_home(const HostGen *g, const SlotUse *u, IrSlot s, bool vec)
 {
     const IrSlotDesc *d = &g->b->slots->slots[s];
-    bool fits = vec ? (d->type == IR_V128 && d->size == 16) || (d->type == IR_V256 && d->size == 32)
-                    : d->type == IR_I64 && d->size == 8;
+    bool fits = vec ? d->type >= IR_V128 : d->type == IR_I64 && d->size == 8;
 
     return u->read[s] && fits && !u->pointer[s] &&
            !slot_map_overlaps_any(g->code->overlaps, s, u->seen);
@@ -95,13 +94,14 @@ static void add_home(HostGen *g, IrSlot s, unsigned reg, const SlotUse *u)
 {
     const IrSlotDesc *d = &g->b->slots->slots[s];
     HostPins *o = &g->own;
-    bool pinned = g->code->pins.n && g->code->pins.of_slot[s];
+    bool pinned = g->code->pins.n && g->code->pins.of_slot[s], vec = d->type >= IR_V128;
 
-    o->pin[o->n] = (HostPin){ .slot = s, .reg = reg, .size = d->size, .offset = d->offset };
+    o->pin[o->n] =
+        (HostPin){ .slot = s, .reg = reg, .size = d->size, .vec = vec, .offset = d->offset };
     if (!u->written[s] && !pinned) {
         g->read_only |= 1u << o->n;
     }
-    o->of_slot[s] = o->of_reg[d->size > 8][reg] = ++o->n;
+    o->of_slot[s] = o->of_reg[vec][reg] = ++o->n;
 }
 
 /* The busiest slot that can be a home and is none yet; ~0: none. */

@@ -24,7 +24,8 @@ typedef uint32_t HostPinSet;
 typedef struct HostPin {
     IrSlot slot;
     uint8_t reg;
-    uint8_t size;    /* 8; 16 and 32: in a vector register */
+    uint8_t size;
+    bool vec;        /* in a vector register */
     uint32_t offset; /* in CpuState */
 } HostPin;
 
@@ -37,7 +38,7 @@ typedef struct HostPins {
 
 static inline bool host_pin_is_vec(const HostPin *p)
 {
-    return p->size > 8;
+    return p->vec;
 }
 /* Host registers for general pins, best first. */
 extern const uint8_t host_pin_regs[HOST_PINS_MAX];
@@ -187,8 +188,8 @@ typedef struct HgWindow { /* accesses that share one check: window.c */
 
 typedef struct HgXfer { /* one move of a parallel move */
     HostLoc from;
-    uint8_t
-        reg; /* to this register, general or (sizes 16, 32) vector; HR_NONE: to CpuState at off */
+    uint8_t reg; /* to this register; HR_NONE: to CpuState at off */
+    bool vec;    /* that is a vector register */
     uint8_t size;
     int32_t off;
 } HgXfer;
@@ -367,6 +368,7 @@ IrVal hg_operand_root(const HostGen *g, const IrInsn *i, IrVal v, unsigned k);
 /* move.c */
 void hg_load_loc(HostGen *g, unsigned reg, HostLoc from); /* general, 64 bits */
 void hg_load_vec(HostGen *g, unsigned reg, IrType t, HostLoc from);
+void hg_store_vec(HostGen *g, AsmRm to, unsigned reg, unsigned size); /* 8, 16 or 32 bytes */
 void hg_parallel(HostGen *g, const HgXfer *x, unsigned n);
 void hg_do_xfers(HostGen *g, uint32_t first, unsigned n);
 uint32_t hg_site(HostGen *g, uint32_t snap);  /* record where the state is; number + 1 */

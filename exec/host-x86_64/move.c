@@ -98,13 +98,18 @@ void hg_load_vec(HostGen *g, unsigned reg, IrType t, HostLoc from)
     }
 }
 
+void hg_store_vec(HostGen *g, AsmRm to, unsigned reg, unsigned size)
+{
+    asm_v2_store(&g->as, size == 8 ? I_VMOVSD_ST : I_VMOVDQU_ST, size == 32, to, reg, 0);
+}
+
 /* To CpuState; may use the scratch registers. */
 static void store_state(HostGen *g, const HgXfer *x)
 {
     AsmRm to = hg_state(x->off);
     int32_t imm;
 
-    if (x->size > 8) {
+    if (x->size > 8 || x->from.kind == LOC_VREG || x->from.kind == LOC_POOL) {
         unsigned r = HV_SCRATCH;
         IrType t = x->size == 32 ? IR_V256 : IR_V128;
         if (x->from.kind == LOC_VREG) {
@@ -112,7 +117,7 @@ static void store_state(HostGen *g, const HgXfer *x)
         } else {
             hg_load_vec(g, r, t, x->from);
         }
-        asm_v2_store(&g->as, I_VMOVDQU_ST, x->size == 32, to, r, 0);
+        hg_store_vec(g, to, r, x->size);
     } else if (x->from.kind == LOC_REG) {
         asm_store(&g->as, x->size, to, x->from.reg);
     } else if (x->from.kind == LOC_CONST && (x->size < 8 || hg_imm_fits(IR_I64, x->from.k, &imm))) {
@@ -192,7 +197,7 @@ void hg_parallel(HostGen *g, const HgXfer *x, unsigned n)
         if (x[k].reg == HR_NONE) {
             store_state(g, &x[k]);
         } else if (x[k].from.kind == LOC_REG || x[k].from.kind == LOC_VREG) {
-            from[x[k].size > 8][x[k].reg] = x[k].from.reg;
+            from[x[k].vec][x[k].reg] = x[k].from.reg;
         }
     }
     move_registers(g, false, from[0]);
@@ -201,7 +206,9 @@ void hg_parallel(HostGen *g, const HgXfer *x, unsigned n)
         if (x[k].reg == HR_NONE || x[k].from.kind == LOC_REG || x[k].from.kind == LOC_VREG) {
             continue;
         }
-        if (x[k].size > 8) {
+        if (x[k].vec && x[k].size == 8 && x[k].from.kind == LOC_STATE) {
+            asm_v2(&g->as, I_VMOVSD_LD, false, x[k].reg, hg_state(x[k].from.off), 0);
+        } else if (x[k].vec) {
             hg_load_vec(g, x[k].reg, x[k].size == 32 ? IR_V256 : IR_V128, x[k].from);
         } else {
             hg_load_loc(g, x[k].reg, x[k].from);
@@ -248,6 +255,7 @@ static void plan_snap(HostGen *g, const IrSnap *s, const HostPins *to, HostPinSe
         };
         if (p) {
             x.reg = to->pin[p - 1].reg;
+            x.vec = to->pin[p - 1].vec;
             *done |= 1u << (p - 1);
         }
         *named |= own ? 1u << (own - 1) : 0;
@@ -266,7 +274,7 @@ unsigned hg_plan_exit(HostGen *g, uint32_t snap, bool back, const HgXfer *extra,
     for (unsigned p = 0; p < to->n; p++) {
         const HostPin *hp = &to->pin[p];
         unsigned own = hg_pin_of(g, hp->slot);
-        HgXfer x = { .reg = hp->reg, .size = hp->size };
+        HgXfer x = { .reg = hp->reg, .vec = hp->vec, .size = hp->size };
         if (!(done & 1u << p)) {
             x.from = own ? home_at(g, own - 1) : (HostLoc){ .kind = LOC_STATE, .off = hp->offset };
             plan(g, x);

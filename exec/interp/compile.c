@@ -352,14 +352,24 @@ static void gen_get(Comp *c, IrType t, unsigned size, uint32_t offset, uint16_t 
 {
     static const uint16_t op[] = { [1] = BC_GET8, [2] = BC_GET16, [4] = BC_GET32, [8] = BC_GET64 };
 
-    emit(c, t == IR_V128 ? BC_GET128 : t == IR_V256 ? BC_GET256 : op[size], d, 0, 0)->imm = offset;
+    bool half = t == IR_V128 && size == 8;
+
+    emit(c,
+         half || t < IR_V128 ? op[size]
+         : t == IR_V128      ? BC_GET128
+                             : BC_GET256,
+         d, 0, 0)
+        ->imm = offset;
+    if (half) {
+        emit(c, BC_CONST, d + 1, 0, 0)->imm = 0;
+    }
 }
 
 static void gen_put(Comp *c, IrSlot s, IrVal v)
 {
     static const uint16_t op[] = { [1] = BC_PUT8, [2] = BC_PUT16, [4] = BC_PUT32, [8] = BC_PUT64 };
     const IrSlotDesc *sd = &c->b->slots->slots[s];
-    unsigned o = sd->type == IR_V128 ? BC_PUT128 : sd->type == IR_V256 ? BC_PUT256 : op[sd->size];
+    unsigned o = sd->size <= 8 ? op[sd->size] : sd->size == 16 ? BC_PUT128 : BC_PUT256;
 
     emit(c, o, 0, val(c, v), 0)->imm = sd->offset;
 }

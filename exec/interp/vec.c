@@ -449,6 +449,23 @@ BOTH(vmovshdup)
 /* ---- operands or results of other sizes: written on the raw frame addresses ---- */
 #define RAW(nm) static void nm(void *d, const void *a, const void *b, const void *c, uint32_t imm)
 
+#define ONE_LANE(bits, T)                         \
+    RAW(vlane_##bits)                             \
+    {                                             \
+        IrVec r = { 0 };                          \
+        memcpy(&r, (const T *)a + imm, bits / 8); \
+        memcpy(d, &r, 16);                        \
+    }                                             \
+    RAW(vinslane_##bits)                          \
+    {                                             \
+        IrVec r;                                  \
+        memcpy(&r, a, 16);                        \
+        memcpy((T *)&r + imm, b, bits / 8);       \
+        memcpy(d, &r, 16);                        \
+    }
+ONE_LANE(32, uint32_t)
+ONE_LANE(64, uint64_t)
+
 #define LANE_OPS(bits, bytes, T)                                       \
     RAW(vgetlane_##bits)                                               \
     {                                                                  \
@@ -723,6 +740,8 @@ BcVecFn interp_vec_fn(IrOp op, IrType type, IrType optype, unsigned sub)
     case IR_VBLENDI: return FOUR(vblendi);
 #undef FOUR
     case IR_VGETLANE: return vgetlane_fns[sub & 3];
+    case IR_VLANE: return sub == V32 ? vlane_32 : sub == V64 ? vlane_64 : NULL;
+    case IR_VINSLANE: return sub == V32 ? vinslane_32 : sub == V64 ? vinslane_64 : NULL;
     case IR_VMOVMSK: return vmovmsk_fns[ow][sub & 3];
     case IR_VTESTZ: return ow ? vtestz_32 : vtestz_16;
     case IR_VTESTC: return ow ? vtestc_32 : vtestc_16;

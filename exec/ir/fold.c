@@ -464,6 +464,9 @@ IrVal ir_fold(IrBuilder *b, IrInsn *i)
     if (n == 0) {
         return 0;
     }
+    if (i->op >= IR_VGETLANE && i->op <= IR_VINSLANE) {
+        return ir_fold_lanes(b, i);
+    }
     if (!ir_type_is_int(i->type) && i->op != IR_MOVCOND) {
         return n == 1 ? fold_unary(b, i) : 0;
     }

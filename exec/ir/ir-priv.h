@@ -32,6 +32,7 @@ bool ir_eval_cond(IrCond c, IrType t, uint64_t a, uint64_t b);
 bool ir_eval(IrOp op, IrType t, unsigned sub, uint64_t a, uint64_t b, uint64_t imm, uint64_t *out);
 /* Simplify before appending: an existing value that op(args) equals, or 0. May rewrite *insn. */
 IrVal ir_fold(IrBuilder *b, IrInsn *insn);
+IrVal ir_fold_lanes(IrBuilder *b, IrInsn *insn); /* the same, of single lanes of vectors */
 /* A comparison, and the same with simpler operands. */
 typedef struct IrCondition {
     IrCond c;

@@ -372,5 +372,6 @@ IrVal ir_call_if(IrBuilder *b, IrCond c, IrVal x, IrVal y, IrVal otherwise, cons
     }
     memcpy(call.args, args, sizeof(call.args));
     ir_push(b->calls, IR_ROOM_CALLS, IrCall, call);
-    return ir_emit(b, IR_CALL_IF, h->ret, q.c, q.x, q.y, otherwise, 0, b->calls->len - 1);
+    return ir_emit(b, IR_CALL_IF, ir_type(b, otherwise), q.c, q.x, q.y, otherwise, 0,
+                   b->calls->len - 1);
 }

@@ -70,12 +70,15 @@ static bool check_call(Verify *v, const IrInsn *i)
             return bad(v, "argument of a call on a condition");
         } else if (!check_use(v, c->args[k])) {
             return false;
-        } else if (ir_type(v->b, c->args[k]) != want[c->helper->args[k]]) {
+        } else if (ir_type(v->b, c->args[k]) != want[c->helper->args[k]] &&
+                   (i->op == IR_CALL || ir_type(v->b, c->args[k]) != IR_V128)) {
             return bad(v, "argument type of a call");
         }
     }
-    bool fits = i->op == IR_CALL || i->type == IR_I64 || i->type == IR_V128;
-    return (fits && i->type == c->helper->ret) || bad(v, "result type of a call");
+    bool same = i->type == c->helper->ret, scalar = i->type == IR_V128 && c->helper->ret == IR_I64;
+    bool fits =
+        i->op == IR_CALL ? same : scalar || (same && (i->type == IR_I64 || i->type == IR_V128));
+    return fits || bad(v, "result type of a call");
 }
 
 /* A v128 may be 4 or 8 bytes of memory: loads clear the rest, stores leave it away. */

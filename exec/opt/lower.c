@@ -249,6 +249,9 @@ static IrVal truncated(Lower *l, IrSlot s, IrVal v)
     const IrSlotDesc *d = &l->dst->slots->slots[s];
 
     /* A get must see what memory would have kept. */
+    if (d->type == IR_V128 && d->size == 8) {
+        return ir_vlane(l->dst, V64, v, 0);
+    }
     switch (d->type == IR_I32 || d->type == IR_I64 ? d->size : 8) {
     case 1: return ir_emit(l->dst, IR_ZEXT8, d->type, 0, v, 0, 0, 0, 0);
     case 2: return ir_emit(l->dst, IR_ZEXT16, d->type, 0, v, 0, 0, 0, 0);

@@ -139,7 +139,7 @@ typedef struct IrSlotDesc {
     const char *name; /* for dumps and the parser: unique, [a-z0-9_.] */
     uint32_t offset;  /* from the start of CpuState */
     uint8_t type;     /* IrType of the value */
-    uint8_t size;     /* bytes in memory; less than the type: zero-extended, truncated */
+    uint8_t size;     /* bytes in memory; less than the type (v128: 8): zero-extended, truncated */
     uint8_t group;    /* bits of ir_dead_at_exit() */
     uint8_t pin;      /* wish to stay in a host register (i64, overlaps none): 1 first, 0 no wish */
 } IrSlotDesc;
@@ -519,7 +519,8 @@ IrVal ir_call_args(IrBuilder *b, const HelperDesc *h, const IrVal args[6]);
 #define ir_call(b, h, ...) ir_call_args((b), (h), (const IrVal[6]){ __VA_ARGS__ })
 /* (x c y), which is seldom so, ? what the helper gives : otherwise; an i64 or v128. No join: values stay where
  * they are. The translator promises that here the helper touches no slot and no guest memory and raises
- * nothing, whatever its flags say of it elsewhere. Its arguments are values. */
+ * nothing, whatever its flags say of it elsewhere. Its arguments are values. Instead of an i64 argument there
+ * may be a v128, of which lane 0 is passed, and an i64 result replaces lane 0 of a v128. */
 IrVal ir_call_if(IrBuilder *b, IrCond c, IrVal x, IrVal y, IrVal otherwise, const HelperDesc *h,
                  const IrVal args[6]);
 
@@ -675,6 +676,14 @@ static inline IrVal ir_vsplat(IrBuilder *b, IrType type, IrLane l, IrVal x)
 static inline IrVal ir_vfromi(IrBuilder *b, IrType type, IrVal i)
 {
     return ir_emit(b, IR_VFROMI, type, 0, i, 0, 0, 0, 0);
+}
+static inline IrVal ir_vlane(IrBuilder *b, IrLane l, IrVal x, unsigned lane) /* v128 */
+{
+    return ir_emit(b, IR_VLANE, IR_V128, l, x, 0, 0, 0, lane);
+}
+static inline IrVal ir_vinslane(IrBuilder *b, IrLane l, IrVal x, IrVal y, unsigned lane) /* v128 */
+{
+    return ir_emit(b, IR_VINSLANE, IR_V128, l, x, y, 0, 0, lane);
 }
 /* Widen the low lanes of a v128 from lane size `from` to `to`. */
 static inline IrVal ir_vsext(IrBuilder *b, IrType type, IrLane from, IrLane to, IrVal x)

@@ -10,13 +10,13 @@
     [slot] = { .name = nm, .offset = offsetof(S390Cpu, field) + (add), .type = ty, .size = sz }
 /* Which general registers are given host registers first: what compilers use most. */
 #define PIN(n) ((n) == 15 ? 1 : (n) <= 5 ? 2 + (n) : (n) == 12 ? 8 : (n) == 11 ? 9 : 0)
-#define REG(n)                                                  \
-    [SLOT_GPR + (n)] = { .name = "r" #n,                        \
-                         .offset = offsetof(S390Cpu, gpr[n]),   \
-                         .type = IR_I64,                        \
-                         .size = 8,                             \
-                         .pin = PIN(n) },                       \
-                S(SLOT_FPR + (n), "f" #n, vr[n], 8, IR_I64, 8), \
+#define REG(n)                                                   \
+    [SLOT_GPR + (n)] = { .name = "r" #n,                         \
+                         .offset = offsetof(S390Cpu, gpr[n]),    \
+                         .type = IR_I64,                         \
+                         .size = 8,                              \
+                         .pin = PIN(n) },                        \
+                S(SLOT_FPR + (n), "f" #n, vr[n], 8, IR_V128, 8), \
                 S(SLOT_AR + (n), "a" #n, ar[n], 0, IR_I32, 4)
 #define CC(slot, nm, ty, sz)                    \
     [slot] = { .name = #nm,                     \

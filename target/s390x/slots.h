@@ -9,7 +9,7 @@
 
 enum {
     SLOT_GPR = 0,
-    SLOT_FPR = 16, /* left half of the vector register of that number */
+    SLOT_FPR = 16, /* left half of the vector register of that number; v128 with zeros above */
     SLOT_AR = 32,
     SLOT_CC_OP = 48,
     SLOT_CC_A,

@@ -334,9 +334,39 @@ static void add_random_call_if(Rand *r)
         return;
     }
     IrVal v = ir_vlo128(b, pick(r, r->vecs)), w = ir_vlo128(b, pick(r, r->vecs));
-    v = ir_call_if(b, c, x, y, v, &hd_vmix, (const IrVal[6]){ w, m, v });
+    if (g_rand_boolean(r->g)) { /* scalars in vectors */
+        v = g_rand_boolean(r->g) ? ir_vlane(b, V64, v, 1) : v;
+        v = ir_call_if(b, c, x, y, v, &hd_mix, (const IrVal[6]){ w, m });
+    } else {
+        v = ir_call_if(b, c, x, y, v, &hd_vmix, (const IrVal[6]){ w, m, v });
+    }
     v = ir_vconcat(b, v, w);
     g_array_append_val(r->vecs, v);
+}
+
+/* Of 64 or 32 bits, in slots, lanes and general registers. */
+static void add_random_scalar(Rand *r)
+{
+    IrBuilder *b = r->b;
+    IrSlot slot = g_rand_boolean(r->g) ? S_D : S_V1Q2;
+    IrLane l = g_rand_boolean(r->g) ? V64 : V32;
+    unsigned n = g_rand_int_range(r->g, 0, l == V64 ? 2 : 4);
+    IrVal x = g_rand_boolean(r->g) ? ir_vfromi(b, IR_V128, pick(r, r->ints)) : ir_get(b, slot);
+    IrVal v = ir_vlo128(b, pick(r, r->vecs));
+
+    switch (g_rand_int_range(r->g, 0, 4)) {
+    case 0: x = ir_vinslane(b, l, x, v, n); break;
+    case 1: x = ir_vlane(b, l, ir_vinslane(b, l, v, x, n), g_rand_int_range(r->g, 0, 2)); break;
+    case 2: x = ir_vfromi(b, IR_V128, ir_vgetlane(b, IR_I64, l, x, n)); break;
+    default: break;
+    }
+    if (g_rand_boolean(r->g)) {
+        ir_put(b, slot, x);
+    }
+    v = ir_vconcat(b, x, v);
+    g_array_append_val(r->vecs, v);
+    x = ir_vgetlane(b, IR_I64, l, x, g_rand_int_range(r->g, 0, 2));
+    g_array_append_val(r->ints, x);
 }
 
 static void add_random_int(Rand *r)
@@ -450,7 +480,9 @@ static void add_random_op(Rand *r)
     IrBuilder *b = r->b;
     IrVal v;
 
-    switch (g_rand_int_range(r->g, 0, 16)) {
+    switch (g_rand_int_range(r->g, 0, 18)) {
+    case 13:
+    case 14: add_random_scalar(r); break;
     case 11:
     case 12: add_random_call_if(r); break;
     case 0:
@@ -556,6 +588,7 @@ static void state_random(ToyCpu *t, Machine *m, unsigned seed)
     for (unsigned i = 0; i < 8; i++) {
         t->v[i / 4].q[i % 4] = next_random(&s);
     }
+    t->d = next_random(&s);
     for (unsigned i = 0; i < 0x2000; i += 8) {
         uint64_t x = next_random(&s);
         memcpy(m->mem + 0x8000 + i, &x, 8);
@@ -567,7 +600,7 @@ static void state_random(ToyCpu *t, Machine *m, unsigned seed)
 }
 
 typedef struct Outcome {
-    uint64_t pc, r[16];
+    uint64_t pc, r[16], d;
     IrVec v[2];
     int excp;
     uint64_t seen_pc, seen_r1;
@@ -580,6 +613,7 @@ static void outcome(Outcome *o, const ToyCpu *t, const Machine *m)
     o->pc = t->pc;
     memcpy(o->r, t->r, sizeof(o->r));
     memcpy(o->v, t->v, sizeof(o->v));
+    o->d = t->d;
     o->excp = t->parent.exception;
     o->seen_pc = t->seen_pc;
     o->seen_r1 = t->seen_r1;

@@ -324,7 +324,9 @@ static bool nth_imm(const Case *c, unsigned n, uint64_t *imm)
     case IR_VBSHLI:
     case IR_VBSHRI: *imm = n == 18 ? 300 : n; return n < 19;
     case IR_VGETLANE: return n < src * 8 / bits;
-    case IR_VSETLANE: return n < src * 8 / bits;
+    case IR_VSETLANE:
+    case IR_VLANE:
+    case IR_VINSLANE: return n < src * 8 / bits;
     case IR_VSEXT:
     case IR_VZEXT: *imm = c->i.sub + 1 + n; return *imm <= V64;
     case IR_VFMADD:

@@ -208,6 +208,8 @@ void toy_tables(void)
     toy_slots[S_V0] = (IrSlotDesc){ "v0", offsetof(ToyCpu, v), IR_V256, 32 };
     toy_slots[S_V1] = (IrSlotDesc){ "v1", offsetof(ToyCpu, v) + 32, IR_V256, 32 };
     toy_slots[S_V0LO] = (IrSlotDesc){ "v0lo", offsetof(ToyCpu, v), IR_V128, 16 };
+    toy_slots[S_V1Q2] = (IrSlotDesc){ "v1q2", offsetof(ToyCpu, v) + 48, IR_V128, 8 };
+    toy_slots[S_D] = (IrSlotDesc){ "d", offsetof(ToyCpu, d), IR_V128, 8 };
     toy_slots[S_FLAG] = (IrSlotDesc){ "flag", offsetof(ToyCpu, flag), IR_I64, 8 };
 }
 

@@ -48,7 +48,7 @@ typedef struct ToyCpu {
     uint64_t pc;
     uint64_t r[16];
     IrVec v[2];
-    uint64_t flag;
+    uint64_t flag, d;
     uint8_t perm[N_PAGES]; /* MMU_R.. */
 #define PERM_GLOBAL 8
 #define PERM_LARGE  16    /* part of 64 KiB */
@@ -70,6 +70,8 @@ enum {
     S_V0 = 16,
     S_V1,
     S_V0LO,
+    S_V1Q2, /* 64 bits of V1 as a scalar in a vector register */
+    S_D,    /* the same, by itself */
     S_FLAG,
     S_COUNT
 };

@@ -32,8 +32,7 @@ static IrVal to_host(S390Trans *t, IrVal bits)
 
 static IrVal from_host(S390Trans *t, unsigned f, IrVal v)
 {
-    return f == HOST_LONG ? ir_vgetlane(t->b, IR_I64, V64, v, 0)
-                          : ir_zext32(t->b, ir_vgetlane(t->b, IR_I32, V32, v, 0));
+    return ir_vgetlane(t->b, IR_I64, f == HOST_LONG ? V64 : V32, v, 0);
 }
 
 static IrVal arith(S390Trans *t, IrShape s, unsigned op, IrVal x, IrVal y)
@@ -66,7 +65,7 @@ IrVal s390_host_fma(S390Trans *t, unsigned f, unsigned op, IrVal a, IrVal b, IrV
     IrVal r = op & 1 ? ir_vfmsub(t->b, s, x, y, z, 0) : ir_vfmadd(t->b, s, x, y, z, 0);
 
     r = from_host(t, f, r);
-    return op & 2 ? ir_xori(t->b, r, format[f].sign) : r;
+    return op & 2 ? s390_host_sign(t, f, r, 2) : r;
 }
 
 IrVal s390_host_widen(S390Trans *t, IrVal a)
@@ -78,9 +77,9 @@ IrVal s390_host_widen(S390Trans *t, IrVal a)
 
 IrVal s390_host_narrow(S390Trans *t, IrVal a)
 {
-    IrVal v = to_host(t, a);
+    IrVal zero = ir_vzero(t->b, IR_V128);
 
-    return from_host(t, HOST_SHORT, ir_vfcvtss(t->b, FS64, v, v));
+    return from_host(t, HOST_SHORT, ir_vfcvtss(t->b, FS64, zero, to_host(t, a)));
 }
 
 IrVal s390_host_from_int(S390Trans *t, unsigned f, IrVal v)
@@ -95,34 +94,75 @@ IrVal s390_host_to_int(S390Trans *t, unsigned f, IrVal a, bool truncate)
     return ir_vftosi(t->b, format[f].scalar, IR_I64, to_host(t, a), truncate);
 }
 
+IrVal s390_host_sign(S390Trans *t, unsigned f, IrVal bits, unsigned how)
+{
+    IrVal v = to_host(t, bits);
+    IrVal sign = ir_vconst(t->b, IR_V128, &(IrVec){ .q = { format[f].sign } });
+
+    v = how == 0   ? ir_vandn(t->b, sign, v)
+        : how == 1 ? ir_vor(t->b, v, sign)
+                   : ir_vxor(t->b, v, sign);
+    return from_host(t, f, v);
+}
+
 static IrVal magnitude(S390Trans *t, unsigned f, IrVal bits)
 {
     return ir_andi(t->b, bits, ~format[f].sign);
 }
 
+/* A call on a condition; scalars go in and come out in vector registers. */
+static IrVal or_call(S390Trans *t, IrCond c, IrVal x, uint64_t k, IrVal fast, const HelperDesc *hd,
+                     const IrVal args[6])
+{
+    IrVal y = ir_c64(t->b, k), a[6] = { 0 }, v = fast;
+    uint64_t known;
+
+    for (unsigned n = 0; n < 6 && hd->args[n] != HARG_NONE; n++) {
+        bool scalar = hd->args[n] == HARG_I64 && !ir_const_value(t->b, args[n], &known);
+        a[n] = scalar ? to_host(t, args[n]) : args[n];
+    }
+    if (ir_type(t->b, fast) != IR_I64) {
+        return ir_call_if(t->b, c, x, y, fast, hd, a);
+    }
+    v = ir_call_if(t->b, c, x, y, to_host(t, fast), hd, a);
+    return ir_vgetlane(t->b, IR_I64, V64, v, 0);
+}
+
+static IrVal exponent(S390Trans *t, unsigned f, IrVal bits, bool with_sign)
+{
+    return f == HOST_LONG ? ir_extractu(t->b, bits, 52, with_sign ? 12 : 11)
+                          : ir_extractu(t->b, bits, 23, with_sign ? 9 : 8);
+}
+
 IrVal s390_host_or_call(S390Trans *t, unsigned f, IrVal judged, bool positive, IrVal fast,
                         const HelperDesc *hd, const IrVal args[6])
 {
-    uint64_t first = format[f].least + 1;
-    IrVal m = ir_subi(t->b, positive ? judged : magnitude(t, f, judged), first);
+    unsigned most = f == HOST_LONG ? 0x7fe : 0xfe; /* the greatest exponent of a number */
+    IrVal e = exponent(t, f, judged, positive);
 
-    return ir_call_if(t->b, IR_GEU, m, ir_c64(t->b, format[f].inf - first), fast, hd, args);
+    return or_call(t, IR_GTU, ir_subi(t->b, e, 2), most - 2, fast, hd, args);
+}
+
+IrVal s390_host_finite_or_call(S390Trans *t, unsigned f, IrVal judged, IrVal fast,
+                               const HelperDesc *hd, const IrVal args[6])
+{
+    IrVal e = exponent(t, f, judged, false);
+
+    return or_call(t, IR_EQ, e, f == HOST_LONG ? 0x7ff : 0xff, fast, hd, args);
 }
 
 IrVal s390_host_number_or_call(S390Trans *t, unsigned f, IrVal judged, IrVal fast,
                                const HelperDesc *hd, const IrVal args[6])
 {
-    return ir_call_if(t->b, IR_GTU, magnitude(t, f, judged), ir_c64(t->b, format[f].inf), fast, hd,
-                      args);
+    return or_call(t, IR_GTU, magnitude(t, f, judged), format[f].inf, fast, hd, args);
 }
 
-IrVal s390_host_below_or_call(S390Trans *t, unsigned f, IrVal judged, unsigned exponent, IrVal fast,
+IrVal s390_host_below_or_call(S390Trans *t, unsigned f, IrVal judged, unsigned most, IrVal fast,
                               const HelperDesc *hd, const IrVal args[6])
 {
-    uint64_t bias = f == HOST_LONG ? 1023 : 127, shift = f == HOST_LONG ? 52 : 23;
+    unsigned bias = f == HOST_LONG ? 1023 : 127;
 
-    return ir_call_if(t->b, IR_GEU, magnitude(t, f, judged),
-                      ir_c64(t->b, (bias + exponent) << shift), fast, hd, args);
+    return or_call(t, IR_GEU, exponent(t, f, judged, false), bias + most, fast, hd, args);
 }
 
 /* ROUNDPS's control by M3: 0 the mode of the FPC, which is nearest here. */
@@ -231,7 +271,12 @@ void s390_host_compare(S390Trans *t, unsigned f, IrVal a, IrVal b, const HelperD
     IrVal flags = comi(t, f, a, b);
 
     if (t->mode & MODE_FP) {
-        ir_call_if(t->b, IR_TSTNZ, flags, ir_c32(t->b, FLAG_UNORDERED), ir_c64(t->b, 0), hd, args);
+        IrVal v[6] = { args[0], args[1], args[2] };
+        if (hd->args[0] == HARG_I64) {
+            v[0] = to_host(t, a);
+            v[1] = to_host(t, b);
+        }
+        ir_call_if(t->b, IR_TSTNZ, flags, ir_c32(t->b, FLAG_UNORDERED), ir_c64(t->b, 0), hd, v);
     } else {
         IrLabel ordered = ir_label_new(t->b);
         ir_brcondi(t->b, IR_TSTZ, flags, FLAG_UNORDERED, ordered);
@@ -292,8 +337,10 @@ IrVal s390_host_vor_call(S390Trans *t, unsigned f, IrVal judged, bool positive, 
     IrLane l = format[f].lane;
     IrVal m = positive ? judged : ir_vandn(b, v_const(t, format[f].es, format[f].sign), judged);
 
-    m = ir_vsub(b, l, m, v_const(t, format[f].es, first));
-    m = ir_vcmpgtu(b, l, v_const(t, format[f].es, format[f].inf - first), m);
+    /* the least one becomes the least integer: one signed comparison will do */
+    uint64_t least = format[f].sign;
+    m = ir_vadd(b, l, m, v_const(t, format[f].es, least - first));
+    m = ir_vcmpgts(b, l, v_const(t, format[f].es, least + (format[f].inf - first)), m);
     return ir_call_if(b, IR_NE, ir_vmovmsk(b, l, m), ir_c32(b, f == HOST_LONG ? 3 : 15), fast, hd,
                       args);
 }

@@ -24,9 +24,15 @@ IrVal s390_host_widen(S390Trans *t, IrVal a);
 IrVal s390_host_narrow(S390Trans *t, IrVal a);
 IrVal s390_host_from_int(S390Trans *t, unsigned f, IrVal v);
 IrVal s390_host_to_int(S390Trans *t, unsigned f, IrVal a, bool truncate);
-/* `fast` if what it is judged by is a normal number, greater than the least one (and positive); else the helper's. */
+/* The sign cleared (0), set (1) or inverted (2). */
+IrVal s390_host_sign(S390Trans *t, unsigned f, IrVal bits, unsigned how);
+/* `fast` if what it is judged by is a normal number, some way from the least one (and positive); else the helper's.
+ * Both are bits, or fast is a v128 of which all is meant. */
 IrVal s390_host_or_call(S390Trans *t, unsigned f, IrVal judged, bool positive, IrVal fast,
                         const HelperDesc *hd, const IrVal args[6]);
+/* ... if it is finite, which is enough of sums: a small one is exact */
+IrVal s390_host_finite_or_call(S390Trans *t, unsigned f, IrVal judged, IrVal fast,
+                               const HelperDesc *hd, const IrVal args[6]);
 /* ... if it is no NaN */
 IrVal s390_host_number_or_call(S390Trans *t, unsigned f, IrVal judged, IrVal fast,
                                const HelperDesc *hd, const IrVal args[6]);

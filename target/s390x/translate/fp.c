@@ -14,24 +14,28 @@ enum {
     EXTENDED
 };
 
+/* Registers are vectors of one element; a calculation on bits (i64) that begins and ends there is one on
+ * vectors after folding, and no general register sees it. */
 static IrVal fpr(S390Trans *t, unsigned r)
 {
-    return ir_get(t->b, SLOT_FPR + r);
+    return ir_vgetlane(t->b, IR_I64, V64, ir_get(t->b, SLOT_FPR + r), 0);
 }
 
 static void set_fpr(S390Trans *t, unsigned r, IrVal v)
 {
-    ir_put(t->b, SLOT_FPR + r, v);
+    ir_put(t->b, SLOT_FPR + r, ir_vfromi(t->b, IR_V128, v));
 }
 
 static void set_short(S390Trans *t, unsigned r, IrVal v)
 {
-    set_fpr(t, r, ir_deposit(t->b, fpr(t, r), v, 32, 32));
+    IrVal old = ir_get(t->b, SLOT_FPR + r);
+
+    ir_put(t->b, SLOT_FPR + r, ir_vinslane(t->b, V32, old, ir_vfromi(t->b, IR_V128, v), 1));
 }
 
 static IrVal get_short(S390Trans *t, unsigned r)
 {
-    return ir_shri(t->b, fpr(t, r), 32);
+    return ir_vgetlane(t->b, IR_I64, V32, ir_get(t->b, SLOT_FPR + r), 1);
 }
 
 /* Extended operands live in pairs whose first number has bit 1 clear. */
@@ -140,28 +144,17 @@ void s390_tr_lgdr(S390Trans *t, const S390Insn *i)
     s390_set_gpr(t, i->r1, fpr(t, i->r2));
 }
 
-/* v with its sign bit cleared (0), set (1) or inverted (2) */
-static IrVal with_sign(S390Trans *t, IrVal v, unsigned how, unsigned bit)
-{
-    uint64_t sign = 1ull << bit;
-
-    switch (how) {
-    case 0: return ir_andi(t->b, v, ~sign);
-    case 1: return ir_ori(t->b, v, sign);
-    default: return ir_xori(t->b, v, sign);
-    }
-}
-
+/* The sign of a whole register: cleared (0), set (1), inverted (2). */
 void s390_tr_fp_sign(S390Trans *t, const S390Insn *i)
 {
-    set_fpr(t, i->r1, with_sign(t, fpr(t, i->r2), i->arg, 63));
+    set_fpr(t, i->r1, s390_host_sign(t, HOST_LONG, fpr(t, i->r2), i->arg));
 }
 
 void s390_tr_cpsdr(S390Trans *t, const S390Insn *i)
 {
     IrBuilder *ib = t->b;
     IrVal sign = ir_andi(ib, fpr(t, i->r3), 1ull << 63);
-    set_fpr(t, i->r1, ir_or(ib, with_sign(t, fpr(t, i->r2), 0, 63), sign));
+    set_fpr(t, i->r1, ir_or(ib, s390_host_sign(t, HOST_LONG, fpr(t, i->r2), 0), sign));
 }
 
 /* ---- control ---- */
@@ -232,8 +225,9 @@ static void host_bfp2(S390Trans *t, const S390Insn *i, unsigned f)
     IrVal b = operand(t, f), a = get_format(t, i->r1, f);
     IrVal r = s390_host_arith(t, f, i->arg >> 2 & 3, a, b);
 
-    r = s390_host_or_call(t, f, r, false, r, &hd_s390_bfp2,
-                          (const IrVal[6]){ a, b, with_r1(t, i->arg) });
+    const IrVal args[6] = { a, b, with_r1(t, i->arg) };
+    r = i->arg < 8 ? s390_host_finite_or_call(t, f, r, r, &hd_s390_bfp2, args)
+                   : s390_host_or_call(t, f, r, false, r, &hd_s390_bfp2, args);
     set_format(t, i->r1, f, r);
     if (i->arg < 8) {
         sign_cc(t, r, f);
@@ -375,12 +369,12 @@ void s390_tr_bfp_sign(S390Trans *t, const S390Insn *i)
     }
     if (f == EXTENDED) {
         IrVal low = fpr(t, i->r2 + 2);
-        set_fpr(t, i->r1, with_sign(t, fpr(t, i->r2), how, 63));
+        set_fpr(t, i->r1, s390_host_sign(t, HOST_LONG, fpr(t, i->r2), how));
         set_fpr(t, i->r1 + 2, low);
         sign_cc(t, get_extended(t, i->r1), f);
         return;
     }
-    IrVal v = with_sign(t, operand(t, f), how, f == SHORT ? 31 : 63);
+    IrVal v = s390_host_sign(t, f, operand(t, f), how);
     set_format(t, i->r1, f, v);
     sign_cc(t, v, f);
 }
@@ -419,8 +413,8 @@ void s390_tr_bfp_widen(S390Trans *t, const S390Insn *i)
         widen_to_extended(t, i, from, v);
     } else {
         set_fpr(t, i->r1,
-                s390_host_or_call(t, SHORT, v, false, s390_host_widen(t, v),
-                                  &hd_s390_bfp_short_to_long, (const IrVal[6]){ v }));
+                s390_host_number_or_call(t, SHORT, v, s390_host_widen(t, v),
+                                         &hd_s390_bfp_short_to_long, (const IrVal[6]){ v }));
     }
 }
 

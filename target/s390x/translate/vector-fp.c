@@ -52,14 +52,15 @@ static IrVal how(S390Trans *t, unsigned format, unsigned controls, unsigned op, 
 /* The left element as a scalar, and the other way round. */
 static IrVal left_element(S390Trans *t, unsigned f, IrVal v)
 {
-    IrVal half = v_half(t, v, true);
-
-    return f == HOST_LONG ? half : ir_shri(t->b, half, 32);
+    return f == HOST_LONG ? ir_vgetlane(t->b, IR_I64, V64, v, 1)
+                          : ir_vgetlane(t->b, IR_I64, V32, v, 3);
 }
 
 static IrVal of_left_element(S390Trans *t, unsigned f, IrVal bits)
 {
-    return v_of_halves(t, f == HOST_LONG ? bits : ir_shli(t->b, bits, 32), ir_c64(t->b, 0));
+    IrVal zero = ir_vzero(t->b, IR_V128), v = ir_vfromi(t->b, IR_V128, bits);
+
+    return f == HOST_LONG ? ir_vinslane(t->b, V64, zero, v, 1) : ir_vinslane(t->b, V32, zero, v, 3);
 }
 
 typedef struct Host {
