@@ -30,6 +30,7 @@ struct Clocks {
     int64_t virtual_offset; /* running: virtual = monotonic + offset; stopped: virtual = offset */
     int timer_fd;
     int64_t fires_ns; /* CLOCK_MONOTONIC time the timerfd is set to; TIMER_NEVER: it is not */
+    bool dispatching; /* timers run; the timerfd is set when they have */
     guint source;
 };
 
@@ -116,6 +117,9 @@ static int64_t earliest_wait(const Clocks *c)
  */
 static void rearm(Clocks *c)
 {
+    if (c->dispatching) {
+        return;
+    }
     int64_t wait = earliest_wait(c), now = host_ns(CLOCK_MONOTONIC), due;
     if (__builtin_add_overflow(now, wait, &due)) {
         due = TIMER_NEVER;
@@ -238,6 +242,15 @@ static bool run_one(Clocks *c, ClockKind kind, int64_t now)
     return due;
 }
 
+static void set_dispatching(Clocks *c, bool on)
+{
+    g_mutex_lock(&c->mutex);
+    c->dispatching = on;
+    c->fires_ns = TIMER_NEVER;
+    rearm(c);
+    g_mutex_unlock(&c->mutex);
+}
+
 static gboolean timer_fd_ready(gint fd, GIOCondition condition, gpointer data)
 {
     Vm *vm = data;
@@ -246,16 +259,14 @@ static gboolean timer_fd_ready(gint fd, GIOCondition condition, gpointer data)
     if (read(fd, &expirations, sizeof(expirations)) < 0 && errno != EAGAIN) {
         return G_SOURCE_CONTINUE;
     }
+    set_dispatching(c, true);
     for (int k = 0; k < CLOCK_KIND_COUNT; k++) {
         /* `now` is read once: a timer that re-arms itself in the past cannot hold the loop. */
         int64_t now = clock_now_ns(vm, k);
         while (clock_ticks(c, k) && run_one(c, k, now)) {
         }
     }
-    g_mutex_lock(&c->mutex);
-    c->fires_ns = TIMER_NEVER;
-    rearm(c);
-    g_mutex_unlock(&c->mutex);
+    set_dispatching(c, false);
     return G_SOURCE_CONTINUE;
 }
 
@@ -353,6 +364,18 @@ void clock_virtual_advance(Vm *vm, int64_t ns)
     }
 }
 
+/*
+ * May recurse, which it does not: the timerfd is not set while timers run. For a source that may not, GLib takes the
+ * descriptor out of the loop and puts it in again around each call, and wakes the loop for both.
+ */
+static guint attach_source(Vm *vm, int fd)
+{
+    g_autoptr(GSource) source = g_unix_fd_source_new(fd, G_IO_IN);
+    g_source_set_callback(source, G_SOURCE_FUNC(timer_fd_ready), vm, NULL);
+    g_source_set_can_recurse(source, TRUE);
+    return g_source_attach(source, NULL);
+}
+
 bool clocks_setup(Vm *vm)
 {
     Clocks *c = g_new0(Clocks, 1);
@@ -363,7 +386,7 @@ bool clocks_setup(Vm *vm)
         g_error("no timerfd: %s", g_strerror(errno));
     }
     vm->clocks = c;
-    c->source = g_unix_fd_add(c->timer_fd, G_IO_IN, timer_fd_ready, vm);
+    c->source = attach_source(vm, c->timer_fd);
     return true;
 }
 
