@@ -99,6 +99,17 @@ static inline TlbEntry *tlb_row(const CpuState *cpu, unsigned mmu, uint64_t va)
 /* ---- translations ---- */
 typedef struct Tb Tb;
 
+/* What the interpreter runs. */
+typedef struct TbBytecode {
+    BcOp *code;
+    uint32_t n_code;
+    uint32_t frame_units; /* 8-byte units */
+    BcSnap *snaps;
+    BcSnapEntry *snap_entries;
+    uint32_t *snap_of; /* by code index: snapshot number, 0 none */
+    BcCall *calls;
+} TbBytecode;
+
 /* A direct exit of src; linked to dst when dst is not NULL. dst is read without lock. Where cross is
  * set (dst in another page, or one of the two in two pages) the link is only a guess: dst may be
  * entered while jump_cache[jump] of the CpuState is dst, which says that it is mapped as it was. */
@@ -145,25 +156,24 @@ struct Tb {
     TbLink *in;          /* direct exits that jump here */
     TbLink *link;        /* n_links of ours */
     uint16_t n_links;
-    uint64_t retire_epoch;
-    Tb *retire_next;
-    Tb *all_next, *all_prev; /* FIFO for eviction */
-    size_t bytes;
+    union {
+        struct {
+            Tb *all_next, *all_prev; /* FIFO for eviction */
+        };
+        struct { /* when it is invalid */
+            Tb *retire_next;
+            uint64_t retire_epoch;
+        };
+    };
+    uint32_t bytes;
     int32_t heat;      /* of a draft: how often it runs until it is hot; not exact */
     bool draft;        /* a basic block, that a larger region replaces when it is hot */
     uint64_t *insn_pc; /* icount: of each instruction; else NULL */
     HostTb *host;
     HostCode *memory; /* whose memory of records it lies in, in that lot; NULL: on the heap */
     uint32_t lot;
-    /* interpreter */
-    BcOp *code;
-    uint32_t n_code;
-    uint32_t frame_units; /* 8-byte units */
-    BcSnap *snaps;
-    BcSnapEntry *snap_entries;
-    uint32_t *snap_of; /* by code index: snapshot number, 0 none */
-    BcCall *calls;
     IrVec *pool;
+    TbBytecode *bc; /* for the interpreter; NULL: not yet, or native */
 };
 
 /* The jump cache has JC_GROUPS groups of JC_GROUP places; all code of a page is in one group. */

@@ -68,14 +68,15 @@ static void apply_snapshot(CpuState *cpu)
         host_apply_snapshot(cpu);
         return;
     }
-    uint32_t s = tb->snap_of[p->ip - tb->code];
+    const TbBytecode *bc = tb->bc;
+    uint32_t s = bc->snap_of[p->ip - bc->code];
 
     if (!s) {
         return;
     }
-    const BcSnap *snap = &tb->snaps[s];
+    const BcSnap *snap = &bc->snaps[s];
     for (unsigned i = 0; i < snap->count; i++) {
-        const BcSnapEntry *e = &tb->snap_entries[snap->first + i];
+        const BcSnapEntry *e = &bc->snap_entries[snap->first + i];
         memcpy((char *)cpu + e->offset, &p->frame[e->unit], e->size);
     }
     cpu_set_pc(cpu, snap->pc);

@@ -96,7 +96,7 @@ static void find_labels(HostGen *g)
 {
     bool reached = true;
 
-    memset(g->label_used, 0, IR_MAX_LABELS + 1);
+    memset(g->label_used, 0, g->b->n_labels + 1);
     for (IrVal v = 1; v < g->n && g->b->n_labels; v++) {
         const IrInsn *i = ir_at(g->b, v);
         unsigned flags = ir_op_info[i->op].flags;

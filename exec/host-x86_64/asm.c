@@ -54,11 +54,25 @@ static void put8(AsmBuf *a, uint8_t v)
     *a->p++ = v;
 }
 
+/* Little-endian, as this host is. */
+static uint8_t *le32(uint8_t *p, uint32_t v)
+{
+    memcpy(p, &v, 4);
+    return p + 4;
+}
+
 static void put_le(AsmBuf *a, uint64_t v, unsigned bytes)
 {
-    for (unsigned i = 0; i < bytes; i++) {
-        put8(a, v >> 8 * i);
+    uint8_t *p = a->p;
+
+    if (bytes == 4) {
+        p = le32(p, (uint32_t)v);
+    } else {
+        for (unsigned i = 0; i < bytes; i++) {
+            *p++ = v >> 8 * i;
+        }
     }
+    a->p = p;
 }
 
 void asm_byte(AsmBuf *a, uint8_t v)
@@ -160,7 +174,9 @@ static void put_rel32(AsmBuf *a, uint64_t target, unsigned trail)
     put_le(a, d, 4);
 }
 
-static void put_sib_mem(AsmBuf *a, unsigned reg, const AsmRm *m)
+/* Writes from p on and returns where that ends: for all the compiler knows each byte might change the
+ * buffer's own fields, which it would then read anew. */
+static uint8_t *sib_mem(uint8_t *p, unsigned reg, const AsmRm *m)
 {
     unsigned r = (reg & 7) << 3, base = m->base & 7;
     bool none = m->base == ASM_NO_REG;
@@ -177,23 +193,24 @@ static void put_sib_mem(AsmBuf *a, unsigned reg, const AsmRm *m)
     if (none || m->index != ASM_NO_REG || base == 4) {
         unsigned index = m->index == ASM_NO_REG ? 4 : m->index & 7;
         g_assert(m->index != RSP);
-        put8(a, mod << 6 | r | 4);
-        put8(a, m->lg_scale << 6 | index << 3 | (none ? 5 : base));
+        *p++ = mod << 6 | r | 4;
+        *p++ = m->lg_scale << 6 | index << 3 | (none ? 5 : base);
     } else {
-        put8(a, mod << 6 | r | base);
+        *p++ = mod << 6 | r | base;
     }
     if (none || mod == 2) {
-        put_le(a, (uint32_t)m->disp, 4);
+        p = le32(p, m->disp);
     } else if (mod == 1) {
-        put8(a, m->disp);
+        *p++ = m->disp;
     }
+    return p;
 }
 
 void asm_modrm(AsmBuf *a, unsigned reg, AsmRm rm, unsigned trail)
 {
     switch (rm.kind) {
     case ASM_RM_REG: put8(a, 0xc0 | (reg & 7) << 3 | (rm.base & 7)); break;
-    case ASM_RM_MEM: put_sib_mem(a, reg, &rm); break;
+    case ASM_RM_MEM: a->p = sib_mem(a->p, reg, &rm); break;
     case ASM_RM_ABS:
         put8(a, (reg & 7) << 3 | 5);
         put_rel32(a, rm.addr, trail);
@@ -223,7 +240,7 @@ static unsigned high(uint8_t reg)
     return reg != ASM_NO_REG && reg & 8;
 }
 
-static void put_rex(AsmBuf *a, unsigned op, bool w, unsigned reg, const AsmRm *rm)
+static uint8_t *rex_byte(uint8_t *p, unsigned op, bool w, unsigned reg, const AsmRm *rm)
 {
     bool mem = rm->kind == ASM_RM_MEM, is_reg = rm->kind == ASM_RM_REG;
     unsigned rex = w << 3 | (reg & 8 ? 4 : 0);
@@ -237,8 +254,9 @@ static void put_rex(AsmBuf *a, unsigned op, bool w, unsigned reg, const AsmRm *r
     /* spl, bpl, sil, dil exist only with a REX prefix */
     bool low = (op & O_BYTE_REG && reg >= 4) || (op & O_BYTE_RM && is_reg && rm->base >= 4);
     if (rex || low) {
-        put8(a, 0x40 | rex);
+        *p++ = 0x40 | rex;
     }
+    return p;
 }
 
 /* Prefixes, opcode, ModRM. size 2 takes 66, size 8 REX.W. `trail`: immediate bytes to come.
@@ -247,25 +265,37 @@ static bool op_rm(AsmBuf *a, unsigned op, unsigned size, unsigned reg, AsmRm rm,
 {
     static const uint8_t prefix[4] = { 0, 0x66, 0xf3, 0xf2 };
     unsigned pp = op >> 12 & 3, map = op >> 8 & 3;
+    uint8_t *p = a->p;
 
-    if (!asm_room(a)) {
+    if (a->end - p < INSN_MAX) {
+        a->overflow = true;
+    }
+    if (a->overflow) {
         return false;
     }
     if (size == 2) {
-        put8(a, 0x66);
+        *p++ = 0x66;
     }
     if (pp) {
-        put8(a, prefix[pp]);
+        *p++ = prefix[pp];
     }
-    put_rex(a, op, size == 8, reg, &rm);
+    p = rex_byte(p, op, size == 8, reg, &rm);
     if (map) {
-        put8(a, 0x0f);
+        *p++ = 0x0f;
     }
     if (map == 2) {
-        put8(a, 0x38);
+        *p++ = 0x38;
     }
-    put8(a, op);
-    asm_modrm(a, reg, rm, trail);
+    *p++ = op;
+    if (rm.kind == ASM_RM_REG) {
+        *p++ = 0xc0 | (reg & 7) << 3 | (rm.base & 7);
+        a->p = p;
+    } else if (rm.kind == ASM_RM_MEM) {
+        a->p = sib_mem(p, reg, &rm);
+    } else {
+        a->p = p;
+        asm_modrm(a, reg, rm, trail);
+    }
     return true;
 }
 

@@ -98,6 +98,24 @@ static uint8_t *map_near(int fd, size_t size)
     return p == MAP_FAILED ? NULL : p;
 }
 
+/* Records near the code that names them, else anywhere. */
+static void *records_near(uint8_t *code, size_t size)
+{
+    for (unsigned k = 1; code && k < 16; k++) {
+        void *at = code - size - ((size_t)k << 25), *p;
+        p = mmap(at, size, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+        if (p == at) {
+            madvise(p, size, MADV_HUGEPAGE);
+            return p;
+        }
+        if (p != MAP_FAILED) {
+            munmap(p, size);
+        }
+    }
+    return pages_new(size);
+}
+
 static size_t code_bytes(const HostCode *c)
 {
     return (size_t)c->n_lots * HOST_LOT_BYTES * 2;
@@ -134,7 +152,6 @@ HostCode *host_code_new(size_t bytes, const CpuTargetOps *ops, const SlotMap *ov
     c->pc_offset = ops->pc_offset;
     c->overlaps = overlaps;
     g_mutex_init(&c->lock);
-    c->records = pages_new((size_t)c->n_lots * HOST_LOT_BYTES);
     host_lots_init(c);
     c->modes = g_array_new(FALSE, FALSE, sizeof(HostMode));
     choose_pins(&c->pins, &ops->slots, overlaps);
@@ -145,6 +162,7 @@ HostCode *host_code_new(size_t bytes, const CpuTargetOps *ops, const SlotMap *ov
         host_code_free(c);
         return NULL;
     }
+    c->records = records_near(c->rx, (size_t)c->n_lots * HOST_LOT_BYTES);
     host_lots_start(c);
     host_common_code(c);
     return c;

@@ -5,6 +5,7 @@
  *   enter(cpu, code, &priv->hframe)   makes the frame, expects no returns, loads the pins' homes, jumps
  *   leave          homes back to CpuState (pc is stored already); returns NULL
  *   leave_pc       the same with a pc in HR_SCRATCH
+ *   refuse         the same with the start of a region that was not entered in HR_SCRATCH
  *   next_pc        with a pc in HR_SCRATCH: goes on there if the region is found (loop_next), else as leave
  *   next_link      with a TbLink in HR_SCRATCH: goes where it leads if the jump cache says that this is
  *                  still mapped; else as next_pc, but returns the link
@@ -118,6 +119,10 @@ static void make_leave(HostCode *c, AsmBuf *a)
     asm_alu_rr(a, ALU_XOR, 4, HR_SCRATCH, HR_SCRATCH);
     asm_jmp(a, next);
     asm_align(a, 16);
+    c->refuse = asm_here(a);
+    asm_store_imm(a, 4, state(offsetof(CpuState, refused)), 1);
+    asm_mov(a, 8, RAX, asm_mem(HR_SCRATCH, 0)); /* the Tb */
+    asm_mov(a, 8, HR_SCRATCH, asm_mem(RAX, offsetof(Tb, key.pc)));
     c->leave_pc = asm_here(a);
     asm_store(a, 8, state(c->pc_offset), HR_SCRATCH);
     c->leave = asm_here(a);

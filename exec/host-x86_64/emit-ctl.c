@@ -371,7 +371,7 @@ void emit_stub(HostGen *g, HgStub *p)
         if (s.kind == STUB_BACK) {
             hg_homes_out(g);
         }
-        asm_mov_imm(as, HR_SCRATCH, (uintptr_t)l);
+        hg_load_addr(g, HR_SCRATCH, l);
         asm_jmp_abs(as, g->code->next_link);
         break;
     }
@@ -385,10 +385,8 @@ void emit_stub(HostGen *g, HgStub *p)
         if (hg_loops(g)) {
             hg_homes_out(g);
         }
-        asm_store_imm(as, 4, hg_state(offsetof(CpuState, refused)), 1);
-        asm_mov_imm(as, HR_SCRATCH, g->tb->key.pc);
-        asm_store(as, 8, hg_state(g->code->pc_offset), HR_SCRATCH);
-        asm_jmp_abs(as, g->code->leave);
+        asm_lea(as, 8, HR_SCRATCH, asm_abs(g->as.run_at));
+        asm_jmp_abs(as, g->code->refuse);
         break;
     }
 }
@@ -405,8 +403,12 @@ void emit_entry(HostGen *g)
     asm_alu_imm(&g->as, ALU_CMP, 4, hg_state(offsetof(CpuState, exit_request)), 0);
     asm_jcc(&g->as, CC_NE, s->entry);
     if (g->tb->draft) {
-        asm_mov_imm(&g->as, RAX, (uintptr_t)&g->tb->heat);
-        asm_alu_imm(&g->as, ALU_SUB, 4, asm_mem(RAX, 0), 1);
+        uint64_t heat = (uintptr_t)&g->tb->heat;
+        bool near = asm_reachable(&g->as, heat);
+        if (!near) {
+            asm_mov_imm(&g->as, RAX, heat);
+        }
+        asm_alu_imm(&g->as, ALU_SUB, 4, near ? asm_abs(heat) : asm_mem(RAX, 0), 1);
         asm_jcc(&g->as, CC_E, s->entry);
     }
 }

@@ -235,15 +235,13 @@ static void name_code(const HostGen *g)
                  asm_size(as) - g->cold_at);
 }
 
-static void *put_behind(uint8_t **at, const void *from, size_t n)
+static uint8_t *put_behind(uint8_t *at, const void *from, size_t n)
 {
-    void *to = memcpy(*at, from, n);
-
-    *at += n;
-    return to;
+    memcpy(at, from, n);
+    return at + n;
 }
 
-/* The record of the region, with its tables behind it in order of their alignment. */
+/* The record of the region, with its tables behind it. */
 static HostTb *make_record(HostGen *g)
 {
     const size_t consts = g->consts->len * sizeof(uint64_t),
@@ -258,15 +256,18 @@ static HostTb *make_record(HostGen *g)
         h = g_malloc(size);
     }
     uint8_t *at = (uint8_t *)(h + 1);
-    *h = (HostTb){ .owner = g->code, .n_sites = g->sites->len };
+    *h = (HostTb){ .owner = g->code,
+                   .n_consts = g->consts->len,
+                   .n_sites = g->sites->len,
+                   .n_entries = g->entries->len };
     h->lot[HOST_RECORDS] = lot;
     h->code = (const uint8_t *)g->as.run_at;
     h->size = g->hot_bytes + (asm_size(&g->as) - g->cold_at);
-    h->consts = put_behind(&at, g->consts->data, consts);
-    h->sites = put_behind(&at, g->sites->data, sites);
-    h->entries = put_behind(&at, g->entries->data, entries);
+    at = put_behind(at, g->consts->data, consts);
+    at = put_behind(at, g->sites->data, sites);
+    at = put_behind(at, g->entries->data, entries);
     if (hg_loops(g)) {
-        h->homes = put_behind(&at, g->own.pin, homes);
+        put_behind(at, g->own.pin, homes);
         h->loop = asm_label_addr(&g->as, g->head);
     }
     return h;
@@ -301,7 +302,7 @@ bool host_compile(HostGen *g, Tb *tb, IrBuilder *b)
     }
     hg_analyse(g);
     generate(g);
-    if (g->failed || !asm_finish(&g->as)) {
+    if (g->failed || g->entries->len > UINT16_MAX || !asm_finish(&g->as)) {
         memset(tb->link, 0, g->n_links * sizeof(*tb->link));
         g_aligned_free(g_steal_pointer(&tb->pool));
         return false;
@@ -391,7 +392,7 @@ static void apply_entry(CpuState *cpu, const Tb *tb, const HostSiteEntry *e)
     case LOC_REG: from = &f->reg[e->index]; break;
     case LOC_VREG: from = &f->vreg[e->index]; break;
     case LOC_CELL: from = (const uint8_t *)f + e->index; break;
-    case LOC_CONST: from = &tb->host->consts[e->index]; break;
+    case LOC_CONST: from = &host_consts(tb->host)[e->index]; break;
     default: from = &tb->pool[e->index]; break;
     }
     memcpy((char *)cpu + e->offset, from, e->size);
@@ -402,12 +403,12 @@ void host_apply_snapshot(CpuState *cpu)
     const HostFrame *f = cpu->priv->hframe;
     const Tb *tb = host_current(cpu);
     const HostTb *h = tb->host;
-    const HostPin *pin = h->homes ? h->homes : cpu->engine->host->pins.pin;
-    const HostSite *s = NULL;
+    const HostPin *pin = h->loop ? host_homes(h) : cpu->engine->host->pins.pin;
+    const HostSite *all = host_sites(h), *s = NULL;
 
     for (unsigned k = 0; k < h->n_sites && f->ra; k++) {
-        if (h->sites[k].ra == f->ra - (uintptr_t)h->code) {
-            s = &h->sites[k];
+        if (all[k].ra == f->ra - (uintptr_t)h->code) {
+            s = &all[k];
         }
     }
     if (!s) {
@@ -419,7 +420,7 @@ void host_apply_snapshot(CpuState *cpu)
         memcpy((char *)cpu + p->offset, from, p->size);
     }
     for (unsigned k = 0; k < s->count; k++) {
-        apply_entry(cpu, tb, &h->entries[s->first + k]);
+        apply_entry(cpu, tb, &host_entries(h)[s->first + k]);
     }
     cpu_set_pc(cpu, s->pc);
     if (cpu->ops->restore_state) {

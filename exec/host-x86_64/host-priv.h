@@ -69,12 +69,11 @@ typedef struct HostSiteEntry {
 } HostSiteEntry;
 
 typedef struct HostSite {
-    uint32_t ra; /* from the region's entry */
-    uint32_t first;
-    uint16_t count;
+    uint64_t pc;
+    uint32_t ra;     /* from the region's entry */
     HostPinSet pins; /* homes that are in their registers only */
     uint32_t aux;
-    uint64_t pc;
+    uint16_t first, count; /* entries */
 } HostSite;
 
 /* What regions consist of. Each kind has memory of its own, so that what runs lies densely. */
@@ -85,19 +84,32 @@ typedef enum HostKind {
     HOST_KINDS
 } HostKind;
 
-/* The native half of a Tb. */
+/* The native half of a Tb. Behind it lie its constants, sites, their entries and, of a loop, the homes inside. */
 struct HostTb {
     HostCode *owner;
+    const uint8_t *code; /* where it runs */
+    uint64_t loop;       /* where the jump back to the head leads, homes as inside; 0: no loop */
     unsigned lot[HOST_KINDS]; /* that its parts lie in; records HOST_NO_LOT: this is on the heap */
-    const uint8_t *code;      /* where it runs */
     uint32_t size;
-    uint32_t n_sites;
-    HostSite *sites;
-    HostSiteEntry *entries;
-    uint64_t *consts;
-    HostPin *homes; /* of a loop's inside; NULL: the engine's pins */
-    uint64_t loop;  /* where the jump back to the head leads, homes as inside */
+    uint16_t n_consts, n_sites, n_entries;
 };
+
+static inline const uint64_t *host_consts(const HostTb *h)
+{
+    return (const uint64_t *)(h + 1);
+}
+static inline const HostSite *host_sites(const HostTb *h)
+{
+    return (const HostSite *)(host_consts(h) + h->n_consts);
+}
+static inline const HostSiteEntry *host_entries(const HostTb *h)
+{
+    return (const HostSiteEntry *)(host_sites(h) + h->n_sites);
+}
+static inline const HostPin *host_homes(const HostTb *h)
+{
+    return (const HostPin *)(host_entries(h) + h->n_entries);
+}
 
 /* Of a call: where the guest goes on when it returns, and the native code that goes on there. Lies behind
  * the code of the call. */
@@ -158,7 +170,7 @@ struct HostCode {
     const SlotMap *overlaps; /* borrowed */
     uint32_t pc_offset;
     /* common code, run addresses */
-    uint64_t enter, leave, leave_pc, next_link, next_pc;
+    uint64_t enter, leave, leave_pc, next_link, next_pc, refuse;
     uint64_t slow[SLOW_COUNT][2]; /* HostSlow, with vector registers saved */
     GArray *modes;                /* HostMode, under lock */
     uint64_t bytes;               /* live. Atomic */
@@ -375,6 +387,7 @@ uint32_t hg_site(HostGen *g, uint32_t snap);  /* record where the state is; numb
 void hg_site_here(HostGen *g, uint32_t site); /* the return address: writes the marker */
 /* back: to the head of a loop, homes as inside; else as every region wants them. */
 unsigned hg_plan_exit(HostGen *g, uint32_t snap, bool back, const HgXfer *extra, uint32_t *first);
+void hg_load_addr(HostGen *g, unsigned reg, const void *at);
 AsmRm hg_state(int32_t off);
 AsmRm hg_frame(int32_t off);
 void hg_call_c(HostGen *g, const void *fn);

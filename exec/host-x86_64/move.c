@@ -55,6 +55,17 @@ void hg_call_c(HostGen *g, const void *fn)
 
 /* ---- single moves ---- */
 
+void hg_load_addr(HostGen *g, unsigned reg, const void *at)
+{
+    uint64_t addr = (uintptr_t)at;
+
+    if (asm_reachable(&g->as, addr)) {
+        asm_lea(&g->as, 8, reg, asm_abs(addr));
+    } else {
+        asm_mov_imm(&g->as, reg, addr);
+    }
+}
+
 void hg_load_loc(HostGen *g, unsigned reg, HostLoc from)
 {
     switch (from.kind) {

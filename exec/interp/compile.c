@@ -444,7 +444,7 @@ static void gen_call(Comp *c, const IrInsn *i, uint16_t d)
 {
     const IrCall *call = &g_array_index(c->b->calls, IrCall, i->imm);
     const HelperDesc *h = call->helper;
-    BcCall *r = &c->tb->calls[i->imm];
+    BcCall *r = &c->tb->bc->calls[i->imm];
     bool simple = h->ret <= IR_I64 && !(h->flags & HELPER_FPENV);
 
     r->fn = h->fn;
@@ -675,19 +675,19 @@ static void gen_stubs(Comp *c)
 /* Copy the snapshots that faults need, with frame units instead of values. */
 static void make_snaps(Comp *c)
 {
-    Tb *tb = c->tb;
+    TbBytecode *bc = c->tb->bc;
     const IrBuilder *b = c->b;
 
-    tb->snaps = g_new0(BcSnap, b->snaps->len);
-    tb->snap_entries = g_new0(BcSnapEntry, b->snap_entries->len);
+    bc->snaps = g_new0(BcSnap, b->snaps->len);
+    bc->snap_entries = g_new0(BcSnapEntry, b->snap_entries->len);
     for (unsigned s = 1; s < b->snaps->len; s++) {
         const IrSnap *f = &g_array_index(b->snaps, IrSnap, s);
-        tb->snaps[s] = (BcSnap){ .pc = f->pc, .aux = f->aux, .first = f->first, .count = f->count };
+        bc->snaps[s] = (BcSnap){ .pc = f->pc, .aux = f->aux, .first = f->first, .count = f->count };
     }
     for (unsigned k = 0; k < b->snap_entries->len; k++) {
         const IrSnapEntry *e = &g_array_index(b->snap_entries, IrSnapEntry, k);
         const IrSlotDesc *d = &b->slots->slots[e->slot];
-        tb->snap_entries[k] =
+        bc->snap_entries[k] =
             (BcSnapEntry){ .offset = d->offset, .unit = val(c, e->val), .size = d->size };
     }
 }
@@ -697,10 +697,10 @@ static void finish(Comp *c)
     Tb *tb = c->tb;
 
     make_snaps(c);
-    tb->n_code = c->code->len;
-    tb->code = g_memdup2(c->code->data, c->code->len * sizeof(BcOp));
-    tb->snap_of = g_memdup2(c->snaps->data, c->snaps->len * sizeof(uint32_t));
-    tb->frame_units = c->next_unit;
+    tb->bc->n_code = c->code->len;
+    tb->bc->code = g_memdup2(c->code->data, c->code->len * sizeof(BcOp));
+    tb->bc->snap_of = g_memdup2(c->snaps->data, c->snaps->len * sizeof(uint32_t));
+    tb->bc->frame_units = c->next_unit;
     tb->n_links = c->n_links;
     tb->bytes = sizeof(Tb) + c->code->len * (sizeof(BcOp) + 4) +
                 c->b->snap_entries->len * sizeof(BcSnapEntry) + c->b->calls->len * sizeof(BcCall) +
@@ -739,7 +739,8 @@ bool interp_compile(Tb *tb, IrBuilder *b)
     for (unsigned k = 0; k < b->n_vars; k++) {
         vars[k] = unit_new(&c, b->var_type[k]);
     }
-    tb->calls = g_new0(BcCall, b->calls->len + 1);
+    tb->bc = g_new0(TbBytecode, 1);
+    tb->bc->calls = g_new0(BcCall, b->calls->len + 1);
     tb->pool = b->pool->len ? g_aligned_alloc(b->pool->len, sizeof(IrVec), 32) : NULL;
     if (tb->pool) {
         memcpy(tb->pool, b->pool->data, b->pool->len * sizeof(IrVec));

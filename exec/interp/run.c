@@ -72,9 +72,9 @@ static void fence(unsigned kind)
 
 static uint64_t *frame_of(CpuPriv *p, const Tb *tb)
 {
-    if (UNLIKELY(tb->frame_units > p->frame_units)) {
+    if (UNLIKELY(tb->bc->frame_units > p->frame_units)) {
         g_aligned_free(p->frame_mem);
-        p->frame_units = tb->frame_units * 2;
+        p->frame_units = tb->bc->frame_units * 2;
         p->frame_mem = g_aligned_alloc0(p->frame_units, 8, 64);
     }
     p->frame = p->frame_mem;
@@ -260,7 +260,7 @@ enter:
     }
     p->tb = tb;
     frame = frame_of(p, tb);
-    code = ip = tb->code;
+    code = ip = tb->bc->code;
     goto *labels[ip->op];
 
     UNARY(CONST, ip->imm)

@@ -47,14 +47,22 @@ Tb *tb_new(unsigned n_links)
     return tb;
 }
 
+static void bytecode_free(TbBytecode *bc)
+{
+    if (bc) {
+        g_free(bc->code);
+        g_free(bc->snap_of);
+        g_free(bc->snaps);
+        g_free(bc->snap_entries);
+        g_free(bc->calls);
+        g_free(bc);
+    }
+}
+
 void tb_free(Tb *tb)
 {
-    g_free(tb->code);
+    bytecode_free(tb->bc);
     g_free(tb->insn_pc);
-    g_free(tb->snap_of);
-    g_free(tb->snaps);
-    g_free(tb->snap_entries);
-    g_free(tb->calls);
     g_aligned_free(tb->pool);
     host_tb_free(tb->host);
     if (tb->memory) {

@@ -150,13 +150,7 @@ typedef struct CpuTargetOps {
 
 /* Common head of a target's CPU struct. Fields are for reading unless it says otherwise. */
 struct CpuState {
-    const CpuTargetOps *ops;
-    ExecEngine *engine;
-    CpuPriv *priv;          /* owned by the engine between cpu_init and cpu_clear */
-    void *owner;            /* the target's CPU object, borrowed; set by the target */
-    AddressSpace *as[4];    /* borrowed; [0] set before start */
-    unsigned index;         /* 0.. in creation order */
-    int32_t host_thread_id; /* gettid() of the vCPU thread, set by it; 0 before it runs */
+    /* First what translated code reads at each region and access: short displacements. */
 
     /* Polled by translated code at region entry: non-zero sends it to the loop. Atomic. */
     uint32_t exit_request;
@@ -176,11 +170,19 @@ struct CpuState {
     uint32_t refused; /* a region was not entered because of exit_request; set by translated code */
     int64_t icount_budget;
 
+    /* Of the current address space; see CpuTlbView. */
+    struct Tb **jump_cache; /* JC_SIZE (exec/exec-priv.h) translations by virtual address */
+    CpuTlbView tlb[CPU_MMU_MODES];
+
     GuestVirt watch_hit; /* address of the last watchpoint hit */
 
-    /* Of the current address space; see CpuTlbView. */
-    CpuTlbView tlb[CPU_MMU_MODES];
-    struct Tb **jump_cache; /* JC_SIZE (exec/exec-priv.h) translations by virtual address */
+    const CpuTargetOps *ops;
+    ExecEngine *engine;
+    CpuPriv *priv;          /* owned by the engine between cpu_init and cpu_clear */
+    void *owner;            /* the target's CPU object, borrowed; set by the target */
+    AddressSpace *as[4];    /* borrowed; [0] set before start */
+    unsigned index;         /* 0.. in creation order */
+    int32_t host_thread_id; /* gettid() of the vCPU thread, set by it; 0 before it runs */
 };
 
 /* ---- life ---- */
