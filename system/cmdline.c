@@ -165,6 +165,46 @@ DRIVE_OPTION(opt_hdd, "index=3,media=disk")
 DRIVE_OPTION(opt_cdrom, "index=2,media=cdrom")
 DRIVE_OPTION(opt_fda, "if=floppy,index=0")
 DRIVE_OPTION(opt_fdb, "if=floppy,index=1")
+DRIVE_OPTION(opt_pflash, "if=pflash")
+
+/* "-net nic,..." and "-net BACKEND,...", in either order, are one -nic. */
+static char *nic_of(const char *backend, const char *card)
+{
+    g_auto(GStrv) parts = g_strsplit(card, ",", -1);
+    GString *text = g_string_new(backend);
+
+    for (char **p = parts + 1; *p; p++) {
+        bool mac = g_str_has_prefix(*p, "macaddr=");
+
+        g_string_append_printf(text, ",%s%s", mac ? "mac=" : "", mac ? strchr(*p, '=') + 1 : *p);
+    }
+    return g_string_free(text, FALSE);
+}
+
+static bool is_card(const char *arg)
+{
+    return !strcmp(arg, "nic") || g_str_has_prefix(arg, "nic,");
+}
+
+static bool opt_net(CmdLine *cmd, const char *arg, GError **error)
+{
+    const char *other = cmd->half_net;
+    Arg *a;
+
+    if (other && (is_card(other) == is_card(arg) || !strcmp(arg, "none"))) {
+        return bad_option(error, "-net", arg, "one card and one backend at a time (or use -nic)");
+    }
+    if (!other && strcmp(arg, "none")) {
+        cmd->half_net = g_strdup(arg);
+        return true;
+    }
+    a = g_new(Arg, 1);
+    a->option = "net";
+    a->text = !other ? g_strdup(arg) : is_card(arg) ? nic_of(other, arg) : nic_of(arg, other);
+    g_ptr_array_add(cmd->nics, a);
+    g_clear_pointer(&cmd->half_net, g_free);
+    return true;
+}
 
 #define FIELD(m) offsetof(CmdLine, m)
 static const Option options[] = {
@@ -205,6 +245,7 @@ static const Option options[] = {
     { "cdrom", OPT_CALL, .call = opt_cdrom, .args = "FILE", .help = "CD-ROM image" },
     { "fda", OPT_CALL, .call = opt_fda, .args = "FILE", .help = "first floppy disk" },
     { "fdb", OPT_CALL, .call = opt_fdb, .args = "FILE", .help = "second floppy disk" },
+    { "pflash", OPT_CALL, .call = opt_pflash, .args = "FILE", .help = "a flash chip" },
     { "snapshot", OPT_FLAG, FIELD(snapshot),
       .help = "disks keep what is written in temporary files" },
     { "blockdev", OPT_LIST, FIELD(blockdevs), .args = "driver=D,node-name=N... or JSON",
@@ -213,6 +254,8 @@ static const Option options[] = {
       .help = "a network backend" },
     { "nic", OPT_LIST, FIELD(nics), .args = "KIND[,model=M][,mac=A]... or none",
       .help = "a network backend with its device" },
+    { "net", OPT_CALL, .call = opt_net, .args = "nic[,model=M][,macaddr=A] or KIND...",
+      .help = "the same in two halves" },
     { "chardev", OPT_LIST, FIELD(chardevs), .args = "KIND,id=ID[,prop=value...]",
       .help = "a character device backend" },
     { "serial", OPT_LIST, FIELD(serials), .args = "SPEC", .help = "where a serial port goes" },
@@ -291,6 +334,31 @@ static const Option options[] = {
     { "overcommit", OPT_CALL, .call = opt_overcommit, .args = "mem-lock=off",
       .help = "nothing is overcommitted" },
 };
+
+/* Options that users know, and why they are not among ours. */
+static const char *why_not(const char *arg)
+{
+    static const char *const known[][2] = {
+        { "enable-kvm", "guests are emulated here: leave it out" },
+        { "loadvm", "there are no internal snapshots: use -incoming file:..." },
+        { "soundhw", "there is no sound" },
+        { "spice", "there is no SPICE: use -vnc" },
+        { "watchdog", "use -device i6300esb" },
+        { "balloon", "use -device virtio-balloon" },
+        { "mem-path", "use -object memory-backend-file and -machine memory-backend=" },
+        { "no-acpi", "use -machine acpi=off" },
+        { "no-hpet", "use -machine hpet=off" },
+        { "localtime", "use -rtc base=localtime" },
+    };
+    const char *name = arg + (arg[1] == '-' ? 2 : 1);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(known); i++) {
+        if (!strcmp(name, known[i][0])) {
+            return known[i][1];
+        }
+    }
+    return NULL;
+}
 
 static const Option *find_option(const char *arg)
 {
@@ -389,14 +457,15 @@ CmdLineResult cmdline_parse(CmdLine *cmd, int argc, char **argv, GError **error)
         const char *arg = argv[i];
         if (*arg != '-' || !arg[1]) {
             /* A lone file name is the first disk, as users expect. */
-            g_autofree char *text = g_strdup_printf("file=%s,index=0,media=disk", arg);
-            push(cmd->drives, find_option("-drive"), text);
+            opt_hda(cmd, arg, error);
             continue;
         }
         const Option *opt = find_option(arg);
         if (!opt) {
+            const char *why = why_not(arg);
+            g_autofree char *help = g_strdup_printf("try '%s -h'", cmd->program);
             g_set_error(error, FERRY_SYSTEM_ERROR, FERRY_SYSTEM_ERROR_OPTION,
-                        "%s: invalid option (try '%s -h')", arg, cmd->program);
+                        "%s: invalid option (%s)", arg, why ? why : help);
             return CMDLINE_FAILED;
         }
         if (opt->kind == OPT_HELP) {
@@ -417,6 +486,12 @@ CmdLineResult cmdline_parse(CmdLine *cmd, int argc, char **argv, GError **error)
             return CMDLINE_FAILED;
         }
     }
+    if (cmd->half_net) {
+        bad_option(error, "-net", cmd->half_net,
+                   is_card(cmd->half_net) ? "a backend, too, for instance -net user"
+                                          : "a card, too: -net nic");
+        return CMDLINE_FAILED;
+    }
     return CMDLINE_RUN;
 }
 
@@ -431,4 +506,5 @@ void cmdline_clear(CmdLine *cmd)
         }
     }
     g_clear_pointer(&cmd->machine, g_free);
+    g_clear_pointer(&cmd->half_net, g_free);
 }

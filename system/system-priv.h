@@ -28,6 +28,7 @@ typedef struct {
     const char *program; /* argv[0]'s base name */
     const char *target;  /* "x86_64" */
     /* Lists of Arg, in the order given. */
+    char *half_net; /* of a -net whose other half has not come yet */
     GPtrArray *objects, *devices, *globals, *drives, *blockdevs, *netdevs, *nics, *chardevs;
     GPtrArray *monitors; /* -mon, -qmp, -qmp-pretty, -monitor */
     GPtrArray *vncs, *usb_devices;

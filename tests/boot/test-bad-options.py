@@ -14,6 +14,10 @@ BUILD = sys.argv[1] if len(sys.argv) > 1 else os.path.join(guest.TOP, "build")
 # sentence, options ({kernel}, {short}, {big}, {dir} are files made below), words of the message
 CASES = [
     ("an unknown option is named", ["-nonsense"], ["-nonsense"]),
+    ("a network card without a backend is named", ["-net", "nic,model=e1000"], ["-net", "model=e1000", "-net user"]),
+    ("two cards in a row are refused", ["-net", "nic", "-net", "nic"], ["-net", "-nic"]),
+    ("a wrong property of a card in two halves is named", ["-net", "nic,colour=blue", "-net", "user"], ["colour"]),
+    ("an option that is not here says what is", ["-watchdog", "i6300esb"], ["-watchdog", "-device i6300esb"]),
     ("an option without its value is named", ["-m"], ["-m"]),
     ("an unknown machine is named", ["-machine", "pdp11"], ["pdp11"]),
     ("an unknown CPU is named", ["-machine", "q35", "-cpu", "z80"], ["z80"]),

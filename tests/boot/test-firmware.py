@@ -153,8 +153,8 @@ def boots_from_network(model):
     """The card's ROM loads a program by TFTP and starts it as it would a boot sector."""
     with tempfile.TemporaryDirectory() as directory:
         image = service_disk(directory, size=1024)
-        serial, debug, done = run(directory, "-machine", "q35", "-boot", "n", "-nic",
-                                  f"user,model={model},tftp={directory},bootfile={os.path.basename(image)}")
+        net = ["-net", "nic,model=" + model, "-net", f"user,tftp={directory},bootfile={os.path.basename(image)}"]
+        serial, debug, done = run(directory, "-machine", "q35", "-boot", "n", *net)
     assert done.returncode == 0 and serial.split() == ["done"], serial + debug[-1500:]
 
 
@@ -263,7 +263,7 @@ def test_uefi_with_smm():
         variables = os.path.join(directory, "vars.fd")
         shutil.copy(os.path.join(OVMF, "OVMF_VARS_4M.fd"), variables)
         os.chmod(variables, 0o600)
-        with Uefi(variables, code="OVMF_CODE_4M.secboot.fd") as machine:
+        with Uefi(variables, "-smp", "2", code="OVMF_CODE_4M.secboot.fd") as machine:
             machine.wait_shell()
         with open(variables, "rb") as f, open(os.path.join(OVMF, "OVMF_VARS_4M.fd"), "rb") as g:
             assert f.read() != g.read(), "no variable was written"
