@@ -372,7 +372,7 @@ static unsigned packed_bytes(Dfp *d)
 {
     unsigned n = d->l2 + 1;
 
-    if (n > dfp_layout[d->f].digits / 2 + 1) {
+    if (n > dfp_layout[d->f].digits / 2u + 1) {
         s390_program(d->cpu, PGM_SPECIFICATION);
     }
     return n;
