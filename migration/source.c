@@ -77,6 +77,20 @@ static bool peer_failed(const char *text, GError **error)
     return false;
 }
 
+/* The path broke, behind an ERROR (@text) or not. That is the cause; but from GO on only SHUT 1 says that the guest
+   does not run there. */
+static bool words_without_end(const Outgoing *o, const char *text, GError **error)
+{
+    if (text && !o->go_sent) {
+        g_clear_error(error);
+        return peer_failed(text, error);
+    }
+    if (text) {
+        g_prefix_error(error, "destination: %s: ", text);
+    }
+    return false;
+}
+
 /*
  * Takes one message. ERROR's text is kept until the SHUT that follows it. *@type is the message's;
  * false: the destination gave up, or the path broke.
@@ -85,7 +99,7 @@ static bool hear(Outgoing *o, uint16_t *type, char **text, GError **error)
 {
     ReturnMessage msg;
     if (!return_receive(o->channel, o->out.format, &msg, error)) {
-        return *text ? (g_clear_error(error), peer_failed(*text, error)) : false;
+        return words_without_end(o, *text, error);
     }
     *type = msg.type;
     o->switchover_acked = o->switchover_acked || msg.type == RETURN_SWITCHOVER_ACK;
