@@ -383,8 +383,10 @@ static void report_round(Outgoing *o)
            sent = o->bytes_per_ns * NS_PER_SEC;
     bool fits = pending <= switchover_budget(o);
     bool hopeless = !fits && (o->rounds >= HOPELESS_ROUNDS || dirtied > sent * HOPELESS_SHARE);
-    trace(migration_round, "%u: %" PRIu64 " bytes left, %.0f bytes/s sent, %.0f dirtied%s",
-          o->rounds, pending, sent, dirtied, hopeless ? ", will not converge" : "");
+    double to_go_ms = sent > dirtied ? (double)pending * 1000 / (sent - dirtied) : -1;
+    trace(migration_round,
+          "%u: %" PRIu64 " bytes left, %.0f bytes/s sent, %.0f dirtied, %.0f ms to go%s", o->rounds,
+          pending, sent, dirtied, to_go_ms, hopeless ? ", will not converge" : "");
     if (hopeless && !o->will_not_converge) {
         warn_of_no_end(o, dirtied, sent);
     }

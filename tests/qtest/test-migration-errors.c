@@ -185,6 +185,11 @@ static const Point points[] = {
       .dst = { "fail=check", "fail-times=9" },
       .words = "section 'migration-testdev' instance 0: migration-testdev was told to fail at "
                "'check'" },
+    { .name = "post-load/late",
+      .machine = V4,
+      .x86_only = true,
+      .dst = { "fail=check", "fail-times=9", "delay-ms=300" },
+      .words = "was told to fail at 'check'" },
     { .name = "ability",
       .machine = V4,
       .src = { "part=3" },
@@ -452,6 +457,24 @@ static void test_disk(gconstpointer machine)
     }
 }
 
+/* Everything is installed when a device refuses to run: none of it stays, so that what did not come with the next
+   stream is as after a reset. EVIDENCE: MIG-HAND-002 */
+static void test_reset(gconstpointer machine)
+{
+    static const char *const refusal[SETTINGS] = { "fail=prepare" };
+    BrokenPair p;
+    Relay r = RELAY_CLEAN;
+    pair_open(&p, machine, DEVICE, NULL);
+    uint8_t fresh = qtest_inb(p.dst, 0x21); /* the interrupt controller's mask */
+    qtest_outb(p.src, 0x21, fresh ^ 0x5a);
+    set_all(p.dst, refusal);
+    attempt(&p, &r);
+    g_assert_cmpstr(p.dst_status, ==, "failed");
+    g_assert_cmphex(qtest_inb(p.src, 0x21), ==, fresh ^ 0x5a);
+    g_assert_cmphex(qtest_inb(p.dst, 0x21), ==, fresh);
+    pair_close(&p);
+}
+
 /* The first device agreed already when the second one refuses: it is told back, the VM is as it
    was, and the next start works. EVIDENCE: MIG-HAND-003 */
 static void test_told_back(gconstpointer machine)
@@ -500,6 +523,8 @@ int main(int argc, char **argv)
             add_point(&others[n++]);
         }
     }
+    pair_add_test(V4, "error/nothing-of-it-stays", test_reset, V4);
+    pair_add_test(V3, "error/nothing-of-it-stays", test_reset, V3);
     add_all(V4);
     add_all(V3);
     add_all(S390_V4);

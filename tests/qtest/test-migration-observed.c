@@ -109,10 +109,11 @@ static void test_success(gconstpointer machine)
     assert_line(list_of(src, "switchover"));
     g_assert_cmpint(atoll(member(src, "rounds")), >=, 1);
     assert_traced(&p, "src.log",
-                  (const char *const[]){
-                      "migration_status source: device to handover",
-                      "migration_round 1: ", "migration_device saved cpu instance 0",
-                      "migration_switchover destination-runs", NULL });
+                  (const char *const[]){ "migration_status source: device to handover",
+                                         "migration_round 1: ", " bytes left, ", " bytes/s sent, ",
+                                         " dirtied, ", " ms to go",
+                                         "migration_device saved cpu instance 0",
+                                         "migration_switchover destination-runs", NULL });
     assert_traced(&p, "dst.log",
                   (const char *const[]){ "migration_status destination: active to completed",
                                          "migration_device loaded cpu instance 0", NULL });
@@ -144,6 +145,57 @@ static void test_failure(gconstpointer machine)
     pair_close(&p);
 }
 
+static void set_device(QTest *q, const char *property, const char *value)
+{
+    OK(q,
+       "{\"execute\": \"qom-set\", \"arguments\": {\"path\": \"/machine/peripheral/t\", "
+       "\"property\": \"%s\", \"value\": %s}}",
+       property, value);
+}
+
+/* A RAM block that changes, on either side, and state that is left out. EVIDENCE: MIG-OBS-003 */
+static void test_changes(gconstpointer machine)
+{
+    BrokenPair p;
+    Relay first = RELAY_CLEAN, second = RELAY_CLEAN;
+    pair_prepare(&p, machine);
+    p.more_src = p.owned[0] = g_strdup_printf(
+        "-device migration-testdev,id=t,ram-length=64K,ram-name=t.ram -trace migration_* -D "
+        "%s/src.log",
+        p.dir);
+    p.more_dst = p.owned[1] =
+        g_strdup_printf("-device migration-testdev,id=t,ram-length=64K,ram-name=t.ram,"
+                        "takes-note=off -trace migration_* -D %s/dst.log",
+                        p.dir);
+    pair_start(&p);
+    set_device(p.src, "note", "5");
+    set_cap(p.src, "pause-before-switchover");
+    begin(&p, &first);
+    wait_for_status(p.src, "pre-switchover");
+    set_device(p.dst, "ram-length", "131072");
+    set_device(p.dst, "apply", "true");
+    conclude(&p, &first);
+    g_assert_cmpstr(p.src_status, ==, "failed");
+    begin(&p, &second);
+    wait_for_status(p.src, "pre-switchover");
+    OK(p.src,
+       "{\"execute\": \"migrate-continue\", \"arguments\": {\"state\": \"pre-switchover\"}}");
+    conclude(&p, &second);
+    g_assert_cmpstr(p.dst_status, ==, "completed");
+    assert_traced(&p, "src.log",
+                  (const char *const[]){ "migration_error source: destination: RAM block 't.ram' "
+                                         "resized during precopy",
+                                         NULL });
+    assert_traced(&p, "dst.log",
+                  (const char *const[]){
+                      "migration_block_changed RAM block 't.ram' resized during precopy: 0x10000 "
+                      "bytes before, 0x20000 now",
+                      "migration_warning section 'migration-testdev' instance 0: subsection "
+                      "'migration-testdev/note' is left out",
+                      NULL });
+    pair_close(&p);
+}
+
 /* How fast the guest writes, as the source measured it in its last round. */
 static int64_t dirty_pages_rate(json_object *info)
 {
@@ -157,7 +209,10 @@ static void test_no_end(gconstpointer machine)
 {
     BrokenPair p;
     Relay r = RELAY_CLEAN;
-    pair_open(&p, machine, NULL, NULL);
+    pair_prepare(&p, machine);
+    p.more_src = p.owned[0] = g_strdup_printf("-trace migration_* -D %s/src.log", p.dir);
+    p.more_dst = "";
+    pair_start(&p);
     set_cap(p.src, "events");
     set_param(p.src, "max-bandwidth", 800000);
     set_param(p.src, "downtime-limit", 1);
@@ -186,6 +241,7 @@ static void test_no_end(gconstpointer machine)
     conclude(&p, &r);
     g_assert_cmpstr(p.src_status, ==, "cancelled");
     g_assert_cmpstr(p.dst_desc, ==, "source: cancelled");
+    assert_traced(&p, "src.log", (const char *const[]){ " ms to go, will not converge", NULL });
     pair_close(&p);
 }
 
@@ -204,6 +260,7 @@ int main(int argc, char **argv)
 
         add("success", machine, test_success);
         add("failure", machine, test_failure);
+        add("changes", machine, test_changes);
         add("will-not-converge", machine, test_no_end);
     }
     return g_test_run();

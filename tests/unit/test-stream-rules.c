@@ -226,9 +226,6 @@ static const ItemRow item_rows[] = {
       .words = "a RAM record has the unknown flags 0x1010" },
     { "there-is-ram", RAM_START, .nothing = true, BYTES("\0"),
       .words = "the stream ends without any RAM" },
-    /* commands */
-    { "a-ping-has-a-cookie", COMMAND, BYTES("\x08\0\2\0\0"),
-      .words = "PING of 0 bytes without a return path" },
     /* the end */
     { "a-description-follows-the-end-mark", DESCRIPTION, BYTES("\7\0\0\0\0"),
       .words = "expected the VM description, found 0x07" },
@@ -321,6 +318,39 @@ static void test_many_of_one(void)
     expect_refused(dst, bad,
                    "the manifest lists 1025 subsections of one section, at most 1024 are allowed");
     assert_takes(dst, v4, src);
+    tiny_free(src);
+    tiny_free(dst);
+}
+
+/* PINGs behind the configuration; OPEN_RETURN_PATH before the second one. EVIDENCE: MIG-WIRE-006 */
+static void test_ping(void)
+{
+    static const struct {
+        const char *ping;
+        size_t n;
+        const char *words;
+    } rows[] = {
+        { "\x08\0\2\0\4cook", 9, "PING of 4 bytes without a return path" },
+        { "\x08\0\2\0\0", 5, "PING of 0 bytes on a return path" },
+        { "\x08\0\2\0\5cookie", 10, "PING of 5 bytes on a return path" },
+        { "\x08\0\2\0\4cook", 9, "the stream ends without any RAM" },
+    };
+    Tiny *src = tiny_new(), *dst = tiny_new();
+
+    g_autoptr(GBytes) v4 = tiny_save(src, STREAM_V4);
+    g_autoptr(GPtrArray) items = vm_stream_items(v4);
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(GPtrArray) some = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+
+        g_ptr_array_add(some, g_bytes_ref(g_ptr_array_index(items, CONFIGURATION)));
+        if (i) {
+            g_ptr_array_add(some, g_bytes_new_static("\x08\0\1\0\0", 5));
+        }
+        g_ptr_array_add(some, g_bytes_new_static(rows[i].ping, rows[i].n));
+        g_ptr_array_add(some, g_bytes_new_static("", 1)); /* the end mark */
+        g_autoptr(GBytes) stream = vm_stream_seal(some);
+        expect_refused(dst, stream, rows[i].words);
+    }
     tiny_free(src);
     tiny_free(dst);
 }
@@ -530,6 +560,7 @@ int main(int argc, char **argv)
     }
     g_test_add_func("/migration/stream-rules/items/a-section-has-so-many-subsections",
                     test_many_of_one);
+    g_test_add_func("/migration/stream-rules/items/a-ping-has-a-cookie-and-a-way-back", test_ping);
     g_test_add_func("/migration/stream-rules/items/version-3-has-no-manifest", test_version_3);
     g_test_add_func("/migration/stream-rules/only-ram-may-come-without-checksum",
                     test_only_ram_unchecked);
