@@ -3,6 +3,7 @@
  * What an operator sees of a migration: events in order, rounds and forecasts, time and bytes of each
  * device on both sides, the line of the switchover, and the trace points.
  */
+#include <stdio.h>
 #include <string.h>
 #include "broken-pair.h"
 
@@ -204,7 +205,36 @@ static int64_t dirty_pages_rate(json_object *info)
                                                         : 0;
 }
 
-/* The guest (here: the test) writes more than is sent: said after the first round. EVIDENCE: MIG-OBS-004, MIG-HAND-004 */
+/* A round in which nine tenths of what was sent, or more, were written anew, and much is left, says so; one with less does
+   not. (Close to it the figures are too round to tell.) */
+static void check_rounds(BrokenPair *p)
+{
+    g_autofree char *path = g_build_filename(p->dir, "src.log", NULL), *text = NULL;
+    unsigned hopeless = 0;
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    for (char **line = lines; *line; line++) {
+        const char *at = strstr(*line, "migration_round ");
+        unsigned round;
+        unsigned long long left;
+        double sent, dirtied;
+        if (!at || sscanf(at, "migration_round %u: %llu bytes left, %lf bytes/s sent, %lf dirtied",
+                          &round, &left, &sent, &dirtied) != 4) {
+            continue;
+        }
+        bool said = strstr(at, "will not converge");
+        hopeless += said;
+        if (left > 100000 && dirtied > 0.91 * sent) {
+            g_assert_true(said);
+        } else if (round < 30 && dirtied < 0.89 * sent) {
+            g_assert_false(said);
+        }
+    }
+    g_assert_cmpuint(hopeless, >, 0);
+}
+
+/* The guest (here: the test) writes more than is sent: said at the end of a round in which that is so.
+   EVIDENCE: MIG-OBS-004, MIG-HAND-004 */
 static void test_no_end(gconstpointer machine)
 {
     BrokenPair p;
@@ -214,7 +244,10 @@ static void test_no_end(gconstpointer machine)
     p.more_dst = "";
     pair_start(&p);
     set_cap(p.src, "events");
-    set_param(p.src, "max-bandwidth", 800000);
+    set_cap(p.src,
+            "return-path"); /* nobody acknowledges: it does not end when this process is held up */
+    set_cap(p.src, "switchover-ack");
+    set_param(p.src, "max-bandwidth", 100000); /* until the first round has been looked at */
     set_param(p.src, "downtime-limit", 1);
     begin(&p, &r);
     gint64 end = g_get_monotonic_time() + DEADLINE;
@@ -225,23 +258,25 @@ static void test_no_end(gconstpointer machine)
         json_object *info = qtest_qmp_ok(p.src, "{\"execute\": \"query-migrate\"}");
         said = said || g_str_equal(member(info, "will-not-converge"), "true");
         rate = MAX(rate, dirty_pages_rate(info));
-        forecast = forecast || atoll(member(info, "expected-remaining-time")) > 0;
-        g_assert_true(said || atoll(member(info, "rounds")) <= 3);
+        if (!forecast && atoll(member(info, "expected-remaining-time")) > 0) {
+            forecast = true; /* nothing is known of the guest's writing yet */
+            set_param(p.src, "max-bandwidth", 600000);
+        }
         json_object_put(info);
         g_assert_cmpint(g_get_monotonic_time(), <, end);
         g_usleep(5000);
     }
-    g_assert_true(forecast); /* in the first round nothing was known of the guest's writing */
+    g_assert_true(forecast);
     json_object *event = qtest_event(p.src, "MIGRATION_WILL_NOT_CONVERGE"), *data;
     g_assert_true(json_object_object_get_ex(event, "data", &data));
-    g_assert_cmpint(10 * atoll(member(data, "dirtied-per-second")), >,
-                    9 * atoll(member(data, "sent-per-second")));
+    g_assert_cmpint(atoll(member(data, "dirtied-per-second")), >, 0);
+    g_assert_cmpint(atoll(member(data, "sent-per-second")), >, 0);
     json_object_put(event);
     OK(p.src, "{\"execute\": \"migrate_cancel\"}");
     conclude(&p, &r);
     g_assert_cmpstr(p.src_status, ==, "cancelled");
     g_assert_cmpstr(p.dst_desc, ==, "source: cancelled");
-    assert_traced(&p, "src.log", (const char *const[]){ " ms to go, will not converge", NULL });
+    check_rounds(&p);
     pair_close(&p);
 }
 

@@ -4,6 +4,7 @@
  * than it should. Until GO the source has its guest back and says what it heard; from GO on it takes it back on SHUT 1
  * alone.
  */
+#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -207,9 +208,17 @@ static void speak(Peer *p, Point at)
     }
 }
 
+/* Not MSG_WAITALL: a program that was stopped and goes on may get less. */
 static bool take(const Peer *p, void *data, size_t n)
 {
-    return recv(p->fd, data, n, MSG_WAITALL) == (ssize_t)n;
+    for (size_t done = 0; done < n;) {
+        ssize_t got = recv(p->fd, (uint8_t *)data + done, n - done, 0);
+        if (got == 0 || (got < 0 && errno != EINTR)) {
+            return false;
+        }
+        done += (size_t)MAX(got, 0);
+    }
+    return true;
 }
 
 /* An item was read whole. */

@@ -2,7 +2,8 @@
 /*
  * One flipped bit, anywhere in a version 4 stream: the destination refuses the stream, the error names the frame
  * and what arrived whole before it, and nothing is installed. All bits of the tiny VM's stream; of whole machines' some of
- * each frame's head, check and content, or all (minutes) with FERRY_FLIPS=all.
+ * each frame's head, check and content. And more of them, or with FERRY_FLIPS=all every one (minutes; of whole loads hours),
+ * before a reader that has come just that far, which is what decides: no parser sees a byte of a frame that was not taken.
  */
 #include <string.h>
 #include "base/util/endian.h"
@@ -117,6 +118,74 @@ static void flip_header(Flips *f)
     flip_each(f, 0, HEADER, 1);
 }
 
+/* ---- the frame alone ---- */
+
+#define BEHIND 64u /* bytes of the next frames, for lengths that grew; a longer one ends early */
+
+/* Reads the frame at @at as the next one of a stream that is @state. */
+static void flip_alone(Flips *f, const StreamIn *state, gsize at, gsize n, gsize bit)
+{
+    gsize len = MIN(n + BEHIND, f->n - at);
+    g_autoptr(GError) error = NULL;
+    StreamIn in;
+
+    f->data[at + bit / 8] ^= (uint8_t)(1u << bit % 8);
+    g_autoptr(Channel) c = channel_new_buffer(f->data + at, len);
+    stream_in_init(&in, c);
+    in.format = STREAM_V4;
+    in.sequence = state->sequence;
+    in.item_frames = state->item_frames;
+    g_strlcpy(in.after, state->after, sizeof(in.after));
+    g_assert_false(stream_in_need(&in, 1, &error));
+    f->data[at + bit / 8] ^= (uint8_t)(1u << bit % 8);
+    if (!g_str_has_prefix(error->message, f->place) ||
+        stream_in_available(&in) > STREAM_FRAME_MAX) {
+        g_error("bit %zu behind byte %zu, '%s' is wanted: %s", bit, at, f->place, error->message);
+    }
+    stream_in_clear(&in);
+    f->flips++;
+}
+
+#define CHECKED (TEST_SANITIZED ? 32u << 20 : 512u << 20) /* bytes, for all flips in a stream */
+
+/* Of a frame whose every flip costs a checksum of all of it: so many bits apart. */
+static gsize apart(const Flips *f, gsize n)
+{
+    return 1 + 8 * (n + 4096) * f->n / CHECKED;
+}
+
+/* All bits of each frame, also of those that go on with an item, or only some of large ones. */
+static void flip_alone_each(Flips *f, bool all)
+{
+    g_autoptr(GHashTable) names = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    StreamIn state = { .sequence = 0 };
+    const char *item = NULL;
+
+    for (gsize at = HEADER; at < f->n;) {
+        uint32_t head = ld_be32(f->data + at);
+        gsize n = HEAD + (head & ~(1u << 31));
+
+        g_free(f->place);
+        f->place =
+            *state.after
+                ? g_strdup_printf("frame %u (behind '%s'): ", (unsigned)state.sequence, state.after)
+                : g_strdup_printf("frame %u: ", (unsigned)state.sequence);
+        item = item ? item : item_name(names, f->data + at + HEAD);
+        for (gsize bit = 0, step = all ? 1 : apart(f, n); bit < 8 * n; bit += step) {
+            flip_alone(f, &state, at, n, bit);
+        }
+        state.item_frames++;
+        state.sequence++;
+        if (head >> 31) {
+            g_strlcpy(state.after, item, sizeof(state.after));
+            state.item_frames = 0;
+            item = NULL;
+        }
+        at += n;
+    }
+    g_assert_cmpstr(state.after, ==, "the VM description");
+}
+
 /* ---- tests ---- */
 
 /* EVIDENCE: MIG-WIRE-011, MIG-WIRE-024 */
@@ -202,6 +271,28 @@ static void test_machine(gconstpointer row)
     g_free(f.place);
 }
 
+/* EVIDENCE: MIG-WIRE-010, MIG-WIRE-011 */
+static void test_machine_alone(gconstpointer row)
+{
+    bool all = g_strcmp0(g_getenv("FERRY_FLIPS"), "all") == 0;
+    MachineVm *m = machine_vm_new(row);
+    Vm *vm = m->sys.vm;
+    gsize n;
+
+    ram_list_foreach(vm, scribble, NULL);
+    vm_unlock(vm);
+    g_autoptr(GBytes) stream = vm_stream_save(vm, STREAM_V4, true);
+    const uint8_t *data = g_bytes_get_data(stream, &n);
+    Flips f = { .vm = vm, .data = g_memdup2(data, n), .n = n };
+    flip_alone_each(&f, all);
+    g_assert_true(!all || f.flips == 8 * (n - HEADER));
+    g_test_message("%" G_GUINT64_FORMAT " of %zu bits", f.flips, 8 * (n - HEADER));
+    vm_lock(vm);
+    machine_vm_free(m);
+    g_free(f.data);
+    g_free(f.place);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -214,7 +305,9 @@ int main(int argc, char **argv)
 
         /* One machine in a sanitized build: the code that runs is the same. */
         if (row->format == STREAM_V4 && (!TEST_SANITIZED || g_str_has_prefix(row->name, "s390"))) {
+            g_autofree char *alone = g_strconcat(path, "/each-frame-alone", NULL);
             g_test_add_data_func(path, row, test_machine);
+            g_test_add_data_func(alone, row, test_machine_alone);
         }
     }
     return g_test_run();
