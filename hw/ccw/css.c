@@ -349,6 +349,7 @@ static bool number_taken(const Css *css, unsigned number)
     return false;
 }
 
+/* The user's, else the subchannel's own or the next one that is free. */
 static bool choose_number(Css *css, CcwDevice *d, GError **error)
 {
     unsigned cssid, ssid, number;
@@ -370,7 +371,7 @@ static bool choose_number(Css *css, CcwDevice *d, GError **error)
         d->number = number;
         return true;
     }
-    for (number = 0; number_taken(css, number); number++) {
+    for (number = d->schid; number_taken(css, number); number = (number + 1) & 0xffff) {
     }
     d->number = number;
     return true;
@@ -396,22 +397,25 @@ static bool plug(Bus *bus, Device *dev, GError **error)
     Css *css = ((CcwBus *)bus)->css;
     CcwDevice *d = CCW_DEVICE(dev);
 
+    unsigned n = 0;
+
+    while (n < CSS_MAX_SUBCHANNELS && css->devices[n]) {
+        n++;
+    }
+    if (n == CSS_MAX_SUBCHANNELS) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_NO_BUS,
+                    "no subchannel is free (limit %d)", CSS_MAX_SUBCHANNELS);
+        return false;
+    }
+    d->schid = n;
     if (!choose_number(css, d, error)) {
         return false;
     }
-    for (unsigned n = 0; n < CSS_MAX_SUBCHANNELS; n++) {
-        if (!css->devices[n]) {
-            css->devices[n] = d;
-            d->css = css;
-            d->schid = n;
-            d->plugged = true;
-            reset_subchannel(d);
-            return true;
-        }
-    }
-    g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_NO_BUS, "no subchannel is free (limit %d)",
-                CSS_MAX_SUBCHANNELS);
-    return false;
+    css->devices[n] = d;
+    d->css = css;
+    d->plugged = true;
+    reset_subchannel(d);
+    return true;
 }
 
 static void unplug(Bus *bus, Device *dev)

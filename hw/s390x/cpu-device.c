@@ -173,9 +173,22 @@ static GVariant *group_get(Object *obj, const Property *prop)
     return g_variant_new_boolean(s390_feature_whole(&self(DEVICE(obj))->features, group_row(prop)));
 }
 
+static const char *const group_members[] = {
+#define S390_FEATURE(n, nm, facility)      [n] = "",
+#define S390_FEATURE_GROUP(n, nm, members) [n] = members,
+#include "target/s390x/features.def"
+};
+
+/* Sets each of them, by whatever value that takes: a command line has words. */
 static bool group_set(Object *obj, const Property *prop, GVariant *value, GError **error)
 {
-    s390_feature_set(&self(DEVICE(obj))->features, group_row(prop), g_variant_get_boolean(value));
+    g_auto(GStrv) names = g_strsplit(group_members[group_row(prop)], " ", -1);
+
+    for (char **name = names; *name; name++) {
+        if (**name && !object_set(obj, *name, value, error)) {
+            return false;
+        }
+    }
     return true;
 }
 

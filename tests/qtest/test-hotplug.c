@@ -239,6 +239,10 @@ static void test_channel_devices(void)
         event_names(q, "DEVICE_DELETED", "a");
         refused(q, "{\"execute\": \"device_del\", \"arguments\": {\"id\": \"a\"}}", "not found");
     }
+    /* without a number it has its subchannel's, or the next one that is free */
+    ok(q, ADD("virtio-rng-ccw", "\"id\": \"b\", \"devno\": \"fe.0.0002\""));
+    ok(q, ADD("virtio-rng-ccw", "\"id\": \"a\""));
+    refused(q, ADD("virtio-rng-ccw", "\"id\": \"c\", \"devno\": \"fe.0.0003\""), "in use");
     ok(q, "{\"execute\": \"system_reset\"}");
     ok(q, "{\"execute\": \"device_del\", \"arguments\": {\"id\": \"cold\"}}");
     event_names(q, "DEVICE_DELETED", "cold");

@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import programs as base  # noqa: E402
 
 STFLE_AT, DONE_AT = 0x3000, 0x3100
-VECTOR, VECTOR_ENH2 = 129, 148
+MSA, VECTOR, VECTOR_ENH2 = 17, 129, 148
 
 
 class Program:
@@ -81,6 +81,8 @@ def gates(ferry, tmp):
     assert VECTOR in bits and VECTOR_ENH2 in bits and code == 0 and came, (bits, code, came)
     bits, code, came = run(ferry, 'qemu,vx=off', tmp)
     assert VECTOR not in bits and code == 1 and not came, (bits, code, came)
+    for model, there in (('qemu,msa=off', False), ('qemu,msa=off,msa=on', True)):  # a group of features
+        assert (MSA in run(ferry, model, tmp)[0]) == there, model
     bits, code, came = run(ferry, 'max,-vxeh2', tmp)
     assert VECTOR in bits and VECTOR_ENH2 not in bits and came, (bits, code, came)
     bits, code, came = run(ferry, 'z900', tmp)
