@@ -211,10 +211,49 @@ static IrVal use(Lower *l, IrVal v)
     return ir_type_is_vec(t) ? ir_vzero(l->dst, t) : ir_const(l->dst, t, 0);
 }
 
+/* Is x 64 bits of the vector y, scalars of which live in vector registers? */
+static bool is_half(const IrSlotDesc *x, const IrSlotDesc *y)
+{
+    return x->type == IR_V128 && x->size == 8 && y->type == IR_V128 && y->size == 16 &&
+           (x->offset == y->offset || x->offset == y->offset + 8);
+}
+
+/* What is known of a vector, or of its halves, without a store in between; 0: nothing. Only what was put is
+ * dirty, as ever. */
+static IrVal get_by_halves(Lower *l, IrSlot s)
+{
+    const IrSlotDesc *d = l->dst->slots->slots;
+    IrVal v = 0;
+
+    for (unsigned i = l->slots->first[s]; i < l->slots->first[s + 1]; i++) {
+        IrSlot o = l->slots->list[i];
+        if (l->known[o] && is_half(&d[s], &d[o])) {
+            return ir_vlane(l->dst, V64, l->known[o], (d[s].offset - d[o].offset) / 8);
+        }
+        if (l->dirty[o] && !is_half(&d[o], &d[s])) {
+            return 0;
+        }
+    }
+    for (unsigned i = l->slots->first[s]; i < l->slots->first[s + 1]; i++) {
+        IrSlot o = l->slots->list[i];
+        if (l->dirty[o]) {
+            v = v ? v : ir_emit(l->dst, IR_GET, IR_V128, 0, 0, 0, 0, 0, s);
+            v = ir_vinslane(l->dst, V64, v, l->known[o], (d[o].offset - d[s].offset) / 8);
+        }
+    }
+    return v;
+}
+
 static IrVal lower_get(Lower *l, IrSlot s)
 {
     if (l->known[s] && (l->opt || l->dirty[s])) {
         return l->known[s];
+    }
+    IrVal known = l->opt ? get_by_halves(l, s) : 0;
+    if (known) {
+        l->known[s] = known;
+        note(l, s);
+        return known;
     }
     for (unsigned i = l->slots->first[s]; i < l->slots->first[s + 1]; i++) {
         flush_slot(l, l->slots->list[i], true);

@@ -49,11 +49,13 @@ static IrVal how(S390Trans *t, unsigned format, unsigned controls, unsigned op, 
 
 /* ---- on the host ---- */
 
-/* The left element as a scalar, and the other way round. */
-static IrVal left_element(S390Trans *t, unsigned f, IrVal v)
+/* The left element of a register as a scalar: that of a floating-point register where it is one. */
+static IrVal left_element(S390Trans *t, unsigned f, unsigned r)
 {
-    return f == HOST_LONG ? ir_vgetlane(t->b, IR_I64, V64, v, 1)
-                          : ir_vgetlane(t->b, IR_I64, V32, v, 3);
+    IrVal left = r < 16 ? ir_get(t->b, SLOT_FPR + r) : ir_vlane(t->b, V64, v_get(t, r), 1);
+
+    return f == HOST_LONG ? ir_vgetlane(t->b, IR_I64, V64, left, 0)
+                          : ir_vgetlane(t->b, IR_I64, V32, left, 1);
 }
 
 static IrVal of_left_element(S390Trans *t, unsigned f, IrVal bits)
@@ -63,81 +65,87 @@ static IrVal of_left_element(S390Trans *t, unsigned f, IrVal bits)
     return f == HOST_LONG ? ir_vinslane(t->b, V64, zero, v, 1) : ir_vinslane(t->b, V32, zero, v, 3);
 }
 
-typedef struct Host {
-    bool one;
-    unsigned f;
-    IrVal judged, result; /* scalars or vectors */
-    bool positive;
-} Host;
-
-/* v1 := the host's result if what it is judged by is normal, else the helper's. */
-static void host_or_call(S390Trans *t, const Host *h, const HelperDesc *hd, const IrVal args[6])
+/* v1 := of one element, the others zero */
+static void put_one(S390Trans *t, unsigned f, IrVal bits)
 {
-    IrVal judged = h->judged, fast = h->result;
+    v_put(t, t->i->r1, of_left_element(t, f, bits));
+}
 
-    if (!h->one) {
-        v_put(t, t->i->r1, s390_host_vor_call(t, h->f, judged, h->positive, fast, hd, args));
-        return;
-    }
-    fast = of_left_element(t, h->f, fast);
-    v_put(t, t->i->r1, s390_host_or_call(t, h->f, judged, h->positive, fast, hd, args));
+/* The last argument of a scalar helper. */
+static IrVal scalar_how(S390Trans *t, unsigned f, unsigned op)
+{
+    return ir_c64(t->b, f | op << 2 | (t->i->r1 & 15) << 8);
 }
 
 void s390_tr_vf2(S390Trans *t, const S390Insn *i)
 {
-    if (!bad_format(t, i->m4, i->m5, ONE_ELEMENT)) {
-        unsigned f = i->m4 - SHORT;
-        if (s390_host_fp(t, f)) {
-            IrVal x = v_get(t, i->r2), y = v_get(t, i->r3);
-            Host h = { .one = i->m5 & ONE_ELEMENT, .f = f };
-            h.result =
-                h.one ? s390_host_arith(t, f, i->arg, left_element(t, f, x), left_element(t, f, y))
-                      : s390_host_varith(t, f, i->arg, x, y);
-            h.judged = h.result;
-            host_or_call(t, &h, &hd_s390_vf2,
-                         (const IrVal[6]){ x, y, how(t, i->m4, i->m5, i->arg, 0) });
-            return;
-        }
-        v_put(t, i->r1,
-              ir_call(t->b, &hd_s390_vf2, v_get(t, i->r2), v_get(t, i->r3),
-                      how(t, i->m4, i->m5, i->arg, 0)));
+    if (bad_format(t, i->m4, i->m5, ONE_ELEMENT)) {
+        return;
+    }
+    unsigned f = i->m4 - SHORT;
+    if (s390_host_fp(t, f) && (i->m5 & ONE_ELEMENT)) {
+        IrVal a = left_element(t, f, i->r2), b = left_element(t, f, i->r3);
+        IrVal r = s390_host_arith(t, f, i->arg, a, b);
+        put_one(t, f,
+                s390_host_or_call(t, f, r, false, r, &hd_s390_bfp2,
+                                  (const IrVal[6]){ a, b, scalar_how(t, f, i->arg) }));
+        return;
+    }
+    IrVal x = v_get(t, i->r2), y = v_get(t, i->r3);
+    const IrVal args[6] = { x, y, how(t, i->m4, i->m5, i->arg, 0) };
+    if (s390_host_fp(t, f)) {
+        IrVal r = s390_host_varith(t, f, i->arg, x, y);
+        v_put(t, i->r1, s390_host_vor_call(t, f, r, false, r, &hd_s390_vf2, args));
+    } else {
+        v_put(t, i->r1, ir_call_args(t->b, &hd_s390_vf2, args));
     }
 }
 
 void s390_tr_vfma(S390Trans *t, const S390Insn *i)
 {
-    if (!bad_format(t, i->m6, i->m5, ONE_ELEMENT)) {
-        unsigned f = i->m6 - SHORT;
-        if (s390_host_fp(t, f)) {
-            IrVal x = v_get(t, i->r2), y = v_get(t, i->r3), z = v_get(t, i->r4);
-            Host h = { .one = i->m5 & ONE_ELEMENT, .f = f };
-            h.result = h.one ? s390_host_fma(t, f, i->arg, left_element(t, f, x),
-                                             left_element(t, f, y), left_element(t, f, z))
-                             : s390_host_vfma(t, f, i->arg, x, y, z);
-            h.judged = h.result;
-            host_or_call(t, &h, &hd_s390_vfma,
-                         (const IrVal[6]){ x, y, z, how(t, i->m6, i->m5, i->arg, 0) });
-            return;
-        }
-        v_put(t, i->r1,
-              ir_call(t->b, &hd_s390_vfma, v_get(t, i->r2), v_get(t, i->r3), v_get(t, i->r4),
-                      how(t, i->m6, i->m5, i->arg, 0)));
+    if (bad_format(t, i->m6, i->m5, ONE_ELEMENT)) {
+        return;
+    }
+    unsigned f = i->m6 - SHORT;
+    bool one = i->m5 & ONE_ELEMENT, host = s390_host_fp(t, f);
+    if (host && one && !(i->arg & 2)) {
+        IrVal a = left_element(t, f, i->r2), b = left_element(t, f, i->r3);
+        IrVal c = left_element(t, f, i->r4), r = s390_host_fma(t, f, i->arg, a, b, c);
+        put_one(t, f,
+                s390_host_or_call(t, f, r, false, r, &hd_s390_bfp_fma,
+                                  (const IrVal[6]){ a, b, c, scalar_how(t, f, i->arg) }));
+        return;
+    }
+    IrVal x = v_get(t, i->r2), y = v_get(t, i->r3), z = v_get(t, i->r4);
+    const IrVal args[6] = { x, y, z, how(t, i->m6, i->m5, i->arg, 0) };
+    if (host && !one) {
+        IrVal r = s390_host_vfma(t, f, i->arg, x, y, z);
+        v_put(t, i->r1, s390_host_vor_call(t, f, r, false, r, &hd_s390_vfma, args));
+    } else {
+        v_put(t, i->r1, ir_call_args(t->b, &hd_s390_vfma, args));
     }
 }
 
 void s390_tr_vfsqrt(S390Trans *t, const S390Insn *i)
 {
-    if (!bad_format(t, i->m3, i->m4, ONE_ELEMENT)) {
-        unsigned f = i->m3 - SHORT;
-        if (s390_host_fp(t, f)) {
-            IrVal x = v_get(t, i->r2);
-            Host h = { .one = i->m4 & ONE_ELEMENT, .f = f, .positive = true };
-            h.judged = h.one ? left_element(t, f, x) : x;
-            h.result = h.one ? s390_host_sqrt(t, f, h.judged) : s390_host_vsqrt(t, f, x);
-            host_or_call(t, &h, &hd_s390_vf1, (const IrVal[6]){ x, how(t, i->m3, i->m4, 0, 0) });
-            return;
-        }
-        v_put(t, i->r1, ir_call(t->b, &hd_s390_vf1, v_get(t, i->r2), how(t, i->m3, i->m4, 0, 0)));
+    if (bad_format(t, i->m3, i->m4, ONE_ELEMENT)) {
+        return;
+    }
+    unsigned f = i->m3 - SHORT;
+    if (s390_host_fp(t, f) && (i->m4 & ONE_ELEMENT)) {
+        IrVal a = left_element(t, f, i->r2);
+        put_one(t, f,
+                s390_host_or_call(t, f, a, true, s390_host_sqrt(t, f, a), &hd_s390_bfp_sqrt,
+                                  (const IrVal[6]){ a, scalar_how(t, f, 0) }));
+        return;
+    }
+    IrVal x = v_get(t, i->r2);
+    const IrVal args[6] = { x, how(t, i->m3, i->m4, 0, 0) };
+    if (s390_host_fp(t, f)) {
+        IrVal r = s390_host_vsqrt(t, f, x);
+        v_put(t, i->r1, s390_host_vor_call(t, f, x, true, r, &hd_s390_vf1, args));
+    } else {
+        v_put(t, i->r1, ir_call_args(t->b, &hd_s390_vf1, args));
     }
 }
 
@@ -219,11 +227,10 @@ void s390_tr_vflengthen(S390Trans *t, const S390Insn *i)
 {
     if (!v_bad_size(t, i->m3, SHORT, enh1(t) ? LONG : SHORT)) {
         if (i->m3 == SHORT && (i->m4 & ONE_ELEMENT) && (t->mode & MODE_FP)) {
-            IrVal v = v_get(t, i->r2), x = left_element(t, HOST_SHORT, v);
-            const IrVal args[6] = { v, how(t, i->m3, i->m4 & ONE_ELEMENT, 0, 0) };
-            IrVal r = v_of_halves(t, s390_host_widen(t, x), ir_c64(t->b, 0));
-            v_put(t, i->r1,
-                  s390_host_or_call(t, HOST_SHORT, x, false, r, &hd_s390_vflengthen, args));
+            IrVal x = left_element(t, HOST_SHORT, i->r2);
+            put_one(t, HOST_LONG,
+                    s390_host_number_or_call(t, HOST_SHORT, x, s390_host_widen(t, x),
+                                             &hd_s390_bfp_short_to_long, (const IrVal[6]){ x }));
             return;
         }
         v_put(t, i->r1,
@@ -287,10 +294,15 @@ void s390_tr_vfscalar_compare(S390Trans *t, const S390Insn *i)
     if (!bad_format(t, i->m3, i->m4, 0)) {
         if (i->m3 != EXTENDED) {
             unsigned f = i->m3 - SHORT;
-            IrVal x = v_get(t, i->r1), y = v_get(t, i->r2);
-            s390_host_compare(t, f, left_element(t, f, x), left_element(t, f, y),
-                              &hd_s390_vfscalar_compare,
-                              (const IrVal[6]){ x, y, how(t, i->m3, 0, i->arg, 0) });
+            IrVal a = left_element(t, f, i->r1), b = left_element(t, f, i->r2);
+            if (t->mode & MODE_FP) {
+                s390_host_compare(t, f, a, b, &hd_s390_bfp_cmp,
+                                  (const IrVal[6]){ a, b, scalar_how(t, f, i->arg) });
+            } else {
+                s390_host_compare(t, f, a, b, &hd_s390_vfscalar_compare,
+                                  (const IrVal[6]){ v_get(t, i->r1), v_get(t, i->r2),
+                                                    how(t, i->m3, 0, i->arg, 0) });
+            }
             return;
         }
         s390_cc_from(t, ir_call(t->b, &hd_s390_vfscalar_compare, v_get(t, i->r1), v_get(t, i->r2),
