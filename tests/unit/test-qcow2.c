@@ -106,16 +106,12 @@ static void random_step(Fixture *f, BlockDrive *d)
 static void compare_with_tool(Fixture *f, const char *name)
 {
     g_autofree char *check = g_strdup_printf("check -f qcow2 %s", name);
-    g_autofree char *convert = g_strdup_printf("convert -f qcow2 -O raw %s plain.raw", name);
+    g_autofree char *compare = g_strdup_printf("compare -f qcow2 -F raw %s plain.raw", name);
     g_autofree char *path = g_build_filename(f->v.dir, "plain.raw", NULL);
-    g_autofree char *text = NULL;
-    gsize len;
 
+    g_assert_true(g_file_set_contents(path, (const char *)f->shadow, (gssize)f->size, NULL));
     image_tool_ok(f->v.dir, check);
-    image_tool_ok(f->v.dir, convert);
-    g_assert_true(g_file_get_contents(path, &text, &len, NULL));
-    g_assert_cmpuint(len, ==, f->size);
-    g_assert_true(!memcmp(text, f->shadow, len));
+    image_tool_ok(f->v.dir, compare);
 }
 
 typedef struct {
