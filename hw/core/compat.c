@@ -8,9 +8,9 @@ const CompatProp hw_since_ferry_1_0[] = {
     { NULL },
 };
 
-static const CompatProp stream_v3[] = {
+const CompatProp hw_stream_v3[] = {
     { "memory-backend", "x-use-canonical-path-for-ramblock-id", "off" },
     { "usb-device", "x-migrate-configuration", "off" },
     { NULL },
 };
-const CompatProp *const hw_stream_v3_compat[] = { stream_v3, NULL };
+const CompatProp *const hw_stream_v3_compat[] = { hw_stream_v3, NULL };

@@ -61,6 +61,7 @@ struct S390Board {
     bool keys_recorded;        /* atomic: references and changes are */
     S390BoardReset reset_kind; /* of the reset under way; cleared when it is done */
     uint16_t reset_cpu;        /* ... the CPU that asked for it and goes on afterwards */
+    bool yields;               /* property: has DIAGNOSE 44 and 9C */
 };
 
 /* ---- keys.c: storage keys, by absolute address; any thread ---- */

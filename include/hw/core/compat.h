@@ -12,4 +12,5 @@
 extern const CompatProp hw_since_ferry_1_0[];
 /* All that differs in the machine types which others know, too: the block of a memory backend has the
    backend's id for a name, not its path; a USB device with an address arrives configured. */
-extern const CompatProp *const hw_stream_v3_compat[];
+extern const CompatProp hw_stream_v3[];
+extern const CompatProp *const hw_stream_v3_compat[]; /* that one alone */

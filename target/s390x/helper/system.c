@@ -329,9 +329,6 @@ uint64_t helper_s390_diag(CpuState *cs, uint64_t code, uint64_t regs)
     unsigned cc = s390_cc_get(cpu);
     int r;
 
-    if (code == 0x44 || code == 0x9c) { /* the rest of the time slice is for others */
-        return cc;
-    }
     r = cpu->board_ops->diag(cpu->board, cpu, code, reg1(regs), reg3(regs));
     answer(cpu, r);
     return cc;

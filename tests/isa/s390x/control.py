@@ -76,6 +76,7 @@ CASES = [
     ("LPP takes a doubleword", [*AT, i("lpp", b2=10, d2=4)], dict(pgm=SPECIFICATION)),
     ("... from the privileged", as_problem(i("lpp", d2=0x800)), dict(pgm=PRIVILEGED)),
     ("DIAGNOSE of time", [i("diag", r1=0, r3=0, d2=0x44)], dict()),
+    ("... of time for another CPU", [load(4, 1), i("diag", r1=4, r3=0, d2=0x9c)], dict()),
     ("... of what is not there", [i("diag", r1=0, r3=0, d2=0x7)], dict(pgm=SPECIFICATION)),
     ("SERVC: an address that is not aligned", [load(4, 0x00020001), load(5, PAGE + 4), i("servc", r1=4, r2=5)],
      dict(pgm=SPECIFICATION)),
