@@ -182,7 +182,7 @@ static const Record *const subch_subsections[] = { &orb_record, NULL };
 static const Field subch_fields[] = {
     F_U8(SubchSaved, cssid, .min = DEFAULT_IMAGE, .max = DEFAULT_IMAGE),
     F_U8(SubchSaved, ssid, .flags = FIELD_EQUAL),
-    F_U16(SubchSaved, schid, .max = CSS_MAX_SUBCHANNELS - 1),
+    F_U16(SubchSaved, schid),
     F_U16(SubchSaved, devno, .flags = FIELD_EQUAL),
     F_U8(SubchSaved, thinint_active, .max = 1),
     F_BUFFER(SubchSaved, pmcw),
@@ -234,6 +234,12 @@ bool ccw_device_check(const CcwDevice *d, const SubchSaved *s, GError **error)
                     "the subchannel in the stream is of device 0x%04x, flags 0x%04x; here it is "
                     "0x%04x",
                     devno, css_get16(s->pmcw + 4), d->number);
+        return false;
+    }
+    if (s->schid >= CSS_MAX_SUBCHANNELS) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
+                    "the stream has subchannel 0x%04x, here are %d at most", s->schid,
+                    CSS_MAX_SUBCHANNELS);
         return false;
     }
     const CcwDevice *there = css_find(d->css, (uint32_t)s->ssid << 17 | s->schid);

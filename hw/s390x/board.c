@@ -190,8 +190,7 @@ static int diag(S390Board *b, S390Cpu *cpu, unsigned code, unsigned r1, unsigned
 {
     switch (code) {
     case 0x44: /* the rest of the time slice is for others, ... */
-    case 0x9c: /* ... or for that CPU */
-        return b->yields ? 0 : -PGM_SPECIFICATION;
+    case 0x9c: /* ... or for that CPU */ return b->yields ? 0 : -PGM_SPECIFICATION;
     case 0x288: return diag_watchdog(b, cpu, r1);
     case 0x308: return s390_diag_ipl(b, cpu, r1, r3);
     case 0x500: return diag_virtio(b, cpu);
