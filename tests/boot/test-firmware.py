@@ -174,6 +174,23 @@ def test_bootindex_and_strict():
     assert "No bootable device.  Retrying in" in debug and not serial, debug[-1000:]
 
 
+def test_boot_menu():
+    """The second disk, which nothing but the menu starts. The firmware asks on the serial port where there is no screen."""
+    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:
+        disks = [service_disk(one), service_disk(two, ["int16"])]
+        options = [word for image in disks for word in ("-drive", f"file={image},format=raw,if=virtio")]
+        for menu, said in (("off", False), ("on", True)):
+            with guest.Machine(BUILD, "-nodefaults", "-machine", "graphics=off", *options, "-boot",
+                               f"menu={menu},splash-time=60000", kernel=False) as machine:
+                if said:
+                    at = machine.wait_for("Press ESC for boot menu")
+                    machine.type("\x1b")
+                    machine.wait_for("Select boot device", at)
+                    machine.type("2")
+                status, text = machine.finish()
+            assert status == 0 and ("int16" in text) == said and ("boot menu" in text) == said, text
+
+
 def test_duplicate_bootindex():
     with tempfile.TemporaryDirectory() as directory:
         image = service_disk(directory)
@@ -317,6 +334,7 @@ def main():
         ("SeaBIOS runs an option ROM", test_option_rom),
         ("network cards boot a program from the network", test_network_boot),
         ("bootindex and strict decide what is booted", test_bootindex_and_strict),
+        ("the boot menu starts what is chosen", test_boot_menu),
         ("two devices cannot have one bootindex", test_duplicate_bootindex),
         ("a kernel starts through SeaBIOS", test_kernel_through_firmware),
         ("a kernel starts directly on the pc machine", test_kernel_on_pc),
