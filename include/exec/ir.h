@@ -154,7 +154,7 @@ typedef struct IrSlotTable {
 /* ---- helpers ---- */
 typedef struct CpuState CpuState;
 
-/* A vector value in memory, as helpers get it. */
+/* A vector value in memory, as helpers get it: in a frame or in CpuState, where it lies on 16 bytes. */
 typedef union IrVec {
     uint8_t b[32];
     uint16_t w[16];
@@ -162,7 +162,7 @@ typedef union IrVec {
     uint64_t q[4];
     float f[8];
     double lf[4];
-} __attribute__((aligned(32))) IrVec;
+} __attribute__((aligned(16))) IrVec;
 
 typedef enum HelperArg {
     HARG_NONE,

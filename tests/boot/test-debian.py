@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""test-debian.py BUILDDIR [PICTURES]: a whole Debian with systemd, booted from a qcow2 disk by firmware and GRUB, that
-installs a package over the network and moves MOVES times (10) between processes while it writes to its disk; its file
-system and its image are clean afterwards (TAP). NIC is the network card's model (virtio-net-pci; e1000, e1000e), DISK how
-the disk is attached (virtio; scsi, sata, nvme, usb), OPTIONS what else the machine has, for instance another type, or an
-IOMMU. Takes minutes, and root the first time (scripts/get-rootfs): part of scripts/check with CHECK_DEBIAN=1 only."""
+"""test-debian.py BUILDDIR [PICTURES]: a whole Debian with systemd, booted from a qcow2 disk by firmware and GRUB. Somebody
+logs in on the serial port and on the screen; it installs a package over the network and moves MOVES times (10) between
+processes while it writes to its disk; its file system and its image are clean afterwards (TAP). NIC is the network card's
+model (virtio-net-pci; e1000, e1000e), DISK how the disk is attached (virtio; scsi, sata, nvme, usb), OPTIONS what else the
+machine has, for instance another type, or an IOMMU. Takes minutes, and root the first time (scripts/get-rootfs): part of
+scripts/check with CHECK_DEBIAN=1 only."""
 import functools
 import hashlib
 import http.server
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 import guest
 
@@ -108,6 +110,22 @@ def boot(directory):
     return machine
 
 
+def log_in_on_screen(machine):
+    """The other login, on the screen and by its keyboard; the shell on the serial port sees who is there."""
+    def keys(word):
+        for key in [*word, "ret"]:
+            machine.qmp.run("send-key", keys=[{"type": "qcode", "data": key}], **{"hold-time": 20})
+            time.sleep(0.1) # the keyboard has a queue, the guest reads it
+
+    machine.run("until pgrep -t tty1 -x agetty; do sleep 0.2; done; echo there-$((1+1))", "there-2")
+    keys("root")
+    machine.run("until pgrep -t tty1 -x login && stty -a -F /dev/tty1 | grep -q -- '-echo '; do sleep 0.2; done; echo asked-$((1+1))",
+                "asked-2") # what comes before it does not show what is typed is thrown away
+    keys("ferry")
+    machine.run("until who | grep tty1; do sleep 0.2; done; echo screen-$((1+1))", "screen-2")
+    machine.qmp.run("screendump", filename=os.path.join(PICTURES, "debian-shell.png"), format="png")
+
+
 def install(machine, port):
     machine.run("networkctl is-online || /lib/systemd/systemd-networkd-wait-online --timeout=60; echo net-$((1+1))", "net-2")
     machine.run(f"echo 'deb [trusted=yes] http://10.0.2.2:{port} ./' >/etc/apt/sources.list; echo ok-$((1+1))", "ok-2")
@@ -131,6 +149,7 @@ def test_debian():
         server = serve(repository(directory))
         machine = boot(directory)
         try:
+            log_in_on_screen(machine)
             install(machine, server.server_address[1])
             machine.run(LOAD + " echo load-$((1+1))", "load-2")
             for number in range(1, MOVES + 1):
@@ -152,5 +171,5 @@ def test_debian():
 if __name__ == "__main__":
     subprocess.run([os.path.join(guest.TOP, "scripts", "get-rootfs"), guest.GUESTS], check=True, stdout=sys.stderr)
     sys.exit(guest.run_tap([
-        (f"Debian boots to a login, installs a package, moves {MOVES} times and is clean", test_debian),
+        (f"Debian boots to a login on the serial port and the screen, installs a package, moves {MOVES} times and is clean", test_debian),
     ]))
