@@ -117,9 +117,10 @@ def log_in_on_screen(machine):
             machine.qmp.run("send-key", keys=[{"type": "qcode", "data": key}], **{"hold-time": 20})
             time.sleep(0.1) # the keyboard has a queue, the guest reads it
 
-    machine.run("until pgrep -t tty1 -x agetty; do sleep 0.2; done; echo there-$((1+1))", "there-2")
+    machine.run("on() { grep -qx $1 /proc/$(systemctl show -p MainPID --value getty@tty1)/comm; }; "
+                "until on agetty; do sleep 0.2; done; echo there-$((1+1))", "there-2")
     keys("root")
-    machine.run("until pgrep -t tty1 -x login && stty -a -F /dev/tty1 | grep -q -- '-echo '; do sleep 0.2; done; echo asked-$((1+1))",
+    machine.run("until on login && stty -a -F /dev/tty1 | grep -q -- '-echo '; do sleep 0.2; done; echo asked-$((1+1))",
                 "asked-2") # what comes before it does not show what is typed is thrown away
     keys("ferry")
     machine.run("until who | grep tty1; do sleep 0.2; done; echo screen-$((1+1))", "screen-2")
