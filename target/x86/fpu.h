@@ -55,6 +55,7 @@ void x86_fpenv_put(CpuState *cs, uint32_t host_mxcsr);
 /* ---- helpers of the SSE, AVX and x87 translators ---- */
 HELPER_DECL(sse_begin);
 HELPER_DECL(sse_end);
+HELPER_DECL(f16_tiny);
 HELPER_DECL(ldmxcsr);
 HELPER_DECL(stmxcsr);
 HELPER_DECL(maskmov);

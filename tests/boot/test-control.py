@@ -77,7 +77,7 @@ def test_ends_at_odd_moments():
         with tempfile.TemporaryDirectory() as directory:
             path, pidfile = os.path.join(directory, "qmp"), os.path.join(directory, "pid")
             with guest.Machine(BUILD, "-smp", "4", "-qmp", f"unix:{path},server=on,wait=off",
-                               "-pidfile", pidfile) as machine:
+                               "-pidfile", pidfile, append="stay") as machine:
                 qmp = guest.Qmp(path)
                 moment = random.random() * 2
                 time.sleep(moment)

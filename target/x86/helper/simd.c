@@ -79,6 +79,22 @@ static uint64_t helper_sse_end(CpuState *cs, uint64_t begun)
 }
 HELPER(sse_end, IR_VOID, HELPER_STATE | HELPER_FPENV, HARG_I64);
 
+/* VCVTPS2PH knows no flush-to-zero (which tells of tiny results elsewhere): one that is exact raises underflow where
+ * that is unmasked. */
+static uint64_t helper_f16_tiny(CpuState *cs, const void *halves)
+{
+    X86Cpu *cpu = x86_cpu(cs);
+    uint16_t h[8];
+    memcpy(h, halves, sizeof h);
+    for (unsigned k = 0; k < 8 && !(cpu->mxcsr & MXCSR_UM); k++) {
+        if ((h[k] & 0x7c00) == 0 && (h[k] & 0x3ff) != 0) {
+            cpu->mxcsr |= X87_UE;
+        }
+    }
+    return 0;
+}
+HELPER(f16_tiny, IR_VOID, HELPER_READS | HELPER_WRITES | HELPER_FPENV, HARG_V128);
+
 /* ---- masked moves ---- */
 /* Store the bytes or elements of v whose mask has its sign bit set; all are probed first. */
 static void store_masked(CpuState *cs, uint64_t addr, const uint8_t *v, const uint8_t *mask,

@@ -272,6 +272,9 @@ void x86_tr_avx_f16(X86Trans *t, const X86Insn *i)
     IrVal fp = fp_begin(t);
     IrVal r = i->mn == X86_MN_VCVTPH2PS ? ir_vfphtops(t->b, simd_type(i->op[0].size), x)
                                         : ir_vfpstoph(t->b, x, i->imm & 0xff);
+    if (t->mode & MODE_FPX && i->mn == X86_MN_VCVTPS2PH) {
+        ir_call(t->b, &hd_f16_tiny, r);
+    }
     fp_end(t, fp);
     simd_write(t, 0, r);
 }
