@@ -60,7 +60,8 @@ typedef struct CpuTlb {
     TlbFull *full; /* by row; valid when its gen is ours */
     unsigned bits; /* log2 of the rows */
     uint32_t gen;
-    unsigned fills, evictions; /* since the last flush of everything, or change of size */
+    uint64_t fills; /* since the last flush of everything, or change of size; 0: nothing is in it */
+    unsigned evictions; /* ... */
     bool has_global;
     /* rows with pages that are not global, filled since such were last flushed; > FILL_LOG: many */
     unsigned n_filled;

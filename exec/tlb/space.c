@@ -119,9 +119,12 @@ static void mode_flush(CpuPriv *p, CpuTlb *t)
 {
     bool sparse = t->fills < (1u << t->bits) / 8 && t->bits > TLB_MIN_BITS;
 
+    if (!t->fills && !sparse) {
+        return; /* nothing is in it: many indexes are seldom used */
+    }
     if (sparse) {
         resize(p, t, t->bits - 1);
-    } else if (t->fills) {
+    } else {
         rows_empty(t);
     }
     t->fills = t->evictions = t->n_filled = 0;
@@ -210,6 +213,9 @@ static unsigned mode_flush_page(CpuTlb *t, uint64_t page, bool only_global)
 {
     unsigned most = GUEST_PAGE_BITS;
 
+    if (!t->fills) {
+        return most;
+    }
     block_flush(t, page, GUEST_PAGE_BITS, only_global);
     for (unsigned k = 0; k < TLB_LARGE_SIZES && t->large[k].lg; k++) {
         unsigned lg = t->large[k].lg;
