@@ -186,6 +186,11 @@ static int diag_watchdog(S390Board *b, const S390Cpu *cpu, unsigned r1)
     return r;
 }
 
+static bool access_registers(S390Board *b)
+{
+    return b->access_registers;
+}
+
 static int diag(S390Board *b, S390Cpu *cpu, unsigned code, unsigned r1, unsigned r3)
 {
     switch (code) {
@@ -300,6 +305,7 @@ const S390BoardOps s390_board_ops = {
     .channel_io = channel_io,
     .chsc = chsc,
     .pci = s390_pci,
+    .access_registers = access_registers,
     .diag = diag,
     .cpu_count = cpu_count,
     .guest_name = guest_name,

@@ -208,6 +208,7 @@ static const Property props[] = {
     PROP(PROP_BOOL, S390Machine, dea_key_wrap, "dea-key-wrap", "on"),
     PROP(PROP_STR, S390Machine, loadparm, "loadparm", ""),
     PROP(PROP_BOOL, S390Machine, board.yields, "x-yield-diagnoses", "on"),
+    PROP(PROP_BOOL, S390Machine, board.access_registers, "x-access-registers", "on"),
     PROP_END,
 };
 
@@ -226,9 +227,10 @@ static const CompatProp since_ferry_1_0[] = {
     { NULL },
 };
 /* A guest looks once for what there is, and goes on using it where it moves: QEMU under TCG has no DIAGNOSE 44 and 9C,
-   and a kernel that found one here dies there of a specification exception. */
+   and a kernel that found one here dies there of a specification exception. Nor has it an access-register mode. */
 static const CompatProp as_others[] = {
     { "s390-ccw-machine", "x-yield-diagnoses", "off" },
+    { "s390-ccw-machine", "x-access-registers", "off" },
     { NULL },
 };
 static const CompatProp *const v10_0_compat[] = { as_others, hw_stream_v3, NULL };

@@ -62,6 +62,7 @@ struct S390Board {
     S390BoardReset reset_kind; /* of the reset under way; cleared when it is done */
     uint16_t reset_cpu;        /* ... the CPU that asked for it and goes on afterwards */
     bool yields;               /* property: has DIAGNOSE 44 and 9C */
+    bool access_registers;     /* property: has the access-register mode */
 };
 
 /* ---- keys.c: storage keys, by absolute address; any thread ---- */

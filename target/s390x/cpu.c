@@ -102,6 +102,7 @@ void s390_cpu_reset(S390Cpu *cpu, S390ResetKind kind)
     cpu->run_state = S390_CPU_STOPPED;
     cpu->base.halted = 1;
     memset(cpu->tlb_asce, 0, sizeof(cpu->tlb_asce));
+    cpu->ar_known = 0;
     cpu->tlb_key = 0;
     if (kind != S390_RESET_CPU) {
         initial_reset(cpu);

@@ -27,6 +27,7 @@ enum {
     LC_PER_CODE = 0x96,
     LC_PER_ADDR = 0x98,
     LC_EXC_AR = 0xa0, /* ... and 3 bytes on, of which architecture the status is that was stored */
+    LC_PER_AR = 0xa1,
     LC_TEID = 0xa8,
     LC_MON_CODE = 0xb0,
     LC_IO_ID = 0xb8,
@@ -128,6 +129,14 @@ static uint64_t lc_ld64(S390Cpu *cpu, unsigned at)
     return __builtin_bswap64(cpu_phys_ld64(&cpu->base, 0, cpu->prefix + at, &ok));
 }
 
+static void lc_st8(S390Cpu *cpu, unsigned at, uint8_t v)
+{
+    unsigned shift = 8 * (3 - at % 4);
+    uint32_t word = lc_ld32(cpu, at & ~3u);
+
+    lc_st32(cpu, at & ~3u, (word & ~(0xffu << shift)) | (uint32_t)v << shift);
+}
+
 /* Two halfwords of one word. */
 static void lc_st16x2(S390Cpu *cpu, unsigned at, uint16_t a, uint16_t b)
 {
@@ -161,9 +170,27 @@ static bool nullifies(unsigned code)
     case PGM_REGION_FIRST:
     case PGM_REGION_SECOND:
     case PGM_REGION_THIRD:
+    case PGM_ALEN_TRANSLATION:
+    case PGM_ALE_SEQUENCE:
+    case PGM_ASTE_VALIDITY:
+    case PGM_ASTE_SEQUENCE:
+    case PGM_EXTENDED_AUTHORITY:
     case PGM_PER: return true; /* alone it comes between two instructions */
     default: return false;
     }
+}
+
+/* Exceptions of dynamic address translation, and protection: they tell address and space. */
+static bool has_teid(unsigned code)
+{
+    return code == PGM_PROTECTION || code == PGM_SEGMENT || code == PGM_PAGE ||
+           (code >= PGM_ASCE_TYPE && code <= PGM_REGION_THIRD);
+}
+
+/* ... and of access-register translation, which tell the access register. */
+static bool has_access_id(unsigned code)
+{
+    return has_teid(code) || (code >= PGM_ALET_SPEC && code <= PGM_EXTENDED_AUTHORITY);
 }
 
 /* A specification exception of the program new PSW itself would loop for ever. */
@@ -182,6 +209,7 @@ static void store_events(S390Cpu *cpu)
         lc_st16x2(cpu, LC_PER_CODE - 2, lc_ld32(cpu, LC_PER_CODE - 2) >> 16,
                   cpu->per_events << 8 | cpu->per_mode);
         lc_st64(cpu, LC_PER_ADDR, cpu->per_address);
+        lc_st8(cpu, LC_PER_AR, cpu->per_ar);
         cpu->per_events = 0;
     }
 }
@@ -204,9 +232,11 @@ static void program_interrupt(S390Cpu *cpu, unsigned code)
     if (code == PGM_DATA || code == PGM_VECTOR) {
         lc_st32(cpu, LC_DXC, cpu->dxc);
     }
-    if (code == PGM_PROTECTION || code == PGM_SEGMENT || code == PGM_PAGE || nullifies(code)) {
+    if (has_teid(code)) {
         lc_st64(cpu, LC_TEID, cpu->teid);
-        lc_st32(cpu, LC_EXC_AR, (uint32_t)cpu->excp_ar << 24);
+    }
+    if (has_access_id(code)) {
+        lc_st8(cpu, LC_EXC_AR, cpu->excp_ar);
     }
     if (code == PGM_MONITOR) {
         lc_st16x2(cpu, LC_MON_CLASS, cpu->mon_class, 0);

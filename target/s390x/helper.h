@@ -81,6 +81,11 @@ bool s390_key_allows(S390Cpu *cpu, unsigned key, uint64_t absolute, uint64_t va,
 bool s390_low_protected(const S390Cpu *cpu, uint64_t va, unsigned mmu);
 /* A problem-state program may use only the keys of its mask in control register 3. */
 void s390_key_check_allowed(S390Cpu *cpu, unsigned key);
+/* MMU index of operand n of an instruction whose operand 0 has this one. */
+static inline unsigned s390_mmu_operand(unsigned mmu, unsigned n)
+{
+    return mmu < S390_MMU_AR ? mmu : mmu + n;
+}
 /* MMU index of an address space (AS_*) with its TLB made valid for the present ASCE. */
 unsigned s390_mmu_of_space(S390Cpu *cpu, unsigned as);
 /* ... of the PSW's own operands. */
@@ -105,6 +110,24 @@ void s390_unaligned(CpuState *cs, GuestVirt va, MmuAccess access, unsigned mmu);
 void s390_bus_error(CpuState *cs, uint64_t phys, MmuAccess access, unsigned size);
 /* Says in what space (AS_*) helpers' accesses are, for exceptions; AS_PSW: as the PSW says. */
 #define AS_PSW 0xff
+
+/* ---- access.c ---- */
+typedef struct S390Space {
+    uint64_t asce;
+    bool fetch_only; /* of what this ALET gives a right to */
+} S390Space;
+/* The space of an ALET, for a program with this extended authorization index. 0, or the program-interruption code. */
+unsigned s390_alet_walk(S390Cpu *cpu, uint32_t alet, unsigned eax, S390Space *out);
+/* ... of an access register, for the present program. */
+unsigned s390_ar_walk(S390Cpu *cpu, unsigned r, S390Space *out);
+/* ... of an MMU index that is not S390_MMU_REAL and has not S390_MMU_LOW; it is valid. */
+unsigned s390_mmu_space(S390Cpu *cpu, unsigned mmu, S390Space *out);
+/* S390_MMU_AR + n stands for the space of access register r from now on. */
+void s390_ar_select(S390Cpu *cpu, unsigned n, unsigned r);
+/* Nothing is known of any ALET. */
+void s390_ar_forget(S390Cpu *cpu);
+/* Are operands 0 and 1 in one space, so that they may overlap? mmu: operand 0's */
+bool s390_same_space(const S390Cpu *cpu, unsigned mmu);
 
 /* ---- excp.c ---- */
 void s390_do_interrupt(CpuState *cs);

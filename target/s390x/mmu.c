@@ -15,6 +15,8 @@
  * write permission, each store asks here anew. Stores to constant addresses beyond those bytes (a
  * kernel's, to its prefix area) are translated with the space's other index, S390_MMU_LOW, and stay
  * fast. Fetch-protection override, of half a page, works the same way for fetches.
+ *
+ * In the access-register mode operands have indexes by number (access.c), whose ASCE is found when an entry is made.
  */
 #include "target/s390x/helper.h"
 
@@ -37,6 +39,7 @@
 #define TEID_KEY  0x08u /* the storage key */
 #define TEID_LOW  0x80u /* low addresses */
 #define TEID_EXEC 0x84u /* instruction-execution protection */
+#define TEID_LIST 0x0cu /* the access list */
 
 uint64_t s390_real_to_absolute(const S390Cpu *cpu, uint64_t real)
 {
@@ -185,6 +188,7 @@ void s390_flush_asce(S390Cpu *cpu, uint64_t asce)
     const uint64_t table = ~0xff0ull; /* origin, type and length; a real space has no table */
     bool used[S390_MMU_SPACES];
 
+    s390_ar_forget(cpu);
     for (unsigned mmu = S390_MMU_PRIMARY; mmu < S390_MMU_SPACES; mmu++) {
         uint64_t here = cpu->tlb_asce[mmu];
         used[mmu] = !((here ^ asce) & table) || ((here | asce) & ASCE_REAL);
@@ -214,7 +218,7 @@ unsigned s390_mmu_of_space(S390Cpu *cpu, unsigned as)
 
 unsigned s390_mmu_of_psw(const S390Cpu *cpu)
 {
-    static const uint8_t index[] = { S390_MMU_PRIMARY, S390_MMU_PRIMARY, S390_MMU_SECONDARY,
+    static const uint8_t index[] = { S390_MMU_PRIMARY, S390_MMU_AR, S390_MMU_SECONDARY,
                                      S390_MMU_HOME };
 
     return cpu->psw_mask & PSW_DAT ? index[(cpu->psw_mask & PSW_AS) >> PSW_AS_SHIFT]
@@ -265,8 +269,10 @@ void s390_spaces_update(S390Cpu *cpu)
 
     s390_key_use(cpu, s390_psw_key(cpu));
     if (data != S390_MMU_REAL) {
-        make_valid(cpu, data);
         make_valid(cpu, fetch);
+    }
+    if (data != S390_MMU_REAL && data != S390_MMU_AR) {
+        make_valid(cpu, data);
     }
     if ((cpu->psw_mask & PSW_PER) || cpu->per_watches) {
         s390_per_update(cpu);
@@ -278,7 +284,9 @@ void s390_spaces_update(S390Cpu *cpu)
 static uint64_t teid(const S390Cpu *cpu, uint64_t va, MmuAccess access, unsigned mmu)
 {
     static const uint8_t as_of[] = { 0, AS_PRIMARY, AS_SECONDARY, AS_HOME };
-    unsigned as = cpu->access_as == AS_PSW ? as_of[mmu] : cpu->access_as;
+    unsigned as = mmu >= S390_MMU_AR         ? AS_ACCREG
+                  : cpu->access_as == AS_PSW ? as_of[mmu]
+                                             : cpu->access_as;
 
     return (va & ~0xfffull) | (access == MMU_ACCESS_WRITE ? TEID_STORE : TEID_FETCH) | as;
 }
@@ -294,7 +302,7 @@ static G_NORETURN void fault(S390Cpu *cpu, unsigned code, uint64_t va, MmuAccess
         cpu->ilen = 0;
     }
     cpu->teid = id | reason;
-    cpu->excp_ar = 0;
+    cpu->excp_ar = mmu >= S390_MMU_AR ? cpu->ar_of[mmu - S390_MMU_AR] : 0;
     s390_program(cpu, code);
 }
 
@@ -338,19 +346,23 @@ bool s390_mmu_translate(CpuState *cs, GuestVirt va, MmuAccess access, unsigned i
 {
     S390Cpu *cpu = s390_cpu(cs);
     S390Walk w = { .writable = true, .executable = true, .lg_size = 12 };
-    unsigned code = 0, mmu = index % S390_MMU_SPACES, reason = 0;
+    S390Space space = { 0 };
+    unsigned code = 0, mmu = index & ~S390_MMU_LOW, reason = 0;
 
     if (mmu == S390_MMU_REAL) {
         w.absolute = s390_real_to_absolute(cpu, va);
     } else {
-        code = s390_walk(cpu, va, cpu->tlb_asce[mmu], &w);
+        code = s390_mmu_space(cpu, mmu, &space);
+        code = code ? code : s390_walk(cpu, va, space.asce, &w);
     }
     if (!code) {
+        bool writable = w.writable && !space.fetch_only;
         res->phys = w.absolute;
-        res->prot = MMU_R | (w.executable ? MMU_X : 0) | (w.writable ? MMU_W : 0);
+        res->prot = MMU_R | (w.executable ? MMU_X : 0) | (writable ? MMU_W : 0);
         res->lg_size = w.lg_size;
         res->global = is_kept(mmu);
-        reason = access == MMU_ACCESS_WRITE && !w.writable               ? TEID_DAT
+        reason = access == MMU_ACCESS_WRITE && space.fetch_only          ? TEID_LIST
+                 : access == MMU_ACCESS_WRITE && !w.writable             ? TEID_DAT
                  : access == MMU_ACCESS_EXEC && !w.executable            ? TEID_EXEC
                  : cpu->tlb_key && !apply_key(cpu, va, access, res)      ? TEID_KEY
                  : index == mmu && !apply_low(cpu, va, access, mmu, res) ? TEID_LOW

@@ -12,19 +12,27 @@
 #define MODE_P       0x00000004u
 #define MODE_AFP     0x00000008u
 #define MODE_VX      0x00000010u
-#define MODE_MMU     0x000000e0u /* MMU index of storage operands */
-#define MODE_FETCH   0x00000700u /* MMU index of instructions: keeps spaces apart */
+#define MODE_MMU     0x000001e0u /* MMU index of storage operands */
+#define MODE_FETCH   0x00000600u /* MMU index of instructions: keeps spaces apart */
 #define MODE_EX      0x00000800u /* the target of an EXECUTE, modified by the next field */
 #define MODE_PER     0x00001000u /* program events are recorded */
 #define MODE_FP      0x00002000u /* binary floating point may be the host's (FPC_HOST_*) */
 #define MODE_EX_MOD  0x00ff0000u
 #define MODE_MMU_SH  5
-#define MODE_FETCHSH 8
+#define MODE_FETCHSH 9
 #define MODE_EX_SH   16
 
 static inline unsigned mode_mmu(uint32_t mode)
 {
     return (mode & MODE_MMU) >> MODE_MMU_SH;
+}
+static inline unsigned mode_fetch_mmu(uint32_t mode)
+{
+    return (mode & MODE_FETCH) >> MODE_FETCHSH;
+}
+static inline bool mode_access_registers(uint32_t mode)
+{
+    return mode_mmu(mode) == S390_MMU_AR;
 }
 static inline uint64_t mode_addr_mask(uint32_t mode)
 {

@@ -6,9 +6,10 @@
  * While the PSW asks for it, regions are one instruction long (MODE_PER) and start with a call of
  * per_begin, which forgets the last instruction's events and sees to the fetch; taken branches call per_branch.
  * Stores into the range are the engine's watchpoints: it runs the instruction again alone, then asks the
- * debug hook. Whatever happened leaves EXCP_PER as the CPU's pending exception, which the loop delivers when
- * the instruction is over, before anything else; an interruption of the instruction itself takes the events
- * along (s390_per_store). Without the PSW's bit nothing of this is in the translated code.
+ * debug hook, which in the access-register mode takes the altered operand for the first. Whatever happened leaves
+ * EXCP_PER as the CPU's pending exception, which the loop delivers when the instruction is over, before anything
+ * else; an interruption of the instruction itself takes the events along (s390_per_store). Without the PSW's bit
+ * nothing of this is in the translated code.
  *
  * Storage-key alteration and zero-address detection are facilities that are not offered: their bits of
  * control register 9 are ignored.
@@ -120,6 +121,7 @@ uint64_t helper_s390_per_begin(CpuState *cs, uint64_t pc, uint64_t len)
         cpu->per_address = pc;
         cpu->per_ilen = len;
         cpu->per_mode = mode_id(cpu);
+        cpu->per_ar = 0;
     }
     if ((wanted(cpu) & PER_FETCH) && in_range(cpu, pc, pc)) {
         if (wanted(cpu) & PER_NULLIFY) {
@@ -153,7 +155,10 @@ void s390_per_stored_real(S390Cpu *cpu)
 static bool space_asks(const S390Cpu *cpu)
 {
     unsigned as = (cpu->psw_mask & PSW_AS) >> PSW_AS_SHIFT;
-    uint64_t asce = cpu->cr[as == AS_SECONDARY ? 7 : as == AS_HOME ? 13 : 1];
+    uint64_t asce = as == AS_ACCREG ? cpu->tlb_asce[S390_MMU_AR]
+                                    : cpu->cr[as == AS_SECONDARY ? 7
+                                              : as == AS_HOME    ? 13
+                                                                 : 1];
 
     return !(cpu->cr[9] & CR9_SPACE) || ((cpu->psw_mask & PSW_DAT) && (asce & ASCE_STORE_EVENT));
 }
@@ -170,6 +175,7 @@ bool s390_debug_exception(CpuState *cs)
     }
     if (ours && space_asks(cpu)) {
         cpu->per_mode |= (cpu->psw_mask & PSW_DAT) ? (cpu->psw_mask & PSW_AS) >> PSW_AS_SHIFT : 0;
+        cpu->per_ar = s390_mmu_of_psw(cpu) == S390_MMU_AR ? cpu->ar_of[0] : 0;
         cpu->per_events |= PER_STORE;
     }
     if (cpu->per_events) { /* the debugger's stop, or the retry, took the place of it */

@@ -271,6 +271,7 @@ static void cpu_install(void *owner, const void *saved)
     cpu->base.exception = CPU_EXCP_NONE;
     load_pending(cpu, s);
     memset(cpu->tlb_asce, 0, sizeof(cpu->tlb_asce));
+    cpu->ar_known = 0;
     cpu_tlb_flush(&cpu->base);
     cpu_jump_cache_clear(&cpu->base);
     s390_psw_install(cpu, s->psw_mask, s->psw_addr);

@@ -95,6 +95,11 @@ enum {
     PGM_VECTOR = 0x1b,
     PGM_HFP_SQUARE_ROOT = 0x1d,
     PGM_ALET_SPEC = 0x28,
+    PGM_ALEN_TRANSLATION = 0x29,
+    PGM_ALE_SEQUENCE = 0x2a,
+    PGM_ASTE_VALIDITY = 0x2b,
+    PGM_ASTE_SEQUENCE = 0x2c,
+    PGM_EXTENDED_AUTHORITY = 0x2d,
     PGM_ASCE_TYPE = 0x38,
     PGM_REGION_FIRST = 0x39,
     PGM_REGION_SECOND = 0x3a,
@@ -129,9 +134,11 @@ enum {
     S390_MMU_SECONDARY,
     S390_MMU_HOME,
     S390_MMU_SPACES,
-    S390_MMU_LOW = 4,
-    S390_MMU_COUNT = 8,
+    S390_MMU_LOW = 4, /* bit */
+    S390_MMU_AR = 8,  /* + n: operand n of an instruction in the access-register mode (access.c) */
+    S390_MMU_COUNT = 16,
 };
+#define S390_AR_OPERANDS 4
 
 /* How the condition code follows from cc_a and cc_b. The four constants are their own value. */
 typedef enum S390CcOp {
@@ -191,6 +198,8 @@ typedef struct S390BoardOps {
     /* op: number in the pci lines; r2: second or third register; addr: operand address or 0 */
     int (*pci)(S390Board *b, S390Cpu *cpu, unsigned op, unsigned r1, unsigned r2, uint64_t addr,
                unsigned mmu);
+    /* May SET ADDRESS SPACE CONTROL switch to the access-register mode? */
+    bool (*access_registers)(S390Board *b);
     /* code 0x308, 0x500, ...; may change registers. -PGM_SPECIFICATION: unknown. */
     int (*diag)(S390Board *b, S390Cpu *cpu, unsigned code, unsigned r1, unsigned r3);
     /* Configuration for STSI: number of CPUs, name and UUID of the guest. */
@@ -272,14 +281,18 @@ struct S390Cpu {
     uint16_t mon_class;
 
     /* ---- program-event recording (per.c): events of the present instruction ---- */
-    uint8_t per_events, per_mode, per_ilen;
+    uint8_t per_events, per_mode, per_ilen, per_ar;
     uint64_t per_address;
     unsigned per_watches;
     S390PerWatch per_watch[2]; /* what the engine watches now */
 
     uint8_t tlb_key; /* access key for which the TLBs of all indexes are valid */
-    /* ASCE for which the TLBs of a space's two MMU indexes are valid. */
-    uint64_t tlb_asce[S390_MMU_SPACES];
+    /* ASCE for which the TLBs of a space's two MMU indexes are valid; nothing at indexes with S390_MMU_LOW. */
+    uint64_t tlb_asce[S390_MMU_AR + S390_AR_OPERANDS];
+    /* The access register of operand n, and the ALET for which its TLBs are valid. */
+    uint8_t ar_of[S390_AR_OPERANDS];
+    uint32_t ar_alet[S390_AR_OPERANDS];
+    uint32_t ar_known; /* MMU indexes of operands that may have TLB entries */
 
     /* ---- interrupts: atomics, set by any thread ---- */
     uint32_t pending; /* PEND_* */

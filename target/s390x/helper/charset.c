@@ -57,7 +57,8 @@ uint64_t helper_s390_trxx(CpuState *cs, uint64_t r1, uint64_t r2, uint64_t sizes
         if (!left) {
             return 0;
         }
-        uint32_t v = load(cs, table + (uint64_t)load(cs, cpu->gpr[r2], from, mmu) * to, to, mmu);
+        uint32_t c = load(cs, cpu->gpr[r2], from, s390_mmu_operand(mmu, 1));
+        uint32_t v = load(cs, table + (uint64_t)c * to, to, s390_mmu_operand(mmu, 2));
         if (!(sizes & 0x100) && v == test) {
             return 1;
         }
@@ -90,7 +91,9 @@ uint64_t helper_s390_trte(CpuState *cs, uint64_t r1, uint64_t r2, uint64_t how, 
         if (left) {
             uint32_t c = load(cs, cpu->gpr[r1], size, mmu);
             bool beyond = (how & 2) && c > 255;
-            code = beyond ? 0 : load(cs, table + (uint64_t)c * code_size, code_size, mmu);
+            code = beyond ? 0
+                          : load(cs, table + (uint64_t)c * code_size, code_size,
+                                 s390_mmu_operand(mmu, 1));
         }
         if (!left || code) {
             cpu->gpr[r2] = code;
@@ -214,7 +217,8 @@ uint64_t helper_s390_convert(CpuState *cs, uint64_t r1, uint64_t r2, uint64_t ho
     unsigned from = how & 15, unit = how >> 4 & 15;
 
     for (unsigned k = 0; k < CHARS_AT_A_TIME; k++) {
-        Source s = { cs, cpu->gpr[r2], s390_mode_reg(cpu, r2 + 1), mmu, how & 0x100 };
+        Source s = { cs, cpu->gpr[r2], s390_mode_reg(cpu, r2 + 1), s390_mmu_operand(mmu, 1),
+                     how & 0x100 };
         uint32_t c = 0, out[4];
         unsigned taken = 0;
         Decoded d = from == 1   ? decode_utf8(&s, &c, &taken)

@@ -211,8 +211,9 @@ uint64_t helper_s390_ptff(CpuState *cs, uint64_t mmu)
 uint64_t helper_s390_ectg(CpuState *cs, uint64_t a1, uint64_t a2, uint64_t r3, uint64_t mmu)
 {
     S390Cpu *cpu = s390_cpu(cs);
-    uint64_t first = cpu_ld64be(cs, a1, mmu), second = cpu_ld64be(cs, a2, mmu);
-    uint64_t third = cpu_ld64be(cs, s390_cut(cpu, cpu->gpr[r3]), mmu);
+    uint64_t first = cpu_ld64be(cs, a1, mmu);
+    uint64_t second = cpu_ld64be(cs, a2, s390_mmu_operand(mmu, 1));
+    uint64_t third = cpu_ld64be(cs, s390_cut(cpu, cpu->gpr[r3]), s390_mmu_operand(mmu, 2));
 
     cpu->gpr[0] = first - s390_cpu_timer_get(cpu);
     cpu->gpr[1] = second;

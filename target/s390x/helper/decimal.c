@@ -109,7 +109,8 @@ static void multiply(S390Cpu *cpu, uint64_t a1, unsigned n1, uint64_t a2, unsign
     if (n2 > 8 || n2 >= n1) {
         s390_program(cpu, PGM_SPECIFICATION);
     }
-    s128 y = load_signed(cpu, a2, n2, mmu, &y_minus), x = load_signed(cpu, a1, n1, mmu, &x_minus);
+    s128 y = load_signed(cpu, a2, n2, s390_mmu_operand(mmu, 1), &y_minus);
+    s128 x = load_signed(cpu, a1, n1, mmu, &x_minus);
     if ((x < 0 ? -x : x) >= power10(2 * (n1 - n2))) { /* not enough leading zeros */
         s390_data_exception(cpu, DXC_DECIMAL);
     }
@@ -126,7 +127,8 @@ static void divide(S390Cpu *cpu, uint64_t a1, unsigned n1, uint64_t a2, unsigned
     if (n2 > 8 || n2 >= n1) {
         s390_program(cpu, PGM_SPECIFICATION);
     }
-    s128 y = load_signed(cpu, a2, n2, mmu, &y_minus), x = load_signed(cpu, a1, n1, mmu, &x_minus);
+    s128 y = load_signed(cpu, a2, n2, s390_mmu_operand(mmu, 1), &y_minus);
+    s128 x = load_signed(cpu, a1, n1, mmu, &x_minus);
     if (y == 0 || x / y >= power10(2 * (n1 - n2) - 1) || x / y <= -power10(2 * (n1 - n2) - 1)) {
         s390_program(cpu, PGM_DECIMAL_DIVIDE);
     }
@@ -148,7 +150,7 @@ uint64_t helper_s390_dec_op(CpuState *cs, uint64_t a1, uint64_t a2, uint64_t len
         (op == DEC_MUL ? multiply : divide)(cpu, a1, n1, a2, n2, mmu);
         return 0;
     }
-    y = load_packed(cpu, a2, n2, mmu);
+    y = load_packed(cpu, a2, n2, s390_mmu_operand(mmu, 1));
     x = op == DEC_ZAP ? 0 : load_packed(cpu, a1, n1, mmu);
     switch (op) {
     case DEC_ZAP: return store_result(cpu, a1, n1, y, mmu);
@@ -203,7 +205,7 @@ uint64_t helper_s390_pack(CpuState *cs, uint64_t a1, uint64_t a2, uint64_t len, 
     unsigned n1 = (len >> 4 & 15) + 1, n2 = (len & 15) + 1;
     uint8_t in[16], out[16] = { 0 };
 
-    cpu_ld_bytes(cs, a2, in, n2, mmu);
+    cpu_ld_bytes(cs, a2, in, n2, s390_mmu_operand(mmu, 1));
     out[n1 - 1] = in[n2 - 1] << 4 | in[n2 - 1] >> 4;
     for (unsigned k = 1, nibble = 2; k < n2 && nibble < 2 * n1; k++, nibble++) {
         out[n1 - 1 - nibble / 2] |= (in[n2 - 1 - k] & 15) << (nibble & 1 ? 4 : 0);
@@ -217,7 +219,7 @@ uint64_t helper_s390_unpk(CpuState *cs, uint64_t a1, uint64_t a2, uint64_t len, 
     unsigned n1 = (len >> 4 & 15) + 1, n2 = (len & 15) + 1;
     uint8_t in[16], out[16];
 
-    cpu_ld_bytes(cs, a2, in, n2, mmu);
+    cpu_ld_bytes(cs, a2, in, n2, s390_mmu_operand(mmu, 1));
     memset(out, 0xf0, n1);
     out[n1 - 1] = in[n2 - 1] << 4 | in[n2 - 1] >> 4;
     for (unsigned k = 1, nibble = 2; k < n1 && nibble < 2 * n2; k++, nibble++) {
@@ -232,7 +234,7 @@ uint64_t helper_s390_mvo(CpuState *cs, uint64_t a1, uint64_t a2, uint64_t len, u
     unsigned n1 = (len >> 4 & 15) + 1, n2 = (len & 15) + 1;
     uint8_t in[16], out[16] = { 0 };
 
-    cpu_ld_bytes(cs, a2, in, n2, mmu);
+    cpu_ld_bytes(cs, a2, in, n2, s390_mmu_operand(mmu, 1));
     out[n1 - 1] = cpu_ld8(cs, a1 + n1 - 1, mmu) & 15;
     for (unsigned nibble = 1; nibble < 2 * n1 && nibble - 1 < 2 * n2; nibble++) {
         unsigned from = nibble - 1, digit = in[n2 - 1 - from / 2] >> (from & 1 ? 4 : 0) & 15;
@@ -253,7 +255,7 @@ uint64_t helper_s390_pka(CpuState *cs, uint64_t a1, uint64_t a2, uint64_t n, uin
     if (n > (unicode ? 64 : 32) || n % unit) {
         s390_program(cpu, PGM_SPECIFICATION);
     }
-    cpu_ld_bytes(cs, a2, in, n, mmu);
+    cpu_ld_bytes(cs, a2, in, n, s390_mmu_operand(mmu, 1));
     out[15] = 0x0c;
     for (unsigned k = 0; k < MIN(chars, 31); k++) {
         unsigned digit = in[(chars - 1 - k) * unit + unit - 1] & 15, nibble = k + 1;
@@ -273,7 +275,7 @@ uint64_t helper_s390_unpka(CpuState *cs, uint64_t a1, uint64_t a2, uint64_t n, u
     if (n > (unicode ? 64 : 32) || n % unit) {
         s390_program(cpu, PGM_SPECIFICATION);
     }
-    cpu_ld_bytes(cs, a2, in, 16, mmu);
+    cpu_ld_bytes(cs, a2, in, 16, s390_mmu_operand(mmu, 1));
     for (unsigned k = 0; k < chars; k++) {
         unsigned nibble = k + 1,
                  digit = nibble > 31 ? 0 : in[15 - nibble / 2] >> (nibble & 1 ? 4 : 0) & 15;
@@ -312,7 +314,7 @@ uint64_t helper_s390_ed(CpuState *cs, uint64_t a1, uint64_t a2, uint64_t n, uint
             continue;
         }
         if (high) {
-            source = cpu_ld8(cs, s390_cut(cpu, a2++), mmu);
+            source = cpu_ld8(cs, s390_cut(cpu, a2++), s390_mmu_operand(mmu, 1));
             digit = source >> 4;
             low = source & 15;
         } else {

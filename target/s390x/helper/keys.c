@@ -31,11 +31,13 @@ uint64_t helper_s390_tprot(CpuState *cs, uint64_t addr, uint64_t second, uint64_
     S390Cpu *cpu = s390_cpu(cs);
     unsigned key = second >> 4 & 15, code = 0;
     S390Walk w = { .writable = true };
+    S390Space space = { 0 };
 
     if (mmu == S390_MMU_REAL) {
         w.absolute = s390_real_to_absolute(cpu, addr);
     } else {
-        code = s390_walk(cpu, addr, cpu->tlb_asce[mmu], &w);
+        code = s390_mmu_space(cpu, mmu, &space);
+        code = code ? code : s390_walk(cpu, addr, space.asce, &w);
     }
     if (code == PGM_ADDRESSING || code == PGM_TRANSLATION_SPEC) {
         s390_program(cpu, code);
@@ -52,7 +54,8 @@ uint64_t helper_s390_tprot(CpuState *cs, uint64_t addr, uint64_t second, uint64_
     if (s390_low_protected(cpu, addr, mmu) && (addr & 0xfff) < 512) {
         return 1;
     }
-    return w.writable && s390_key_allows(cpu, key, w.absolute, addr, true) ? 0 : 1;
+    return w.writable && !space.fetch_only && s390_key_allows(cpu, key, w.absolute, addr, true) ? 0
+                                                                                                : 1;
 }
 
 /* ---- clearing ---- */
@@ -185,9 +188,12 @@ uint64_t helper_s390_ivsk(CpuState *cs, uint64_t regs, uint64_t arg, uint64_t mm
     if ((cpu->psw_mask & PSW_P) && !(cpu->cr[0] & CR0_EXTRACT)) {
         s390_program(cpu, PGM_PRIVILEGED);
     }
-    unsigned code = s390_walk(cpu, va, cpu->tlb_asce[mmu], &w);
+    S390Space space;
+    unsigned code = s390_mmu_space(cpu, mmu, &space);
+    code = code ? code : s390_walk(cpu, va, space.asce, &w);
     if (code) {
         cpu->teid = (va & ~0xfffull) | (cpu->psw_mask & PSW_AS) >> PSW_AS_SHIFT;
+        cpu->excp_ar = mmu == S390_MMU_AR ? cpu->ar_of[0] : 0;
         s390_program(cpu, code);
     }
     *r1 = (*r1 & ~0xffull) | (key_get(cpu, w.absolute) & KEY_AF);

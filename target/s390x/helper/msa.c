@@ -72,6 +72,7 @@ static unsigned consumed(Msa *m, uint64_t n)
     return length(m) ? 3 : 0;
 }
 
+/* Of the parameter block. */
 static void fetch(Msa *m, uint64_t at, void *buf, size_t n)
 {
     cpu_ld_bytes(m->cs, at, buf, n, m->mmu);
@@ -85,6 +86,27 @@ static void store(Msa *m, uint64_t at, const void *buf, size_t n)
 static void probe(Msa *m, uint64_t at, size_t n)
 {
     cpu_probe_access(m->cs, at, n, MMU_ACCESS_WRITE, m->mmu);
+}
+
+/* Of the operand whose address is in register r. */
+static unsigned mmu_of(Msa *m, unsigned r)
+{
+    return s390_mmu_operand(m->mmu, r == m->r1 ? 1 : r == m->r2 ? 2 : 3);
+}
+
+static void fetch_operand(Msa *m, unsigned r, void *buf, size_t n)
+{
+    cpu_ld_bytes(m->cs, address(m, r), buf, n, mmu_of(m, r));
+}
+
+static void store_operand(Msa *m, unsigned r, const void *buf, size_t n)
+{
+    cpu_st_bytes(m->cs, address(m, r), buf, n, mmu_of(m, r));
+}
+
+static void probe_operand(Msa *m, unsigned r, size_t n)
+{
+    cpu_probe_access(m->cs, address(m, r), n, MMU_ACCESS_WRITE, mmu_of(m, r));
 }
 
 /* ---- block ciphers ---- */
@@ -236,7 +258,7 @@ static size_t portion(Msa *m, unsigned unit)
 /* The second operand's bytes to the first, both checked, and the registers. */
 static unsigned deliver(Msa *m, const uint8_t *buf, size_t n)
 {
-    store(m, address(m, m->r1), buf, n);
+    store_operand(m, m->r1, buf, n);
     if (m->r1 != m->r2) {
         advance(m, m->r1, n);
     }
@@ -264,8 +286,8 @@ static unsigned run_cipher(Msa *m)
     unsigned cv_bytes = chained ? c.block : 0, cv_at = xts ? c.key_bytes : 0;
     unsigned key_at = xts ? 0 : cv_bytes;
     fetch(m, m->param, block, cv_bytes + c.key_bytes);
-    fetch(m, address(m, m->r2), buf, n);
-    probe(m, address(m, m->r1), n);
+    fetch_operand(m, m->r2, buf, n);
+    probe_operand(m, m->r1, n);
     if (cv_bytes) {
         probe(m, m->param + cv_at, cv_bytes);
     }
@@ -306,9 +328,9 @@ static unsigned run_counter(Msa *m)
         return 0;
     }
     fetch(m, m->param, key, c.key_bytes);
-    fetch(m, address(m, m->r2), buf, n);
-    fetch(m, address(m, m->r3), counters, n);
-    probe(m, address(m, m->r1), n);
+    fetch_operand(m, m->r2, buf, n);
+    fetch_operand(m, m->r3, counters, n);
+    probe_operand(m, m->r1, n);
     cipher_set_key(&c, key, false);
     cipher_run(&c, n, counters, counters);
     xor_bytes(buf, counters, n);
@@ -333,7 +355,7 @@ static unsigned run_mac(Msa *m)
         return 0;
     }
     fetch(m, m->param, block, c.block + c.key_bytes);
-    fetch(m, address(m, m->r2), buf, n);
+    fetch_operand(m, m->r2, buf, n);
     probe(m, m->param, c.block);
     cipher_set_key(&c, block + c.block, false);
     mode_cbc(&c, buf, n, block);
@@ -468,7 +490,7 @@ static unsigned run_intermediate(Msa *m)
         return 0;
     }
     fetch(m, m->param, block, d.state + (m->fc == 65 ? 16 : 0));
-    fetch(m, address(m, m->r2), buf, n);
+    fetch_operand(m, m->r2, buf, n);
     probe(m, m->param, d.state);
     digest_blocks(m, &d, block, buf, n);
     store(m, m->param, block, d.state);
@@ -486,7 +508,7 @@ static void squeeze(Msa *m, const Digest *d, uint8_t *state)
         if (done) {
             sha3_blocks(state, none, d->block, d->block);
         }
-        store(m, s390_cut(m->cpu, at + done), state, n);
+        cpu_st_bytes(m->cs, s390_cut(m->cpu, at + done), state, n, mmu_of(m, m->r1));
     }
     advance(m, m->r1, left);
     s390_set_mode_reg(m->cpu, m->r1 + 1, 0);
@@ -506,7 +528,7 @@ static unsigned run_last(Msa *m)
     bool last = length(m) <= CHUNK - CHUNK % d.block;
     size_t n = last ? length(m) : CHUNK - CHUNK % d.block;
     fetch(m, m->param, block, d.state + d.count);
-    fetch(m, address(m, m->r2), buf, n);
+    fetch_operand(m, m->r2, buf, n);
     probe(m, m->param, d.state);
     size_t padded = n;
     if (last) {
@@ -601,10 +623,10 @@ static unsigned run_gcm(Msa *m)
     size_t n = gcm_portion(m, m->r2, flags & KMA_LAST), all = length(m);
     n = aad_done ? n : 0;
     fetch(m, m->param, b, GCM_KEY + c.key_bytes);
-    fetch(m, address(m, m->r3), aad, na);
-    fetch(m, address(m, m->r2), text, n);
+    fetch_operand(m, m->r3, aad, na);
+    fetch_operand(m, m->r2, text, n);
     probe(m, m->param, GCM_LENGTHS);
-    probe(m, address(m, m->r1), n);
+    probe_operand(m, m->r1, n);
     cipher_set_key(&c, b + GCM_KEY, false);
     if (!(flags & KMA_SUBKEY)) {
         memset(b + GCM_SUBKEY, 0, 16);
@@ -712,9 +734,9 @@ static bool random_operand(Msa *m, unsigned r)
     uint8_t buf[CHUNK];
 
     if (n) {
-        probe(m, address(m, r), n);
+        probe_operand(m, r, n);
         fill_random(buf, n);
-        store(m, address(m, r), buf, n);
+        store_operand(m, r, buf, n);
         advance(m, r, n);
         s390_set_mode_reg(m->cpu, r + 1, all - n);
     }

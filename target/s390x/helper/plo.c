@@ -13,7 +13,8 @@
  * A list has 16-byte cells, a shorter value at its cell's end: 0 first comparison and 16 replacement
  * value, 32 third comparison value (or operand of a load), 48 third replacement value (or operand of a
  * store), 80 and 112 the fifth and seventh operand; addresses of the fourth, sixth and eighth operand at
- * 72, 104 and 136. Everything is found and probed first; one lock of the machine then stands for all
+ * 72, 104 and 136, in the access-register mode with their ALETs before them, which go through access register r3.
+ * Everything is found and probed first; one lock of the machine then stands for all
  * program locks, and under it nothing can fault.
  */
 #include <string.h>
@@ -34,6 +35,7 @@ enum {
     CELL_REPLACE = 16,
     CELL_THIRD = 32,
     CELL_THIRD_NEW = 48,
+    LIST_ALET = 68,
     LIST_ADDRESS = 72, /* of the fourth operand; the next ones are at steps of LIST_STEP */
     CELL_FIFTH = 80,
     LIST_STEP = 32,
@@ -92,18 +94,23 @@ static void put(Plo *p, unsigned r, unsigned at, const uint8_t *in)
 
 /* ---- finding everything ---- */
 
-static uint8_t *operand(Plo *p, uint64_t at, MmuAccess access)
+static uint8_t *operand(Plo *p, uint64_t at, MmuAccess access, unsigned mmu)
 {
     uint8_t *host;
 
     if (at & (p->size - 1)) {
         s390_program(p->cpu, PGM_SPECIFICATION);
     }
-    host = cpu_host_ptr(&p->cpu->base, at, p->size, access, p->mmu);
+    host = cpu_host_ptr(&p->cpu->base, at, p->size, access, mmu);
     if (!host) { /* no memory */
         s390_program(p->cpu, PGM_ADDRESSING);
     }
     return host;
+}
+
+static unsigned fourth_mmu(const Plo *p)
+{
+    return s390_mmu_operand(p->mmu, 1);
 }
 
 static void find_list(Plo *p, uint64_t at)
@@ -112,10 +119,24 @@ static void find_list(Plo *p, uint64_t at)
         s390_program(p->cpu, PGM_SPECIFICATION);
     }
     p->list_at = at;
-    cpu_ld_bytes(&p->cpu->base, at, p->list, LIST_BYTES, p->mmu);
+    cpu_ld_bytes(&p->cpu->base, at, p->list, LIST_BYTES, fourth_mmu(p));
     if (!p->in_registers) { /* results may go there */
-        cpu_probe_access(&p->cpu->base, at, LIST_BYTES, MMU_ACCESS_WRITE, p->mmu);
+        cpu_probe_access(&p->cpu->base, at, LIST_BYTES, MMU_ACCESS_WRITE, fourth_mmu(p));
     }
+}
+
+/* The MMU index of what cell k of the list points to. */
+static unsigned listed_mmu(Plo *p, unsigned k)
+{
+    if (p->mmu != S390_MMU_AR) {
+        return p->mmu;
+    }
+    if (!p->r3) {
+        s390_program(p->cpu, PGM_SPECIFICATION);
+    }
+    p->cpu->ar[p->r3] = ld_be32(p->list + LIST_ALET + k * LIST_STEP);
+    s390_ar_select(p->cpu, 2, p->r3);
+    return s390_mmu_operand(p->mmu, 2);
 }
 
 static void find_operands(Plo *p, uint64_t second, uint64_t fourth)
@@ -127,10 +148,11 @@ static void find_operands(Plo *p, uint64_t second, uint64_t fourth)
     if (p->has_list) {
         find_list(p, fourth);
     }
-    p->second = operand(p, second, access);
+    p->second = operand(p, second, access, p->mmu);
     for (unsigned k = 0; k < n; k++) {
         uint64_t at = p->has_list ? ld_be64(p->list + LIST_ADDRESS + k * LIST_STEP) : fourth;
-        p->targets[k] = operand(p, s390_cut(p->cpu, at), access);
+        unsigned mmu = p->has_list ? listed_mmu(p, k) : fourth_mmu(p);
+        p->targets[k] = operand(p, s390_cut(p->cpu, at), access, mmu);
     }
 }
 
@@ -219,7 +241,7 @@ uint64_t helper_s390_plo(CpuState *cs, uint64_t second, uint64_t fourth, uint64_
     cc = carry_out(&p);
     vm_unlock(cpu->vm);
     if (!p.in_registers) {
-        cpu_st_bytes(cs, p.list_at, p.list, CELL_THIRD_NEW, mmu);
+        cpu_st_bytes(cs, p.list_at, p.list, CELL_THIRD_NEW, fourth_mmu(&p));
     }
     return cc;
 }

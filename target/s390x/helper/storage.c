@@ -12,15 +12,25 @@ static unsigned reg(uint64_t regs, unsigned n)
 }
 
 /* ---- translation ---- */
-/* LRA: 0 found, 1 segment, 2 page entry invalid, 3 otherwise. arg 1: LRAG. */
-uint64_t helper_s390_lra(CpuState *cs, uint64_t addr, uint64_t regs, uint64_t mmu)
+/* Of the PSW's space, whether translation is on or not; r: the register that tells it in the access-register mode. */
+static unsigned walk_psw_space(S390Cpu *cpu, uint64_t va, unsigned r, S390Walk *w)
+{
+    unsigned as = (cpu->psw_mask & PSW_AS) >> PSW_AS_SHIFT, code = 0;
+    S390Space s = { .asce = cpu->cr[as == AS_SECONDARY ? 7 : as == AS_HOME ? 13 : 1] };
+
+    if (as == AS_ACCREG) {
+        code = s390_ar_walk(cpu, r, &s);
+    }
+    return code ? code : s390_walk(cpu, va, s.asce, w);
+}
+
+/* LRA: 0 found, 1 segment, 2 page entry invalid, 3 otherwise. regs: r1, b2; arg 1: LRAG. */
+uint64_t helper_s390_lra(CpuState *cs, uint64_t addr, uint64_t regs, uint64_t arg)
 {
     S390Cpu *cpu = s390_cpu(cs);
-    unsigned r1 = regs & 15, as = (cpu->psw_mask & PSW_AS) >> PSW_AS_SHIFT;
-    uint64_t asce = cpu->cr[as == AS_SECONDARY ? 7 : as == AS_HOME ? 13 : 1];
-    bool wide = regs >> 8 || (cpu->psw_mask & PSW_EA);
+    bool wide = arg || (cpu->psw_mask & PSW_EA);
     S390Walk w;
-    unsigned code = s390_walk(cpu, addr, asce, &w), cc;
+    unsigned r1 = reg(regs, 0), code = walk_psw_space(cpu, addr, reg(regs, 1), &w), cc;
     uint64_t v;
 
     switch (code) {
@@ -249,6 +259,17 @@ static unsigned oac_space(const S390Cpu *cpu, uint16_t oac)
     return oac & 1 ? oac >> 6 & 3 : (cpu->psw_mask & PSW_AS) >> PSW_AS_SHIFT;
 }
 
+/* Operand n, whose base register is the one given. */
+static Side oac_side(S390Cpu *cpu, uint64_t at, unsigned n, unsigned base, unsigned as,
+                     unsigned key)
+{
+    if (as == AS_ACCREG) {
+        s390_ar_select(cpu, n, base);
+        return (Side){ at, S390_MMU_AR + n, as, key };
+    }
+    return side(cpu, at, as, key);
+}
+
 static unsigned oac_key(S390Cpu *cpu, uint16_t oac)
 {
     if (!(oac & 2)) {
@@ -258,21 +279,23 @@ static unsigned oac_key(S390Cpu *cpu, uint16_t oac)
     return oac >> 12;
 }
 
-uint64_t helper_s390_mvcos(CpuState *cs, uint64_t a1, uint64_t a2, uint64_t r3)
+/* regs: r3, b1, b2 */
+uint64_t helper_s390_mvcos(CpuState *cs, uint64_t a1, uint64_t a2, uint64_t regs)
 {
     S390Cpu *cpu = s390_cpu(cs);
-    uint64_t n = s390_mode_reg(cpu, r3);
+    uint64_t n = s390_mode_reg(cpu, reg(regs, 0));
     uint16_t oac1 = cpu->gpr[0] >> 16, oac2 = cpu->gpr[0];
     unsigned as1 = oac_space(cpu, oac1), as2 = oac_space(cpu, oac2);
     unsigned cc = n > 4096 ? 3 : 0;
 
-    if (!(cpu->psw_mask & PSW_DAT) || as1 == AS_ACCREG || as2 == AS_ACCREG ||
+    if (!(cpu->psw_mask & PSW_DAT) ||
         ((cpu->psw_mask & PSW_P) && (as1 == AS_HOME || as2 == AS_HOME))) {
         s390_program(cpu, PGM_SPECIAL_OPERATION);
     }
     if (n) {
         unsigned key1 = oac_key(cpu, oac1), key2 = oac_key(cpu, oac2);
-        move(cpu, side(cpu, a1, as1, key1), side(cpu, a2, as2, key2), MIN(n, 4096));
+        move(cpu, oac_side(cpu, a1, 0, reg(regs, 1), as1, key1),
+             oac_side(cpu, a2, 1, reg(regs, 2), as2, key2), MIN(n, 4096));
     }
     return cc;
 }
@@ -309,8 +332,8 @@ uint64_t helper_s390_mvck(CpuState *cs, uint64_t a1, uint64_t a2, uint64_t n, ui
     s390_key_check_allowed(cpu, key);
     n = cpu->psw_mask & PSW_EA ? n : (uint32_t)n;
     if (n) {
-        move(cpu, (Side){ a1, mmu, AS_PSW, s390_psw_key(cpu) }, (Side){ a2, mmu, AS_PSW, key },
-             MIN(n, 256));
+        move(cpu, (Side){ a1, mmu, AS_PSW, s390_psw_key(cpu) },
+             (Side){ a2, s390_mmu_operand(mmu, 1), AS_PSW, key }, MIN(n, 256));
     }
     return n > 256 ? 3 : 0;
 }
@@ -324,7 +347,8 @@ uint64_t helper_s390_mvcxk(CpuState *cs, uint64_t a1, uint64_t a2, uint64_t dest
 
     s390_key_check_allowed(cpu, key);
     move(cpu, (Side){ a1, mmu, AS_PSW, destination ? key : own },
-         (Side){ a2, mmu, AS_PSW, destination ? own : key }, (cpu->gpr[0] & 0xff) + 1);
+         (Side){ a2, s390_mmu_operand(mmu, 1), AS_PSW, destination ? own : key },
+         (cpu->gpr[0] & 0xff) + 1);
     return 0;
 }
 
@@ -398,9 +422,10 @@ uint64_t helper_s390_csst(CpuState *cs, uint64_t a1, uint64_t a2, uint64_t r3, u
         (a2 & ((1u << store) - 1))) {
         s390_program(cpu, PGM_SPECIFICATION);
     }
-    cpu_ld_bytes(cs, list, swap, 4u << code, mmu);
-    cpu_ld_bytes(cs, list + 16, bytes, 1u << store, mmu);
-    cpu_probe_access(cs, a2, 1u << store, MMU_ACCESS_WRITE, mmu);
+    unsigned mmu2 = s390_mmu_operand(mmu, 1), list_mmu = s390_mmu_operand(mmu, 2);
+    cpu_ld_bytes(cs, list, swap, 4u << code, list_mmu);
+    cpu_ld_bytes(cs, list + 16, bytes, 1u << store, list_mmu);
+    cpu_probe_access(cs, a2, 1u << store, MMU_ACCESS_WRITE, mmu2);
     cpu_probe_access(cs, a1, 4u << code, MMU_ACCESS_WRITE, mmu);
     void *p = cpu_host_ptr(cs, a1, 4u << code, MMU_ACCESS_WRITE, mmu | S390_MMU_LOW);
     if (!p) { /* no memory: nothing there can be swapped */
@@ -411,6 +436,6 @@ uint64_t helper_s390_csst(CpuState *cs, uint64_t a1, uint64_t a2, uint64_t r3, u
         register_set_bytes(cpu, r3, 4u << code, old);
         return 1;
     }
-    cpu_st_bytes(cs, a2, bytes, 1u << store, mmu);
+    cpu_st_bytes(cs, a2, bytes, 1u << store, mmu2);
     return 0;
 }

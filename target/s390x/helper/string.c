@@ -22,6 +22,12 @@ static bool in_page(uint64_t va, uint64_t n)
     return page_left(va) >= n;
 }
 
+/* Of the operands' addresses; 0: they are in two spaces and do not overlap. */
+static uint64_t overlap_distance(CpuState *cs, uint64_t distance, unsigned mmu)
+{
+    return s390_same_space(s390_cpu(cs), mmu) ? distance : 0;
+}
+
 /* ---- MVC ---- */
 /* The byte-by-byte result of moving src to dst in one flat array is that of this loop. */
 static void move_left_to_right(uint8_t *dst, const uint8_t *src, uint64_t n)
@@ -41,8 +47,10 @@ static void move_left_to_right(uint8_t *dst, const uint8_t *src, uint64_t n)
 
 uint64_t helper_s390_mvc(CpuState *cs, uint64_t dst, uint64_t src, uint64_t n, uint64_t mmu)
 {
+    unsigned mmu2 = s390_mmu_operand(mmu, 1);
+
     if (in_page(dst, n) && in_page(src, n)) {
-        uint8_t *s = cpu_host_ptr(cs, src, n, MMU_ACCESS_READ, mmu);
+        uint8_t *s = cpu_host_ptr(cs, src, n, MMU_ACCESS_READ, mmu2);
         uint8_t *d = s ? cpu_host_ptr(cs, dst, n, MMU_ACCESS_WRITE, mmu) : NULL;
         if (d) {
             move_left_to_right(d, s, n);
@@ -50,8 +58,8 @@ uint64_t helper_s390_mvc(CpuState *cs, uint64_t dst, uint64_t src, uint64_t n, u
         }
     }
     uint8_t in[256], out[256];
-    uint64_t distance = dst - src;
-    cpu_ld_bytes(cs, src, in, n, mmu);
+    uint64_t distance = overlap_distance(cs, dst - src, mmu);
+    cpu_ld_bytes(cs, src, in, n, mmu2);
     for (uint64_t k = 0; k < n; k++) {
         out[k] = distance && distance <= k ? out[k - distance] : in[k];
     }
@@ -74,11 +82,12 @@ static uint8_t ss_byte(unsigned kind, uint8_t a, uint8_t b)
 
 uint64_t helper_s390_ss(CpuState *cs, uint64_t dst, uint64_t src, uint64_t n, uint64_t how)
 {
-    unsigned kind = how & 0xff, mmu = how >> 8;
+    unsigned kind = how & 0xff, mmu = how >> 8, mmu2 = s390_mmu_operand(mmu, 1);
     uint8_t a[256], b[256], any = 0;
-    uint64_t distance = dst - src;
+    uint64_t distance = overlap_distance(cs, dst - src, mmu);
 
-    if (kind == 2 && dst == src && in_page(dst, n)) { /* the idiom that clears */
+    if (kind == 2 && dst == src && s390_same_space(s390_cpu(cs), mmu) &&
+        in_page(dst, n)) { /* the idiom that clears */
         uint8_t *p = cpu_host_ptr(cs, dst, n, MMU_ACCESS_WRITE, mmu);
         if (p) {
             memset(p, 0, n);
@@ -86,12 +95,12 @@ uint64_t helper_s390_ss(CpuState *cs, uint64_t dst, uint64_t src, uint64_t n, ui
         }
     }
     if (kind == 5) { /* the second operand runs to the left */
-        cpu_ld_bytes(cs, src - (n - 1), a, n, mmu);
+        cpu_ld_bytes(cs, src - (n - 1), a, n, mmu2);
         for (uint64_t k = 0; k < n; k++) {
             b[k] = a[n - 1 - k];
         }
     } else {
-        cpu_ld_bytes(cs, src, b, n, mmu);
+        cpu_ld_bytes(cs, src, b, n, mmu2);
     }
     cpu_probe_access(cs, dst, n, MMU_ACCESS_WRITE, mmu);
     cpu_ld_bytes(cs, dst, a, n, mmu);
@@ -107,10 +116,10 @@ uint64_t helper_s390_ss(CpuState *cs, uint64_t dst, uint64_t src, uint64_t n, ui
 /* From the right: a byte that was stored before may be fetched. */
 uint64_t helper_s390_mvcrl(CpuState *cs, uint64_t dst, uint64_t src, uint64_t n, uint64_t mmu)
 {
-    uint64_t distance = src - dst;
+    uint64_t distance = overlap_distance(cs, src - dst, mmu);
     uint8_t b[256];
 
-    cpu_ld_bytes(cs, src, b, n, mmu);
+    cpu_ld_bytes(cs, src, b, n, s390_mmu_operand(mmu, 1));
     for (uint64_t k = n; distance && distance < n && k-- > 0;) {
         b[k] = k + distance < n ? b[k + distance] : b[k];
     }
@@ -140,7 +149,8 @@ static const uint8_t *view(CpuState *cs, uint64_t va, uint64_t n, unsigned mmu, 
 uint64_t helper_s390_clc(CpuState *cs, uint64_t a1, uint64_t a2, uint64_t n, uint64_t mmu)
 {
     uint8_t b1[256], b2[256];
-    const uint8_t *p1 = view(cs, a1, n, mmu, b1), *p2 = view(cs, a2, n, mmu, b2);
+    const uint8_t *p1 = view(cs, a1, n, mmu, b1);
+    const uint8_t *p2 = view(cs, a2, n, s390_mmu_operand(mmu, 1), b2);
 
     return order(memcmp(p1, p2, n));
 }
@@ -153,7 +163,7 @@ uint64_t helper_s390_tr(CpuState *cs, uint64_t a1, uint64_t table, uint64_t n, u
     cpu_probe_access(cs, a1, n, MMU_ACCESS_WRITE, mmu);
     cpu_ld_bytes(cs, a1, bytes, n, mmu);
     for (uint64_t k = 0; k < n; k++) {
-        bytes[k] = cpu_ld8(cs, table + bytes[k], mmu);
+        bytes[k] = cpu_ld8(cs, table + bytes[k], s390_mmu_operand(mmu, 1));
     }
     cpu_st_bytes(cs, a1, bytes, n, mmu);
     return 0;
@@ -166,7 +176,8 @@ uint64_t helper_s390_trt(CpuState *cs, uint64_t a1, uint64_t table, uint64_t n, 
 
     for (uint64_t k = 0; k < n; k++) {
         uint64_t at = s390_cut(cpu, backwards ? a1 - k : a1 + k);
-        uint8_t f = cpu_ld8(cs, s390_cut(cpu, table + cpu_ld8(cs, at, mmu)), mmu);
+        uint64_t entry = s390_cut(cpu, table + cpu_ld8(cs, at, mmu));
+        uint8_t f = cpu_ld8(cs, entry, s390_mmu_operand(mmu, 1));
         if (f) {
             uint64_t keep = cpu->psw_mask & PSW_EA   ? 0
                             : cpu->psw_mask & PSW_BA ? ~0x7fffffffull
@@ -195,11 +206,11 @@ static void advance(S390Cpu *cpu, unsigned r, uint64_t n)
     s390_set_mode_reg(cpu, r, s390_cut(cpu, cpu->gpr[r] + n));
 }
 
-/* Copy one piece that lies in one page on both sides; both pages are accessible. */
+/* Copy one piece of the second operand that lies in one page on both sides; both pages are accessible. */
 static void copy_piece(CpuState *cs, uint64_t dst, uint64_t src, uint64_t n, unsigned mmu)
 {
     uint8_t buf[PIECE];
-    const uint8_t *s = view(cs, src, n, mmu, buf);
+    const uint8_t *s = view(cs, src, n, s390_mmu_operand(mmu, 1), buf);
     uint8_t *d = cpu_host_ptr(cs, dst, n, MMU_ACCESS_WRITE, mmu);
 
     if (d) {
@@ -233,7 +244,7 @@ uint64_t helper_s390_mvcl(CpuState *cs, uint64_t r1, uint64_t r2, uint64_t mmu)
     unsigned cc = n1 == n2 ? 0 : n1 < n2 ? 1 : 2;
     uint64_t used = MIN(n1, n2), a1 = s390_cut(cpu, cpu->gpr[r1]), a2 = s390_cut(cpu, cpu->gpr[r2]);
 
-    if (used > 1 && a1 > a2 && a1 < a2 + used) {
+    if (used > 1 && a1 > a2 && a1 < a2 + used && s390_same_space(cpu, mmu)) {
         return 3; /* destructive overlap: nothing is moved */
     }
     for (unsigned pieces = 0; n1; pieces++) {
@@ -262,6 +273,7 @@ uint64_t helper_s390_clcl(CpuState *cs, uint64_t r1, uint64_t r2, uint64_t mmu)
 {
     S390Cpu *cpu = s390_cpu(cs);
     uint8_t pad = cpu->gpr[r2 + 1] >> 24;
+    unsigned mmu2 = s390_mmu_operand(mmu, 1);
 
     for (unsigned k = 0; k < 4 * PIECE; k++) {
         uint64_t n1 = length24(cpu, r1 + 1), n2 = length24(cpu, r2 + 1);
@@ -269,7 +281,7 @@ uint64_t helper_s390_clcl(CpuState *cs, uint64_t r1, uint64_t r2, uint64_t mmu)
             return 0;
         }
         uint8_t a = n1 ? cpu_ld8(cs, s390_cut(cpu, cpu->gpr[r1]), mmu) : pad;
-        uint8_t b = n2 ? cpu_ld8(cs, s390_cut(cpu, cpu->gpr[r2]), mmu) : pad;
+        uint8_t b = n2 ? cpu_ld8(cs, s390_cut(cpu, cpu->gpr[r2]), mmu2) : pad;
         if (a != b) {
             return a < b ? 1 : 2;
         }
@@ -331,7 +343,7 @@ uint64_t helper_s390_clcle(CpuState *cs, uint64_t regs, uint64_t pad, uint64_t m
 {
     S390Cpu *cpu = s390_cpu(cs);
     unsigned r1 = regs & 15, r3 = regs >> 4 & 15, step = regs >> 8 & 1 ? 2 : 1;
-    unsigned fill = step == 2 ? pad & 0xffff : pad & 0xff;
+    unsigned fill = step == 2 ? pad & 0xffff : pad & 0xff, mmu2 = s390_mmu_operand(mmu, 1);
 
     if (step == 2 && ((s390_mode_reg(cpu, r1 + 1) | s390_mode_reg(cpu, r3 + 1)) & 1)) {
         s390_program(cpu, PGM_SPECIFICATION);
@@ -342,7 +354,7 @@ uint64_t helper_s390_clcle(CpuState *cs, uint64_t regs, uint64_t pad, uint64_t m
             return 0;
         }
         unsigned a = n1 ? fetch_unit(cs, s390_cut(cpu, cpu->gpr[r1]), step == 2, mmu) : fill;
-        unsigned b = n3 ? fetch_unit(cs, s390_cut(cpu, cpu->gpr[r3]), step == 2, mmu) : fill;
+        unsigned b = n3 ? fetch_unit(cs, s390_cut(cpu, cpu->gpr[r3]), step == 2, mmu2) : fill;
         if (a != b) {
             return a < b ? 1 : 2;
         }
@@ -375,7 +387,7 @@ uint64_t helper_s390_mvst(CpuState *cs, uint64_t r1, uint64_t r2, uint64_t mmu)
     for (unsigned pieces = 0; pieces < 16; pieces++) {
         uint64_t dst = s390_cut(cpu, cpu->gpr[r1]), src = s390_cut(cpu, cpu->gpr[r2]);
         uint64_t n = MIN(page_left(dst), page_left(src));
-        const uint8_t *s = view(cs, src, n, mmu, buf), *e = memchr(s, end, n);
+        const uint8_t *s = view(cs, src, n, s390_mmu_operand(mmu, 1), buf), *e = memchr(s, end, n);
         if (e) {
             n = e - s + 1;
         }
@@ -400,7 +412,8 @@ uint64_t helper_s390_clst(CpuState *cs, uint64_t r1, uint64_t r2, uint64_t mmu)
     for (unsigned pieces = 0; pieces < 16; pieces++) {
         uint64_t a1 = s390_cut(cpu, cpu->gpr[r1]), a2 = s390_cut(cpu, cpu->gpr[r2]);
         uint64_t n = MIN(page_left(a1), page_left(a2));
-        const uint8_t *p1 = view(cs, a1, n, mmu, buf1), *p2 = view(cs, a2, n, mmu, buf2);
+        const uint8_t *p1 = view(cs, a1, n, mmu, buf1);
+        const uint8_t *p2 = view(cs, a2, n, s390_mmu_operand(mmu, 1), buf2);
         for (uint64_t k = 0; k < n; k++) {
             if (p1[k] == p2[k] && p1[k] != end) {
                 continue;
@@ -506,7 +519,7 @@ uint64_t helper_s390_tre(CpuState *cs, uint64_t r1, uint64_t r2, uint64_t mmu)
         if (b == test) {
             return 1;
         }
-        cpu_st8(cs, at, cpu_ld8(cs, s390_cut(cpu, table + b), mmu), mmu);
+        cpu_st8(cs, at, cpu_ld8(cs, s390_cut(cpu, table + b), s390_mmu_operand(mmu, 1)), mmu);
         advance(cpu, r1, 1);
         s390_set_mode_reg(cpu, r1 + 1, n - 1);
     }

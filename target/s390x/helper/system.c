@@ -184,14 +184,14 @@ uint64_t helper_s390_sac(CpuState *cs, uint64_t addr, uint64_t regs, uint64_t mm
     S390Cpu *cpu = s390_cpu(cs);
     unsigned code = addr >> 8 & 15;
 
-    if (code > 3) {
+    if (code > 3 || (as[code] == AS_ACCREG && !cpu->board_ops->access_registers(cpu->board))) {
         s390_program(cpu, PGM_SPECIFICATION);
     }
     if (code == 3 && (cpu->psw_mask & PSW_P)) {
         s390_program(cpu, PGM_PRIVILEGED);
     }
-    if (!(cpu->psw_mask & PSW_DAT) || as[code] == AS_ACCREG) {
-        s390_program(cpu, PGM_SPECIAL_OPERATION); /* access registers: not offered */
+    if (!(cpu->psw_mask & PSW_DAT)) {
+        s390_program(cpu, PGM_SPECIAL_OPERATION);
     }
     cpu->psw_mask = (cpu->psw_mask & ~PSW_AS) | (uint64_t)as[code] << PSW_AS_SHIFT;
     s390_spaces_update(cpu);
@@ -230,6 +230,7 @@ static void control_changed(S390Cpu *cpu, uint64_t old_cr0)
         cpu_tlb_flush_page(&cpu->base, 0);
         cpu_tlb_flush_page(&cpu->base, 0x1000);
     }
+    s390_ar_forget(cpu);
     s390_spaces_update(cpu);
     if ((old_cr0 ^ cpu->cr[0]) & CR0_CPUTMR) {
         s390_timers_update(cpu); /* only the CPU timer's host timer depends on its mask */

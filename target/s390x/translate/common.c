@@ -203,6 +203,7 @@ IrVal s390_second(S390Trans *t)
     addr = relative ? ir_c64(t->b, t->pc + i->ri2) : si ? s390_addr1(t) : s390_addr2(t);
     if (relative) {
         addr = s390_wrap(t, addr);
+        t->mo = s390_relative_mo(t);
     }
     switch (i->src) {
     case SRC_MG:

@@ -67,6 +67,7 @@ void s390_translate_decoded(S390Trans *t, const S390Insn *i)
         ir_call(t->b, &hd_s390_data_exception, ir_c64(t->b, 0xfe));
         t->status = TRANS_END;
     } else {
+        s390_select_spaces(t);
         s390_translate_fns[i->mn](t, i);
         if (t->status == TRANS_NEXT && (i->flags & S390_F_ENDS)) {
             s390_end_loop(t);

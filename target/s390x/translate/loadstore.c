@@ -144,10 +144,10 @@ void s390_tr_larl(S390Trans *t, const S390Insn *i)
 
 void s390_tr_lae(S390Trans *t, const S390Insn *i)
 {
-    IrVal ar = ir_get(t->b, SLOT_AR + i->b2);
+    IrVal ar = ir_call(t->b, &hd_s390_lae, ir_c64(t->b, i->b2));
 
     set_address(t, i->r1, s390_addr2(t));
-    ir_put(t->b, SLOT_AR + i->r1, i->b2 && (t->mode & MODE_P) ? ar : ir_c32(t->b, 0));
+    ir_put(t->b, SLOT_AR + i->r1, ir_trunc32(t->b, ar));
 }
 
 void s390_tr_ic(S390Trans *t, const S390Insn *i)
@@ -343,6 +343,7 @@ void s390_tr_store(S390Trans *t, const S390Insn *i)
 
 void s390_tr_store_rl(S390Trans *t, const S390Insn *i)
 {
+    t->mo = s390_relative_mo(t);
     s390_store(t, s390_wrap(t, ir_c64(t->b, t->pc + i->ri2)), s390_gpr(t, i->r1), i->arg);
 }
 
@@ -432,7 +433,8 @@ void s390_tr_lmd(S390Trans *t, const S390Insn *i)
 
     for (unsigned k = 0; k < n; k++) {
         IrVal high = s390_load(t, IR_I64, s390_wrap(t, ir_addi(ib, a2, 4 * k)), MO_32, false);
-        IrVal low = s390_load(t, IR_I64, s390_wrap(t, ir_addi(ib, a4, 4 * k)), MO_32, false);
+        IrVal low = ir_load(ib, IR_I64, s390_wrap(t, ir_addi(ib, a4, 4 * k)),
+                            s390_operand_mo(t, 1) | MO_32);
         v[k] = ir_or(ib, ir_shli(ib, high, 32), low);
     }
     for (unsigned k = 0; k < n; k++) {
@@ -611,7 +613,7 @@ void s390_tr_lpd(S390Trans *t, const S390Insn *i)
     }
     IrVal a1 = s390_addr1(t), a2 = s390_addr2(t);
     IrVal x = ir_load(ib, type, a1, t->mo | lg | MO_ALIGN);
-    IrVal y = ir_load(ib, type, a2, t->mo | lg | MO_ALIGN);
+    IrVal y = ir_load(ib, type, a2, s390_operand_mo(t, 1) | lg | MO_ALIGN);
     IrVal again = ir_load(ib, type, a1, t->mo | lg);
     s390_set_reg(t, i->r3, x);
     s390_set_reg(t, i->r3 + 1, y);

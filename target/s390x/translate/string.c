@@ -33,9 +33,10 @@ static bool replicates(const S390Insn *i)
     return i->b1 != i->b2 || (i->d2 < i->d1 && i->d1 <= i->d2 + i->l1);
 }
 
+/* Of the second operand. */
 static IrVal plain_load(S390Trans *t, IrVal addr, int lg)
 {
-    return ir_load(t->b, lg == 4 ? IR_V128 : IR_I64, addr, (t->mo & ~MO_BE) | lg);
+    return ir_load(t->b, lg == 4 ? IR_V128 : IR_I64, addr, (s390_operand_mo(t, 1) & ~MO_BE) | lg);
 }
 
 void s390_tr_mvc(S390Trans *t, const S390Insn *i)
@@ -132,7 +133,8 @@ void s390_tr_clc(S390Trans *t, const S390Insn *i)
     IrVal a1 = s390_addr1(t), a2 = s390_addr2(t);
 
     if (lg >= 0 && lg < 4) {
-        IrVal a = s390_load(t, IR_I64, a1, lg, false), b = s390_load(t, IR_I64, a2, lg, false);
+        IrVal a = s390_load(t, IR_I64, a1, lg, false);
+        IrVal b = ir_load(t->b, IR_I64, a2, s390_operand_mo(t, 1) | lg);
         s390_cc_set(t, CC_CMPU, a, b);
     } else {
         s390_cc_from(t, ir_call(t->b, &hd_s390_clc, a1, a2, length(t), s390_mmu(t)));

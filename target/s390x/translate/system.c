@@ -56,7 +56,6 @@ SYS_CC(stfle)
 SYS_CC(sigp)
 SYS_CC(io)
 SYS_CC(pci_addr)
-SYS_CC(lra)
 SYS(lpp)
 SYS(ecag)
 SYS_CC(stcke)
@@ -77,6 +76,8 @@ SYS_RR(ipte)
 SYS_RR(idte)
 SYS_RR_CC(crdte)
 SYS_RR(ptlb)
+SYS_RR(palb)
+SYS_RR_CC(tar)
 
 /* ---- PSW ---- */
 static void load_psw(S390Trans *t, const HelperDesc *h)
@@ -152,10 +153,17 @@ void s390_tr_diag(S390Trans *t, const S390Insn *i)
 }
 
 /* ---- other spaces ---- */
+void s390_tr_lra(S390Trans *t, const S390Insn *i)
+{
+    IrVal addr = s390_addr2(t), r = ir_c64(t->b, i->r1 | i->b2 << 4);
+    s390_cc_from(t, ir_call(t->b, &hd_s390_lra, addr, r, ir_c64(t->b, i->arg)));
+}
+
 void s390_tr_mvcos(S390Trans *t, const S390Insn *i)
 {
     IrVal a1 = s390_addr1(t), a2 = s390_addr2(t);
-    s390_cc_from(t, ir_call(t->b, &hd_s390_mvcos, a1, a2, ir_c64(t->b, i->r3)));
+    IrVal r = ir_c64(t->b, i->r3 | i->b1 << 4 | i->b2 << 8);
+    s390_cc_from(t, ir_call(t->b, &hd_s390_mvcos, a1, a2, r));
 }
 
 /* MVCP (0), MVCS (1): between the primary and the secondary space. */

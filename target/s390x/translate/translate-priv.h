@@ -31,7 +31,7 @@ typedef struct S390Trans {
     IrBuilder *b;
     const S390Insn *i;
     uint32_t mode;        /* MODE_* */
-    uint32_t mo;          /* IrMemOp base: MMU index, big-endian */
+    uint32_t mo;          /* IrMemOp base of operand 0: MMU index, big-endian */
     uint64_t pc, next_pc; /* pc: of the instruction whose bytes these are (EXECUTE: the target) */
     bool ex;              /* a region for the target of an EXECUTE: it goes on at SLOT_EX_NEXT */
     IrVal ex_or;          /* i32, inline EXECUTE: ORed to the length field; 0 = none */
@@ -98,6 +98,19 @@ static inline IrVal s390_mmu(S390Trans *t)
 {
     return ir_c64(t->b, mode_mmu(t->mode));
 }
+/* IrMemOp base of the instruction's operand n, and of what is addressed relative to the instruction. */
+static inline IrMemOp s390_operand_mo(const S390Trans *t, unsigned n)
+{
+    return MO_BE | MO_MMU(s390_mmu_operand(mode_mmu(t->mode), n));
+}
+static inline IrMemOp s390_relative_mo(const S390Trans *t)
+{
+    return MO_BE | MO_MMU(mode_fetch_mmu(t->mode));
+}
+
+/* ---- access.c ---- */
+/* In the access-register mode: the spaces of the instruction's operands are told now. */
+void s390_select_spaces(S390Trans *t);
 
 /* ---- cc.c ---- */
 void s390_cc_set(S390Trans *t, S390CcOp op, IrVal a, IrVal b);

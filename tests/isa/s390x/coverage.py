@@ -35,7 +35,7 @@ def tests():
            'compare-vector': {m for m, ln in base.LINES.items() if ln['file'] in vector.FILES},
            'compare-crafted': set(module('compare-crafted').LIST), 'decimals': set(module('decimals').LIST),
            'hfp': set(module('hfp').NAMES), 'msa': {c['mn'] for c in module('msa').CASES}, 'csst': {'csst'}}
-    for name in ('system', 'keys', 'fp-traps', 'per', 'dfp-cases', 'control', 'dat', 'pci'):
+    for name in ('system', 'keys', 'fp-traps', 'per', 'dfp-cases', 'control', 'dat', 'access', 'pci'):
         if os.path.exists(os.path.join(HERE, name + '.py')):
             out[name] = in_cases(module(name).CASES)
     return out

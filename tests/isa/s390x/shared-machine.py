@@ -8,6 +8,7 @@ SPECIFICATION = 6
 CASES = [
     ("DIAGNOSE of time", [i("diag", r1=0, r3=0, d2=0x44)], dict(pgm=SPECIFICATION)),
     ("... of time for another CPU", [load(4, 1), i("diag", r1=4, r3=0, d2=0x9c)], dict(pgm=SPECIFICATION)),
+    ("the access-register mode", [i("stosm", d1=0x858, i2=0), i("sacf", d2=0x200)], dict(pgm=SPECIFICATION)),
 ]
 
 main(CASES, "-machine", "s390-ccw-virtio-10.0")
