@@ -36,6 +36,34 @@ uint64_t helper_s390_fpc_set(CpuState *cs, uint64_t v)
     return 0;
 }
 
+/* Simulated exceptions, the one with the highest priority first; overflow and underflow tell inexact, too. */
+static uint8_t simulated_code(unsigned signalled)
+{
+    unsigned first = 0x80;
+
+    while (!(signalled & first)) {
+        first >>= 1;
+    }
+    bool inexact = (first & 0x30) && (signalled & 0x08);
+    return first | (inexact ? 0x08 : 0) | 3;
+}
+
+/* Flags are added to the new contents. Those that were set, and are enabled by the new masks, interrupt. */
+uint64_t helper_s390_fpc_signal(CpuState *cs, uint64_t v)
+{
+    S390Cpu *cpu = s390_cpu(cs);
+    unsigned signalled = cpu->fpc >> 16 & v >> 24 & 0xfc;
+
+    if (!s390_fpc_valid(v)) {
+        s390_program(cpu, PGM_SPECIFICATION);
+    }
+    cpu->fpc = (uint32_t)v | (cpu->fpc & 0x00fc0000);
+    if (signalled) {
+        s390_data_exception(cpu, simulated_code(signalled));
+    }
+    return 0;
+}
+
 uint64_t helper_s390_srnm(CpuState *cs, uint64_t addr, uint64_t kind)
 {
     S390Cpu *cpu = s390_cpu(cs);

@@ -322,6 +322,46 @@ uint64_t helper_s390_mvcps(CpuState *cs, uint64_t a1, uint64_t a2, uint64_t n, u
     return n > 256 ? 3 : 0;
 }
 
+#define MVPG_RESERVED 0xf000u
+#define MVPG_CODE     0x400u /* a page that is not there is a condition code */
+#define MVPG_KEY1     0x200u /* the key in register 0 is the destination's */
+#define MVPG_KEY2     0x100u /* ... or the source's */
+
+static bool page_absent(S390Cpu *cpu, uint64_t va, unsigned mmu)
+{
+    S390Space space;
+    S390Walk w;
+
+    return mmu != S390_MMU_REAL && !s390_mmu_space(cpu, mmu, &space) &&
+           s390_walk(cpu, va, space.asce, &w) == PGM_PAGE;
+}
+
+/* MOVE PAGE: 0 moved, 1 the destination is not there, 2 the source. */
+uint64_t helper_s390_mvpg(CpuState *cs, uint64_t regs, uint64_t arg, uint64_t mmu)
+{
+    S390Cpu *cpu = s390_cpu(cs);
+    uint64_t r0 = cpu->gpr[0], own = s390_psw_key(cpu), key = r0 >> 4 & 15;
+    uint64_t a1 = s390_cut(cpu, cpu->gpr[reg(regs, 0)]) & ~0xfffull;
+    uint64_t a2 = s390_cut(cpu, cpu->gpr[reg(regs, 1)]) & ~0xfffull;
+    unsigned mmu2 = s390_mmu_operand(mmu, 1), keys = r0 & (MVPG_KEY1 | MVPG_KEY2);
+
+    if ((r0 & MVPG_RESERVED) || keys == (MVPG_KEY1 | MVPG_KEY2)) {
+        s390_program(cpu, PGM_SPECIFICATION);
+    }
+    if (keys) {
+        s390_key_check_allowed(cpu, key);
+    }
+    if ((r0 & MVPG_CODE) && page_absent(cpu, a2, mmu2)) {
+        return 2;
+    }
+    if ((r0 & MVPG_CODE) && page_absent(cpu, a1, mmu)) {
+        return 1;
+    }
+    move(cpu, (Side){ a1, mmu, AS_PSW, keys & MVPG_KEY1 ? key : own },
+         (Side){ a2, mmu2, AS_PSW, keys & MVPG_KEY2 ? key : own }, 4096);
+    return 0;
+}
+
 /* MOVE WITH KEY: the source's key is given. */
 uint64_t helper_s390_mvck(CpuState *cs, uint64_t a1, uint64_t a2, uint64_t n, uint64_t key_reg,
                           uint64_t mmu)

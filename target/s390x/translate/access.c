@@ -46,6 +46,7 @@ static Registers operands(const S390Insn *i)
     case S390_TR_clcl:
     case S390_TR_mvst:
     case S390_TR_clst:
+    case S390_TR_mvpg:
     case S390_TR_tre:
     case S390_TR_convert: return two(i->r1, i->r2);
     case S390_TR_mvcle:

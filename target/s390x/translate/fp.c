@@ -175,6 +175,19 @@ void s390_tr_lfpc(S390Trans *t, const S390Insn *i)
     s390_end_loop(t);
 }
 
+/* What the flags so far, under the new masks, make of it is an exception. */
+void s390_tr_sfasr(S390Trans *t, const S390Insn *i)
+{
+    ir_call(t->b, &hd_s390_fpc_signal, s390_gpr(t, i->r1));
+    s390_end_loop(t);
+}
+
+void s390_tr_lfas(S390Trans *t, const S390Insn *i)
+{
+    ir_call(t->b, &hd_s390_fpc_signal, s390_load(t, IR_I64, s390_addr2(t), MO_32, false));
+    s390_end_loop(t);
+}
+
 void s390_tr_stfpc(S390Trans *t, const S390Insn *i)
 {
     s390_store(t, s390_addr2(t), ir_call(t->b, &hd_s390_fpc_get), MO_32);

@@ -77,6 +77,7 @@ SYS_RR(idte)
 SYS_RR_CC(crdte)
 SYS_RR(ptlb)
 SYS_RR(palb)
+SYS_RR_CC(mvpg)
 SYS_RR_CC(tar)
 
 /* ---- PSW ---- */
@@ -125,6 +126,12 @@ void s390_tr_ipk(S390Trans *t, const S390Insn *i)
     IrBuilder *ib = t->b;
     IrVal key = ir_call(ib, &hd_s390_ipk);
     s390_set_gpr(t, 2, ir_deposit(ib, s390_gpr(t, 2), ir_shli(ib, key, 4), 0, 8));
+}
+
+/* SIGNAL ADAPTER: there are no queues of direct I/O. */
+void s390_tr_siga(S390Trans *t, const S390Insn *i)
+{
+    s390_cc_const(t, 3);
 }
 
 /* ---- clocks ---- */

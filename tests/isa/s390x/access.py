@@ -99,6 +99,8 @@ CASES = [
                                             a2=1, a10=alet(2), a12=1), dict(cc=0, r2=33)),
     ("... which do not overlap", mode(load(10, PAGE), load(11, 16), load(2, PAGE + 8), load(3, 16), i("mvcl", r1=2, r2=10),
                                       a2=0, a10=1), dict(cc=0, r2=PAGE + 24)),
+    ("MVPG from one space to another", mode(load(0, 0), load(10, 0x3b000), i("mvpg", r1=10, r2=7), i("lg", r1=2, b2=10),
+                                            a7=alet(2), a10=0), dict(cc=0, r2=33)),
     ("CLCLE compares two spaces", mode(load(10, PAGE), load(11, 8), load(2, PAGE), load(3, 8), i("clcle", r1=2, r3=10),
                                        a2=alet(2), a10=0), dict(cc=2)),
     ("TR with a table in another space", mode(

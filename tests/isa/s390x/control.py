@@ -108,6 +108,7 @@ CASES = [
     ("a load and trap that finds zero", [*CLEAR, i("lgat", r1=2, b2=10)], dict(pgm=7, dxc=0xff)),
     ("a compare and trap that finds equal", [load(4, 5), load(5, 5), i("clgrt", r1=4, r2=5, m3=8)], dict(pgm=7, dxc=0xff)),
     ("STCPS", [*CLEAR, i("stcps", b2=10)], dict()),
+    ("SIGA finds no queues", [i("siga", b2=0)], dict(cc=3)),
 ]
 
 if __name__ == "__main__":

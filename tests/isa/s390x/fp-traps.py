@@ -20,6 +20,10 @@ def fpc(value):
     return [load(4, value), i("sfpc", r1=4)]
 
 
+def signal(flags, new):
+    return [*fpc(flags), load(5, new), i("sfasr", r1=5)]
+
+
 SHOW = [i("lgdr", r1=2, r2=1), i("efpc", r1=3)]
 OVERFLOW, UNDERFLOW, INEXACT, INVALID, DIVIDE = 0x20000000, 0x10000000, 0x08000000, 0x80000000, 0x40000000
 ONE, THREE, INFINITE = 0x3f800000, 0x40400000, 0x7f800000
@@ -45,6 +49,20 @@ CASES = [
     ("inexact with an overflow that does not trap",
      [*fpc(INEXACT), *short(1, 0x7f7fffff), *short(3, 0x7f7fffff), i("aebr", r1=1, r2=3)], dict(pgm=7, dxc=0x0c, cc=2)),
     ("... which is on record", SHOW, dict(r2=INFINITE << 32, r3=INEXACT | 0x200c00)),
+    ("SFASR adds to the flags", [*fpc(0x800000), load(5, INEXACT | 0x80001), i("sfasr", r1=5), i("efpc", r1=3)],
+     dict(r3=INEXACT | 0x880001)),
+    ("... of those that were set an enabled one interrupts", signal(0x800000, INVALID | 2), dict(pgm=7, dxc=0x83)),
+    ("... with the new contents there", SHOW, dict(r3=INVALID | 0x808302)),
+    ("... the first of many", signal(0x780000, 0x78000000), dict(pgm=7, dxc=0x43)),
+    ("... overflow", signal(0x200000, 0x28000000), dict(pgm=7, dxc=0x23)),
+    ("... with inexact", signal(0x280000, 0x28000000), dict(pgm=7, dxc=0x2b)),
+    ("... underflow", signal(0x180000, UNDERFLOW), dict(pgm=7, dxc=0x13)),
+    ("... inexact", signal(0x80000, INEXACT), dict(pgm=7, dxc=0x0b)),
+    ("... a quantum", signal(0x40000, 0x4000000), dict(pgm=7, dxc=0x07)),
+    ("... nothing that is no FPC", signal(0x40000, 0x4000004), dict(pgm=6)),
+    ("LFAS takes it from storage", [*fpc(0x100000), load(5, 0x20000), load(6, UNDERFLOW | INEXACT), i("st", r1=6, b2=5),
+                                    i("lfas", b2=5)], dict(pgm=7, dxc=0x13)),
+    ("... with the new contents there", SHOW, dict(r3=UNDERFLOW | INEXACT | 0x101300)),
     ("invalid leaves the operands", [*fpc(INVALID), *short(1, INFINITE), *short(3, INFINITE), i("sebr", r1=1, r2=3)],
      dict(pgm=7, dxc=0x80)),
     ("... as they are", SHOW, dict(r2=INFINITE << 32, r3=INVALID | 0x8000)),
