@@ -25,7 +25,7 @@ SLOT = 1024            # state, storage, results
 SKIP = set("""lam lamy stam stamy ear sar cpya lae laey lmd cksm mvst clst srst srstu tre mvcl clcl mvcle clcle mvclu
 clclu troo trot trto trtt trte trtre plo csst mvcos ectg lat lgat llgfat llgtat lfhat brcth cvb cvby cvbg ap sp zap mp
 dp cp srp ed edmk pka pku unpka unpku lfpc sfpc srnm srnmb srnmt stfpc efpc larl tr trt trtr mvcin mvcrl lpd lpdg tp
-pack unpk mvo lpq stpq stmh""".split())
+pack unpk mvo lpq stpq stmh sfasr lfas""".split())
 
 
 FLOATS = [0, 1 << 63, 0x3ff0000000000000, 0xbff0000000000000, 0x7ff0000000000000, 0xfff0000000000000,
