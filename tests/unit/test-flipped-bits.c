@@ -2,10 +2,14 @@
 /*
  * One flipped bit, anywhere in a version 4 stream: the destination refuses the stream, the error names the frame
  * and what arrived whole before it, and nothing is installed. All bits of the tiny VM's stream; of whole machines' some of
- * each frame's head, check and content. And more of them, or with FERRY_FLIPS=all every one (minutes; of whole loads hours),
- * before a reader that has come just that far, which is what decides: no parser sees a byte of a frame that was not taken.
+ * each frame's head, check and content. And more of them, before a reader that has come just that far, which is what
+ * decides: no parser sees a byte of a frame that was not taken. With FERRY_FLIPS=all every bit in both ways (minutes): one
+ * load of the machine's stream, whose reader is forked in front of each frame for each of its bits.
  */
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "base/io/channel-priv.h"
 #include "base/util/endian.h"
 #include "effort.h"
 #include "machine-vm.h"
@@ -48,6 +52,51 @@ static const char *item_name(GHashTable *names, const uint8_t *item)
     }
 }
 
+/* From one frame of a stream to the next. */
+typedef struct {
+    GHashTable *names; /* owned while it goes on */
+    const char *item;  /* that the frame belongs to; NULL: it is not known yet */
+    char after[64];    /* the item that was whole before, as StreamIn has it */
+    guint frame;
+    unsigned item_frames; /* of the item, before this one */
+    gsize at, n;          /* with its head */
+} Walk;
+
+static void walk_on(Walk *w, const Flips *f)
+{
+    bool last = ld_be32(f->data + w->at) >> 31;
+
+    if (last) {
+        g_strlcpy(w->after, w->item, sizeof(w->after));
+        w->item = NULL;
+    }
+    w->item_frames = last ? 0 : w->item_frames + 1;
+    w->at += w->n;
+    w->frame++;
+}
+
+/* The next frame, or the first one; false: there is none. f->place is what an error in it begins with. */
+static bool walk_next(Walk *w, Flips *f)
+{
+    if (w->n) {
+        walk_on(w, f);
+    } else {
+        w->names = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+        w->at = HEADER;
+    }
+    if (w->at == f->n) {
+        g_assert_cmpstr(w->after, ==, "the VM description");
+        g_hash_table_unref(w->names);
+        return false;
+    }
+    w->n = HEAD + (ld_be32(f->data + w->at) & ~(1u << 31));
+    w->item = w->item ? w->item : item_name(w->names, f->data + w->at + HEAD);
+    g_free(f->place);
+    f->place = *w->after ? g_strdup_printf("frame %u (behind '%s'): ", w->frame, w->after)
+                         : g_strdup_printf("frame %u: ", w->frame);
+    return true;
+}
+
 /* ---- flips ---- */
 
 static void flip(Flips *f, gsize byte, unsigned bit)
@@ -83,32 +132,18 @@ static void flip_some(Flips *f, GRand *rand, gsize at, gsize n, unsigned count)
 /* In each frame: each @every-th bit, or with 0 a few of its head, its check and its content. */
 static void flip_frames(Flips *f, GRand *rand, unsigned every)
 {
-    g_autoptr(GHashTable) names = g_hash_table_new_full(NULL, NULL, NULL, g_free);
-    const char *last = NULL, *item = NULL;
     unsigned few = TEST_SANITIZED ? 1 : 2;
-    guint frame = 0;
+    Walk w = { .names = NULL };
 
-    for (gsize at = HEADER; at < f->n; frame++) {
-        uint32_t head = ld_be32(f->data + at), n = head & ~(1u << 31);
-
-        g_free(f->place);
-        f->place =
-            last ? g_strdup_printf("frame %u (behind '%s'): ", frame, last) : g_strdup("frame 0: ");
-        item = item ? item : item_name(names, f->data + at + HEAD);
+    while (walk_next(&w, f)) {
         if (every) {
-            flip_each(f, at, HEAD + n, every);
+            flip_each(f, w.at, w.n, every);
         } else {
-            flip_some(f, rand, at, 4, few);
-            flip_some(f, rand, at + 4, 4, few);
-            flip_some(f, rand, at + HEAD, n, 2 * few);
-        }
-        at += HEAD + n;
-        if (head >> 31) {
-            last = item;
-            item = NULL;
+            flip_some(f, rand, w.at, 4, few);
+            flip_some(f, rand, w.at + 4, 4, few);
+            flip_some(f, rand, w.at + HEAD, w.n - HEAD, 2 * few);
         }
     }
-    g_assert_cmpstr(last, ==, "the VM description");
 }
 
 /* The header has no frame. */
@@ -122,25 +157,26 @@ static void flip_header(Flips *f)
 
 #define BEHIND 64u /* bytes of the next frames, for lengths that grew; a longer one ends early */
 
-/* Reads the frame at @at as the next one of a stream that is @state. */
-static void flip_alone(Flips *f, const StreamIn *state, gsize at, gsize n, gsize bit)
+/* Reads the frame as the next one of a stream that has come so far. */
+static void flip_alone(Flips *f, const Walk *w, gsize bit)
 {
-    gsize len = MIN(n + BEHIND, f->n - at);
+    gsize len = MIN(w->n + BEHIND, f->n - w->at);
     g_autoptr(GError) error = NULL;
     StreamIn in;
 
-    f->data[at + bit / 8] ^= (uint8_t)(1u << bit % 8);
-    g_autoptr(Channel) c = channel_new_buffer(f->data + at, len);
+    f->data[w->at + bit / 8] ^= (uint8_t)(1u << bit % 8);
+    g_autoptr(Channel) c = channel_new_buffer(f->data + w->at, len);
     stream_in_init(&in, c);
     in.format = STREAM_V4;
-    in.sequence = state->sequence;
-    in.item_frames = state->item_frames;
-    g_strlcpy(in.after, state->after, sizeof(in.after));
+    in.sequence = w->frame;
+    in.item_frames = w->item_frames;
+    g_strlcpy(in.after, w->after, sizeof(in.after));
     g_assert_false(stream_in_need(&in, 1, &error));
-    f->data[at + bit / 8] ^= (uint8_t)(1u << bit % 8);
+    f->data[w->at + bit / 8] ^= (uint8_t)(1u << bit % 8);
     if (!g_str_has_prefix(error->message, f->place) ||
         stream_in_available(&in) > STREAM_FRAME_MAX) {
-        g_error("bit %zu behind byte %zu, '%s' is wanted: %s", bit, at, f->place, error->message);
+        g_error("bit %zu behind byte %zu, '%s' is wanted: %s", bit, w->at, f->place,
+                error->message);
     }
     stream_in_clear(&in);
     f->flips++;
@@ -157,33 +193,117 @@ static gsize apart(const Flips *f, gsize n)
 /* All bits of each frame, also of those that go on with an item, or only some of large ones. */
 static void flip_alone_each(Flips *f, bool all)
 {
-    g_autoptr(GHashTable) names = g_hash_table_new_full(NULL, NULL, NULL, g_free);
-    StreamIn state = { .sequence = 0 };
-    const char *item = NULL;
+    Walk w = { .names = NULL };
 
-    for (gsize at = HEADER; at < f->n;) {
-        uint32_t head = ld_be32(f->data + at);
-        gsize n = HEAD + (head & ~(1u << 31));
-
-        g_free(f->place);
-        f->place =
-            *state.after
-                ? g_strdup_printf("frame %u (behind '%s'): ", (unsigned)state.sequence, state.after)
-                : g_strdup_printf("frame %u: ", (unsigned)state.sequence);
-        item = item ? item : item_name(names, f->data + at + HEAD);
-        for (gsize bit = 0, step = all ? 1 : apart(f, n); bit < 8 * n; bit += step) {
-            flip_alone(f, &state, at, n, bit);
+    while (walk_next(&w, f)) {
+        for (gsize bit = 0, step = all ? 1 : apart(f, w.n); bit < 8 * w.n; bit += step) {
+            flip_alone(f, &w, bit);
         }
-        state.item_frames++;
-        state.sequence++;
-        if (head >> 31) {
-            g_strlcpy(state.after, item, sizeof(state.after));
-            state.item_frames = 0;
-            item = NULL;
-        }
-        at += n;
     }
-    g_assert_cmpstr(state.after, ==, "the VM description");
+}
+
+/* ---- a load for each bit ---- */
+
+/* Gives a stream, and to a copy of this process the same with one bit of the next frame flipped, for each of its bits. */
+typedef struct {
+    Channel c; /* first */
+    Flips *f;
+    Walk walk;
+    gsize pos, next; /* bytes given; where the next frame begins */
+    bool copy;       /* this process has the flipped bit */
+    GBytes *before;  /* borrowed; the machine's state */
+} Forking;
+
+#define STATE_EACH 1000 /* bits, of which for one the machine is saved again */
+
+/* The load with the flipped bit has ended: so does the copy. */
+static G_GNUC_NORETURN void copy_ends(Forking *k, bool ok, const GError *error)
+{
+    Flips *f = k->f;
+
+    if (ok || !g_str_has_prefix(error->message, f->place)) {
+        g_printerr("flip %" G_GUINT64_FORMAT ", '%s' is wanted: %s\n", f->flips, f->place,
+                   ok ? "taken" : error->message);
+        _exit(1);
+    }
+    if (f->flips % STATE_EACH == 0) {
+        f->vm->migration->in = NULL;
+        g_autoptr(GBytes) after = vm_stream_save(f->vm, STREAM_V4, true);
+        if (!g_bytes_equal(k->before, after)) {
+            g_printerr("flip %" G_GUINT64_FORMAT ": something was installed\n", f->flips);
+            _exit(1);
+        }
+    }
+    _exit(0);
+}
+
+/* True in a copy. */
+static bool fork_for(Forking *k, gsize bit)
+{
+    int status;
+    pid_t pid = fork();
+
+    g_assert_cmpint(pid, >=, 0);
+    if (!pid) {
+        k->f->data[k->walk.at + bit / 8] ^= (uint8_t)(1u << bit % 8);
+        return k->copy = true;
+    }
+    g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
+    if (status) {
+        g_error("bit %zu behind byte %zu: status 0x%x", bit, k->walk.at, status);
+    }
+    k->f->flips++;
+    return false;
+}
+
+static ssize_t forking_read(Channel *c, void *buf, size_t len, GError **error)
+{
+    Forking *k = (Forking *)c;
+
+    if (!k->copy && k->pos == k->next && walk_next(&k->walk, k->f)) {
+        k->next = k->walk.at + k->walk.n;
+        g_test_message("%" G_GUINT64_FORMAT " of %zu bits, %s", k->f->flips, 8 * k->f->n,
+                       k->f->place);
+        for (gsize bit = 0; bit < 8 * k->walk.n && !fork_for(k, bit); bit++) {
+        }
+    }
+    gsize n = MIN(len, (k->copy ? k->f->n : k->next) - k->pos);
+    memcpy(buf, k->f->data + k->pos, n);
+    k->pos += n;
+    return (ssize_t)n;
+}
+
+static void forking_shutdown(Channel *c)
+{
+}
+
+static void forking_free(Channel *c)
+{
+}
+
+/* All bits behind the header; the stream itself is taken, but not installed. */
+static void flip_by_forks(Flips *f, GBytes *before)
+{
+    static const ChannelOps ops = { .read = forking_read,
+                                    .shutdown = forking_shutdown,
+                                    .free = forking_free };
+    Forking *k = g_new0(Forking, 1);
+    g_autoptr(Channel) c = &k->c;
+    g_autoptr(GError) error = NULL;
+    Incoming in;
+
+    channel_init(c, &ops, "forks", CHANNEL_CAN_READ);
+    k->f = f;
+    k->next = HEADER;
+    k->before = before;
+    vm_stream_open(&in, f->vm, c);
+    bool ok = load_stream(&in, &error);
+    if (k->copy) {
+        copy_ends(k, ok, error);
+    }
+    g_assert_no_error(error);
+    g_assert_false(walk_next(&k->walk, f));
+    vm_stream_close(&in);
 }
 
 /* ---- tests ---- */
@@ -257,7 +377,11 @@ static void test_machine(gconstpointer row)
     const uint8_t *data = g_bytes_get_data(stream, &n);
     Flips f = { .vm = vm, .data = g_memdup2(data, n), .n = n };
     flip_header(&f);
-    flip_frames(&f, rand, all ? 1 : 0);
+    if (all) {
+        flip_by_forks(&f, stream);
+    } else {
+        flip_frames(&f, rand, 0);
+    }
     g_assert_true(!all || f.flips == 8 * n);
     g_test_message("%" G_GUINT64_FORMAT " of %zu bits", f.flips, 8 * n);
     g_autoptr(GBytes) after = vm_stream_save(vm, STREAM_V4, true);

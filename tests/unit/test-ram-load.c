@@ -163,11 +163,151 @@ static void test_blocks(void)
     expect_words("fixed", 0x2000, 0x2000, "stays", "there is no RAM block 'stays' here");
 }
 
+/* ---- what a source sends, a destination has ---- */
+
+#define PAGES 8u /* of each block */
+
+typedef struct {
+    Tiny *t;
+    RamBlock *block[2];
+} Side;
+
+static void side_open(Side *s)
+{
+    static const char *const names[] = { "first", "second" };
+    s->t = tiny_new();
+    vm_lock(s->t->vm);
+    for (unsigned i = 0; i < 2; i++) {
+        const RamBlockSpec spec = { .idstr = names[i],
+                                    .used_length = PAGES * GUEST_PAGE_SIZE,
+                                    .flags = RAM_MIGRATABLE,
+                                    .fd = -1 };
+        s->block[i] = ram_block_new(s->t->vm, &spec, NULL);
+    }
+    vm_unlock(s->t->vm);
+}
+
+static void side_close(Side *s)
+{
+    free_block(s->t, s->block[0]);
+    free_block(s->t, s->block[1]);
+    tiny_free(s->t);
+}
+
+static uint8_t *page_at(const Side *s, unsigned block, unsigned page)
+{
+    return (uint8_t *)ram_block_host(s->block[block]) + page * GUEST_PAGE_SIZE;
+}
+
+/* The guest writes some pages in its own way each round, and others become zero for a while. */
+static void write_round(Side *s, unsigned round)
+{
+    for (unsigned b = 0; b < 2; b++) {
+        for (unsigned p = 0; p < PAGES; p++) {
+            uint8_t *at = page_at(s, b, p);
+            if ((p + round) % 3 == 0) {
+                continue; /* not this time */
+            }
+            if ((p + round + b) % 4 == 0) {
+                memset(at, 0, GUEST_PAGE_SIZE);
+            } else if ((p + round) % 5 == 0) { /* all of it: no delta is short enough */
+                for (unsigned i = 0; i < GUEST_PAGE_SIZE; i++) {
+                    at[i] = (uint8_t)(at[i] * 5 + i + round + 1);
+                }
+            } else {
+                at[round * 100 + p] ^= (uint8_t)(round + b + 1);
+                at[GUEST_PAGE_SIZE - 1 - round] += (uint8_t)(p + 7 * b + 1);
+            }
+            ram_dirty_written(s->t->vm, ram_block_addr(s->block[b]) + p * GUEST_PAGE_SIZE,
+                              GUEST_PAGE_SIZE);
+        }
+    }
+}
+
+static void assert_equal(const Side *a, const Side *b, unsigned round)
+{
+    for (unsigned k = 0; k < 2; k++) {
+        for (unsigned p = 0; p < PAGES; p++) {
+            if (memcmp(page_at(a, k, p), page_at(b, k, p), GUEST_PAGE_SIZE)) {
+                g_error("round %u: page %u of block %u is not what it was", round, p, k);
+            }
+        }
+    }
+}
+
+static void take_round(RamLoad *load, Channel *sent, gsize from)
+{
+    g_autoptr(GBytes) bytes = channel_buffer_written(sent);
+    g_autoptr(GError) error = NULL;
+    gsize n;
+    const uint8_t *data = g_bytes_get_data(bytes, &n);
+    g_autoptr(Channel) c = channel_new_buffer(data + from, n - from);
+    StreamIn in;
+    stream_in_init(&in, c);
+    bool ok = ram_load_body(load, &in, RAM_SECTION_VERSION, &error);
+    g_assert_no_error(error);
+    g_assert_true(ok);
+    stream_in_clear(&in);
+}
+
+/* Rounds of pages of two blocks, as deltas from the second round on; @cache: pages that the sender remembers.
+   EVIDENCE: MIG-WIRE-031, MIG-WIRE-032 */
+static void test_rounds(gconstpointer cache)
+{
+    Side src, dst;
+    side_open(&src);
+    side_open(&dst);
+    MigrationParams params = *migration_params_of(src.t->vm);
+    g_autoptr(Channel) c = channel_new_buffer("", 0);
+    RamLoad *load = ram_load_new(dst.t->vm);
+    RamXbzrleStats stats;
+    RamSaveStats pages;
+    StreamOut out;
+
+    params.xbzrle_cache_size = GPOINTER_TO_UINT(cache) * GUEST_PAGE_SIZE;
+    vm_lock(src.t->vm);
+    RamSave *save = ram_save_new(src.t->vm, &params, cache != NULL, NULL);
+    vm_unlock(src.t->vm);
+    stream_out_init(&out, c, STREAM_V3);
+    g_assert_true(ram_save_setup(save, &out, NULL) && stream_out_end(&out, true, NULL));
+    take_round(load, c, 0);
+    for (unsigned round = 0; round < 24; round++) {
+        gsize from = channel_bytes_written(c);
+        bool done;
+        write_round(&src, round);
+        ram_save_sync(save);
+        g_assert_true(ram_save_pages(save, &out, UINT64_MAX, &done, NULL) && done &&
+                      stream_out_end(&out, true, NULL));
+        take_round(load, c, from);
+        assert_equal(&src, &dst, round);
+    }
+    g_assert_cmpint(ram_save_xbzrle(save, &stats), ==, cache != NULL);
+    g_test_message("%u deltas, %u overflows, %u misses", (unsigned)stats.pages,
+                   (unsigned)stats.overflow, (unsigned)stats.cache_miss);
+    g_assert_true(!cache || (stats.pages > 0 && stats.cache_miss > 0));
+    g_assert_true(!cache || stats.overflow > 0);
+    ram_save_stats(save, &pages);
+    g_assert_cmpuint(pages.zero_pages, >, 2 * PAGES);
+    g_assert_cmpuint(pages.normal_pages, >, 2 * PAGES);
+    vm_lock(src.t->vm);
+    ram_save_free(save);
+    vm_unlock(src.t->vm);
+    ram_load_free(load);
+    stream_out_clear(&out);
+    side_close(&src);
+    side_close(&dst);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/migration/ram-load/a-block-that-is-removed-stays-while-its-pages-come",
                     test_removed);
     g_test_add_func("/migration/ram-load/a-block-is-ours-listed-and-as-long", test_blocks);
+    g_test_add_data_func("/migration/ram/rounds-arrive-whole", NULL, test_rounds);
+    g_test_add_data_func("/migration/ram/rounds-arrive-as-deltas", GUINT_TO_POINTER(4096),
+                         test_rounds);
+    g_test_add_data_func("/migration/ram/rounds-arrive-with-a-small-cache", GUINT_TO_POINTER(64),
+                         test_rounds);
     return g_test_run();
 }

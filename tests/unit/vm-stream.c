@@ -63,25 +63,36 @@ GBytes *vm_stream_save(Vm *vm, StreamFormat format, bool manifest)
     return channel_buffer_written(c);
 }
 
+void vm_stream_open(Incoming *in, Vm *vm, Channel *c)
+{
+    *in = (Incoming){ .m = vm->migration, .channel = c, .listen_fd = -1 };
+    vm->migration->in = in;
+    in->loaded = g_ptr_array_new_with_free_func(loaded_free);
+    in->ram = ram_load_new(vm);
+    stream_in_init(&in->in, c);
+    in->in.may_be_unchecked = !has_cap(vm->migration->caps, MIGRATION_CAP_RAM_CHECKSUM);
+}
+
+void vm_stream_close(Incoming *in)
+{
+    in->m->in = NULL;
+    stream_in_clear(&in->in);
+    ram_load_free(in->ram);
+    g_ptr_array_unref(in->loaded);
+}
+
 bool vm_stream_load(Vm *vm, Channel *c, GError **error)
 {
-    Incoming in = { .m = vm->migration, .channel = c };
+    Incoming in;
 
-    vm->migration->in = &in;
-    in.loaded = g_ptr_array_new_with_free_func(loaded_free);
-    in.ram = ram_load_new(vm);
-    stream_in_init(&in.in, c);
-    in.in.may_be_unchecked = !has_cap(vm->migration->caps, MIGRATION_CAP_RAM_CHECKSUM);
+    vm_stream_open(&in, vm, c);
     bool ok = load_stream(&in, error);
     if (ok) {
         vm_lock(vm);
         ok = load_install(&in, error);
         vm_unlock(vm);
     }
-    vm->migration->in = NULL;
-    stream_in_clear(&in.in);
-    ram_load_free(in.ram);
-    g_ptr_array_unref(in.loaded);
+    vm_stream_close(&in);
     return ok;
 }
 

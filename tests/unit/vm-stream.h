@@ -10,6 +10,9 @@
 GBytes *vm_stream_save(Vm *vm, StreamFormat format, bool manifest);
 /* Loads and installs; false + error, and then nothing of the devices was installed. VM lock not held. */
 bool vm_stream_load(Vm *vm, Channel *c, GError **error);
+/* The same in steps: load_stream() and what follows it come between. */
+void vm_stream_open(Incoming *in, Vm *vm, Channel *c);
+void vm_stream_close(Incoming *in);
 /* Version 4: header and frames around items. */
 GBytes *vm_stream_seal(GPtrArray *items);
 /* The items of a version 4 stream. */

@@ -157,30 +157,87 @@ GPtrArray *wire_tree_children(const WireNode *node)
     return out;
 }
 
-static size_t mark_ends(const WireNode *n, StreamFormat format, uint8_t *at, size_t pos)
+/* Calls @fn with each embedded record and subsection, and where it lies. */
+static size_t measure(const WireNode *n, StreamFormat format, size_t pos,
+                      void (*fn)(const WireNode *node, size_t start, size_t end, void *opaque),
+                      void *opaque)
 {
     for (guint i = 0; i < n->parts->len; i++) {
         const WirePart *p = &g_array_index(n->parts, WirePart, i);
+        size_t start = pos;
 
         if (p->node) {
-            pos = mark_ends(p->node, format, at, pos);
-            at[pos] = 1;
+            pos = measure(p->node, format, start, fn, opaque);
+            fn(p->node, start, pos, opaque);
         } else {
             pos += p->bytes->len;
         }
     }
     for (guint i = 0; i < n->subs->len; i++) {
         const WireNode *sub = g_ptr_array_index(n->subs, i);
+        size_t start = pos;
 
-        pos = mark_ends(sub, format, at, pos + 1 + 1 + strlen(sub->name) + 4);
-        at[pos] = 1;
+        pos = measure(sub, format, start + 1 + 1 + strlen(sub->name) + 4, fn, opaque);
+        fn(sub, start, pos, opaque);
     }
     return pos + (format >= STREAM_V4);
 }
 
+static void mark_end(const WireNode *node, size_t start, size_t end, void *opaque)
+{
+    ((uint8_t *)opaque)[end] = 1;
+}
+
 void wire_tree_mark_ends(const WireNode *root, StreamFormat format, uint8_t *at)
 {
-    mark_ends(root, format, at, 0);
+    measure(root, format, 0, mark_end, at);
+}
+
+typedef struct {
+    const WireNode *wanted;
+    size_t *start, *end;
+    bool found;
+} Find;
+
+static void is_wanted(const WireNode *node, size_t start, size_t end, void *opaque)
+{
+    Find *f = opaque;
+
+    if (node == f->wanted) {
+        *f->start = start;
+        *f->end = end;
+        f->found = true;
+    }
+}
+
+void wire_tree_find(const WireNode *root, StreamFormat format, const WireNode *sub, size_t *start,
+                    size_t *end)
+{
+    Find f = { sub, start, end, false };
+
+    measure(root, format, 0, is_wanted, &f);
+    g_assert_true(f.found);
+}
+
+typedef struct {
+    size_t pos;
+    bool found;
+} Begins;
+
+static void begins_at(const WireNode *node, size_t start, size_t end, void *opaque)
+{
+    Begins *b = opaque;
+    const WireNode *parent = node->parent;
+
+    b->found |= start == b->pos && g_ptr_array_find(parent->subs, node, NULL);
+}
+
+bool wire_tree_begins(const WireNode *root, StreamFormat format, size_t pos)
+{
+    Begins b = { pos, false };
+
+    measure(root, format, 0, begins_at, &b);
+    return b.found;
 }
 
 static void gather(WireNode *n, GPtrArray *out)
@@ -240,19 +297,6 @@ void wire_check_marks(const Record *r)
         g_assert_nonnull((*s)->needed);
         wire_check_marks(*s);
     }
-}
-
-GByteArray *wire_last_bytes(const WireNode *n)
-{
-    for (guint i = n->parts->len; i-- > 0;) {
-        const WirePart *part = &g_array_index(n->parts, WirePart, i);
-        GByteArray *bytes = part->node ? wire_last_bytes(part->node) : part->bytes;
-
-        if (bytes && bytes->len) {
-            return bytes;
-        }
-    }
-    return NULL;
 }
 
 const Record *wire_record_without(const Record *r, const Record *lost, GPtrArray *arena)

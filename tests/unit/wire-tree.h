@@ -33,12 +33,15 @@ GPtrArray *wire_tree_parents(WireNode *root);
 GPtrArray *wire_tree_children(const WireNode *node);
 /* Marks in @at, of one byte for each of the stream's, those where an embedded record or a subsection has just ended. */
 void wire_tree_mark_ends(const WireNode *root, StreamFormat format, uint8_t *at);
+/* Where in the stream the subsection @sub lies, from its 05 on: *start, and *end behind it. */
+void wire_tree_find(const WireNode *root, StreamFormat format, const WireNode *sub, size_t *start,
+                    size_t *end);
+/* Does a subsection begin at byte @pos? */
+bool wire_tree_begins(const WireNode *root, StreamFormat format, size_t pos);
 /* Sets the mark of every subsection that has one, as if all had come. */
 void wire_mark_all(const Record *record, void *saved);
 /* Each subsection has a predicate, and a mark where (and only where) its name is a historical exception. */
 void wire_check_marks(const Record *record);
-/* The last run of plain bytes inside a node; NULL: there is none. */
-GByteArray *wire_last_bytes(const WireNode *n);
 /* A copy of the record without one subsection, as an older build has it; @arena frees it. */
 const Record *wire_record_without(const Record *r, const Record *lost, GPtrArray *arena);
 /* Is each byte as it was sent, or as it was before: of those that nobody looks at? */
