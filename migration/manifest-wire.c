@@ -250,12 +250,18 @@ static bool fits(Incoming *in, const Manifest *theirs, GError **error)
     vm_unlock(in->m->vm);
     g_autoptr(GPtrArray) problems = manifest_problems(theirs, ours);
     g_autoptr(GString) text = g_string_new(NULL);
+    guint untold = 0;
     for (guint i = 0; i < problems->len; i++) {
         const char *p = g_ptr_array_index(problems, i);
         trace(migration_problem, "%s", p);
         if (text->len + strlen(p) <= MAX_TEXT) {
             g_string_append_printf(text, "%s%s", i ? "; " : "", p);
+        } else {
+            untold++;
         }
+    }
+    if (untold) { /* a message has its limit: the manifests have them all */
+        g_string_append_printf(text, "; and %u more", untold);
     }
     if (problems->len) {
         g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_CONFIG,

@@ -31,8 +31,9 @@
 
 /* Messages from the destination (u16 type, u16 length, payload; version 4: u32 crc after it). */
 typedef enum {
-    RETURN_SHUT = 1, /* u32: 0 all is well */
-    RETURN_PONG = 2, /* u32 cookie */
+    RETURN_NOTHING = 0, /* of what is awaited, where nothing is; never sent */
+    RETURN_SHUT = 1,    /* u32: 0 all is well */
+    RETURN_PONG = 2,    /* u32 cookie */
     RETURN_SWITCHOVER_ACK = 7,
     RETURN_ERROR = 0x40,       /* version 4: text */
     RETURN_READY = 0x41,       /* version 4: loaded, checked, waiting for GO */
@@ -64,10 +65,6 @@ typedef struct {
     int64_t ns;
     uint64_t bytes;
 } DeviceStat;
-
-struct MigrationBlocker {
-    char *reason;
-};
 
 #define CONVERGE_CPUS 256
 /* converge.c; written by the outgoing thread. */
@@ -105,6 +102,7 @@ typedef struct {
     uint64_t stop_bytes;
     double bytes_per_ns; /* measured over the last slices; atomic enough for display */
     int64_t expected_downtime_ns;
+    uint32_t pinged; /* bits: the PINGs of these numbers were sent */
     uint32_t last_pong;
     int64_t
         asked_us; /* when the first PING that is not answered was sent, while waiting; 0: none */
@@ -147,8 +145,7 @@ struct Migration {
     bool incoming_is_last;
     uint64_t caps;
     MigrationParams params;
-    GPtrArray *blockers; /* MigrationBlocker */
-    Outgoing *out;       /* NULL: none ever */
+    Outgoing *out; /* NULL: none ever */
     Incoming *in;
     struct DirtyMeter *dirt; /* owned */
     struct DirtyRate *rate;  /* owned */
@@ -230,7 +227,7 @@ typedef enum {
 void yank_register(Migration *m, YankSide side, Channel *channel, int connect_fd);
 void yank_unregister(Migration *m, YankSide side);
 
-/* return-path.c: one message at a time. */
+/* return-path.c: one message at a time; of types that the version of the stream has. */
 bool return_send(Channel *c, StreamFormat format, ReturnType type, const void *data, size_t n,
                  GError **error);
 typedef struct {

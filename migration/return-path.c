@@ -22,15 +22,15 @@ bool return_send(Channel *c, StreamFormat format, ReturnType type, const void *d
 }
 
 /* Payload bytes that each type may have. */
-static bool length_ok(const ReturnMessage *msg)
+static bool length_ok(const ReturnMessage *msg, bool v4)
 {
     switch (msg->type) {
     case RETURN_SHUT:
     case RETURN_PONG: return msg->len == 4;
-    case RETURN_SWITCHOVER_ACK:
+    case RETURN_SWITCHOVER_ACK: return msg->len == 0;
     case RETURN_MANIFEST_OK:
-    case RETURN_READY: return msg->len == 0;
-    case RETURN_ERROR: return msg->len > 0 && msg->len <= 4096;
+    case RETURN_READY: return v4 && msg->len == 0;
+    case RETURN_ERROR: return v4 && msg->len > 0 && msg->len <= 4096;
     default: return false;
     }
 }
@@ -43,7 +43,7 @@ bool return_receive(Channel *c, StreamFormat format, ReturnMessage *msg, GError 
     }
     msg->type = ld_be16(head);
     msg->len = ld_be16(head + 2);
-    if (!length_ok(msg)) {
+    if (!length_ok(msg, format >= STREAM_V4)) {
         g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_STREAM,
                     "the destination sent an invalid message 0x%04x of %u bytes", msg->type,
                     msg->len);

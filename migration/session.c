@@ -80,13 +80,6 @@ bool migration_call_main(Vm *vm, bool (*fn)(void *opaque, GError **error), void 
 
 /* ---- life ---- */
 
-static void blocker_free(gpointer p)
-{
-    MigrationBlocker *b = p;
-    g_free(b->reason);
-    g_free(b);
-}
-
 static void device_stat_clear(gpointer p)
 {
     g_free(((DeviceStat *)p)->idstr);
@@ -97,7 +90,6 @@ void migration_setup(Vm *vm, const MigrationHost *host)
     Migration *m = g_new0(Migration, 1);
     m->vm = vm;
     m->host = *host;
-    m->blockers = g_ptr_array_new_with_free_func(blocker_free);
     m->warnings = g_ptr_array_new_with_free_func(g_free);
     m->devices = g_array_new(false, false, sizeof(DeviceStat));
     g_array_set_clear_func(m->devices, device_stat_clear);
@@ -161,7 +153,6 @@ void migration_teardown(Vm *vm)
     dirty_rate_free(m->rate);
     dirty_meter_free(m->dirt);
     common_sections_unregister(m);
-    g_ptr_array_unref(m->blockers);
     g_array_unref(m->devices);
     migration_params_clear(&m->params);
     g_free(m->error_desc);
@@ -252,22 +243,6 @@ bool migration_params_set(Vm *vm, const MigrationParams *params, GError **error)
     return true;
 }
 
-MigrationBlocker *migration_blocker_add(Vm *vm, const char *reason, GError **error)
-{
-    if (busy(vm->migration, error)) {
-        return NULL;
-    }
-    MigrationBlocker *b = g_new0(MigrationBlocker, 1);
-    b->reason = g_strdup(reason);
-    g_ptr_array_add(vm->migration->blockers, b);
-    return b;
-}
-
-void migration_blocker_remove(Vm *vm, MigrationBlocker *blocker)
-{
-    g_ptr_array_remove(vm->migration->blockers, blocker);
-}
-
 typedef struct {
     void (*fn)(const char *reason, void *opaque);
     void *opaque;
@@ -285,11 +260,7 @@ static bool unmigratable(Section *s, void *opaque)
 
 void migration_blockers_foreach(Vm *vm, void (*fn)(const char *reason, void *opaque), void *opaque)
 {
-    Migration *m = vm->migration;
     BlockerWalk walk = { fn, opaque };
-    for (guint i = 0; i < m->blockers->len; i++) {
-        fn(((MigrationBlocker *)g_ptr_array_index(m->blockers, i))->reason, opaque);
-    }
     section_foreach(vm, unmigratable, &walk);
 }
 

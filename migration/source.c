@@ -91,14 +91,47 @@ static bool words_without_end(const Outgoing *o, const char *text, GError **erro
     return false;
 }
 
+/* May this message come now? SHUT 1 always; behind an ERROR (@error_said) nothing else; answers only when they are
+   due. */
+static bool in_turn(const Outgoing *o, const ReturnMessage *msg, ReturnType wanted, bool error_said)
+{
+    if (msg->type == RETURN_SHUT && ld_be32(msg->data)) {
+        return true;
+    }
+    switch (msg->type) {
+    case RETURN_PONG:
+        return !error_said && ld_be32(msg->data) < 32 && o->pinged >> ld_be32(msg->data) & 1;
+    case RETURN_SWITCHOVER_ACK:
+    case RETURN_ERROR: return !error_said;
+    default: return !error_said && msg->type == wanted;
+    }
+}
+
+static bool out_of_turn(const ReturnMessage *msg, GError **error)
+{
+    static const char *const names[] = {
+        [RETURN_SHUT] = "SHUT 0",
+        [RETURN_PONG] = "PONG",
+        [RETURN_SWITCHOVER_ACK] = "SWITCHOVER_ACK",
+        [RETURN_ERROR] = "ERROR",
+        [RETURN_READY] = "READY",
+        [RETURN_MANIFEST_OK] = "MANIFEST_OK",
+    };
+    g_set_error(error, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_STREAM,
+                "the destination sent %s out of turn", names[msg->type]);
+    return false;
+}
+
 /*
- * Takes one message. ERROR's text is kept until the SHUT that follows it. *@type is the message's;
- * false: the destination gave up, or the path broke.
+ * Takes one message; of those that answer nothing but the end of something, only @wanted may come. ERROR's text is
+ * kept until the SHUT that follows it. *@type is the message's; false: the destination gave up, said something
+ * out of turn, or the path broke.
  */
-static bool hear(Outgoing *o, uint16_t *type, char **text, GError **error)
+static bool hear(Outgoing *o, ReturnType wanted, uint16_t *type, char **text, GError **error)
 {
     ReturnMessage msg;
-    if (!return_receive(o->channel, o->out.format, &msg, error)) {
+    if (!return_receive(o->channel, o->out.format, &msg, error) ||
+        (!in_turn(o, &msg, wanted, *text != NULL) && !out_of_turn(&msg, error))) {
         return words_without_end(o, *text, error);
     }
     *type = msg.type;
@@ -108,7 +141,6 @@ static bool hear(Outgoing *o, uint16_t *type, char **text, GError **error)
         o->asked_us = 0;
     }
     if (msg.type == RETURN_ERROR) {
-        g_free(*text);
         *text = g_utf8_make_valid((const char *)msg.data, msg.len);
     }
     if (msg.type == RETURN_SHUT && ld_be32(msg.data)) {
@@ -125,13 +157,10 @@ static bool listen_briefly(Outgoing *o, int wait_ms, GError **error)
     while (o->return_path && p.fd >= 0 && poll(&p, 1, wait_ms) > 0) {
         uint16_t type;
         do {
-            if (!hear(o, &type, &text, error)) {
+            if (!hear(o, RETURN_NOTHING, &type, &text, error)) {
                 return false;
             }
         } while (type == RETURN_ERROR); /* its SHUT is right behind */
-        if (type == RETURN_SHUT || type == RETURN_READY) {
-            return peer_failed("answered before the end of the state", error);
-        }
         wait_ms = 0;
     }
     return true;
@@ -143,11 +172,8 @@ static bool await(Outgoing *o, ReturnType wanted, GError **error)
     g_autofree char *text = NULL;
     uint16_t type;
     do {
-        if (!hear(o, &type, &text, error)) {
+        if (!hear(o, wanted, &type, &text, error)) {
             return false;
-        }
-        if (type == RETURN_SHUT && wanted != RETURN_SHUT) {
-            return peer_failed("ended before it was ready", error);
         }
     } while (type != wanted);
     return true;
@@ -163,7 +189,7 @@ static void ask_for_the_cause(Outgoing *o, GError **error)
         return;
     }
     channel_set_timeout(o->channel, LAST_WORDS_MS);
-    while (hear(o, &type, &text, &why)) {
+    while (hear(o, RETURN_NOTHING, &type, &text, &why)) {
     }
     if (g_error_matches(why, FERRY_MIGRATION_ERROR, FERRY_MIGRATION_ERROR_PEER)) {
         g_clear_error(error);
@@ -175,6 +201,7 @@ static bool ping(Outgoing *o, uint32_t number, GError **error)
 {
     uint8_t cookie[4];
     st_be32(cookie, number);
+    o->pinged |= 1u << number;
     return !o->return_path || save_command(&o->out, COMMAND_PING, cookie, 4, error);
 }
 
@@ -554,11 +581,8 @@ static bool ask_if_taken(Outgoing *o, GError **error)
         return false;
     }
     while (o->last_pong != PING_BEHIND_STATE) {
-        if (!hear(o, &type, &text, error)) {
+        if (!hear(o, RETURN_NOTHING, &type, &text, error)) {
             return false;
-        }
-        if (type == RETURN_SHUT) {
-            return peer_failed("answered before the end of the state", error);
         }
     }
     return true;
@@ -612,8 +636,9 @@ static bool final_state(Outgoing *o, GError **error)
         return false;
     }
     mark(o, "devices-sent");
+    /* READY cannot be here yet: who has said it does not know what there is to be ready for. */
     bool ask = o->out.format < STREAM_V4 && o->return_path;
-    return (!ask || ask_if_taken(o, error)) && send_end(o, error);
+    return listen_briefly(o, 0, error) && (!ask || ask_if_taken(o, error)) && send_end(o, error);
 }
 
 /* Version 4 with a return path: READY, give up the disks, GO, and the answer. */
@@ -701,6 +726,8 @@ static void keep_figures(Outgoing *o)
     migration_info(o->m->vm, &info);
     migration_info_clear(&info);
     info.error_desc = NULL;
+    info.expected_remaining_ms = -1; /* forecasts of something that is over */
+    info.will_not_converge = false;
     o->m->last = info;
 }
 

@@ -16,7 +16,7 @@
 GQuark ferry_migration_error_quark(void);
 typedef enum {
     FERRY_MIGRATION_ERROR_BUSY,    /* one is under way */
-    FERRY_MIGRATION_ERROR_BLOCKED, /* a blocker's reason */
+    FERRY_MIGRATION_ERROR_BLOCKED, /* a device that cannot move */
     FERRY_MIGRATION_ERROR_CONFIG,  /* capability, parameter, address */
     FERRY_MIGRATION_ERROR_STREAM,  /* malformed or not for this machine */
     FERRY_MIGRATION_ERROR_PEER,    /* the other side's words */
@@ -135,11 +135,7 @@ bool migration_dirty_rate_start(Vm *vm, int64_t calc_ms, uint64_t sample_pages,
                                 MigrationDirtyMode mode, GError **error);
 void migration_dirty_rate(Vm *vm, MigrationDirtyRate *out);
 
-/* ---- blockers ---- */
-typedef struct MigrationBlocker MigrationBlocker;
-/* NULL + error while a migration is under way. */
-MigrationBlocker *migration_blocker_add(Vm *vm, const char *reason, GError **error);
-void migration_blocker_remove(Vm *vm, MigrationBlocker *blocker);
+/* ---- what forbids to begin: devices that cannot be migrated. VM lock held. ---- */
 void migration_blockers_foreach(Vm *vm, void (*fn)(const char *reason, void *opaque), void *opaque);
 
 /* ---- what query-migrate shows ---- */

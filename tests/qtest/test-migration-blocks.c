@@ -109,16 +109,23 @@ static void test_change(gconstpointer data)
     pair_close(&p);
 }
 
-/* What does not travel may change: both moves succeed. */
+/* What does not travel may change, in any way. */
 static void test_bystander(gconstpointer machine)
 {
-    static const Change length = { "", "", "ram-length", "131072", "" };
+    static const Change some[] = {
+        { "resized", "", "ram-length", "131072", "" },
+        { "renamed", "", "ram-name", "\"v.ram\"", "" },
+        { "removed", "", "ram-length", "0", "" },
+        { "added", "", "ram-length", "65536", "" },
+    };
     BrokenPair p;
     Relay r = RELAY_CLEAN;
     pair_open(&p, machine, BLOCK ",ram-migratable=off", NULL);
     go_to(&p, &r, "pre-switchover");
-    change(p.src, &length);
-    change(p.dst, &length);
+    for (size_t i = 0; i < G_N_ELEMENTS(some); i++) {
+        change(p.src, &some[i]);
+        change(p.dst, &some[i]);
+    }
     OK(p.src, "{\"execute\": \"object-add\", \"arguments\": {\"qom-type\": \"memory-backend-ram\", "
               "\"id\": \"m\", \"size\": 65536}}");
     OK(p.src, "{\"execute\": \"object-del\", \"arguments\": {\"id\": \"m\"}}");
@@ -127,6 +134,55 @@ static void test_bystander(gconstpointer machine)
     conclude(&p, &r);
     g_assert_cmpstr(p.src_status, ==, "completed");
     g_assert_cmpstr(p.dst_status, ==, "completed");
+    pair_close(&p);
+}
+
+/* The guest has been handed over: what changes on either side from then on is nobody's business. EVIDENCE: MIG-RAM-001 */
+static void test_behind_go(gconstpointer machine)
+{
+    static const Change length = { "", "", "ram-length", "131072", "" };
+    BrokenPair p;
+    Relay r = RELAY_CLEAN;
+    pair_open(&p, machine, BLOCK, NULL);
+    Lengths l = measure(&p);
+    const GArray *back = l.edges[TO_SRC];
+    r.hold[TO_SRC] = g_array_index(back, int64_t, back->len - 1); /* SHUT 0 */
+    begin(&p, &r);
+    g_assert_true(relay_wait_held(&r));
+    change(p.src, &length);
+    change(p.dst, &length);
+    relay_release(&r);
+    conclude(&p, &r);
+    g_assert_cmpstr(p.src_status, ==, "completed");
+    g_assert_cmpstr(p.dst_status, ==, "completed");
+    lengths_clear(&l);
+    pair_close(&p);
+}
+
+/* GO is on its way: the destination, whose block has changed, does not run the guest, and says so. EVIDENCE: MIG-RAM-001,
+   MIG-RAM-002 */
+static void test_ahead_of_go(gconstpointer machine)
+{
+    static const Change length = { "", "", "ram-length", "131072", "" };
+    const char *words =
+        "RAM block 't.ram' resized during precopy: 0x10000 bytes before, 0x20000 now";
+    BrokenPair p;
+    Relay r = RELAY_CLEAN;
+    pair_open(&p, machine, BLOCK, NULL);
+    Lengths l = measure(&p);
+    r.hold[TO_DST] = l.safe;
+    begin(&p, &r);
+    g_assert_true(relay_wait_held(&r));
+    wait_for_status(p.src, "handover");
+    change(p.dst, &length);
+    relay_release(&r);
+    conclude(&p, &r);
+    g_assert_cmpstr(p.src_status, ==, "failed");
+    g_assert_cmpstr(p.dst_status, ==, "failed");
+    g_assert_cmpstr(p.dst_desc, ==, words);
+    g_autofree char *told = g_strdup_printf("destination: %s", words);
+    g_assert_cmpstr(p.src_desc, ==, told);
+    lengths_clear(&l);
     pair_close(&p);
 }
 
@@ -160,5 +216,8 @@ int main(int argc, char **argv)
                          test_bystander);
     g_test_add_data_func("/s390x/migration/ram-block/that-does-not-travel-may-change", S390_V4,
                          test_bystander);
+    pair_add_test(V4, "ram-block/behind-go-all-may-change", test_behind_go, V4);
+    pair_add_test(S390_V4, "ram-block/behind-go-all-may-change", test_behind_go, S390_V4);
+    pair_add_test(V4, "ram-block/ahead-of-go-it-does-not-run", test_ahead_of_go, V4);
     return g_test_run();
 }

@@ -422,39 +422,95 @@ static void test_ability_lost_under_way(gconstpointer machine)
     pair_close(&p);
 }
 
+/* ---- a disk that somebody else has ---- */
+
+typedef struct {
+    BrokenPair p;
+    QTest *thief; /* has the destination's disk */
+    char *path[2], *options[2];
+} DiskPair;
+
+/* @more: of the destination. */
+static void disk_open(DiskPair *d, const char *machine, const char *more)
+{
+    const char *bus = g_str_equal(arch_of(machine), "s390x") ? "ccw" : "pci";
+    for (int i = 0; i < 2; i++) {
+        int fd = g_file_open_tmp("ferry-disk-XXXXXX", &d->path[i], NULL);
+        g_assert_cmpint(fd, >=, 0);
+        g_close(fd, NULL);
+        g_assert_true(g_file_set_contents(d->path[i], (char[512]){ 0 }, 512, NULL));
+        d->options[i] = g_strdup_printf("-drive file=%s,if=none,id=d,format=raw "
+                                        "-device virtio-blk-%s,drive=d%s",
+                                        d->path[i], bus, i ? more : "");
+    }
+    pair_open(&d->p, machine, d->options[0], d->options[1]);
+    d->thief = qtest_start(arch_of(machine), "-accel qtest -machine %s -nodefaults -m 4 %s",
+                           machine, d->options[1]);
+}
+
+static void disk_close(DiskPair *d)
+{
+    g_clear_pointer(&d->thief, qtest_end);
+    pair_close(&d->p);
+    for (int i = 0; i < 2; i++) {
+        g_unlink(d->path[i]);
+        g_free(d->path[i]);
+        g_free(d->options[i]);
+    }
+}
+
+/* The guest goes on at the source, which says whose disk it was. */
+static void disk_fails(DiskPair *d)
+{
+    BrokenPair *p = &d->p;
+    Relay r = RELAY_CLEAN;
+    attempt(p, &r);
+    g_assert_cmpstr(p->src_status, ==, "failed");
+    g_assert_cmpstr(p->dst_status, ==, "failed");
+    g_assert_nonnull(strstr(p->dst_desc, d->path[1]));
+    g_assert_true(is_v3(p->machine) || strstr(p->src_desc, d->path[1]));
+}
+
 /* Somebody else has the destination's disk. EVIDENCE: MIG-WIRE-043, MIG-WIRE-045 */
 static void test_disk(gconstpointer machine)
 {
-    bool s390x = g_str_equal(arch_of(machine), "s390x");
-    BrokenPair p;
-    Relay r = RELAY_CLEAN, again = RELAY_CLEAN;
-    char *path[2], *options[2];
-    for (int i = 0; i < 2; i++) {
-        int fd = g_file_open_tmp("ferry-disk-XXXXXX", &path[i], NULL);
-        g_assert_cmpint(fd, >=, 0);
-        g_close(fd, NULL);
-        g_assert_true(g_file_set_contents(path[i], (char[512]){ 0 }, 512, NULL));
-        options[i] = g_strdup_printf("-drive file=%s,if=none,id=d,format=raw "
-                                     "-device virtio-blk-%s,drive=d",
-                                     path[i], s390x ? "ccw" : "pci");
-    }
-    pair_open(&p, machine, options[0], options[1]);
-    QTest *thief = qtest_start(arch_of(machine), "-accel qtest -machine %s -nodefaults -m 4 %s",
-                               (const char *)machine, options[1]);
-    attempt(&p, &r);
-    g_assert_cmpstr(p.src_status, ==, "failed");
-    g_assert_cmpstr(p.dst_status, ==, "failed");
-    g_assert_nonnull(strstr(p.dst_desc, path[1]));
-    g_assert_true(is_v3(machine) || strstr(p.src_desc, path[1]));
-    qtest_end(thief);
-    attempt(&p, &again);
-    g_assert_cmpstr(p.dst_status, ==, "completed");
-    pair_close(&p);
-    for (int i = 0; i < 2; i++) {
-        g_unlink(path[i]);
-        g_free(path[i]);
-        g_free(options[i]);
-    }
+    DiskPair d = { .thief = NULL };
+    Relay again = RELAY_CLEAN;
+    disk_open(&d, machine, "");
+    disk_fails(&d);
+    set_cap(d.p.dst,
+            "late-block-activate"); /* the guest is to run: it needs its disks all the same */
+    disk_fails(&d);
+    g_clear_pointer(&d.thief, qtest_end);
+    attempt(&d.p, &again);
+    g_assert_cmpstr(d.p.dst_status, ==, "completed");
+    disk_close(&d);
+}
+
+/* A guest that is to stay stopped needs its disks at once, unless the capability says that they may wait: then `cont`
+   takes them, says why it cannot, and can be given again. EVIDENCE: MIG-WIRE-047 */
+static void test_late_disk(gconstpointer machine)
+{
+    DiskPair d = { .thief = NULL };
+    Relay r = RELAY_CLEAN;
+    json_object *reply, *error;
+    disk_open(&d, machine, " -S");
+    disk_fails(&d);
+    set_cap(d.p.dst, "late-block-activate");
+    begin(&d.p, &r);
+    wait_for_status(d.p.src, "completed");
+    wait_for_status(d.p.dst, "completed");
+    relay_end(&r);
+    g_assert_false(is_running(d.p.src) || is_running(d.p.dst));
+    reply = qtest_qmp(d.p.dst, "{\"execute\": \"cont\"}");
+    g_assert_true(json_object_object_get_ex(reply, "error", &error));
+    g_assert_nonnull(strstr(member(error, "desc"), d.path[1]));
+    json_object_put(reply);
+    g_assert_false(is_running(d.p.dst));
+    g_clear_pointer(&d.thief, qtest_end);
+    OK(d.p.dst, "{\"execute\": \"cont\"}");
+    g_assert_true(is_running(d.p.dst));
+    disk_close(&d);
 }
 
 /* Everything is installed when a device refuses to run: none of it stays, so that what did not come with the next
@@ -503,6 +559,7 @@ static void add_all(const char *machine)
 {
     pair_add_test(machine, "ability/left-out-and-told", test_left_out, machine);
     pair_add_test(machine, "error/disk", test_disk, machine);
+    pair_add_test(machine, "disk-taken-late", test_late_disk, machine);
     if (!is_v3(machine)) {
         pair_add_test(machine, "ability/lost-under-way", test_ability_lost_under_way, machine);
         pair_add_test(machine, "error/those-who-agreed-are-told-back", test_told_back, machine);

@@ -330,6 +330,7 @@ static void one_death(Matrix *m, bool source, Relay *r)
         g_strlcpy(p->dst_status, "failed", sizeof(p->dst_status));
         recover(p);
         new_destination(p);
+        assert_no_leak(m); /* the new one has nothing to leak yet */
     }
 }
 
@@ -508,6 +509,42 @@ static void test_state(gconstpointer data)
     matrix_close(&m);
 }
 
+/* The destination hangs, and no deadline ends that: the operator does. */
+static void one_cancel(Matrix *m, const Reach *reach)
+{
+    BrokenPair *p = &m->p;
+    Relay r = RELAY_CLEAN;
+    set_cap_to(p->src, "pause-before-switchover", reach->where == PAUSE);
+    g_assert_true(go_to(m, reach, &r));
+    kill(qtest_pid(p->dst), SIGSTOP);
+    OK(p->src, "{\"execute\": \"migrate_cancel\"}");
+    wait_final(p->src, p->src_status, &p->src_desc);
+    g_assert_cmpstr(p->src_status, ==, "cancelled");
+    g_assert_true(is_running(p->src));
+    kill(qtest_pid(p->dst), SIGCONT);
+    relay_release(&r);
+    conclude(p, &r);
+    check_memory(m);
+    count_outcome(m);
+    recover(p);
+    assert_no_leak(m);
+}
+
+/* EVIDENCE: MIG-WIRE-042 */
+static void test_cancel(gconstpointer data)
+{
+    const Case *c = data;
+    Matrix m;
+    matrix_open(&m, c->guest, 0);
+    for (size_t i = 0; i < G_N_ELEMENTS(reaches); i++) {
+        if (!g_str_equal(reaches[i].state, "handover")) { /* that is not cancelled any more */
+            g_test_message("in state '%s'", reaches[i].state);
+            one_cancel(&m, &reaches[i]);
+        }
+    }
+    matrix_close(&m);
+}
+
 static void add(const Guest *guest, const char *name, int what, GTestDataFunc fn)
 {
     g_autofree char *path = g_strdup_printf("/%s/migration/fault/%s", guest->name, name);
@@ -531,6 +568,7 @@ int main(int argc, char **argv)
             add(&guests[g], signals[k], k, test_signal);
             add(&guests[g], each, k, test_state);
         }
+        add(&guests[g], "cancelled-in-each-state", 0, test_cancel);
     }
     return g_test_run();
 }

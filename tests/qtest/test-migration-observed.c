@@ -276,6 +276,10 @@ static void test_no_end(gconstpointer machine)
     conclude(&p, &r);
     g_assert_cmpstr(p.src_status, ==, "cancelled");
     g_assert_cmpstr(p.dst_desc, ==, "source: cancelled");
+    json_object *after = qtest_qmp_ok(p.src, "{\"execute\": \"query-migrate\"}");
+    g_assert_cmpstr(member(after, "will-not-converge"), ==, "");
+    g_assert_cmpstr(member(after, "expected-remaining-time"), ==, "");
+    json_object_put(after);
     check_rounds(&p);
     pair_close(&p);
 }

@@ -40,6 +40,10 @@ typedef struct {
     {                                      \
         RETURN_SHUT, "\0\0\0" n_, 4, false \
     }
+#define PONG_OF(n_)                        \
+    {                                      \
+        RETURN_PONG, "\0\0\0" n_, 4, false \
+    }
 #define WORDS(s)                              \
     {                                         \
         RETURN_ERROR, s, sizeof(s) - 1, false \
@@ -79,7 +83,31 @@ static const Row rows[] = {
       { SHUT_WITH("\0") },
       false,
       "failed",
-      "destination: ended before it was ready" },
+      "the destination sent SHUT 0 out of turn" },
+    { "manifest/ready",
+      MANIFEST,
+      { SAYS(READY) },
+      false,
+      "failed",
+      "the destination sent READY out of turn" },
+    { "manifest/ready-behind-it",
+      MANIFEST,
+      { SAYS(MANIFEST_OK), SAYS(READY) },
+      false,
+      "failed",
+      "the destination sent READY out of turn" },
+    { "manifest/pong-without-ping",
+      MANIFEST,
+      { PONG_OF("\2") },
+      false,
+      "failed",
+      "the destination sent PONG out of turn" },
+    { "manifest/pong-of-no-number",
+      MANIFEST,
+      { PONG_OF("\x21") },
+      false,
+      "failed",
+      "the destination sent PONG out of turn" },
     { "manifest/unknown",
       MANIFEST,
       { { 0x99, "", 0, false } },
@@ -103,13 +131,19 @@ static const Row rows[] = {
       { SAYS(READY) },
       false,
       "failed",
-      "destination: answered before the end of the state" },
+      "the destination sent READY out of turn" },
+    { "ram/manifest-ok",
+      RAM,
+      { SAYS(MANIFEST_OK) },
+      false,
+      "failed",
+      "the destination sent MANIFEST_OK out of turn" },
     { "ram/ended",
       RAM,
       { SHUT_WITH("\0") },
       false,
       "failed",
-      "destination: answered before the end of the state" },
+      "the destination sent SHUT 0 out of turn" },
     { "ram/refused-in-words",
       RAM,
       { WORDS("no"), SHUT_WITH("\1") },
@@ -121,7 +155,19 @@ static const Row rows[] = {
       { SHUT_WITH("\0") },
       false,
       "failed",
-      "destination: ended before it was ready" },
+      "the destination sent SHUT 0 out of turn" },
+    { "state/manifest-ok-again",
+      STATE,
+      { SAYS(MANIFEST_OK) },
+      false,
+      "failed",
+      "the destination sent MANIFEST_OK out of turn" },
+    { "state/words-and-ready",
+      STATE,
+      { WORDS("no"), SAYS(READY) },
+      false,
+      "failed",
+      "destination: no" },
     { "state/refused-in-words",
       STATE,
       { WORDS("no"), SHUT_WITH("\1") },
@@ -142,6 +188,18 @@ static const Row rows[] = {
       true,
       "handover-lost",
       MAY_RUN "destination: no: " },
+    { "go/words-and-all-is-well",
+      GO,
+      { WORDS("no"), SHUT_WITH("\0") },
+      false,
+      "handover-lost",
+      MAY_RUN "destination: no: the destination sent SHUT 0 out of turn" },
+    { "go/ready-again",
+      GO,
+      { SAYS(READY) },
+      false,
+      "handover-lost",
+      MAY_RUN "the destination sent READY out of turn" },
     { "go/gone", GO, { NO_ANSWER }, true, "handover-lost", MAY_RUN },
     { "go/unknown",
       GO,
@@ -294,7 +352,7 @@ static void migrate_to(BrokenPair *p, const char *path)
     OK(p->src, "{\"execute\": \"migrate\", \"arguments\": {\"uri\": \"unix:%s\"}}", path);
 }
 
-/* EVIDENCE: MIG-WIRE-040, MIG-WIRE-042, MIG-WIRE-043 */
+/* EVIDENCE: MIG-WIRE-040, MIG-WIRE-042, MIG-WIRE-043, MIG-WIRE-046 */
 static void test_row(gconstpointer data)
 {
     Peer peer = { .row = data, .may_answer = true };

@@ -4,6 +4,7 @@
  * items whose content breaks one rule. After each the same VM takes the good stream. (Damage by chance, and sections:
  * test-hostile-stream.c.)
  */
+#include <stdio.h>
 #include <string.h>
 #include "base/util/crc32c.h"
 #include "base/util/endian.h"
@@ -322,6 +323,48 @@ static void test_many_of_one(void)
     tiny_free(dst);
 }
 
+/* More problems than a message has room for: it says how many it leaves out. EVIDENCE: MIG-WIRE-051 */
+static void test_many_problems(void)
+{
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    g_autoptr(GError) error = NULL;
+    Tiny *src = tiny_new(), *dst = tiny_new();
+    unsigned told = 0, more = 0,
+             all = 200 + 4; /* the tiny VM's block and its sections are missing */
+    gsize n;
+
+    g_byte_array_append(bytes, (const uint8_t *)MANIFEST "\0\0\0\xc8", 10);
+    for (unsigned i = 0; i < 200; i++) {
+        char row[1 + 30 + 8] = { 30 };
+
+        g_snprintf(row + 1, 31, "a-block-that-is-not-there-%04u", i);
+        row[37] = 0x10; /* 4096 bytes */
+        g_byte_array_append(bytes, (uint8_t *)row, sizeof(row));
+    }
+    g_byte_array_append(bytes, (const uint8_t *)NONE NONE, 8);
+    g_autoptr(GBytes) v4 = tiny_save(src, STREAM_V4);
+    g_autoptr(GPtrArray) items = vm_stream_items(v4);
+    ItemRow row = {
+        .at = RAM_START, .before = true, .bytes = (char *)bytes->data, .n = bytes->len
+    };
+    g_autoptr(GBytes) bad = changed(items, &row);
+    const void *data = g_bytes_get_data(bad, &n);
+    g_assert_false(tiny_load(dst, data, n, &error));
+    g_autofree char *head =
+        g_strdup_printf("%u problems before the start: there is no RAM block", all);
+    g_assert_true(g_str_has_prefix(error->message, head));
+    g_assert_cmpuint(strlen(error->message), <, 4096);
+    for (const char *p = error->message; (p = strchr(p, ';')); p++) {
+        told++; /* one behind each */
+    }
+    g_assert_cmpint(sscanf(strrchr(error->message, ';'), "; and %u more", &more), ==, 1);
+    g_assert_cmpuint(told, >, 10);
+    g_assert_cmpuint(told + more, ==, all);
+    assert_takes(dst, v4, src);
+    tiny_free(src);
+    tiny_free(dst);
+}
+
 /* PINGs behind the configuration; OPEN_RETURN_PATH before the second one. EVIDENCE: MIG-WIRE-006 */
 static void test_ping(void)
 {
@@ -560,6 +603,8 @@ int main(int argc, char **argv)
     }
     g_test_add_func("/migration/stream-rules/items/a-section-has-so-many-subsections",
                     test_many_of_one);
+    g_test_add_func("/migration/stream-rules/problems-that-are-not-told-are-counted",
+                    test_many_problems);
     g_test_add_func("/migration/stream-rules/items/a-ping-has-a-cookie-and-a-way-back", test_ping);
     g_test_add_func("/migration/stream-rules/items/version-3-has-no-manifest", test_version_3);
     g_test_add_func("/migration/stream-rules/only-ram-may-come-without-checksum",
