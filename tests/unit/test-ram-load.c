@@ -199,27 +199,37 @@ static uint8_t *page_at(const Side *s, unsigned block, unsigned page)
     return (uint8_t *)ram_block_host(s->block[block]) + page * GUEST_PAGE_SIZE;
 }
 
-/* The guest writes some pages in its own way each round, and others become zero for a while. */
+/* The guest writes some pages in its own way each round, and others become zero, or what they were, for a while. */
+static bool write_page(uint8_t *at, unsigned b, unsigned p, unsigned round)
+{
+    if (p == PAGES - 1) { /* there and back */
+        memset(at, 0x77, GUEST_PAGE_SIZE);
+        memset(at + 100, round & 1 ? 0x11 : 0x22, 300);
+    } else if (p == PAGES - 2) { /* by way of zero */
+        memset(at, round % 3 == 1 ? 0 : 0x33, GUEST_PAGE_SIZE);
+    } else if ((p + round) % 3 == 0) {
+        return false; /* not this time */
+    } else if ((p + round + b) % 4 == 0) {
+        memset(at, 0, GUEST_PAGE_SIZE);
+    } else if ((p + round) % 5 == 0) { /* all of it: no delta is short enough */
+        for (unsigned i = 0; i < GUEST_PAGE_SIZE; i++) {
+            at[i] = (uint8_t)(at[i] * 5 + i + round + 1);
+        }
+    } else {
+        at[round * 100 + p] ^= (uint8_t)(round + b + 1);
+        at[GUEST_PAGE_SIZE - 1 - round] += (uint8_t)(p + 7 * b + 1);
+    }
+    return true;
+}
+
 static void write_round(Side *s, unsigned round)
 {
     for (unsigned b = 0; b < 2; b++) {
         for (unsigned p = 0; p < PAGES; p++) {
-            uint8_t *at = page_at(s, b, p);
-            if ((p + round) % 3 == 0) {
-                continue; /* not this time */
+            if (write_page(page_at(s, b, p), b, p, round)) {
+                ram_dirty_written(s->t->vm, ram_block_addr(s->block[b]) + p * GUEST_PAGE_SIZE,
+                                  GUEST_PAGE_SIZE);
             }
-            if ((p + round + b) % 4 == 0) {
-                memset(at, 0, GUEST_PAGE_SIZE);
-            } else if ((p + round) % 5 == 0) { /* all of it: no delta is short enough */
-                for (unsigned i = 0; i < GUEST_PAGE_SIZE; i++) {
-                    at[i] = (uint8_t)(at[i] * 5 + i + round + 1);
-                }
-            } else {
-                at[round * 100 + p] ^= (uint8_t)(round + b + 1);
-                at[GUEST_PAGE_SIZE - 1 - round] += (uint8_t)(p + 7 * b + 1);
-            }
-            ram_dirty_written(s->t->vm, ram_block_addr(s->block[b]) + p * GUEST_PAGE_SIZE,
-                              GUEST_PAGE_SIZE);
         }
     }
 }
