@@ -137,6 +137,33 @@ static void test_bystander(gconstpointer machine)
     pair_close(&p);
 }
 
+/* Of the manifest of a machine: how long a block is; 0: it is not there. */
+static int64_t length_of(QTest *q, const char *name)
+{
+    json_object *manifest = qtest_qmp_ok(q, "{\"execute\": \"query-migrate-manifest\"}"), *list;
+    int64_t length = 0;
+    g_assert_true(json_object_object_get_ex(manifest, "ram-blocks", &list));
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        json_object *row = json_object_array_get_idx(list, i);
+        length = g_str_equal(member(row, "name"), name) ? atoll(member(row, "length")) : length;
+    }
+    json_object_put(manifest);
+    return length;
+}
+
+/* What the source says of a block's length holds, and is no change that would end it. EVIDENCE: MIG-RAM-003 */
+static void test_as_long_as_there(gconstpointer machine)
+{
+    BrokenPair p;
+    Relay r = RELAY_CLEAN;
+    pair_open(&p, machine, BLOCK, "-device migration-testdev,id=t,ram-length=32K,ram-name=t.ram");
+    g_assert_cmpint(length_of(p.dst, "t.ram"), ==, 32 << 10);
+    attempt(&p, &r);
+    g_assert_cmpstr(p.dst_status, ==, "completed");
+    g_assert_cmpint(length_of(p.dst, "t.ram"), ==, 64 << 10);
+    pair_close(&p);
+}
+
 /* The guest has been handed over: what changes on either side from then on is nobody's business. EVIDENCE: MIG-RAM-001 */
 static void test_behind_go(gconstpointer machine)
 {
@@ -216,6 +243,8 @@ int main(int argc, char **argv)
                          test_bystander);
     g_test_add_data_func("/s390x/migration/ram-block/that-does-not-travel-may-change", S390_V4,
                          test_bystander);
+    pair_add_test(V4, "ram-block/as-long-as-at-the-source", test_as_long_as_there, V4);
+    pair_add_test(V3, "ram-block/as-long-as-at-the-source", test_as_long_as_there, V3);
     pair_add_test(V4, "ram-block/behind-go-all-may-change", test_behind_go, V4);
     pair_add_test(S390_V4, "ram-block/behind-go-all-may-change", test_behind_go, S390_V4);
     pair_add_test(V4, "ram-block/ahead-of-go-it-does-not-run", test_ahead_of_go, V4);

@@ -524,6 +524,11 @@ static void one_cancel(Matrix *m, const Reach *reach)
     kill(qtest_pid(p->dst), SIGCONT);
     relay_release(&r);
     conclude(p, &r);
+    g_assert_cmpstr(p->dst_status, ==,
+                    "failed"); /* also where it was ready: the source has it back, and says so */
+    if (reach->where == HOLD_LAST_BUT_ONE) {
+        g_assert_nonnull(strstr(p->dst_desc, "source: cancelled"));
+    }
     check_memory(m);
     count_outcome(m);
     recover(p);

@@ -196,14 +196,20 @@ static void test_whole(gconstpointer data)
 static void test_joined(void)
 {
     ManifestSubsection idle = { (char *)"dev/a", 1, 1, IDLE },
-                       sent = { (char *)"dev/a", 1, 1, SENT };
-    g_autoptr(Manifest) m = one_section(&idle);
+                       sent = { (char *)"dev/a", 1, 1, SENT },
+                       off = { (char *)"dev/a", 1, 1, false, true, NULL };
+    g_autoptr(Manifest) m = one_section(&off);
     ManifestSection *s = &g_array_index(m->sections, ManifestSection, 0);
+    const ManifestSubsection *row = &g_array_index(s->subsections, ManifestSubsection, 0);
 
+    g_assert_false(row->sent);
+    manifest_add_subsection(s, &idle);
+    g_assert_true(row->sent && row->idle);
     manifest_add_subsection(s, &sent);
     manifest_add_subsection(s, &idle);
+    manifest_add_subsection(s, &off);
     g_assert_cmpuint(s->subsections->len, ==, 1);
-    g_assert_false(g_array_index(s->subsections, ManifestSubsection, 0).idle);
+    g_assert_true(row->sent && !row->idle);
 }
 
 static const ManifestSubsection *find(const Manifest *m, const char *section, const char *name)

@@ -225,6 +225,10 @@ static const ItemRow item_rows[] = {
       .words = "RAM block 'tiny.ram' (0x4000 bytes) is missing in the stream" },
     { "a-part-ends-with-nothing-else", COMMAND, BYTES(PART("\0\0\0\0\0\0\x10\x10")),
       .words = "a RAM record has the unknown flags 0x1010" },
+    { "a-flush-is-of-no-page", COMMAND,
+      BYTES(PART("\0\0\0\0\0\0\x12\0"
+                 "\0\0\0\0\0\0\0\x10")),
+      .words = "a RAM record has the unknown flags 0x1200" },
     { "there-is-ram", RAM_START, .nothing = true, BYTES("\0"),
       .words = "the stream ends without any RAM" },
     /* the end */
