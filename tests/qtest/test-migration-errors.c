@@ -531,6 +531,26 @@ static void test_reset(gconstpointer machine)
     pair_close(&p);
 }
 
+/* What failed behind GO is kept, in case it is the only copy; another migrate-incoming drops all of it. EVIDENCE:
+   MIG-WIRE-045 */
+static void test_kept(gconstpointer machine)
+{
+    static const char *const refusal[SETTINGS] = { "fail=start" };
+    BrokenPair p;
+    Relay r = RELAY_CLEAN;
+    pair_open(&p, machine, DEVICE, NULL);
+    uint8_t fresh = qtest_inb(p.dst, 0x21); /* the interrupt controller's mask */
+    qtest_outb(p.src, 0x21, fresh ^ 0x5a);
+    set_all(p.dst, refusal);
+    attempt(&p, &r);
+    g_assert_cmpstr(p.dst_status, ==, "failed");
+    g_assert_cmphex(qtest_inb(p.dst, 0x21), ==, fresh ^ 0x5a);
+    OK(p.dst, "{\"execute\": \"migrate-incoming\", \"arguments\": {\"uri\": \"unix:%s/c\"}}",
+       p.dir);
+    g_assert_cmphex(qtest_inb(p.dst, 0x21), ==, fresh);
+    pair_close(&p);
+}
+
 /* The first device agreed already when the second one refuses: it is told back, the VM is as it
    was, and the next start works. EVIDENCE: MIG-HAND-003 */
 static void test_told_back(gconstpointer machine)
@@ -582,6 +602,7 @@ int main(int argc, char **argv)
     }
     pair_add_test(V4, "error/nothing-of-it-stays", test_reset, V4);
     pair_add_test(V3, "error/nothing-of-it-stays", test_reset, V3);
+    pair_add_test(V4, "error/what-was-kept-is-dropped", test_kept, V4);
     add_all(V4);
     add_all(V3);
     add_all(S390_V4);

@@ -18,6 +18,7 @@
 typedef enum {
     MANIFEST,
     RAM,   /* has begun */
+    LAST,  /* part of RAM is due: the guest has stopped */
     STATE, /* is there, all of it */
     GO,
 } Point;
@@ -150,6 +151,12 @@ static const Row rows[] = {
       false,
       "failed",
       "destination: no" },
+    { "last/ready",
+      LAST,
+      { SAYS(READY) },
+      false,
+      "failed",
+      "the destination sent READY out of turn" },
     { "state/ended",
       STATE,
       { SHUT_WITH("\0") },
@@ -294,6 +301,8 @@ static void on_item(Peer *p, const uint8_t *item, bool *ram)
     case STREAM_COMMAND:
         if (ld_be16(item + 1) == COMMAND_GO) {
             speak(p, GO);
+        } else if (ld_be16(item + 1) == COMMAND_SWITCHOVER_START) {
+            speak(p, LAST);
         }
         break;
     default: break;
@@ -344,6 +353,8 @@ static void open_source(BrokenPair *p, const Row *row)
     if (row->at == RAM) { /* it does not end before it has heard */
         set_param(p->src, "max-bandwidth", 4096);
         set_param(p->src, "downtime-limit", 0);
+    } else if (row->at == LAST) {
+        set_cap(p->src, "pause-before-switchover");
     }
 }
 
@@ -363,6 +374,13 @@ static void test_row(gconstpointer data)
     peer_listen(&peer, path);
     GThread *thread = g_thread_new("peer", peer_thread, &peer);
     migrate_to(&p, path);
+    if (peer.row->at ==
+        LAST) { /* and is more than a socket holds: it is not sent before that was said */
+        wait_for_status(p.src, "pre-switchover");
+        qtest_memset(p.src, 0x100000, 0x55, 2 << 20);
+        OK(p.src,
+           "{\"execute\": \"migrate-continue\", \"arguments\": {\"state\": \"pre-switchover\"}}");
+    }
     wait_final(p.src, p.src_status, &p.src_desc);
     g_assert_cmpstr(p.src_status, ==, peer.row->status);
     if (!strstr(p.src_desc, peer.row->words)) {
