@@ -86,6 +86,7 @@ static uint16_t query(ZpciHost *h, const uint8_t *req, uint8_t *res, unsigned le
         res[24 + k] = size ? (uint8_t)__builtin_ctzll(size) : 0;
         memcpy(res + 32 + 4 * k, f->pci->config + PCI_BASE_ADDRESS_0 + 4 * k, 4);
     }
+    res[62] = ZPCI_MEASURE_BYTES;
     st_be64(res + 64, ZPCI_DMA_FIRST);
     st_be64(res + 72, ZPCI_DMA_LAST);
     st_be32(res + 124, f->uid);
@@ -103,7 +104,8 @@ static uint16_t query_group(const uint8_t *req, uint8_t *res, unsigned length)
     st_be16(res + 16, ZPCI_MAX_MSI);
     res[19] = 1;            /* new translations are announced, too */
     st_be16(res + 20, 128); /* bytes that one PCI STORE BLOCK may store */
-    res[24] = 0x40;         /* tables begin with a region third table */
+    st_be16(res + 22, ZPCI_MEASURE_MS);
+    res[24] = 0x40; /* tables begin with a region third table */
     st_be64(res + 40, ZPCI_MSI_ADDRESS);
     return RC_OK;
 }

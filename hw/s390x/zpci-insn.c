@@ -33,6 +33,7 @@ enum {
     ST_DMA_SPACE = 28,
 };
 #define FIB_BYTES       80
+#define FIB_MEASUREMENT 64
 #define MAX_BLOCK_BYTES 128u
 
 static int refuse(S390Cpu *cpu, unsigned r, uint8_t status)
@@ -108,7 +109,10 @@ static int load_or_store(S390Board *b, S390Cpu *cpu, unsigned r1, unsigned r2, b
         st_be(data, len, cpu->gpr[r1]);
     }
     int cc = reach(cpu, f, r2, offset, len, data, write);
-    if (!write && cc == CC_OK) {
+    if (cc == CC_OK && write) {
+        f->regs.stores++;
+    } else if (cc == CC_OK) {
+        f->regs.loads++;
         cpu->gpr[r1] = ld_be(data, len);
     }
     return cc;
@@ -135,6 +139,7 @@ static int store_block(S390Board *b, S390Cpu *cpu, unsigned r1, unsigned r3, con
         memcpy(piece, data + k, 8);
         cc = reach(cpu, f, r1, offset + k, 8, piece, true);
     }
+    f->regs.block_stores += cc == CC_OK;
     return cc;
 }
 
@@ -173,6 +178,18 @@ static int register_interruptions(ZpciFunction *f, const uint8_t *fib)
     f->regs.bits = ld_be64(fib + 48);
     f->regs.sum_bits = ld_be64(fib + 56);
     f->regs.interrupts = true;
+    return CC_OK;
+}
+
+/* The block is on 16 bytes. */
+static int measure(ZpciFunction *f, S390Cpu *cpu, unsigned r, const uint8_t *fib)
+{
+    uint64_t block = ld_be64(fib + FIB_MEASUREMENT);
+
+    if (block & 15) {
+        return refuse(cpu, r, 0);
+    }
+    zpci_measure_set(f, block);
     return CC_OK;
 }
 
@@ -218,8 +235,8 @@ static int modify(S390Board *b, S390Cpu *cpu, unsigned r, const uint8_t *fib)
     case MODIFY_TABLES:
     case MODIFY_OTHER_TABLES: return register_tables(f, cpu, r, fib);
     case MODIFY_NO_ERROR: /* a function is never in error or blocked */
-    case MODIFY_NO_BLOCK:
-    case MODIFY_MEASUREMENT: return CC_OK; /* of a block that a query says has 0 bytes */
+    case MODIFY_NO_BLOCK: return CC_OK;
+    case MODIFY_MEASUREMENT: return measure(f, cpu, r, fib);
     default: return -PGM_OPERAND;
     }
 }
@@ -240,6 +257,7 @@ static int store_controls(S390Board *b, const S390Cpu *cpu, unsigned r, uint8_t 
                           (uint32_t)s->first_bit << 8 | (uint32_t)s->sums << 7 | s->sum_bit);
     st_be64(fib + 48, s->bits);
     st_be64(fib + 56, s->sum_bits);
+    st_be64(fib + FIB_MEASUREMENT, s->block);
     return CC_OK;
 }
 
@@ -251,7 +269,7 @@ static int refresh(S390Board *b, S390Cpu *cpu, unsigned r1, unsigned r2)
     if (r2 & 1) {
         return -PGM_SPECIFICATION;
     }
-    const ZpciFunction *f = enabled(b, cpu->gpr[r1]);
+    ZpciFunction *f = enabled(b, cpu->gpr[r1]);
     if (!f) {
         return CC_HANDLE;
     }
@@ -261,6 +279,7 @@ static int refresh(S390Board *b, S390Cpu *cpu, unsigned r1, unsigned r2)
     if (start < f->regs.base || start > f->regs.limit || len > f->regs.limit - start + 1) {
         return refuse(cpu, r1, ST_SPACE);
     }
+    f->regs.refreshes++;
     return CC_OK;
 }
 

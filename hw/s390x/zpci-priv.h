@@ -20,6 +20,8 @@
 #define ZPCI_MSI_ADDRESS   0xfe00000000000000ull
 #define ZPCI_MAX_MSI       0x80 /* interruption vectors a function */
 #define ZPCI_BARS          6
+#define ZPCI_MEASURE_BYTES 64
+#define ZPCI_MEASURE_MS    4000
 #define ZPCI_CONFIG_SPACE  15 /* number of an address space; 0 to 5: BARs */
 
 typedef enum {
@@ -37,6 +39,9 @@ typedef struct {
     uint64_t bits, sum_bits;           /* where interruptions set bits */
     uint16_t vectors;
     uint8_t first_bit, sum_bit, isc;
+    /* Measurement: instructions since the block was chosen; 0: none is. */
+    uint64_t block, loads, stores, block_stores, refreshes;
+    uint32_t samples;
 } ZpciRegs;
 
 typedef struct ZpciHost ZpciHost;
@@ -63,6 +68,7 @@ struct ZpciHost {
     MemoryRegion mem, io;
     ZpciFunction *functions[ZPCI_MAX_FUNCTIONS];
     GArray *events; /* ZpciEvent, oldest first */
+    Timer *measure; /* owned */
     Section *event_section;
 };
 
@@ -79,5 +85,12 @@ uint32_t zpci_handle(const ZpciFunction *f);
 /* Gives up what the guest set; the PCI device starts anew. */
 void zpci_disable(ZpciFunction *f);
 AddressSpace *zpci_bars(ZpciFunction *f);
+/* ---- zpci-measure.c ---- */
+void zpci_measure_init(ZpciHost *h);
+/* Counters of the function go to this block from now on, from 0; 0: to none. */
+void zpci_measure_set(ZpciFunction *f, uint64_t block);
+/* A function has a block. */
+void zpci_measure_start(ZpciHost *h);
+extern const Record zpci_measure_record; /* of ZpciRegs */
 /* ---- zpci-clp.c: a block of request (32 bytes) and answer; false: the request is malformed ---- */
 bool zpci_clp(ZpciHost *h, uint8_t block[4096]);

@@ -8,7 +8,7 @@
  * tables; before they are registered, nowhere. Nothing translated is kept, so refreshing is nothing to do. A
  * message-signalled interruption sets a bit in a vector of the guest's, and raises an adapter interruption.
  *
- * Not there: function measurement, the error state (a DMA access that the tables refuse just fails).
+ * Not there: the error state (a DMA access that the tables refuse just fails).
  */
 #include "base/util/log.h"
 #include "hw/ccw/css.h"
@@ -385,6 +385,7 @@ static const Record zpci_record = {
                          F_U16(ZpciRegs, vectors, .max = 0xfff),
                          F_U8(ZpciRegs, first_bit, .max = 63), F_U8(ZpciRegs, sum_bit, .max = 63),
                          F_U8(ZpciRegs, isc, .max = 7), F_END },
+    .subsections = (const Record *const[]){ &zpci_measure_record, NULL },
 };
 
 static void regs_save(void *owner, void *saved)
@@ -408,7 +409,12 @@ static bool regs_check(void *owner, const void *saved, GError **error)
 
 static void regs_install(void *owner, const void *saved)
 {
-    ((Zpci *)owner)->f->regs = *(const ZpciRegs *)saved;
+    ZpciFunction *f = ((Zpci *)owner)->f;
+
+    f->regs = *(const ZpciRegs *)saved;
+    if (f->regs.block) {
+        zpci_measure_start(f->host);
+    }
 }
 
 static const SectionOps regs_ops = {
@@ -642,6 +648,7 @@ bool s390_pci_build(S390Board *b, GError **error)
     b->pci = h;
     h->board = b;
     h->events = g_array_new(FALSE, FALSE, sizeof(ZpciEvent));
+    zpci_measure_init(h);
     memory_region_init(&h->mem, vm, NULL, "s390-pci-mem", UINT64_MAX);
     memory_region_init(&h->io, vm, NULL, "s390-pci-io", 0x10000);
     h->bus = bus_new(vm, TYPE_ZPCI_BUS, &h->pci.dev, "s390-pcibus.0");
@@ -687,6 +694,7 @@ static void host_finalize(Object *obj)
         }
     }
     g_array_free(h->events, TRUE);
+    timer_free(h->measure);
     memory_region_clear(&h->mem);
     memory_region_clear(&h->io);
 }

@@ -50,6 +50,8 @@ PCI_BEFORE = [
      [*pci.store(pci.CONFIG, 4, 2, 6),
       *pci.fib(interruptions=2 << 28 | 8 << 16 | 1 << 7 | 3, vector=PAGE + 0x400, sums=PAGE + 0x500, at=PAGE + 0x200),
       *pci.modify(2, at=PAGE + 0x200)], dict(cc=0)),
+    ("its measurement is asked for", [*pci.fib(at=PAGE + 0x200), *pci.put(PAGE + 0x240, pci.BLOCK + 0x800),
+                                      *pci.modify(10, at=PAGE + 0x200)], dict(cc=0)),
     ("one comes", [*pci.store(pci.CONFIG, 0x44, 4, 0), *pci.store(pci.CONFIG, 0x48, 4, 0xfe000000),
                    *pci.store(pci.CONFIG, 0x4c, 2, 5), *pci.store(pci.CONFIG, 0x42, 2, 1), *pci.RAISE], {}),
 ]
@@ -92,6 +94,8 @@ PCI_AFTER = [
     ("an adapter interruption", [*pci.TEST, i("llgf", r1=2, b2=0, d2=0xc0)], dict(cc=1, r2=0x90000000)),
     ("... whose bits are there",
      [load(11, PAGE + 0x400), i("llgc", r1=2, b2=11, d2=0), i("llgc", r1=3, b2=11, d2=0x100)], dict(r2=4, r3=0x10)),
+    ("the measurement goes on", [*pci.big(7, pci.ON << 32), *pci.big(10, pci.PLAIN), i("stpcifc", r1=7, b2=10),
+                                 i("lg", r1=2, b2=10, d2=64)], dict(cc=0, r2=pci.BLOCK + 0x800)),
     ("the function is enabled", pci.fetch(pci.CONFIG, 0, 4), dict(cc=0, r2=0x3412e811)),
     ("... of an event", TAKE_REPORT, dict(cc=0, r2=0x0b000000)),
     ("... which is fetched", [load(5, PAGE2), *pci.put(PAGE2, 0x0010000e00000000, 0), i("chsc", r1=5),
