@@ -61,20 +61,21 @@ static void characteristics(uint8_t *res)
     css_put32(res + 20, 0x00080000);
 }
 
-/* Of functions only (notification type 2); content code 2 is availability. */
+/* Of functions only (notification type 2). */
 static void event_information(Css *css, uint8_t *res)
 {
     bool more = false;
 
     memset(res, 0, 0x0fe0);
-    if (!css->port->event(css->opaque, res + 64, &more)) {
+    unsigned content = css->port->event(css->opaque, res + 64, &more);
+    if (!content) {
         respond(res, 8, RSP_NO_EVENT);
         return;
     }
     respond(res, 0x0fe0, RSP_OK);
     res[7] = 2;
     res[8] = more ? 0x80 : 0;
-    res[11] = 2;
+    res[11] = content;
 }
 
 static void set_domain(Css *css, const uint8_t *req, uint8_t *res)

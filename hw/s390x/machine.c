@@ -40,7 +40,7 @@ static void css_report(void *opaque)
 {
     flic_inject_channel_report(((S390Board *)opaque)->flic);
 }
-static bool css_event(void *opaque, uint8_t *answer, bool *more)
+static unsigned css_event(void *opaque, uint8_t *answer, bool *more)
 {
     return s390_pci_event_take(opaque, answer, more);
 }

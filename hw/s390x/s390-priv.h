@@ -139,8 +139,8 @@ int s390_pci(S390Board *b, S390Cpu *cpu, unsigned op, unsigned r1, unsigned r2, 
              unsigned mmu);
 /* May these be DMA addresses and the anchor of their tables? */
 bool s390_pci_tables_valid(uint64_t base, uint64_t limit, uint64_t anchor);
-/* Takes the oldest event into the area of STORE EVENT INFORMATION; false: there is none. */
-bool s390_pci_event_take(S390Board *b, uint8_t *answer, bool *more);
+/* Takes the oldest event into the area of STORE EVENT INFORMATION: its content code (CSS_CONTENT_*), 0: there is none. */
+unsigned s390_pci_event_take(S390Board *b, uint8_t *answer, bool *more);
 typedef enum {
     S390_PCI_DONE,
     S390_PCI_SAME, /* was so before */

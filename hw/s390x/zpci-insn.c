@@ -27,6 +27,7 @@ enum {
     CC_HANDLE = 3,
 };
 enum {
+    ST_BLOCKED = 12,
     ST_RESOURCES = 16,
     ST_SPACE = 20,
     ST_SEQUENCE = 24,
@@ -105,6 +106,9 @@ static int load_or_store(S390Board *b, S390Cpu *cpu, unsigned r1, unsigned r2, b
     if (!length_fits(offset, len)) {
         return -PGM_OPERAND;
     }
+    if (f->regs.blocked) {
+        return refuse(cpu, r2, ST_BLOCKED);
+    }
     if (write) {
         st_be(data, len, cpu->gpr[r1]);
     }
@@ -130,6 +134,9 @@ static int store_block(S390Board *b, S390Cpu *cpu, unsigned r1, unsigned r3, con
     }
     if (!len || (len & 7) || len > MAX_BLOCK_BYTES || (offset & 7)) {
         return -PGM_OPERAND;
+    }
+    if (f->regs.blocked) {
+        return refuse(cpu, r1, ST_BLOCKED);
     }
     if ((cpu->gpr[r1] >> 16 & 15) >= ZPCI_BARS) {
         return refuse(cpu, r1, ST_SPACE);
@@ -234,8 +241,14 @@ static int modify(S390Board *b, S390Cpu *cpu, unsigned r, const uint8_t *fib)
     case MODIFY_NO_TABLES: f->regs.translates = false; return CC_OK;
     case MODIFY_TABLES:
     case MODIFY_OTHER_TABLES: return register_tables(f, cpu, r, fib);
-    case MODIFY_NO_ERROR: /* a function is never in error or blocked */
-    case MODIFY_NO_BLOCK: return CC_OK;
+    case MODIFY_NO_ERROR:
+    case MODIFY_NO_BLOCK:
+        if (!(what == MODIFY_NO_ERROR ? f->regs.error : f->regs.blocked)) {
+            return refuse(cpu, r, ST_SEQUENCE);
+        }
+        f->regs.error &= what == MODIFY_NO_BLOCK;
+        f->regs.blocked = false;
+        return CC_OK;
     case MODIFY_MEASUREMENT: return measure(f, cpu, r, fib);
     default: return -PGM_OPERAND;
     }
@@ -249,7 +262,8 @@ static int store_controls(S390Board *b, const S390Cpu *cpu, unsigned r, uint8_t 
         return CC_HANDLE;
     }
     const ZpciRegs *s = &f->regs;
-    fib[8] = (s->state == ZPCI_ENABLED ? 0x80 : 0) | (s->translates ? 0x10 : 0);
+    fib[8] = (s->state == ZPCI_ENABLED ? 0x80 : 0) | (s->error ? 0x40 : 0) |
+             (s->blocked ? 0x20 : 0) | (s->translates ? 0x10 : 0);
     st_be64(fib + 16, s->base);
     st_be64(fib + 24, s->limit);
     st_be64(fib + 32, s->anchor);

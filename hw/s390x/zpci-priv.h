@@ -42,6 +42,7 @@ typedef struct {
     /* Measurement: instructions since the block was chosen; 0: none is. */
     uint64_t block, loads, stores, block_stores, refreshes;
     uint32_t samples;
+    bool error, blocked; /* no DMA; neither loads nor stores */
 } ZpciRegs;
 
 typedef struct ZpciHost ZpciHost;
@@ -56,6 +57,9 @@ typedef struct {
     char *target; /* owned */
     bool automatic, asked_to_go;
     ZpciRegs regs;
+    uint32_t fault; /* zpci-error.c; with the address, and whether it was a store */
+    uint64_t fault_address;
+    bool fault_write;
     MemoryRegion root, iommu, msi; /* what its DMA goes through */
     MemoryRegion bar_root, bar_view[ZPCI_BARS];
     AddressSpace *bars; /* NULL until they are first used; BAR n is at n << 56 */
@@ -72,10 +76,12 @@ struct ZpciHost {
     Section *event_section;
 };
 
-/* What a guest is told of a function that comes or goes. */
+/* What a guest is told of a function that comes or goes, or is in error: then the DMA address of a refused access. */
 typedef struct {
     uint32_t handle, fid;
     uint16_t code;
+    uint64_t address;
+    bool write;
 } ZpciEvent;
 
 /* ---- zpci.c ---- */
@@ -85,7 +91,18 @@ uint32_t zpci_handle(const ZpciFunction *f);
 /* Gives up what the guest set; the PCI device starts anew. */
 void zpci_disable(ZpciFunction *f);
 AddressSpace *zpci_bars(ZpciFunction *f);
+/* An event of the function; address and write: of an access, else 0. */
+void zpci_tell(ZpciFunction *f, uint16_t code, uint64_t address, bool write);
+/* ---- zpci-error.c ---- */
+/* Its tables refuse the access: the function comes to the error state. Any thread, without the VM lock. */
+void zpci_dma_refused(ZpciFunction *f, uint64_t address, bool write);
+bool zpci_in_error(const ZpciFunction *f); /* any thread */
+void zpci_fault_forget(ZpciFunction *f);
+extern const Record zpci_error_record; /* of ZpciRegs */
 /* ---- zpci-measure.c ---- */
+/* `supported` of subsections that every build with them honours. That it is asked makes a manifest tell where they are
+   not needed, and a peer without them takes such a machine. */
+bool zpci_record_known(void *owner, GError **error);
 void zpci_measure_init(ZpciHost *h);
 /* Counters of the function go to this block from now on, from 0; 0: to none. */
 void zpci_measure_set(ZpciFunction *f, uint64_t block);

@@ -7,8 +7,6 @@
  * DMA goes through tables of the guest's for each function, in the form of the CPU's region, segment and page
  * tables; before they are registered, nowhere. Nothing translated is kept, so refreshing is nothing to do. A
  * message-signalled interruption sets a bit in a vector of the guest's, and raises an adapter interruption.
- *
- * Not there: the error state (a DMA access that the tables refuse just fails).
  */
 #include "base/util/log.h"
 #include "hw/ccw/css.h"
@@ -32,7 +30,8 @@ enum {
     EVENT_GIVE_BACK = 0x0303,
     EVENT_GONE = 0x0304,
 };
-#define MAX_EVENTS 64u
+#define FIRST_AVAILABILITY 0x0300 /* lower codes are of errors */
+#define MAX_EVENTS         64u
 
 /* ---- functions ---- */
 
@@ -117,14 +116,15 @@ static void forget_bars(ZpciFunction *f)
 void zpci_disable(ZpciFunction *f)
 {
     f->regs = (ZpciRegs){ .state = ZPCI_DISABLED };
+    zpci_fault_forget(f);
     device_reset(&f->pci->dev, RESET_COLD);
 }
 
 /* ---- events ---- */
 
-static void tell(ZpciFunction *f, uint16_t code)
+void zpci_tell(ZpciFunction *f, uint16_t code, uint64_t address, bool write)
 {
-    ZpciEvent event = { zpci_handle(f), f->fid, code };
+    ZpciEvent event = { zpci_handle(f), f->fid, code, address, write };
 
     if (f->host->events->len < MAX_EVENTS) {
         g_array_append_val(f->host->events, event);
@@ -132,20 +132,27 @@ static void tell(ZpciFunction *f, uint16_t code)
     }
 }
 
-bool s390_pci_event_take(S390Board *b, uint8_t *answer, bool *more)
+static void tell(ZpciFunction *f, uint16_t code)
+{
+    zpci_tell(f, code, 0, false);
+}
+
+unsigned s390_pci_event_take(S390Board *b, uint8_t *answer, bool *more)
 {
     GArray *events = b->pci ? b->pci->events : NULL;
 
     if (!events || !events->len) {
-        return false;
+        return 0;
     }
     ZpciEvent event = g_array_index(events, ZpciEvent, 0);
     g_array_remove_index(events, 0);
     st_be32(answer + 4, event.handle);
     st_be32(answer + 8, event.fid);
+    answer[15] = event.write;
+    st_be64(answer + 16, event.address);
     st_be16(answer + 30, event.code);
     *more = events->len != 0;
-    return true;
+    return event.code < FIRST_AVAILABILITY ? CSS_CONTENT_PCI_ERROR : CSS_CONTENT_PCI_AVAILABILITY;
 }
 
 /* ---- DMA ---- */
@@ -191,21 +198,26 @@ static bool walk(Vm *vm, uint64_t anchor, uint64_t iova, uint64_t *page, bool *w
 
 static IommuEntry translate(MemoryRegion *mr, GuestPhys addr, bool is_write, MemAttrs attrs)
 {
-    const ZpciFunction *f = mr->opaque;
+    ZpciFunction *f = mr->opaque;
     ZpciRegs r = f->regs;
     IommuEntry e = { .target = address_space_memory(mr->vm),
                      .iova = addr & ~0xfffull,
                      .addr_mask = 0xfff };
-    bool writable;
+    bool writable, ok;
 
-    if (r.translates && addr >= r.base && addr <= r.limit &&
-        walk(mr->vm, r.anchor, addr, &e.translated, &writable)) {
-        e.readable = true;
-        e.writable = writable;
-    } else {
+    if (!r.translates || zpci_in_error(f)) {
+        return e;
+    }
+    ok =
+        addr >= r.base && addr <= r.limit && walk(mr->vm, r.anchor, addr, &e.translated, &writable);
+    if (!ok || (is_write && !writable)) {
         log_guest_error("zpci: function 0x%x has no DMA address 0x%" G_GINT64_MODIFIER "x\n",
                         f->fid, addr);
+        zpci_dma_refused(f, addr, is_write);
+        return e;
     }
+    e.readable = true;
+    e.writable = writable;
     return e;
 }
 
@@ -385,7 +397,7 @@ static const Record zpci_record = {
                          F_U16(ZpciRegs, vectors, .max = 0xfff),
                          F_U8(ZpciRegs, first_bit, .max = 63), F_U8(ZpciRegs, sum_bit, .max = 63),
                          F_U8(ZpciRegs, isc, .max = 7), F_END },
-    .subsections = (const Record *const[]){ &zpci_measure_record, NULL },
+    .subsections = (const Record *const[]){ &zpci_measure_record, &zpci_error_record, NULL },
 };
 
 static void regs_save(void *owner, void *saved)
@@ -435,7 +447,8 @@ static const SectionDesc unmigratable_section = {
 };
 
 typedef struct {
-    GPtrArray *events; /* ZpciEvent */
+    GPtrArray *events;   /* ZpciEvent */
+    GPtrArray *accesses; /* ZpciEvent: the refused access of each, if there is one at all */
 } EventsSaved;
 
 static const Record event_record = {
@@ -445,6 +458,35 @@ static const Record event_record = {
     .size = sizeof(ZpciEvent),
     .fields = (const Field[]){ F_U32(ZpciEvent, handle), F_U32(ZpciEvent, fid),
                                F_U16(ZpciEvent, code), F_END },
+};
+
+static const Record access_record = {
+    .name = "zpci-access",
+    .version = 1,
+    .min_version = 1,
+    .size = sizeof(ZpciEvent),
+    .fields = (const Field[]){ F_U64(ZpciEvent, address), F_BOOL(ZpciEvent, write), F_END },
+};
+
+static bool accesses_needed(const void *saved)
+{
+    return ((const EventsSaved *)saved)->accesses != NULL;
+}
+
+static const Record accesses_record = {
+    .name = "zpci-events/accesses",
+    .version = 1,
+    .min_version = 1,
+    .size = sizeof(EventsSaved),
+    .fields = (const Field[]){ { .name = "accesses",
+                                 .kind = FIELD_LIST,
+                                 .offset = offsetof(EventsSaved, accesses),
+                                 .size = sizeof(GPtrArray *),
+                                 .max_len = MAX_EVENTS,
+                                 .record = &access_record },
+                               F_END },
+    .needed = accesses_needed,
+    .supported = zpci_record_known,
 };
 
 static bool events_needed(const void *saved)
@@ -465,20 +507,46 @@ static const Record events_record = {
                                  .record = &event_record },
                                F_END },
     .needed = events_needed,
+    .subsections = (const Record *const[]){ &accesses_record, NULL },
 };
+
+static GPtrArray *copies(const GArray *events)
+{
+    GPtrArray *out = g_ptr_array_new();
+
+    for (guint k = 0; k < events->len; k++) {
+        g_ptr_array_add(out, g_memdup2(&g_array_index(events, ZpciEvent, k), sizeof(ZpciEvent)));
+    }
+    return out;
+}
 
 static void events_save(void *owner, void *saved)
 {
     const ZpciHost *h = owner;
     EventsSaved *s = saved;
 
-    if (h->events->len) { /* else the section is not sent, and nobody would free the list */
-        s->events = g_ptr_array_new();
-    }
+    bool access = false;
+
     for (guint k = 0; k < h->events->len; k++) {
-        g_ptr_array_add(s->events,
-                        g_memdup2(&g_array_index(h->events, ZpciEvent, k), sizeof(ZpciEvent)));
+        const ZpciEvent *e = &g_array_index(h->events, ZpciEvent, k);
+        access |= e->address || e->write;
     }
+    /* what is not sent nobody would free */
+    s->events = h->events->len ? copies(h->events) : NULL;
+    s->accesses = access ? copies(h->events) : NULL;
+}
+
+static bool events_check(void *owner, const void *saved, GError **error)
+{
+    const EventsSaved *s = saved;
+    guint events = s->events ? s->events->len : 0;
+
+    if (s->accesses && s->accesses->len != events) {
+        g_set_error(error, FERRY_HW_ERROR, FERRY_HW_ERROR_CONFIG,
+                    "%u refused accesses for %u PCI events", s->accesses->len, events);
+        return false;
+    }
+    return true;
 }
 
 static void events_install(void *owner, const void *saved)
@@ -488,11 +556,19 @@ static void events_install(void *owner, const void *saved)
 
     g_array_set_size(h->events, 0);
     for (guint k = 0; s->events && k < s->events->len; k++) {
-        g_array_append_val(h->events, *(ZpciEvent *)g_ptr_array_index(s->events, k));
+        ZpciEvent event = *(ZpciEvent *)g_ptr_array_index(s->events, k);
+        const ZpciEvent *access = s->accesses ? g_ptr_array_index(s->accesses, k) : NULL;
+        event.address = access ? access->address : 0;
+        event.write = access && access->write;
+        g_array_append_val(h->events, event);
     }
 }
 
-static const SectionOps events_ops = { .save = events_save, .install = events_install };
+static const SectionOps events_ops = {
+    .save = events_save,
+    .check = events_check,
+    .install = events_install,
+};
 static const SectionDesc events_section = { .record = &events_record, .ops = &events_ops };
 
 /* ---- "zpci" ---- */

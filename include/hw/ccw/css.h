@@ -18,6 +18,12 @@
 typedef struct Css Css;
 typedef struct CcwDevice CcwDevice;
 
+/* Content codes of STORE EVENT INFORMATION. */
+enum {
+    CSS_CONTENT_PCI_ERROR = 1,
+    CSS_CONTENT_PCI_AVAILABILITY = 2,
+};
+
 /* How the subsystem reaches its board's interrupt controller. */
 typedef struct CssPort {
     void (*io_interrupt)(void *opaque, uint32_t id, uint32_t parm, uint32_t word);
@@ -25,8 +31,8 @@ typedef struct CssPort {
     void (*adapter_interrupt)(void *opaque, uint8_t isc);
     void (*channel_report)(void *opaque);
     /* The oldest event of a PCI function, for STORE EVENT INFORMATION: fills the 32 bytes of @answer that are not
-       zero; false: none waits. */
-    bool (*event)(void *opaque, uint8_t *answer, bool *more);
+       zero. Its content code (CSS_CONTENT_*); 0: none waits. */
+    unsigned (*event)(void *opaque, uint8_t *answer, bool *more);
 } CssPort;
 
 Css *css_new(Vm *vm, const CssPort *port, void *opaque);

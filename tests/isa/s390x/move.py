@@ -52,6 +52,11 @@ PCI_BEFORE = [
       *pci.modify(2, at=PAGE + 0x200)], dict(cc=0)),
     ("its measurement is asked for", [*pci.fib(at=PAGE + 0x200), *pci.put(PAGE + 0x240, pci.BLOCK + 0x800),
                                       *pci.modify(10, at=PAGE + 0x200)], dict(cc=0)),
+    ("a DMA access is refused", [
+        *pci.put(pci.TABLES + 8 * (pci.DMA >> 31), 0x20), *pci.fib(pci.DMA, pci.DMA + 0xffff, pci.TABLES | 0x804, at=PAGE + 0x200),
+        *pci.modify(4, at=PAGE + 0x200), *pci.fire(pci.BUFFER, pci.DMA + 8, 3), load(5, PAGE), i("stcrw", b2=5),
+        i("brc", m1=4, ri2=-4), i("llgf", r1=2, b2=5)], dict(r2=0x0b000000)),
+    ("... which is for later", [*pci.fib(at=PAGE + 0x200), *pci.modify(9, at=PAGE + 0x200)], dict(cc=0)),
     ("one comes", [*pci.store(pci.CONFIG, 0x44, 4, 0), *pci.store(pci.CONFIG, 0x48, 4, 0xfe000000),
                    *pci.store(pci.CONFIG, 0x4c, 2, 5), *pci.store(pci.CONFIG, 0x42, 2, 1), *pci.RAISE], {}),
 ]
@@ -95,9 +100,15 @@ PCI_AFTER = [
     ("... whose bits are there",
      [load(11, PAGE + 0x400), i("llgc", r1=2, b2=11, d2=0), i("llgc", r1=3, b2=11, d2=0x100)], dict(r2=4, r3=0x10)),
     ("the measurement goes on", [*pci.big(7, pci.ON << 32), *pci.big(10, pci.PLAIN), i("stpcifc", r1=7, b2=10),
-                                 i("lg", r1=2, b2=10, d2=64)], dict(cc=0, r2=pci.BLOCK + 0x800)),
+                                 i("lg", r1=2, b2=10, d2=64), i("llgc", r1=3, b2=10, d2=8)],
+     dict(cc=0, r2=pci.BLOCK + 0x800, r3=0xd0)),
     ("the function is enabled", pci.fetch(pci.CONFIG, 0, 4), dict(cc=0, r2=0x3412e811)),
     ("... of an event", TAKE_REPORT, dict(cc=0, r2=0x0b000000)),
+    ("... before it of an error that came earlier", [*pci.EVENT, i("lg", r1=2, b2=5, d2=96), i("llgh", r1=3, b2=5, d2=0x6e)],
+     dict(r2=8, r3=4)),
+    ("... at a store", [load(5, PAGE2), i("llgc", r1=2, b2=5, d2=95)], dict(r2=1)),
+    ("... which may be recovered from", [*pci.EVENT, i("lg", r1=2, b2=5, d2=96), i("llgh", r1=3, b2=5, d2=0x6e)],
+     dict(r2=0, r3=0x3a)),
     ("... which is fetched", [load(5, PAGE2), *pci.put(PAGE2, 0x0010000e00000000, 0), i("chsc", r1=5),
                               i("llgf", r1=2, b2=5, d2=0x14), i("llgh", r1=3, b2=5, d2=0x6e)], dict(r2=2, r3=0x301)),
 ]

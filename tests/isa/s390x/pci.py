@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """pci.py FERRY: the PCI instructions, on the educational device: functions listed, queried and enabled, their
-configuration and BARs, DMA through tables, interruptions by a vector, and their suppression. Prints TAP. Cases as in
+configuration and BARs, DMA through tables and their errors, measurement, interruptions by a vector, and their suppression. Prints TAP. Cases as in
 system.py; one goes on where the one before it ended.
 """
-from system import PAGE, PAGE2, i, main
+from system import PAGE, PAGE2, i, load, main
 
 BLOCK, TABLES, PLAIN = 0x60000, 0x40000, 0x30000  # TABLES: a region third, a segment and a page table, 16 KiB each
 OFF, ON = 0x00010000, 0x80010000                  # the only function's handle
@@ -52,16 +52,24 @@ def fib(base=0, limit=0, anchor=0, interruptions=0, vector=0, sums=0, at=PAGE):
     return put(at, 0, 0, base, limit, anchor, interruptions << 32, vector, sums)
 
 
+def fire(source, target, command):
+    return [*store(BAR0, 0x80, 8, source), *store(BAR0, 0x88, 8, target), *store(BAR0, 0x90, 8, 256),
+            *store(BAR0, 0x98, 4, command)]
+
+
 def transfer(source, target, command):
     """One of 256 bytes, and its end."""
     wait = [i("pcilg", r1=3, r2=8), i("nilf", r1=3, i2=0x01000000)]
-    return [*store(BAR0, 0x80, 8, source), *store(BAR0, 0x88, 8, target), *store(BAR0, 0x90, 8, 256),
-            *store(BAR0, 0x98, 4, command), *request(ON, BAR0, 4, 0x98), *wait, i("brc", m1=7, ri2=-10)]
+    return [*fire(source, target, command), *request(ON, BAR0, 4, 0x98), *wait, i("brc", m1=7, ri2=-10)]
 
 
 TEST = [i("lctlg", r1=6, r3=6, b2=0, d2=0x830), i("tpi", b2=0)]
 RAISE = store(BAR0, 0x60, 4, 1)
 CLEAR = [*put(PAGE2, 0), *put(PAGE2 + 0x100, 0)]
+
+
+EVENT = [*put(PAGE2, 0x0010000e00000000, 0), load(5, PAGE2), i("chsc", r1=5)]
+CONTROLS = [*big(7, ON << 32), *big(10, PAGE + 0x200), i("stpcifc", r1=7, b2=10), i("llgc", r1=2, b2=10, d2=8)]
 
 
 def sic(mode):
@@ -122,8 +130,35 @@ CASES = [
     ("DMA reads and writes through them",
      [*put(PLAIN + 0x20, 0x0123456789abcdef), *transfer(DMA, BUFFER, 1), *put(PLAIN + 0x20, 0),
       *transfer(BUFFER, DMA, 3), *big(11, PLAIN), i("lg", r1=2, b2=11, d2=0x20)], dict(r2=0x0123456789abcdef)),
-    ("... but not where they say read only",
-     [*transfer(BUFFER, DMA + 0x1000, 3), *big(11, PLAIN + 0x1000), i("lg", r1=2, b2=11, d2=0x20)], dict(r2=0)),
+    ("... but not where they say read only: that is an event",
+     [*fire(BUFFER, DMA + 0x1000, 3), load(5, PAGE), i("stcrw", b2=5), i("brc", m1=4, ri2=-4), i("llgf", r1=2, b2=5),
+      *big(11, PLAIN + 0x1000), i("lg", r1=3, b2=11, d2=0x20)], dict(r2=0x0b000000, r3=0)),
+    ("... of an error", [*EVENT, i("llgc", r1=2, b2=5, d2=27), i("lg", r1=3, b2=5, d2=96)], dict(cc=0, r2=1, r3=DMA + 0x1000)),
+    ("... of this function's", [load(5, PAGE2), i("llgf", r1=2, b2=5, d2=84), i("llgc", r1=3, b2=5, d2=95)],
+     dict(r2=ON, r3=1)),
+    ("... by DMA", [load(5, PAGE2), i("llgh", r1=2, b2=5, d2=110), i("llgc", r1=3, b2=5, d2=24)], dict(r2=4, r3=0x80)),
+    ("... it may recover from", [*EVENT, i("llgc", r1=2, b2=5, d2=27), i("llgh", r1=3, b2=5, d2=110)],
+     dict(cc=0, r2=1, r3=0x3a)),
+    ("the controls tell error and block", CONTROLS, dict(cc=0, r2=0xf0)),
+    ("loads are refused", [*fetch(BAR0, 0, 4), i("lgr", r1=2, r2=8)], dict(cc=1, r2=ON << 32 | 12 << 24 | 4)),
+    ("... stores, too", store(CONFIG, 4, 2, 6), dict(cc=1)),
+    ("... and of blocks", [*big(7, ON << 32 | 16), *big(9, 0x100), *big(10, PLAIN), i("pcistb", r1=7, r3=9, b2=10)],
+     dict(cc=1)),
+    ("the block is lifted", [*fib(), *modify(9)], dict(cc=0)),
+    ("... once", modify(9), status(24, 9)),
+    ("... for loads", fetch(BAR0, 0, 4), dict(cc=0, r2=0xed000001)),
+    ("... but not for DMA", [*put(PLAIN + 0x20, 0x1234), *transfer(DMA, BUFFER, 1), *transfer(BUFFER, DMA, 3), *big(11, PLAIN),
+                             i("lg", r1=2, b2=11, d2=0x20), *CONTROLS[:-1], i("llgc", r1=3, b2=10, d2=8)],
+     dict(r2=0x1234, r3=0xd0)),
+    ("the error is reset", [*fib(), *modify(7)], dict(cc=0)),
+    ("... once", modify(7), status(24, 7)),
+    ("... and DMA goes on", [*put(PLAIN + 0x20, 0x5678), *transfer(DMA, BUFFER, 1), *put(PLAIN + 0x20, 0),
+                             *transfer(BUFFER, DMA, 3), *big(11, PLAIN), i("lg", r1=2, b2=11, d2=0x20)], dict(r2=0x5678)),
+    ("an address beyond the tables, and reset at once", [
+        *fire(DMA + 0x20000, BUFFER, 1), load(5, PAGE), i("stcrw", b2=5), i("brc", m1=4, ri2=-4), *EVENT,
+        i("lg", r1=2, b2=5, d2=96), i("llgc", r1=3, b2=5, d2=95), *EVENT, *fib(), *modify(7)[:-1]],
+     dict(cc=0, r2=DMA + 0x20000, r3=0)),
+    ("... lifts the block", CONTROLS, dict(cc=0, r2=0x90)),
     ("interruptions cannot be given up before they are there", modify(3), status(24, 3)),
     ("interruptions are registered",
      [*fib(interruptions=2 << 28 | 8 << 16 | 1 << 7 | 3, vector=PAGE2, sums=PAGE2 + 0x100), *CLEAR, *modify(2)],
