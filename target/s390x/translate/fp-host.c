@@ -227,42 +227,25 @@ IrVal s390_host_compare_cc(S390Trans *t, unsigned f, IrVal a, IrVal b)
 /* An unordered comparison sets all three flags, so "low" alone is "high" of the operands exchanged. */
 S390Cond s390_host_cond(S390Trans *t, unsigned f, unsigned mask, IrVal a, IrVal b)
 {
-    IrBuilder *ib = t->b;
+    /* by half the mask: none of these flags is set */
+    static const uint8_t clear[8] = {
+        [1] = FLAG_LOW | FLAG_EQUAL,
+        [2] = FLAG_LOW | FLAG_EQUAL,
+        [3] = FLAG_EQUAL,
+        [5] = FLAG_LOW,
+        [6] = FLAG_LOW,
+        [7] = FLAG_UNORDERED,
+    };
     bool inverse = mask & 1;
-    S390Cond c = { .kind = COND_IF, .c = inverse ? IR_TSTNZ : IR_TSTZ };
+    unsigned m = inverse ? mask ^ 15 : mask;
+    bool low_alone = (m & 6) == 4, equal = m == 8; /* equal: that flag, and none beside it */
+    IrCond c = equal ? IR_EQ : IR_TSTZ;
+    IrVal flags = low_alone ? comi(t, f, b, a) : comi(t, f, a, b);
 
-    switch (inverse ? mask ^ 15 : mask) {
-    case 2:
-        c.x = comi(t, f, a, b);
-        c.y = ir_c32(ib, FLAG_LOW | FLAG_EQUAL);
-        break;
-    case 4:
-        c.x = comi(t, f, b, a);
-        c.y = ir_c32(ib, FLAG_LOW | FLAG_EQUAL);
-        break;
-    case 10:
-        c.x = comi(t, f, a, b);
-        c.y = ir_c32(ib, FLAG_LOW);
-        break;
-    case 12:
-        c.x = comi(t, f, b, a);
-        c.y = ir_c32(ib, FLAG_LOW);
-        break;
-    case 6:
-        c.x = comi(t, f, a, b);
-        c.y = ir_c32(ib, FLAG_EQUAL);
-        break;
-    case 14:
-        c.x = comi(t, f, a, b);
-        c.y = ir_c32(ib, FLAG_UNORDERED);
-        break;
-    default: /* 8 */
-        c.c = inverse ? IR_NE : IR_EQ;
-        c.x = comi(t, f, a, b);
-        c.y = ir_c32(ib, FLAG_EQUAL);
-        break;
-    }
-    return c;
+    return (S390Cond){ .kind = COND_IF,
+                       .c = inverse ? s390_negate(c) : c,
+                       .x = flags,
+                       .y = ir_c32(t->b, equal ? FLAG_EQUAL : clear[m >> 1]) };
 }
 
 void s390_host_compare(S390Trans *t, unsigned f, IrVal a, IrVal b, const HelperDesc *hd,
