@@ -32,5 +32,13 @@ HELPER_DECL(s390_vfcompare);
 HELPER_DECL(s390_vfscalar_compare);
 HELPER_DECL(s390_vftest);
 HELPER_DECL(s390_vfminmax);
+/* ... of one extended number under MODE_FP, by slots (helper/fp-ext.c). */
+HELPER_DECL(s390_ext_vadd);
+HELPER_DECL(s390_ext_vsub);
+HELPER_DECL(s390_ext_vmul);
+HELPER_DECL(s390_ext_vdiv);
+HELPER_DECL(s390_ext_vsqrt);
+HELPER_DECL(s390_ext_vfma);
+HELPER_DECL(s390_ext_vcmp);
 
 #endif

@@ -22,8 +22,6 @@
 
 /* Extended binary floating point: vector arguments and results. */
 HELPER_DECL(s390_bfp2_ext);
-HELPER_DECL(
-    s390_ext_arith); /* MODE_FP: 0 add, 1 subtract, 2 multiply, 3 divide; 0 where that is not all */
 HELPER_DECL(s390_bfp_mul_long);
 HELPER_DECL(s390_bfp_cmp_ext);
 HELPER_DECL(s390_bfp_sqrt_ext);
@@ -31,10 +29,19 @@ HELPER_DECL(s390_bfp_quiet_ext);
 HELPER_DECL(s390_bfp_to_ext);
 HELPER_DECL(s390_bfp_from_ext);
 HELPER_DECL(s390_bfp_fi_ext);
-HELPER_DECL(s390_bfp_from_int_ext);
 HELPER_DECL(s390_bfp_to_int_ext);
 HELPER_DECL(s390_bfp_to_int_cc_ext);
-HELPER_DECL(s390_bfp_tc_ext);
+/* ... under MODE_FP, by slots (helper/fp-ext.c); those of sums, comparisons and integers give the condition code. */
+HELPER_DECL(s390_ext_add);
+HELPER_DECL(s390_ext_sub);
+HELPER_DECL(s390_ext_mul);
+HELPER_DECL(s390_ext_div);
+HELPER_DECL(s390_ext_mul_long);
+HELPER_DECL(s390_ext_sqrt);
+HELPER_DECL(s390_ext_cmp);
+HELPER_DECL(s390_ext_narrow);
+HELPER_DECL(s390_ext_to_integral);
+HELPER_DECL(s390_ext_to_int);
 
 /* Aux word of an instruction: its length, and whether it is the target of an EXECUTE. */
 #define S390_AUX_LEN 7u

@@ -67,50 +67,6 @@ FpClass fp_class(FpFormat f, FpBits v)
     return e ? FP_IS_NORMAL : some ? FP_IS_SUBNORMAL : FP_IS_ZERO;
 }
 
-/* ---- 128 and 256 bits ---- */
-static unsigned leading_zeros(u128 v)
-{
-    uint64_t high = v >> 64, low = v;
-
-    return high ? (unsigned)__builtin_clzll(high) : low ? 64 + (unsigned)__builtin_clzll(low) : 128;
-}
-
-/* v >> n, what is lost in the last bit */
-static u128 shift_jam(u128 v, unsigned n)
-{
-    if (n == 0) {
-        return v;
-    }
-    return n > 127 ? v != 0 : v >> n | ((v << (128 - n)) != 0);
-}
-
-static Wide wide_shift_jam(Wide v, unsigned n)
-{
-    if (n == 0) {
-        return v;
-    }
-    if (n > 127) {
-        return (Wide){ 0, shift_jam(v.hi, n - 128) | (v.lo != 0) };
-    }
-    return (Wide){ v.hi >> n, v.lo >> n | v.hi << (128 - n) | ((v.lo << (128 - n)) != 0) };
-}
-
-/* Shift left until the first bit is one; returns by how much, 256 for zero. */
-static unsigned wide_normalize(Wide *v)
-{
-    unsigned n = v->hi ? leading_zeros(v->hi) : 128 + leading_zeros(v->lo);
-
-    if (n >= 256) {
-        return n;
-    }
-    if (n >= 128) {
-        *v = (Wide){ v->lo << (n - 128), 0 };
-    } else if (n) {
-        *v = (Wide){ v->hi << n | v->lo >> (128 - n), v->lo << n };
-    }
-    return n;
-}
-
 /* ---- apart and together ---- */
 static Num unpack(FpFormat f, u128 v)
 {

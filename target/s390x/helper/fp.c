@@ -7,7 +7,6 @@
  * operands and format.
  */
 #include <string.h>
-#include "target/s390x/helper/fastext.h"
 #include "target/s390x/helper/fastfp.h"
 #include "target/s390x/helper/fpr.h"
 #include "target/s390x/softfp.h"
@@ -250,35 +249,6 @@ static void helper_s390_bfp2_ext(CpuState *cs, IrVec *out, const IrVec *x, const
 }
 HELPER(s390_bfp2_ext, IR_V128, HELPER_STATE, HARG_V128, HARG_V128, HARG_I64);
 
-/* In the mode MODE_FP; 0 where it is not normal. */
-static void helper_s390_ext_arith(CpuState *cs, IrVec *out, const IrVec *x, const IrVec *y,
-                                  uint64_t op)
-{
-    FastExt r = ext_arith(op, get_ext(x), get_ext(y));
-
-    /* in one piece: it is read in one piece */
-    _mm_storeu_si128((__m128i *)out, _mm_set_epi64x((int64_t)(r >> 64), (int64_t)r));
-}
-HELPER(s390_ext_arith, IR_V128, HELPER_PURE, HARG_V128, HARG_V128, HARG_I64);
-
-/* 0 equal, 1 low, 2 high, 3 a NaN among them */
-uint64_t helper_s390_ext_order(CpuState *cs, uint64_t a1, uint64_t a0, uint64_t b1, uint64_t b0)
-{
-    FpBits sign = (FpBits)1 << 127, inf = (FpBits)EXT_TOP << 112;
-    FpBits a = (FpBits)a1 << 64 | a0, b = (FpBits)b1 << 64 | b0;
-
-    if ((a & ~sign) > inf || (b & ~sign) > inf) {
-        return 3;
-    }
-    if (a == b || !((a | b) & ~sign)) {
-        return 0;
-    }
-    if ((a ^ b) & sign) {
-        return a & sign ? 1 : 2;
-    }
-    return (a < b) != !!(a & sign) ? 1 : 2;
-}
-
 /* Exact products in the next wider format. */
 static FpBits widened_product(S390Cpu *cpu, FpFormat f, FpBits x, FpBits y)
 {
@@ -387,24 +357,8 @@ uint64_t helper_s390_bfp_cmp(CpuState *cs, uint64_t x, uint64_t y, uint64_t op)
     return compare(s390_cpu(cs), x, y, op);
 }
 
-/* Order of two numbers by their bits; false: a NaN is among them. */
-static bool order_ext(FpBits x, FpBits y, unsigned *cc)
-{
-    const FpBits sign = (FpBits)1 << 127, inf = (FpBits)0x7fff << 112;
-    FpBits mx = x & ~sign, my = y & ~sign;
-    bool minus = x & sign, less = minus != !!(y & sign) ? minus : (mx < my) != minus;
-
-    *cc = x == y || (!mx && !my) ? 0 : less ? 1 : 2;
-    return mx <= inf && my <= inf;
-}
-
 static uint64_t helper_s390_bfp_cmp_ext(CpuState *cs, const IrVec *x, const IrVec *y, uint64_t op)
 {
-    unsigned cc;
-
-    if (order_ext(get_ext(x), get_ext(y), &cc)) {
-        return cc;
-    }
     return compare(s390_cpu(cs), get_ext(x), get_ext(y), op);
 }
 HELPER(s390_bfp_cmp_ext, IR_I64, HELPER_STATE, HARG_V128, HARG_V128, HARG_I64);
@@ -425,11 +379,10 @@ uint64_t helper_s390_bfp_tc(CpuState *cs, uint64_t v, uint64_t mask, uint64_t fo
     return data_class(v, (FpFormat)format, mask);
 }
 
-static uint64_t helper_s390_bfp_tc_ext(CpuState *cs, const IrVec *v, uint64_t mask)
+uint64_t helper_s390_bfp_tc_ext(CpuState *cs, uint64_t left, uint64_t right, uint64_t mask)
 {
-    return data_class(get_ext(v), FP_EXTENDED, mask);
+    return data_class((FpBits)left << 64 | right, FP_EXTENDED, mask);
 }
-HELPER(s390_bfp_tc_ext, IR_I64, HELPER_PURE, HARG_V128, HARG_I64);
 
 /* LOAD AND TEST: a signalling NaN becomes quiet. */
 static FpBits quiet(S390Cpu *cpu, FpBits v, FpFormat f)
@@ -504,26 +457,8 @@ uint64_t helper_s390_bfp_long_to_short(CpuState *cs, uint64_t x, uint64_t m)
     return narrow(cpu, FP_SHORT, FP_LONG, x, m);
 }
 
-/* An extended number of the ordinary kind, by the compiler's conversion. */
-static bool fast_from_ext(const S390Cpu *cpu, FpBits x, FpFormat to, unsigned m3, uint64_t *out)
-{
-    __float128 q;
-
-    if (!fast_allowed(cpu) || (m3 != 0 && m3 != 4)) {
-        return false;
-    }
-    memcpy(&q, &x, sizeof(q));
-    *out = to == FP_LONG ? of_long((double)q) : of_short((float)q);
-    return to == FP_LONG ? fast_normal_long(*out) : fast_normal_short(*out);
-}
-
 static uint64_t helper_s390_bfp_from_ext(CpuState *cs, const IrVec *x, uint64_t to, uint64_t m)
 {
-    uint64_t fast;
-
-    if (fast_from_ext(s390_cpu(cs), get_ext(x), (FpFormat)to, m & 15, &fast)) {
-        return fast;
-    }
     return narrow(s390_cpu(cs), (FpFormat)to, FP_EXTENDED, get_ext(x), m);
 }
 HELPER(s390_bfp_from_ext, IR_I64, HELPER_STATE, HARG_V128, HARG_I64, HARG_I64);
@@ -608,14 +543,6 @@ uint64_t helper_s390_bfp_from_int(CpuState *cs, uint64_t v, uint64_t how, uint64
     finish(cpu, &e, &(Dest){ .r = m >> 8, .f = f }, r);
     return r;
 }
-
-static void helper_s390_bfp_from_int_ext(CpuState *cs, IrVec *out, uint64_t v, uint64_t how)
-{
-    FpEnv e = { .rm = FP_NEAREST }; /* always exact */
-
-    put_ext(out, fp_from_int(&e, FP_EXTENDED, v, !(how & 4)));
-}
-HELPER(s390_bfp_from_int_ext, IR_V128, HELPER_PURE, HARG_I64, HARG_I64);
 
 /* LOAD FP INTEGER; m as above */
 static FpBits to_integral(S390Cpu *cpu, FpBits v, FpFormat f, uint64_t m)

@@ -111,6 +111,10 @@ static IrVal known_cc(S390Trans *t, const S390CcState *cc)
     }
     case CC_BFP_SHORT: return bfp_cc(t, a, 0x7f800000u, 31);
     case CC_BFP_LONG: return bfp_cc(t, a, 0x7ff0000000000000u, 63);
+    case CC_BFP_EXT: { /* of the right half counts only whether there is anything in it */
+        IrVal some = ir_setcond(ib, IR_NE, b, zero);
+        return bfp_cc(t, ir_or(ib, a, some), 0x7fff000000000000u, 63);
+    }
     case CC_BFP_CMP_SHORT:
     case CC_BFP_CMP_LONG: return s390_host_compare_cc(t, cc->op == CC_BFP_CMP_LONG, a, b);
     case CC_SUBU: return compare_cc(t, IR_LTU, a, b, (unsigned[]){ 2, 1, 3 });

@@ -157,6 +157,14 @@ IrVal s390_host_number_or_call(S390Trans *t, unsigned f, IrVal judged, IrVal fas
     return or_call(t, IR_GTU, magnitude(t, f, judged), format[f].inf, fast, hd, args);
 }
 
+IrVal s390_host_ext_finite_or_call(S390Trans *t, IrVal v, const HelperDesc *hd)
+{
+    IrVal left = ir_vgetlane(t->b, IR_I64, V64, v, 1);
+
+    return or_call(t, IR_GEU, magnitude(t, HOST_LONG, left), 0x7fff000000000000ull, v, hd,
+                   (const IrVal[6]){ v });
+}
+
 IrVal s390_host_below_or_call(S390Trans *t, unsigned f, IrVal judged, unsigned most, IrVal fast,
                               const HelperDesc *hd, const IrVal args[6])
 {
@@ -188,18 +196,6 @@ IrVal s390_host_sign_cc(S390Trans *t, unsigned f, IrVal bits)
 
     cc = ir_movcond(b, IR_EQ, m, zero, zero, cc);
     return ir_movcond(b, IR_GTU, m, ir_c64(b, format[f].inf), ir_c64(b, 3), cc);
-}
-
-/* ---- the condition code at a join ---- */
-void s390_host_put_cc(S390Trans *t, IrVal cc)
-{
-    ir_put(t->b, SLOT_CC_OP, ir_c32(t->b, CC_VALUE));
-    ir_put(t->b, SLOT_CC_A, cc);
-}
-
-void s390_host_join_cc(S390Trans *t)
-{
-    *t->cc = (S390CcState){ .op = CC_VALUE, .known = true, .a = ir_get(t->b, SLOT_CC_A) };
 }
 
 /* ---- comparisons: flags as COMI leaves them ---- */

@@ -36,6 +36,8 @@ IrVal s390_host_finite_or_call(S390Trans *t, unsigned f, IrVal judged, IrVal fas
 /* ... if it is no NaN */
 IrVal s390_host_number_or_call(S390Trans *t, unsigned f, IrVal judged, IrVal fast,
                                const HelperDesc *hd, const IrVal args[6]);
+/* ... an extended number (v128), if it is neither infinite nor a NaN */
+IrVal s390_host_ext_finite_or_call(S390Trans *t, IrVal v, const HelperDesc *hd);
 /* ... if its magnitude is below 2^exponent */
 IrVal s390_host_below_or_call(S390Trans *t, unsigned f, IrVal judged, unsigned exponent, IrVal fast,
                               const HelperDesc *hd, const IrVal args[6]);
@@ -45,9 +47,6 @@ IrVal s390_host_round(S390Trans *t, unsigned f, IrVal a, unsigned m3);
 IrVal s390_host_vround(S390Trans *t, unsigned f, IrVal x, unsigned m3);
 IrVal s390_host_sign_cc(S390Trans *t, unsigned f, IrVal bits); /* i64, 3 for a NaN */
 
-/* The code on each side of a join, and behind it. */
-void s390_host_put_cc(S390Trans *t, IrVal cc);
-void s390_host_join_cc(S390Trans *t);
 /* Of CC_BFP_CMP_*: the code, and a branch mask as a comparison. */
 IrVal s390_host_compare_cc(S390Trans *t, unsigned f, IrVal a, IrVal b); /* i32 */
 S390Cond s390_host_cond(S390Trans *t, unsigned f, unsigned mask, IrVal a, IrVal b);

@@ -60,6 +60,14 @@ static void set_extended(S390Trans *t, unsigned r, IrVal v)
     set_fpr(t, r + 2, ir_vgetlane(t->b, IR_I64, V64, v, 0));
 }
 
+/* ... as helpers of extended numbers take them, by pointer (helper/fp-ext.c) */
+#define PAIR(r) SLOT_FPR + (r), SLOT_FPR + (r) + 2
+
+static bool host_extended(const S390Trans *t, unsigned f)
+{
+    return f == EXTENDED && (t->mode & MODE_FP);
+}
+
 static IrVal get_format(S390Trans *t, unsigned r, unsigned f)
 {
     return f == SHORT ? get_short(t, r) : f == LONG ? fpr(t, r) : get_extended(t, r);
@@ -211,16 +219,6 @@ static void sign_cc(S390Trans *t, IrVal v, unsigned f)
     }
 }
 
-/* The same, of what has just been put into a register, behind a join. */
-static void sign_cc_of_reg(S390Trans *t, unsigned r, unsigned f)
-{
-    if (f == EXTENDED) {
-        s390_cc_set(t, CC_BFP_EXT, fpr(t, r), fpr(t, r + 2));
-    } else {
-        sign_cc(t, get_format(t, r, f), f);
-    }
-}
-
 /* Helpers store a result that goes with an interruption themselves: r1 from bit 8 of the last argument. */
 static IrVal with_r1(S390Trans *t, uint64_t arg)
 {
@@ -247,24 +245,14 @@ static void host_bfp2(S390Trans *t, const S390Insn *i, unsigned f)
     }
 }
 
-/* Extended: a helper that touches nothing gives the result, or 0 where it cannot. */
-static void fast_ext2(S390Trans *t, const S390Insn *i)
+static void host_ext2(S390Trans *t, const S390Insn *i)
 {
-    IrBuilder *ib = t->b;
-    IrLabel ok = ir_label_new(ib), done = ir_label_new(ib);
-    IrVal b = operand(t, EXTENDED), a = get_extended(t, i->r1);
-    IrVal r = ir_call(ib, &hd_s390_ext_arith, a, b, ir_c64(ib, i->arg >> 2 & 3));
-    IrVal left = ir_vgetlane(ib, IR_I64, V64, r, 1), right = ir_vgetlane(ib, IR_I64, V64, r, 0);
+    static const HelperDesc *const of[] = { &hd_s390_ext_add, &hd_s390_ext_sub, &hd_s390_ext_mul,
+                                            &hd_s390_ext_div };
+    IrVal cc = ir_call(t->b, of[i->arg >> 2 & 3], PAIR(i->r1), PAIR(i->r2));
 
-    ir_brcondi(ib, IR_NE, left, 0, ok);
-    set_extended(t, i->r1, ir_call(ib, &hd_s390_bfp2_ext, a, b, with_r1(t, i->arg)));
-    ir_br(ib, done);
-    ir_label(ib, ok);
-    set_fpr(t, i->r1, left);
-    set_fpr(t, i->r1 + 2, right);
-    ir_label(ib, done);
     if (i->arg < 8) {
-        sign_cc_of_reg(t, i->r1, EXTENDED);
+        s390_cc_value(t, cc);
     }
 }
 
@@ -279,8 +267,8 @@ void s390_tr_bfp2(S390Trans *t, const S390Insn *i)
         host_bfp2(t, i, f);
         return;
     }
-    if (f == EXTENDED && (t->mode & MODE_FP)) {
-        fast_ext2(t, i);
+    if (host_extended(t, f)) {
+        host_ext2(t, i);
         return;
     }
     IrVal b = operand(t, f), a = get_format(t, i->r1, f), op = with_r1(t, i->arg);
@@ -292,6 +280,7 @@ void s390_tr_bfp2(S390Trans *t, const S390Insn *i)
     }
 }
 
+/* Products in the next wider format, which are exact. */
 void s390_tr_bfp_mulw(S390Trans *t, const S390Insn *i)
 {
     unsigned f = i->arg;
@@ -300,7 +289,16 @@ void s390_tr_bfp_mulw(S390Trans *t, const S390Insn *i)
         return;
     }
     IrVal b = operand(t, f), a = get_format(t, i->r1, f);
-    if (f == SHORT) {
+    if (t->mode & MODE_FP) {
+        if (f == LONG) {
+            ir_call(t->b, &hd_s390_ext_mul_long, PAIR(i->r1), a, b);
+            return;
+        }
+        IrVal r = s390_host_arith(t, LONG, 2, s390_host_widen(t, a), s390_host_widen(t, b));
+        set_fpr(t, i->r1,
+                s390_host_number_or_call(t, LONG, r, r, &hd_s390_bfp_mul_short,
+                                         (const IrVal[6]){ a, b }));
+    } else if (f == SHORT) {
         set_fpr(t, i->r1, ir_call(t->b, &hd_s390_bfp_mul_short, a, b));
     } else {
         set_extended(t, i->r1, ir_call(t->b, &hd_s390_bfp_mul_long, a, b));
@@ -320,18 +318,13 @@ void s390_tr_bfp_cmp(S390Trans *t, const S390Insn *i)
                           (const IrVal[6]){ x, y, ir_c64(t->b, i->arg) });
         return;
     }
-    IrBuilder *ib = t->b;
-    IrLabel nan = ir_label_new(ib), done = ir_label_new(ib);
-    IrVal b = operand(t, f), a = get_format(t, i->r1, f), op = ir_c64(ib, i->arg);
-    IrVal cc = ir_call(ib, &hd_s390_ext_order, fpr(t, i->r1), fpr(t, i->r1 + 2), fpr(t, i->r2),
-                       fpr(t, i->r2 + 2));
-    ir_brcondi(ib, IR_EQ, cc, 3, nan);
-    s390_host_put_cc(t, cc);
-    ir_br(ib, done);
-    ir_label(ib, nan);
-    s390_host_put_cc(t, ir_call(ib, &hd_s390_bfp_cmp_ext, a, b, op));
-    ir_label(ib, done);
-    s390_host_join_cc(t);
+    if (host_extended(t, f)) {
+        s390_cc_from(t, ir_call(t->b, &hd_s390_ext_cmp, PAIR(i->r1), PAIR(i->r2),
+                                ir_c64(t->b, i->arg >> 2)));
+        return;
+    }
+    IrVal b = get_extended(t, i->r2), a = get_extended(t, i->r1);
+    s390_cc_from(t, ir_call(t->b, &hd_s390_bfp_cmp_ext, a, b, ir_c64(t->b, i->arg)));
 }
 
 void s390_tr_bfp_sqrt(S390Trans *t, const S390Insn *i)
@@ -339,6 +332,10 @@ void s390_tr_bfp_sqrt(S390Trans *t, const S390Insn *i)
     unsigned f = i->arg;
 
     if (pairs_ok(t, f, i->r1, i->r2)) {
+        if (host_extended(t, f)) {
+            ir_call(t->b, &hd_s390_ext_sqrt, PAIR(i->r1), PAIR(i->r2));
+            return;
+        }
         IrVal b = operand(t, f), how = with_r1(t, f);
         if (s390_host_fp(t, f)) {
             set_format(t, i->r1, f,
@@ -359,7 +356,8 @@ void s390_tr_bfp_lt(S390Trans *t, const S390Insn *i)
     if (pairs_ok(t, f, i->r1, i->r2)) {
         IrVal v = operand(t, f);
         if (f == EXTENDED) {
-            v = ir_call(t->b, &hd_s390_bfp_quiet_ext, v);
+            v = t->mode & MODE_FP ? s390_host_ext_finite_or_call(t, v, &hd_s390_bfp_quiet_ext)
+                                  : ir_call(t->b, &hd_s390_bfp_quiet_ext, v);
             set_format(t, i->r1, f, v);
             sign_cc(t, v, f);
             return;
@@ -431,20 +429,37 @@ void s390_tr_bfp_widen(S390Trans *t, const S390Insn *i)
     }
 }
 
+/* The mode of the FPC, which is nearest under MODE_FP, or nearest by name. */
+static bool nearest(const S390Insn *i)
+{
+    return i->m3 == 0 || i->m3 == 4;
+}
+
+static bool rounding_exists(const S390Insn *i)
+{
+    return i->m3 < 8 && i->m3 != 2;
+}
+
 void s390_tr_bfp_narrow(S390Trans *t, const S390Insn *i)
 {
     unsigned from = i->arg >> 2, to = i->arg & 3;
     IrVal m = modes(t);
 
     if (from == EXTENDED) {
-        if (pairs_ok(t, EXTENDED, i->r1, i->r2)) {
+        if (!pairs_ok(t, EXTENDED, i->r1, i->r2)) {
+            return;
+        }
+        IrVal format = ir_c64(t->b, to);
+        if (host_extended(t, from) && nearest(i)) {
+            set_format(t, i->r1, to, ir_call(t->b, &hd_s390_ext_narrow, PAIR(i->r2), format));
+        } else {
             IrVal v = get_extended(t, i->r2);
-            set_format(t, i->r1, to, ir_call(t->b, &hd_s390_bfp_from_ext, v, ir_c64(t->b, to), m));
+            set_format(t, i->r1, to, ir_call(t->b, &hd_s390_bfp_from_ext, v, format, m));
         }
         return;
     }
     IrVal v = fpr(t, i->r2);
-    if (s390_host_fp(t, LONG) && (i->m3 == 0 || i->m3 == 4)) {
+    if (s390_host_fp(t, LONG) && nearest(i)) {
         IrVal r = s390_host_narrow(t, v);
         set_short(t, i->r1,
                   s390_host_or_call(t, SHORT, r, false, r, &hd_s390_bfp_long_to_short,
@@ -462,6 +477,10 @@ void s390_tr_bfp_fi(S390Trans *t, const S390Insn *i)
     if (!pairs_ok(t, f, i->r1, i->r2)) {
         return;
     }
+    if (host_extended(t, f) && rounding_exists(i)) {
+        ir_call(t->b, &hd_s390_ext_to_integral, PAIR(i->r1), PAIR(i->r2), ir_c64(t->b, i->m3));
+        return;
+    }
     IrVal v = operand(t, f);
     if (s390_host_fp(t, f) && s390_host_rounds(i->m3)) {
         IrVal r = s390_host_round(t, f, v, i->m3);
@@ -475,6 +494,21 @@ void s390_tr_bfp_fi(S390Trans *t, const S390Insn *i)
                              : ir_call(t->b, &hd_s390_bfp_fi, v, ir_c64(t->b, f), m));
 }
 
+/* An integer is exact in the extended format. */
+static void integer_to_extended(S390Trans *t, unsigned r1, IrVal v, bool is_signed)
+{
+    IrBuilder *b = t->b;
+    IrVal zero = ir_c64(b, 0), minus = is_signed ? ir_sari(b, v, 63) : zero;
+    IrVal m = is_signed ? ir_sub(b, ir_xor(b, v, minus), minus) : v, lz = ir_clz(b, m);
+    IrVal fraction = ir_shli(b, ir_shl(b, m, lz), 1); /* behind the leading one */
+    IrVal exp = ir_sub(b, ir_c64(b, 16383 + 63), lz);
+    IrVal left = ir_or(b, ir_shli(b, exp, 48), ir_shri(b, fraction, 16));
+
+    left = is_signed ? ir_or(b, left, ir_andi(b, v, 1ull << 63)) : left;
+    set_fpr(t, r1, ir_movcond(b, IR_EQ, m, zero, zero, left));
+    set_fpr(t, r1 + 2, ir_shli(b, fraction, 48));
+}
+
 /* From an integer; bit 2 of arg: unsigned. */
 void s390_tr_bfp_from(S390Trans *t, const S390Insn *i)
 {
@@ -486,16 +520,16 @@ void s390_tr_bfp_from(S390Trans *t, const S390Insn *i)
     }
     bool small = ir_type(t->b, v) == IR_I32; /* its long form is exact, whatever the mode */
     v = i->arg & 4 ? s390_zext64(t, v) : s390_sext64(t, v);
-    bool nearest = s390_host_fp(t, f) && (i->m3 == 0 || i->m3 == 4);
-    bool exact = small && f == LONG && i->m3 < 8 && i->m3 != 2;
-    if ((small || !(i->arg & 4)) && (exact || nearest)) {
+    if (f == EXTENDED) {
+        integer_to_extended(t, i->r1, v, !(i->arg & 4));
+        return;
+    }
+    bool exact = small && f == LONG && rounding_exists(i);
+    if ((small || !(i->arg & 4)) && (exact || (s390_host_fp(t, f) && nearest(i)))) {
         set_format(t, i->r1, f, s390_host_from_int(t, f, v));
         return;
     }
-    IrVal how = ir_c64(t->b, i->arg);
-    set_format(t, i->r1, f,
-               f == EXTENDED ? ir_call(t->b, &hd_s390_bfp_from_int_ext, v, how)
-                             : ir_call(t->b, &hd_s390_bfp_from_int, v, how, m));
+    set_format(t, i->r1, f, ir_call(t->b, &hd_s390_bfp_from_int, v, ir_c64(t->b, i->arg), m));
 }
 
 /* Magnitudes far below the greatest integer are converted on the host. */
@@ -512,6 +546,14 @@ static void host_to(S390Trans *t, const S390Insn *i, unsigned f, IrVal v, IrVal 
     s390_cc_from(t, cc);
 }
 
+static void host_ext_to(S390Trans *t, const S390Insn *i)
+{
+    uint64_t how = i->m3 | (s390_is_w(t) ? 0x10 : 0) | (i->arg & 4 ? 0x20 : 0);
+
+    s390_cc_from(t, ir_call(t->b, &hd_s390_ext_to_int, SLOT_GPR + i->r1, PAIR(i->r2),
+                            ir_c64(t->b, how)));
+}
+
 /* To an integer; the helper gives the value, then the code. */
 void s390_tr_bfp_to(S390Trans *t, const S390Insn *i)
 {
@@ -522,8 +564,12 @@ void s390_tr_bfp_to(S390Trans *t, const S390Insn *i)
     if (!pairs_ok(t, f, i->r2, 0)) {
         return;
     }
+    if (host_extended(t, f) && rounding_exists(i)) {
+        host_ext_to(t, i);
+        return;
+    }
     IrVal v = get_format(t, i->r2, f), h = ir_c64(t->b, how), r, cc;
-    if (s390_host_fp(t, f) && !(i->arg & 4) && (i->m3 == 0 || i->m3 == 4 || i->m3 == 5)) {
+    if (s390_host_fp(t, f) && !(i->arg & 4) && (nearest(i) || i->m3 == 5)) {
         host_to(t, i, f, v, h);
         return;
     }
@@ -559,9 +605,11 @@ void s390_tr_bfp_tc(S390Trans *t, const S390Insn *i)
     unsigned f = i->arg;
 
     if (pairs_ok(t, f, i->r1, 0)) {
-        IrVal v = get_format(t, i->r1, f), mask = s390_addr2(t);
-        s390_cc_from(t, f == EXTENDED ? ir_call(t->b, &hd_s390_bfp_tc_ext, v, mask)
-                                      : ir_call(t->b, &hd_s390_bfp_tc, v, mask, ir_c64(t->b, f)));
+        IrVal mask = s390_addr2(t);
+        s390_cc_from(t, f == EXTENDED ? ir_call(t->b, &hd_s390_bfp_tc_ext, fpr(t, i->r1),
+                                                fpr(t, i->r1 + 2), mask)
+                                      : ir_call(t->b, &hd_s390_bfp_tc, get_format(t, i->r1, f),
+                                                mask, ir_c64(t->b, f)));
     }
 }
 

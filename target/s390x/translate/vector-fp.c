@@ -77,9 +77,22 @@ static IrVal scalar_how(S390Trans *t, unsigned f, unsigned op)
     return ir_c64(t->b, f | op << 2 | (t->i->r1 & 15) << 8);
 }
 
+/* One extended number under MODE_FP: helpers get the registers by pointer. */
+static bool host_extended(const S390Trans *t, unsigned format)
+{
+    return format == EXTENDED && (t->mode & MODE_FP);
+}
+
 void s390_tr_vf2(S390Trans *t, const S390Insn *i)
 {
+    static const HelperDesc *const extended[] = { &hd_s390_ext_vadd, &hd_s390_ext_vsub,
+                                                  &hd_s390_ext_vmul, &hd_s390_ext_vdiv };
+
     if (bad_format(t, i->m4, i->m5, ONE_ELEMENT)) {
+        return;
+    }
+    if (host_extended(t, i->m4)) {
+        ir_call(t->b, extended[i->arg], SLOT_VR + i->r1, SLOT_VR + i->r2, SLOT_VR + i->r3);
         return;
     }
     unsigned f = i->m4 - SHORT;
@@ -106,6 +119,11 @@ void s390_tr_vfma(S390Trans *t, const S390Insn *i)
     if (bad_format(t, i->m6, i->m5, ONE_ELEMENT)) {
         return;
     }
+    if (host_extended(t, i->m6)) {
+        ir_call(t->b, &hd_s390_ext_vfma, SLOT_VR + i->r1, SLOT_VR + i->r2, SLOT_VR + i->r3,
+                SLOT_VR + i->r4, ir_c64(t->b, i->arg));
+        return;
+    }
     unsigned f = i->m6 - SHORT;
     bool one = i->m5 & ONE_ELEMENT, host = s390_host_fp(t, f);
     if (host && one && !(i->arg & 2)) {
@@ -129,6 +147,10 @@ void s390_tr_vfma(S390Trans *t, const S390Insn *i)
 void s390_tr_vfsqrt(S390Trans *t, const S390Insn *i)
 {
     if (bad_format(t, i->m3, i->m4, ONE_ELEMENT)) {
+        return;
+    }
+    if (host_extended(t, i->m3)) {
+        ir_call(t->b, &hd_s390_ext_vsqrt, SLOT_VR + i->r1, SLOT_VR + i->r2);
         return;
     }
     unsigned f = i->m3 - SHORT;
@@ -303,6 +325,11 @@ void s390_tr_vfscalar_compare(S390Trans *t, const S390Insn *i)
                                   (const IrVal[6]){ v_get(t, i->r1), v_get(t, i->r2),
                                                     how(t, i->m3, 0, i->arg, 0) });
             }
+            return;
+        }
+        if (host_extended(t, i->m3)) {
+            s390_cc_from(t, ir_call(t->b, &hd_s390_ext_vcmp, SLOT_VR + i->r1, SLOT_VR + i->r2,
+                                    ir_c64(t->b, i->arg)));
             return;
         }
         s390_cc_from(t, ir_call(t->b, &hd_s390_vfscalar_compare, v_get(t, i->r1), v_get(t, i->r2),

@@ -25,6 +25,7 @@ def signal(flags, new):
 
 
 SHOW = [i("lgdr", r1=2, r2=1), i("efpc", r1=3)]
+QUICK = 0x80000  # nearest, no exception enabled, inexact on record: calculations are the host's
 OVERFLOW, UNDERFLOW, INEXACT, INVALID, DIVIDE = 0x20000000, 0x10000000, 0x08000000, 0x80000000, 0x40000000
 ONE, THREE, INFINITE = 0x3f800000, 0x40400000, 0x7f800000
 CASES = [
@@ -80,6 +81,16 @@ CASES = [
     ("a root of the extended format, rounded to odd",
      [*fpc(7), *f(1, 0x4000 << 48), *f(3, 0), i("sqxbr", r1=4, r2=1), i("lgdr", r1=2, r2=4), i("lgdr", r1=3, r2=6)],
      dict(r2=0x3fff6a09e667f3bc, r3=0xc908b2fb1366ea95)),
+    ("a signalling NaN of the extended format, loaded and tested",
+     [*fpc(QUICK), *f(4, 0x7fff << 48), *f(6, 1), i("ltxbr", r1=1, r2=4), *SHOW],
+     dict(cc=3, r2=0x7fff8 << 44, r3=QUICK | 0x800000)),
+    ("... an infinite number", [*fpc(QUICK), *f(4, 0xffff << 48), *f(6, 0), i("ltxbr", r1=1, r2=4), *SHOW],
+     dict(cc=1, r2=0xffff << 48, r3=QUICK)),
+    ("the product of two NaNs in the next format: the signalling one counts",
+     [*fpc(QUICK), *short(1, 0x7fc00001), *short(3, 0xff800003), i("mdebr", r1=1, r2=3), *SHOW],
+     dict(r2=0xfff80000_60000000, r3=QUICK | 0x800000)),
+    ("... of long ones", [*fpc(QUICK), *f(1, 0x7ff80000_00000001), *f(4, 0xfff00000_00000003), i("mxdbr", r1=1, r2=4), *SHOW],
+     dict(r2=0xffff8000_00000000, r3=QUICK | 0x800000)),
     ("a rounding mode that does not exist", [i("srnmb", d2=5)], dict(pgm=6)),
     ("... is left out by the short instruction", [*fpc(0), i("srnm", d2=5), i("efpc", r1=3)], dict(r3=1)),
 ]
