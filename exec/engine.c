@@ -340,7 +340,7 @@ void cpu_clear(CpuState *cpu)
     }
     leave_list(cpu);
     if (p->once) {
-        tb_free(p->once);
+        tb_free(cpu->engine, p->once);
     }
     tlb_free(p);
     host_gen_free(p->gen);

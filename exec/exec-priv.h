@@ -111,22 +111,23 @@ typedef struct TbBytecode {
     BcCall *calls;
 } TbBytecode;
 
-/* A direct exit of src; linked to dst when dst is not NULL. dst is read without lock. Where cross is
- * set (dst in another page, or one of the two in two pages) the link is only a guess: dst may be
- * entered while jump_cache[jump] of the CpuState is dst, which says that it is mapped as it was. */
+/* A direct exit of a region, behind whose Tb it lies; linked to dst when dst is not NULL. dst is read without
+ * lock. Where cross is set (dst in another page, or one of the two in two pages) the link is only a guess: dst
+ * may be entered while jump_cache[jump] of the CpuState is dst, which says that it is mapped as it was. */
 typedef struct TbLink {
-    Tb *src;
     Tb *dst;
     struct TbLink *next_in, **prev_in; /* list of dst, under tb_lock */
     uint64_t pc;
+    /* of native code, from the start of code memory: the 32-bit field of the jump (0: none), and where it leads
+     * while there is no dst. `guess`, of an exit to another page: a 64-bit field with dst, where code looks
+     * by itself */
+    uint32_t field_at, stub_at;
     uint16_t jump; /* jc_index() of dst */
+    uint8_t index; /* among those of its region */
     bool cross;    /* never cleared again; both are set before dst */
-    bool loop : 1; /* of native code: a jump back into src itself, not good for another dst */
+    bool
+        loop : 1; /* of native code: a jump back into the region itself, not good for another dst */
     bool guess : 1;
-    /* of native code: the 32-bit field of the jump, and where it leads in code memory while there is no dst.
-     * `guess`, of an exit to another page: a 64-bit field with dst, where code looks by itself */
-    uint32_t stub_at;
-    uint8_t *field;
 } TbLink;
 
 enum {
@@ -137,26 +138,35 @@ enum {
 
 #define TB_NO_PAGE (~(RamAddr)0)
 
-/* Aligned to a cache line, with what jumps read of their target in the first. */
+/* What a region has in one RAM page. */
+typedef struct TbPart {
+    uint64_t granules; /* 64-byte pieces of it */
+    Tb *next;          /* list of CodePage, low bit: which part of that ... */
+    Tb **at;           /* ... and what leads here in it */
+} TbPart;
+
+/* What few regions have. */
+typedef struct TbMore {
+    uint64_t vpage; /* of a second page */
+    RamAddr page;
+    TbPart part;
+    uint64_t *insn_pc; /* icount: of each instruction; else NULL */
+    IrVec *pool;       /* vector constants */
+    TbBytecode *bc;    /* for the interpreter; NULL: not yet, or native */
+} TbMore;
+
+/* Its links lie behind it. Aligned so that what jumps read of their target is in one cache line. */
+#define TB_ALIGN     32
+#define TB_MAX_LINKS 255
 struct Tb {
-    TbKey key;
     const void *native; /* native code; host NULL: interpreted, then this leaves to the loop */
     uint32_t mode;      /* host_mode() of the key */
-    uint32_t cflags;
-    RamAddr phys; /* RAM address of the first byte, or TB_NO_PAGE */
-    uint16_t n_insns;
-    uint16_t guest_bytes;
-    uint8_t invalid; /* unlinked: must not be entered from caches. Atomic */
-    uint8_t n_pages;
-    uint64_t vpage[2];
-    RamAddr page[2];     /* RAM pages the code bytes lie in */
-    uint64_t granule[2]; /* 64-byte pieces of them */
-    Tb *hash_next;       /* atomic readers */
-    Tb *page_next[2];    /* list of CodePage, low bit: which of page[] ... */
-    Tb **page_at[2];     /* ... and what leads here in it */
-    TbLink *in;          /* direct exits that jump here */
-    TbLink *link;        /* n_links of ours */
-    uint16_t n_links;
+    int32_t heat;       /* of a draft: how often it runs until it is hot; not exact */
+    TbKey key;
+    RamAddr phys;  /* RAM address of the first byte, or TB_NO_PAGE */
+    Tb *hash_next; /* atomic readers */
+    TbLink *in;    /* direct exits that jump here */
+    TbPart part;   /* of the first page */
     union {
         struct {
             Tb *all_next, *all_prev; /* FIFO for eviction */
@@ -166,16 +176,39 @@ struct Tb {
             uint64_t retire_epoch;
         };
     };
-    uint32_t bytes;
-    int32_t heat;      /* of a draft: how often it runs until it is hot; not exact */
-    bool draft;        /* a basic block, that a larger region replaces when it is hot */
-    uint64_t *insn_pc; /* icount: of each instruction; else NULL */
     HostTb *host;
-    HostCode *memory; /* whose memory of records it lies in, in that lot; NULL: on the heap */
-    uint32_t lot;
-    IrVec *pool;
-    TbBytecode *bc; /* for the interpreter; NULL: not yet, or native */
+    TbMore *more; /* NULL: nothing */
+    uint32_t bytes;
+    uint8_t n_links;
+    uint8_t n_insns;
+    uint8_t invalid; /* unlinked: must not be entered from caches. Atomic */
+    uint8_t cflags : 3;
+    uint8_t n_pages : 2;
+    bool draft : 1;  /* a basic block, that a larger region replaces when it is hot */
+    bool placed : 1; /* in the memory of records; else on the heap */
 };
+
+static inline TbLink *tb_links(const Tb *tb)
+{
+    return (TbLink *)(uintptr_t)(tb + 1);
+}
+static inline Tb *tb_link_src(const TbLink *l)
+{
+    return (Tb *)(uintptr_t)(l - l->index) - 1;
+}
+/* Of page k: where it is fetched, and in RAM. */
+static inline uint64_t tb_vpage(const Tb *tb, unsigned k)
+{
+    return k ? tb->more->vpage : tb->key.vaddr & GUEST_PAGE_MASK;
+}
+static inline RamAddr tb_page(const Tb *tb, unsigned k)
+{
+    return k ? tb->more->page : tb->phys & GUEST_PAGE_MASK;
+}
+static inline TbPart *tb_part(const Tb *tb, unsigned k)
+{
+    return k ? &tb->more->part : (TbPart *)(uintptr_t)&tb->part;
+}
 
 /* The jump cache has JC_GROUPS groups of JC_GROUP places; all code of a page is in one group. */
 #define JC_GROUP  256u
@@ -339,6 +372,7 @@ struct TransState {
     uint64_t vpage[2];
     RamAddr page[2];
     uint8_t *host[2]; /* NULL: device */
+    struct CodePage *code[2];
     uint64_t granule[2];
     uint64_t seq[2];
     bool nocache;
@@ -468,12 +502,12 @@ void mem_cmpxchg16(CpuState *cpu, GuestVirt va, const IrVec *expected, const IrV
 void mem_probe(CpuState *cpu, GuestVirt va, size_t len, MmuAccess access, unsigned mmu);
 
 /* ---- tb ---- */
-/* The page will be translated from: write-protect it; the sequence number to compare later. */
-uint64_t tb_page_pin(ExecEngine *e, RamAddr page);
-void tb_page_unpin(ExecEngine *e, RamAddr page);
+/* The page will be translated from: write-protect it; *seq: the sequence number to compare later. */
+CodePage *tb_page_pin(ExecEngine *e, RamAddr page, uint64_t *seq);
+void tb_page_unpin(ExecEngine *e, CodePage *cp);
 /* Enter a finished translation, in place of old if that is not NULL; returns the one to use (another
  * vCPU's may have been first), or NULL when its bytes changed meanwhile (tb freed): translate again. */
-Tb *tb_insert(ExecEngine *e, Tb *tb, Tb *old, const uint64_t seq[2]);
+Tb *tb_insert(ExecEngine *e, Tb *tb, Tb *old, const uint64_t seq[2], unsigned guest_bytes);
 /* In the shared table, without a lock; own thread. A second page must still be mapped as it was. */
 Tb *tb_find(CpuState *cpu, const TbKey *key, RamAddr phys, uint32_t cflags);
 /* How often the code at key was entered, as far as is known: 0 never, the engine's hot_after: or more. */
@@ -483,7 +517,8 @@ void tb_remember(CpuPriv *p, Tb *tb);
 void tb_link(ExecEngine *e, TbLink *l, Tb *dst, bool cross);
 /* Zeroed, with room for the links behind it. */
 Tb *tb_new(unsigned n_links);
-void tb_free(Tb *tb);
+TbMore *tb_more(Tb *tb); /* made where there is none */
+void tb_free(ExecEngine *e, Tb *tb);
 /* A store to [addr, addr + len), within one page, hits the code of the region that runs: it must be
  * done by its instruction alone (the caller raises EXCP_RETRY_ONE). */
 bool tb_self_hit(CpuPriv *p, RamAddr addr, uint64_t len);
@@ -541,7 +576,7 @@ void icount_refund(CpuState *cpu);
 
 /* ---- loop ---- */
 /* Native code is between two regions, the state is in CpuState: where does it go on? NULL: in the loop.
- * link: by which direct exit it came, or NULL. Raises what the fetch does. */
+ * link: by which direct exit it came, or NULL. Translates what is new; raises what the fetch does. */
 const void *loop_next(CpuState *cpu, TbLink *link);
 void cpu_process_work(CpuState *cpu);
 void exclusive_begin(CpuState *cpu);

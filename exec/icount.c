@@ -178,10 +178,11 @@ void icount_refund(CpuState *cpu)
 {
     CpuPriv *p = priv_of(cpu);
     const Tb *tb = p->hframe ? host_current(cpu) : p->tb;
+    const uint64_t *pcs = tb->more ? tb->more->insn_pc : NULL;
     uint64_t pc = cpu_get_pc(cpu);
 
-    for (unsigned i = 0; tb->insn_pc && i < tb->n_insns; i++) {
-        if (tb->insn_pc[i] == pc) {
+    for (unsigned i = 0; pcs && i < tb->n_insns; i++) {
+        if (pcs[i] == pc) {
             cpu->icount_budget += tb->n_insns - i;
             return;
         }

@@ -68,7 +68,7 @@ static void apply_snapshot(CpuState *cpu)
         host_apply_snapshot(cpu);
         return;
     }
-    const TbBytecode *bc = tb->bc;
+    const TbBytecode *bc = tb->more->bc;
     uint32_t s = bc->snap_of[p->ip - bc->code];
 
     if (!s) {
@@ -223,7 +223,7 @@ static void announce_epoch(CpuState *cpu)
     uint64_t now = __atomic_load_n(&cpu->engine->epoch, __ATOMIC_SEQ_CST);
 
     if (p->once) {
-        tb_free(p->once);
+        tb_free(cpu->engine, p->once);
         p->once = NULL;
         p->last_link = NULL;
     }
@@ -262,13 +262,16 @@ static void maybe_link(CpuState *cpu, Tb *tb)
     TbLink *l = p->last_link;
 
     p->last_link = NULL;
-    if (!l || l->dst || tb->cflags || tb->key.pc != l->pc || tb->key.flags != l->src->key.flags ||
-        log_enabled(LOG_NOCHAIN)) {
+    if (!l || l->dst || tb->cflags || tb->key.pc != l->pc || log_enabled(LOG_NOCHAIN)) {
         return;
     }
-    bool self = l->loop && tb == l->src; /* mapped as when it was entered */
-    bool cross = !self && (tb->n_pages != 1 || l->src->n_pages != 1 ||
-                           ((tb->key.vaddr ^ l->src->key.vaddr) & GUEST_PAGE_MASK));
+    const Tb *src = tb_link_src(l);
+    if (tb->key.flags != src->key.flags) {
+        return;
+    }
+    bool self = l->loop && tb == src; /* mapped as when it was entered */
+    bool cross = !self && (tb->n_pages != 1 || src->n_pages != 1 ||
+                           ((tb->key.vaddr ^ src->key.vaddr) & GUEST_PAGE_MASK));
     tb_link(cpu->engine, l, tb, cross);
 }
 
@@ -297,6 +300,9 @@ const void *loop_next(CpuState *cpu, TbLink *link)
     p->hframe = NULL;
     cpu->ops->get_tb_key(cpu, &key);
     Tb *tb = tb_lookup_key(cpu, &key, 0, &phys);
+    if (!tb && phys != TB_NO_PAGE) {
+        tb = translate_region(cpu, &key, phys, 0, NULL);
+    }
     if (!tb || !tb->host) {
         return NULL;
     }

@@ -21,7 +21,7 @@ void translate_abort(CpuPriv *p)
     }
     for (unsigned k = 0; k < t->n_pages; k++) {
         if (t->host[k]) {
-            tb_page_unpin(p->cpu->engine, t->page[k]);
+            tb_page_unpin(p->cpu->engine, t->code[k]);
         }
     }
     t->active = false;
@@ -64,7 +64,7 @@ static unsigned fetch_page(TransState *t, uint64_t va, bool probe, bool *failed)
         t->nocache = true;
     } else {
         t->page[k] = f->ram_addr;
-        t->seq[k] = tb_page_pin(cpu->engine, f->ram_addr);
+        t->code[k] = tb_page_pin(cpu->engine, f->ram_addr, &t->seq[k]);
         t->host[k] = f->host;
     }
     t->n_pages++;
@@ -405,11 +405,16 @@ static void begin(CpuState *cpu, TransState *t, const TbKey *key, uint32_t cflag
     p->raw->no_fold = cpu->engine->config.no_opt;
 }
 
+/* NULL: it has too many exits. */
 static Tb *new_tb(CpuState *cpu)
 {
     CpuPriv *p = priv_of(cpu);
     unsigned n_links = ir_count_links(p->low);
     Tb *tb = NULL;
+
+    if (n_links > TB_MAX_LINKS) {
+        return NULL;
+    }
 
     if (cpu->engine->host) {
         if (!p->gen) {
@@ -455,30 +460,41 @@ static bool lower(CpuState *cpu, TransState *t)
     return !p->raw->overflow && !p->low->overflow;
 }
 
+static void note_pages(Tb *tb, const TransState *t)
+{
+    tb->n_pages = t->n_pages;
+    tb->part.granules = t->granule[0];
+    if (t->n_pages > 1) {
+        TbMore *m = tb_more(tb);
+        m->vpage = t->vpage[1];
+        m->page = t->page[1];
+        m->part.granules = t->granule[1];
+    }
+}
+
 static Tb *build(CpuState *cpu, TransState *t, RamAddr phys, uint32_t cflags)
 {
     if (!lower(cpu, t)) {
         return NULL;
     }
     Tb *tb = new_tb(cpu);
+    if (!tb) {
+        return NULL;
+    }
     tb->key = t->ctx.key;
-    tb->phys = phys;
+    tb->phys = t->nocache ? phys : t->page[0] + (tb->key.vaddr & ~GUEST_PAGE_MASK);
     tb->cflags = cflags;
     tb->n_insns = t->n;
-    tb->guest_bytes = t->n_bytes;
     tb->draft = t->cut;
     tb->heat = (int32_t)cpu->engine->config.hot_after;
     if (t->charge) {
-        tb->insn_pc = g_memdup2(t->pcs, t->n * sizeof(*t->pcs));
+        tb_more(tb)->insn_pc = g_memdup2(t->pcs, t->n * sizeof(*t->pcs));
     }
     if (!t->nocache) {
-        tb->n_pages = t->n_pages;
-        memcpy(tb->vpage, t->vpage, sizeof(tb->vpage));
-        memcpy(tb->page, t->page, sizeof(tb->page));
-        memcpy(tb->granule, t->granule, sizeof(tb->granule));
+        note_pages(tb, t);
     }
     if (!compile(cpu, tb)) {
-        tb_free(tb);
+        tb_free(cpu->engine, tb);
         return NULL;
     }
     return tb;
@@ -518,7 +534,7 @@ static Tb *attempt(CpuState *cpu, const TbKey *key, RamAddr phys, uint32_t cflag
         tb->cflags |= TBC_ONE | TBC_NOCACHE;
         p->once = tb;
     } else {
-        tb = tb_insert(e, tb, hot, t->seq);
+        tb = tb_insert(e, tb, hot, t->seq, t->n_bytes);
     }
     translate_abort(p);
     return tb;

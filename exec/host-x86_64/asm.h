@@ -103,6 +103,8 @@ typedef enum AsmCount {
     CNT_POPCNT,
 } AsmCount;
 
+#define ASM_JMP32 0xe9 /* the first byte of asm_jmp_abs() */
+
 typedef uint32_t AsmLabel;
 
 /* A register or memory operand. Make one with the functions below. */

@@ -9,6 +9,7 @@
  *   next_pc        with a pc in HR_SCRATCH: goes on there if the region is found (loop_next), else as leave
  *   next_link      with a TbLink in HR_SCRATCH: goes where it leads if the jump cache says that this is
  *                  still mapped; else as next_pc, but returns the link
+ *   access[v]      a stub of access.c: what to do lies behind it
  *   slow[k][v]     arguments in HostFrame; saves all registers there, calls, restores those that C may
  *                  change; v: vector registers too
  */
@@ -179,14 +180,11 @@ typedef struct SlowRow {
 } SlowRow;
 
 static const SlowRow slow_rows[SLOW_COUNT] = {
-    [SLOW_LOAD] = { mem_load_slow, { SA_ARG0, SA_ARG2 } },
-    [SLOW_STORE] = { mem_store_slow, { SA_ARG0, SA_ARG1, SA_ARG2 } },
     [SLOW_LOAD_VEC] = { mem_load_vec, { SA_ARG0, SA_VEC0, SA_ARG2 } },
     [SLOW_STORE_VEC] = { mem_store_vec, { SA_ARG0, SA_VEC0, SA_ARG2 } },
     [SLOW_ATOMIC] = { mem_atomic, { SA_ARG3, SA_ARG0, SA_ARG1, SA_ARG2 } },
     [SLOW_CMPXCHG] = { mem_cmpxchg, { SA_ARG0, SA_ARG1, SA_ARG3, SA_ARG2 } },
     [SLOW_CMPXCHG16] = { mem_cmpxchg16, { SA_ARG0, SA_VEC0, SA_VEC1, SA_VEC2, SA_ARG2 } },
-    [SLOW_PROBE] = { mem_probe, { SA_ARG0, SA_ARG1, SA_ARG3, SA_ARG2 } },
     [SLOW_RAISE] = { cpu_raise, { SA_ARG0, SA_ARG1 } },
     [SLOW_HELPER] = { call_helper, { SA_ARG0 } },
 };
@@ -210,10 +208,10 @@ static void save_registers(const HostCode *c, AsmBuf *a, bool vecs)
     }
 }
 
-static void restore_registers(const HostCode *c, AsmBuf *a, bool vecs)
+static void restore_registers(const HostCode *c, AsmBuf *a, uint16_t regs, bool vecs)
 {
     for (unsigned r = 0; r < 16; r++) {
-        if (HR_POOL & HR_CALLER_SAVED & 1u << r) {
+        if (regs & 1u << r) {
             asm_mov(a, 8, r, frame_below(FRAME_OFF(reg) + 8 * r));
         }
         if (vecs && (HV_POOL & 1u << r)) {
@@ -222,17 +220,44 @@ static void restore_registers(const HostCode *c, AsmBuf *a, bool vecs)
     }
 }
 
+/* The address of what begins here, which is called from a region. */
+static uint64_t slow_begin(const HostCode *c, AsmBuf *a, bool vecs)
+{
+    asm_align(a, 16);
+    uint64_t at = asm_here(a);
+    save_registers(c, a, vecs);
+    asm_mov(a, 8, RAX, asm_mem(RSP, 0));
+    asm_store(a, 8, frame_below(FRAME_OFF(ra)), RAX);
+    asm_mov_rr(a, 8, RDI, HR_CPU);
+    return at;
+}
+
+static void slow_call(const HostCode *c, AsmBuf *a, const void *fn)
+{
+    asm_alu_ri(a, ALU_SUB, 8, RSP, 8);
+    if (c->wide) {
+        asm_vzeroupper(a);
+    }
+    call_far(a, fn);
+    asm_alu_ri(a, ALU_ADD, 8, RSP, 8);
+}
+
+/* The result is in a saved register. */
+static void make_access(HostCode *c, AsmBuf *a, bool vecs)
+{
+    c->access[vecs] = slow_begin(c, a, vecs);
+    asm_lea(a, 8, RSI, frame_below(0));
+    slow_call(c, a, host_access);
+    restore_registers(c, a, HR_POOL, vecs);
+    asm_ret(a);
+}
+
 static void make_slow(HostCode *c, AsmBuf *a, unsigned kind, bool vecs)
 {
     static const uint8_t reg[5] = { RSI, RDX, RCX, R8, R9 };
     const SlowRow *row = &slow_rows[kind];
 
-    asm_align(a, 16);
-    c->slow[kind][vecs] = asm_here(a);
-    save_registers(c, a, vecs);
-    asm_mov(a, 8, RAX, asm_mem(RSP, 0));
-    asm_store(a, 8, frame_below(FRAME_OFF(ra)), RAX);
-    asm_mov_rr(a, 8, RDI, HR_CPU);
+    c->slow[kind][vecs] = slow_begin(c, a, vecs);
     for (unsigned k = 0; k < 5 && row->arg[k]; k++) {
         if (row->arg[k] >= SA_VEC0) {
             asm_lea(a, 8, reg[k], frame_below(FRAME_OFF(varg) + 32 * (row->arg[k] - SA_VEC0)));
@@ -240,14 +265,9 @@ static void make_slow(HostCode *c, AsmBuf *a, unsigned kind, bool vecs)
             asm_mov(a, 8, reg[k], frame_below(FRAME_OFF(arg) + 8 * (row->arg[k] - SA_ARG0)));
         }
     }
-    asm_alu_ri(a, ALU_SUB, 8, RSP, 8);
-    if (c->wide) {
-        asm_vzeroupper(a);
-    }
-    call_far(a, row->fn);
-    asm_alu_ri(a, ALU_ADD, 8, RSP, 8);
+    slow_call(c, a, row->fn);
     asm_store(a, 8, frame_below(FRAME_OFF(result)), RAX);
-    restore_registers(c, a, vecs);
+    restore_registers(c, a, HR_POOL & HR_CALLER_SAVED, vecs);
     asm_ret(a);
 }
 
@@ -259,9 +279,11 @@ void host_common_code(HostCode *c)
     asm_begin(&a, c->rw, HOST_LOT_BYTES, (uintptr_t)c->rx);
     make_enter(c, &a);
     make_leave(c, &a);
-    for (unsigned k = 0; k < SLOW_COUNT; k++) {
-        make_slow(c, &a, k, false);
-        make_slow(c, &a, k, true);
+    for (unsigned vecs = 0; vecs < 2; vecs++) {
+        make_access(c, &a, vecs);
+        for (unsigned k = 0; k < SLOW_COUNT; k++) {
+            make_slow(c, &a, k, vecs);
+        }
     }
     bool ok = asm_finish(&a);
     g_assert(ok);

@@ -127,9 +127,9 @@ static void emit_branch(HostGen *g, const IrInsn *i, IrVal v)
 
 static unsigned new_link(HostGen *g, uint64_t pc)
 {
-    TbLink *l = &g->tb->link[g->n_links];
+    TbLink *l = &tb_links(g->tb)[g->n_links];
 
-    l->src = g->tb;
+    l->index = g->n_links;
     l->pc = pc;
     return g->n_links++;
 }
@@ -153,7 +153,7 @@ static void guess_jump(HostGen *g, const HgStub *s)
 {
     AsmBuf *as = &g->as;
     const TbKey *k = &g->tb->key;
-    TbLink *l = &g->tb->link[s->link];
+    TbLink *l = &tb_links(g->tb)[s->link];
     uint64_t none = HOST_NO_GUESS,
              va = (l->pc + k->vaddr - k->pc) & g->cpu->priv->trans->ctx.vaddr_mask;
     AsmLabel guess = asm_label(as);
@@ -166,7 +166,7 @@ static void guess_jump(HostGen *g, const HgStub *s)
     asm_align(as, 8);
     asm_bind(as, guess);
     l->guess = true;
-    l->field = as->p;
+    l->field_at = (uint32_t)(as->p - g->code->rw);
     asm_data(as, &none, sizeof(none));
 }
 
@@ -212,15 +212,14 @@ static void link_jump(HostGen *g, int cc, const IrInsn *i)
     unsigned before = cc < 0 ? 1 : 2;
 
     s->link = new_link(g, i->imm);
-    g->tb->link[s->link].loop = back;
+    tb_links(g->tb)[s->link].loop = back;
     asm_nop(&g->as, -(asm_here(&g->as) + before) & (REL32_ALIGN - 1));
     if (cc < 0) {
         asm_jmp(&g->as, s->entry);
     } else {
         asm_jcc(&g->as, cc, s->entry);
     }
-    TbLink *l = &g->tb->link[s->link];
-    l->field = g->as.p - 4;
+    tb_links(g->tb)[s->link].field_at = (uint32_t)(g->as.p - 4 - g->code->rw);
 }
 
 /* pc in HR_SCRATCH, all homes in place, every other register free. */
@@ -366,7 +365,7 @@ void emit_stub(HostGen *g, HgStub *p)
     case STUB_RAISE: raise_here(g, i, s.site); break;
     case STUB_BACK:
     case STUB_LINK: {
-        TbLink *l = &g->tb->link[s.link];
+        TbLink *l = &tb_links(g->tb)[s.link];
         l->stub_at = (uint32_t)(asm_here(as) - (uintptr_t)g->code->rx);
         if (s.kind == STUB_BACK) {
             hg_homes_out(g);

@@ -318,43 +318,18 @@ static void frame_vec(HostGen *g, unsigned n, unsigned reg, bool wide)
     asm_v2_store(&g->as, I_VMOVDQU_ST, wide, hg_frame(FRAME_OFF(varg) + 32 * n), reg, 0);
 }
 
-static void slow_load(HostGen *g, const HgStub *s, const IrInsn *i)
+static void slow_load_vec(HostGen *g, const HgStub *s, const IrInsn *i)
 {
-    IrMemOp mo = i->imm;
-
-    if (i->type >= IR_V128) {
-        frame_arg_imm(g, 2, mo);
-        call_slow(g, s, SLOW_LOAD_VEC);
-        load_vec(g, s->d, hg_frame(FRAME_OFF(varg)), mo);
-        return;
-    }
-    frame_arg_imm(g, 2, mo & ~MO_SIGN);
-    call_slow(g, s, SLOW_LOAD);
-    load_extend(g, s->d, hg_frame(FRAME_OFF(result)), mo & ~MO_BE, i->type);
-}
-
-static void slow_store(HostGen *g, const HgStub *s, const IrInsn *i)
-{
-    uint64_t k;
-
     frame_arg_imm(g, 2, (int32_t)i->imm);
-    if (i->type >= IR_V128) {
-        frame_vec(g, 0, s->a[1], i->type == IR_V256);
-    } else if (s->a[1] != HR_NONE) {
-        frame_arg(g, 1, s->a[1]);
-    } else {
-        hg_const(g, i->arg[1], &k);
-        frame_arg_imm(g, 1, (int32_t)k);
-    }
-    call_slow(g, s, i->type >= IR_V128 ? SLOW_STORE_VEC : SLOW_STORE);
+    call_slow(g, s, SLOW_LOAD_VEC);
+    load_vec(g, s->d, hg_frame(FRAME_OFF(varg)), i->imm);
 }
 
-static void slow_probe(HostGen *g, const HgStub *s, const IrInsn *i)
+static void slow_store_vec(HostGen *g, const HgStub *s, const IrInsn *i)
 {
-    frame_arg_imm(g, 1, MO_BYTES(i->imm));
-    frame_arg_imm(g, 2, MO_GET_MMU(i->imm));
-    frame_arg_imm(g, 3, i->sub);
-    call_slow(g, s, SLOW_PROBE);
+    frame_arg_imm(g, 2, (int32_t)i->imm);
+    frame_vec(g, 0, s->a[1], i->type == IR_V256);
+    call_slow(g, s, SLOW_STORE_VEC);
 }
 
 /* ---- atomics ---- */
@@ -561,17 +536,20 @@ void emit_slow_stub(HostGen *g, HgStub *s)
     const IrInsn *i = ir_at(g->b, s->insn);
 
     asm_bind(&g->as, s->entry);
-    if (s->window != HR_NONE) {
+    if (s->window != HR_NONE && !g->tb->draft) {
         access_alone(g, s, i);
+    }
+    if (i->op == IR_PROBE || (i->type < IR_V128 && (i->op == IR_LOAD || i->op == IR_STORE))) {
+        hg_access_stub(g, s, i);
+        return;
     }
     if (s->disp) {
         asm_lea(&g->as, 8, HR_SCRATCH, asm_mem(s->a[0], s->disp));
     }
     frame_arg(g, 0, s->disp ? HR_SCRATCH : s->a[0]);
     switch (i->op) {
-    case IR_LOAD: slow_load(g, s, i); break;
-    case IR_STORE: slow_store(g, s, i); break;
-    case IR_PROBE: slow_probe(g, s, i); break;
+    case IR_LOAD: slow_load_vec(g, s, i); break;
+    case IR_STORE: slow_store_vec(g, s, i); break;
     default: slow_atomic(g, s, i); break;
     }
     for (unsigned r = 0; r < 16; r++) {

@@ -2,7 +2,7 @@
 /*
  * The native code of one region: passes in order, then running it.
  *
- *   head: Tb *, padding   (host_current finds it from any return address)
+ *   head: Tb *            (host_current finds it from any return address)
  *   entry, the region's ops
  *   elsewhere, away from what runs: stubs in order of need, literals
  */
@@ -11,7 +11,8 @@
 #include "base/util/log.h"
 #include "host-priv.h"
 
-#define HEAD_BYTES 16
+#define REGION_ALIGN 16
+G_STATIC_ASSERT(sizeof(Tb *) == HOST_HEAD_BYTES);
 
 HostGen *host_gen_new(CpuState *cpu)
 {
@@ -26,7 +27,7 @@ HostGen *host_gen_new(CpuState *cpu)
     g->xfers = g_array_sized_new(FALSE, FALSE, sizeof(HgXfer), HG_ROOM);
     g->sites = g_array_sized_new(FALSE, FALSE, sizeof(HostSite), HG_ROOM);
     g->entries = g_array_sized_new(FALSE, FALSE, sizeof(HostSiteEntry), HG_ROOM);
-    g->consts = g_array_sized_new(FALSE, FALSE, sizeof(uint64_t), HG_ROOM);
+    g->site_bytes = g_byte_array_sized_new(HG_ROOM);
     g->literals = g_array_sized_new(FALSE, FALSE, sizeof(HgLiteral), HG_ROOM);
     g->windows = g_array_new(FALSE, FALSE, sizeof(HgWindow));
     g->lit_data = g_byte_array_new();
@@ -60,7 +61,7 @@ void host_gen_free(HostGen *g)
     g_array_free(g->xfers, TRUE);
     g_array_free(g->sites, TRUE);
     g_array_free(g->entries, TRUE);
-    g_array_free(g->consts, TRUE);
+    g_byte_array_free(g->site_bytes, TRUE);
     g_array_free(g->literals, TRUE);
     g_array_free(g->windows, TRUE);
     g_byte_array_free(g->lit_data, TRUE);
@@ -109,7 +110,6 @@ static void begin(HostGen *g, Tb *tb, IrBuilder *b)
     g->xfers->len = 0;
     g->sites->len = 0;
     g->entries->len = 0;
-    g->consts->len = 0;
     g->literals->len = 0;
     g_byte_array_set_size(g->lit_data, 0);
     asm_begin(&g->as, g->code->rw + at, HOST_REGION_MAX, (uintptr_t)g->code->rx + at);
@@ -189,10 +189,7 @@ static void to_cold_part(HostGen *g)
 
 static void generate(HostGen *g)
 {
-    static const uint8_t pad[HEAD_BYTES - sizeof(Tb *)];
-
-    asm_data(&g->as, &g->tb, sizeof(Tb *));
-    asm_data(&g->as, pad, sizeof(pad));
+    asm_data(&g->as, &g->tb, HOST_HEAD_BYTES);
     emit_entry(g);
     for (IrVal v = 1; v < g->n && !g->failed && !g->as.overflow; v++) {
         one_insn(g, v);
@@ -218,7 +215,7 @@ static void log_code(const HostGen *g)
 {
     g_autoptr(GString) s = g_string_new(NULL);
 
-    log_part(s, g, HEAD_BYTES, g->hot_bytes);
+    log_part(s, g, HOST_HEAD_BYTES, g->hot_bytes);
     log_part(s, g, g->cold_at, asm_size(&g->as));
     log_printf(LOG_OUT_ASM, "out_asm pc 0x%" PRIx64 " flags 0x%x %s\n", g->tb->key.pc,
                g->tb->key.flags, s->str);
@@ -235,56 +232,44 @@ static void name_code(const HostGen *g)
                  asm_size(as) - g->cold_at);
 }
 
-static uint8_t *put_behind(uint8_t *at, const void *from, size_t n)
+/* The native half of the region, with its tables behind it. */
+static size_t make_record(HostGen *g)
 {
-    memcpy(at, from, n);
-    return at + n;
-}
+    const size_t loop = hg_loops(g) ? sizeof(HostLoop) + g->own.n * sizeof(HostPin) : 0;
+    GByteArray *sites = g->site_bytes;
 
-/* The record of the region, with its tables behind it. */
-static HostTb *make_record(HostGen *g)
-{
-    const size_t consts = g->consts->len * sizeof(uint64_t),
-                 sites = g->sites->len * sizeof(HostSite),
-                 entries = g->entries->len * sizeof(HostSiteEntry),
-                 homes = hg_loops(g) ? g->own.n * sizeof(HostPin) : 0;
-    const size_t size = sizeof(HostTb) + consts + sites + entries + homes;
-    unsigned lot = HOST_NO_LOT;
-    HostTb *h = host_record_alloc(g, size, 8, &lot);
-
+    g_byte_array_set_size(sites, 0);
+    unsigned n_sites = hg_put_sites(g, sites);
+    size_t size = (loop ? sizeof(HostTb) + loop : offsetof(HostTb, rest)) + sites->len;
+    HostTb *h = host_record_more(g, size);
     if (!h) {
-        h = g_malloc(size);
+        h = g_malloc(MAX(size, sizeof(HostTb)));
     }
-    uint8_t *at = (uint8_t *)(h + 1);
-    *h = (HostTb){ .owner = g->code,
-                   .n_consts = g->consts->len,
-                   .n_sites = g->sites->len,
-                   .n_entries = g->entries->len };
-    h->lot[HOST_RECORDS] = lot;
-    h->code = (const uint8_t *)g->as.run_at;
     h->size = g->hot_bytes + (asm_size(&g->as) - g->cold_at);
-    at = put_behind(at, g->consts->data, consts);
-    at = put_behind(at, g->sites->data, sites);
-    at = put_behind(at, g->entries->data, entries);
-    if (hg_loops(g)) {
-        put_behind(at, g->own.pin, homes);
-        h->loop = asm_label_addr(&g->as, g->head);
+    h->n_sites = n_sites;
+    h->n_homes = loop ? g->own.n : 0;
+    if (loop) {
+        HostLoop *l = (HostLoop *)(h + 1);
+        l->head = asm_label_addr(&g->as, g->head);
+        memcpy(l->home, g->own.pin, g->own.n * sizeof(HostPin));
     }
-    return h;
+    memcpy((uint8_t *)host_sites(h), sites->data, sites->len);
+    g->tb->host = h;
+    return size;
 }
 
 static void finish(HostGen *g)
 {
-    HostTb *h = make_record(g);
     Tb *tb = g->tb;
+    size_t record = make_record(g);
+    HostTb *h = tb->host;
 
-    tb->host = h;
-    tb->native = h->code + HEAD_BYTES;
+    tb->native = (const uint8_t *)g->as.run_at + HOST_HEAD_BYTES;
     tb->n_links = g->n_links;
-    tb->bytes = sizeof(Tb) + sizeof(HostTb) + h->size + g->sites->len * sizeof(HostSite) +
-                g->entries->len * sizeof(HostSiteEntry) + g->n_links * sizeof(TbLink);
-    h->lot[HOST_HOT] = host_take(g, HOST_HOT, (g->hot_bytes + 31) & ~(size_t)31);
-    h->lot[HOST_COLD] = host_take(g, HOST_COLD, asm_size(&g->as) - g->cold_at);
+    tb->bytes = h->size + sizeof(Tb) + g->n_links * sizeof(TbLink) + record +
+                (tb->more ? sizeof(TbMore) + g->b->pool->len * sizeof(IrVec) : 0);
+    host_take(g, HOST_HOT, (g->hot_bytes + REGION_ALIGN - 1) & ~(size_t)(REGION_ALIGN - 1));
+    h->cold_lot = host_take(g, HOST_COLD, asm_size(&g->as) - g->cold_at);
     __atomic_add_fetch(&g->code->bytes, h->size, __ATOMIC_RELAXED);
     __atomic_add_fetch(&g->code->regions, 1, __ATOMIC_RELAXED);
 }
@@ -296,15 +281,17 @@ bool host_compile(HostGen *g, Tb *tb, IrBuilder *b)
     }
     g->mode = tb->mode ? tb->mode : UINT32_MAX; /* which no region has */
     begin(g, tb, b);
-    if (b->pool->len && !tb->pool) {
-        tb->pool = g_aligned_alloc(b->pool->len, sizeof(IrVec), 32);
-        memcpy(tb->pool, b->pool->data, b->pool->len * sizeof(IrVec));
+    if (b->pool->len) {
+        tb_more(tb)->pool = g_aligned_alloc(b->pool->len, sizeof(IrVec), 32);
+        memcpy(tb->more->pool, b->pool->data, b->pool->len * sizeof(IrVec));
     }
     hg_analyse(g);
     generate(g);
-    if (g->failed || g->entries->len > UINT16_MAX || !asm_finish(&g->as)) {
-        memset(tb->link, 0, g->n_links * sizeof(*tb->link));
-        g_aligned_free(g_steal_pointer(&tb->pool));
+    if (g->failed || g->sites->len > UINT16_MAX || !asm_finish(&g->as)) {
+        memset(tb_links(tb), 0, g->n_links * sizeof(TbLink));
+        if (b->pool->len) {
+            g_aligned_free(g_steal_pointer(&tb->more->pool));
+        }
         return false;
     }
     if (log_enabled(LOG_OUT_ASM) && log_in_filter(tb->key.pc)) {
@@ -317,21 +304,26 @@ bool host_compile(HostGen *g, Tb *tb, IrBuilder *b)
     return true;
 }
 
-void host_tb_free(HostTb *h)
+static size_t lot_of(const void *at, const void *first)
 {
-    if (!h) {
-        return;
+    return ((uintptr_t)at - (uintptr_t)first) / HOST_LOT_BYTES;
+}
+
+void host_tb_free(HostCode *c, Tb *tb)
+{
+    HostTb *h = tb->host;
+
+    if (h) {
+        __atomic_sub_fetch(&c->bytes, h->size, __ATOMIC_RELAXED);
+        __atomic_sub_fetch(&c->regions, 1, __ATOMIC_RELAXED);
+        host_lot_put(c, HOST_HOT, lot_of(host_code(tb), c->rx));
+        host_lot_put(c, HOST_COLD, h->cold_lot);
+        if (!tb->placed || lot_of(h, c->records) != lot_of(tb, c->records)) {
+            g_free(h);
+        }
     }
-    __atomic_sub_fetch(&h->owner->bytes, h->size, __ATOMIC_RELAXED);
-    __atomic_sub_fetch(&h->owner->regions, 1, __ATOMIC_RELAXED);
-    unsigned records = h->lot[HOST_RECORDS];
-    HostCode *c = h->owner;
-    host_lot_put(c, HOST_HOT, h->lot[HOST_HOT]);
-    host_lot_put(c, HOST_COLD, h->lot[HOST_COLD]);
-    if (records == HOST_NO_LOT) {
-        g_free(h);
-    } else {
-        host_lot_put(c, HOST_RECORDS, records);
+    if (tb->placed) {
+        host_lot_put(c, HOST_RECORDS, lot_of(tb, c->records));
     }
 }
 
@@ -345,85 +337,28 @@ void host_run(CpuState *cpu, Tb *tb)
     EnterFn enter = (EnterFn)(uintptr_t)cpu->engine->host->enter;
 
     p->last_link = enter(cpu, tb->native, &p->hframe);
-    p->last_tb = p->last_link ? p->last_link->src : NULL;
+    p->last_tb = p->last_link ? tb_link_src(p->last_link) : NULL;
     p->hframe = NULL;
     p->tb = NULL;
 }
 
-void host_link(TbLink *l, const Tb *dst)
+void host_link(ExecEngine *e, TbLink *l, const Tb *dst)
 {
-    bool taken = dst && dst->host && (!l->loop || dst == l->src);
+    const HostCode *c = e->host;
+    uint8_t *field = c ? host_link_field(c, l) : NULL;
+    bool taken = dst && dst->host && (!l->loop || dst == tb_link_src(l));
 
-    if (!l->field) {
+    if (!field) {
         return;
     }
     if (l->guess) {
-        __atomic_store_n((uint64_t *)l->field, taken ? (uintptr_t)dst : HOST_NO_GUESS,
+        __atomic_store_n((uint64_t *)field, taken ? (uintptr_t)dst : HOST_NO_GUESS,
                          __ATOMIC_RELEASE);
         return;
     }
-    const HostCode *c = l->src->host->owner;
-    const uint8_t *at = c->rx + (l->field - c->rw), *to = c->rx + l->stub_at;
+    const uint8_t *at = c->rx + l->field_at, *to = c->rx + l->stub_at;
     if (taken && !l->cross) {
-        to = l->loop ? (const uint8_t *)(uintptr_t)dst->host->loop : dst->native;
+        to = l->loop ? (const uint8_t *)(uintptr_t)host_loop(dst->host)->head : dst->native;
     }
-    __atomic_store_n((int32_t *)l->field, (int32_t)(to - (at + 4)), __ATOMIC_RELEASE);
-}
-
-Tb *host_current(CpuState *cpu)
-{
-    CpuPriv *p = priv_of(cpu);
-    const uint8_t *ra = (const uint8_t *)(uintptr_t)p->hframe->ra;
-    int32_t back;
-
-    if (!ra) {
-        return p->tb;
-    }
-    memcpy(&back, ra + 3, 4); /* hg_site_here */
-    return *(Tb *const *)(ra + back);
-}
-
-static void apply_entry(CpuState *cpu, const Tb *tb, const HostSiteEntry *e)
-{
-    const HostFrame *f = cpu->priv->hframe;
-    const void *from;
-
-    switch (e->kind) {
-    case LOC_REG: from = &f->reg[e->index]; break;
-    case LOC_VREG: from = &f->vreg[e->index]; break;
-    case LOC_CELL: from = (const uint8_t *)f + e->index; break;
-    case LOC_CONST: from = &host_consts(tb->host)[e->index]; break;
-    default: from = &tb->pool[e->index]; break;
-    }
-    memcpy((char *)cpu + e->offset, from, e->size);
-}
-
-void host_apply_snapshot(CpuState *cpu)
-{
-    const HostFrame *f = cpu->priv->hframe;
-    const Tb *tb = host_current(cpu);
-    const HostTb *h = tb->host;
-    const HostPin *pin = h->loop ? host_homes(h) : cpu->engine->host->pins.pin;
-    const HostSite *all = host_sites(h), *s = NULL;
-
-    for (unsigned k = 0; k < h->n_sites && f->ra; k++) {
-        if (all[k].ra == f->ra - (uintptr_t)h->code) {
-            s = &all[k];
-        }
-    }
-    if (!s) {
-        return;
-    }
-    for (HostPinSet m = s->pins; m; m &= m - 1) {
-        const HostPin *p = &pin[__builtin_ctz(m)];
-        const void *from = host_pin_is_vec(p) ? (const void *)&f->vreg[p->reg] : &f->reg[p->reg];
-        memcpy((char *)cpu + p->offset, from, p->size);
-    }
-    for (unsigned k = 0; k < s->count; k++) {
-        apply_entry(cpu, tb, &host_entries(h)[s->first + k]);
-    }
-    cpu_set_pc(cpu, s->pc);
-    if (cpu->ops->restore_state) {
-        cpu->ops->restore_state(cpu, s->pc, s->aux);
-    }
+    __atomic_store_n((int32_t *)field, (int32_t)(to - (at + 4)), __ATOMIC_RELEASE);
 }

@@ -63,17 +63,17 @@ typedef struct HostLoc {
 } HostLoc;
 
 typedef struct HostSiteEntry {
-    uint32_t offset; /* in CpuState */
-    uint8_t size, kind;
-    uint16_t index; /* register, cell offset, constant number */
+    IrSlot slot;
+    uint8_t kind, reg;
+    uint64_t k; /* cell offset, constant, its number in the pool */
 } HostSiteEntry;
 
 typedef struct HostSite {
     uint64_t pc;
-    uint32_t ra;     /* from the region's entry */
+    uint32_t ra;     /* from the region's head, 0: no call was made */
     HostPinSet pins; /* homes that are in their registers only */
     uint32_t aux;
-    uint16_t first, count; /* entries */
+    uint32_t first, count; /* entries */
 } HostSite;
 
 /* What regions consist of. Each kind has memory of its own, so that what runs lies densely. */
@@ -84,31 +84,35 @@ typedef enum HostKind {
     HOST_KINDS
 } HostKind;
 
-/* The native half of a Tb. Behind it lie its constants, sites, their entries and, of a loop, the homes inside. */
+/* The native half of a Tb. Behind it lie, of a loop, a HostLoop, then the sites as bytes (sites.c). */
+#define HOST_HEAD_BYTES 8 /* before the entry of a region: where its Tb is */
 struct HostTb {
-    HostCode *owner;
-    const uint8_t *code; /* where it runs */
-    uint64_t loop;       /* where the jump back to the head leads, homes as inside; 0: no loop */
-    unsigned lot[HOST_KINDS]; /* that its parts lie in; records HOST_NO_LOT: this is on the heap */
-    uint32_t size;
-    uint16_t n_consts, n_sites, n_entries;
+    uint32_t size;     /* of code and stubs */
+    uint16_t cold_lot; /* that the stubs lie in */
+    uint16_t n_sites;
+    uint8_t n_homes; /* of a loop, else 0 */
+    uint8_t rest[7]; /* the sites begin here where there is no loop */
 };
 
-static inline const uint64_t *host_consts(const HostTb *h)
+typedef struct HostLoop {
+    uint64_t head; /* where the jump back leads, homes as inside */
+    HostPin home[];
+} HostLoop;
+
+static inline const HostLoop *host_loop(const HostTb *h)
 {
-    return (const uint64_t *)(h + 1);
+    return h->n_homes ? (const HostLoop *)(h + 1) : NULL;
 }
-static inline const HostSite *host_sites(const HostTb *h)
+static inline const uint8_t *host_sites(const HostTb *h)
 {
-    return (const HostSite *)(host_consts(h) + h->n_consts);
+    const HostLoop *l = host_loop(h);
+
+    return l ? (const uint8_t *)&l->home[h->n_homes] : h->rest;
 }
-static inline const HostSiteEntry *host_entries(const HostTb *h)
+/* Where its code begins, to be run. */
+static inline const uint8_t *host_code(const Tb *tb)
 {
-    return (const HostSiteEntry *)(host_sites(h) + h->n_sites);
-}
-static inline const HostPin *host_homes(const HostTb *h)
-{
-    return (const HostPin *)(host_entries(h) + h->n_entries);
+    return (const uint8_t *)tb->native - HOST_HEAD_BYTES;
 }
 
 /* Of a call: where the guest goes on when it returns, and the native code that goes on there. Lies behind
@@ -145,14 +149,11 @@ typedef struct HostFill {
 } HostFill;
 
 typedef enum HostSlow {
-    SLOW_LOAD,
-    SLOW_STORE,
     SLOW_LOAD_VEC,
     SLOW_STORE_VEC,
     SLOW_ATOMIC,
     SLOW_CMPXCHG,
     SLOW_CMPXCHG16,
-    SLOW_PROBE,
     SLOW_RAISE,
     SLOW_HELPER,
     SLOW_COUNT
@@ -172,10 +173,17 @@ struct HostCode {
     /* common code, run addresses */
     uint64_t enter, leave, leave_pc, next_link, next_pc, refuse;
     uint64_t slow[SLOW_COUNT][2]; /* HostSlow, with vector registers saved */
+    uint64_t access[2];           /* the same of access.c */
     GArray *modes;                /* HostMode, under lock */
     uint64_t bytes;               /* live. Atomic */
     uint64_t regions;
 };
+
+/* The field of a link that jumps of native code read; NULL: none. */
+static inline uint8_t *host_link_field(const HostCode *c, const TbLink *l)
+{
+    return l->field_at ? c->rw + l->field_at : NULL;
+}
 
 /* ---- the generator ---- */
 typedef struct HgVal { /* by root value */
@@ -290,7 +298,8 @@ struct HostGen {
     AsmLabel head;     /* where a loop goes on, homes as inside */
     GArray *stubs;     /* HgStub */
     GArray *xfers;     /* HgXfer */
-    GArray *sites, *entries, *consts;
+    GArray *sites, *entries;
+    GByteArray *site_bytes;
     GArray *literals; /* HgLiteral */
     GByteArray *lit_data;
     unsigned n_links;
@@ -383,14 +392,18 @@ void hg_load_vec(HostGen *g, unsigned reg, IrType t, HostLoc from);
 void hg_store_vec(HostGen *g, AsmRm to, unsigned reg, unsigned size); /* 8, 16 or 32 bytes */
 void hg_parallel(HostGen *g, const HgXfer *x, unsigned n);
 void hg_do_xfers(HostGen *g, uint32_t first, unsigned n);
-uint32_t hg_site(HostGen *g, uint32_t snap);  /* record where the state is; number + 1 */
-void hg_site_here(HostGen *g, uint32_t site); /* the return address: writes the marker */
 /* back: to the head of a loop, homes as inside; else as every region wants them. */
 unsigned hg_plan_exit(HostGen *g, uint32_t snap, bool back, const HgXfer *extra, uint32_t *first);
 void hg_load_addr(HostGen *g, unsigned reg, const void *at);
 AsmRm hg_state(int32_t off);
 AsmRm hg_frame(int32_t off);
 void hg_call_c(HostGen *g, const void *fn);
+
+/* sites.c */
+uint32_t hg_site(HostGen *g, uint32_t snap);             /* record where the state is; number + 1 */
+void hg_site_at(HostGen *g, uint32_t site);              /* the return address is here */
+void hg_site_here(HostGen *g, uint32_t site);            /* the same, and writes the marker */
+unsigned hg_put_sites(const HostGen *g, GByteArray *to); /* the number of them */
 
 /* emitters; true: done */
 bool emit_int(HostGen *g, const IrInsn *i, IrVal v);
@@ -409,6 +422,11 @@ void emit_guess(HostGen *g,
 HgStub *hg_stub(HostGen *g, HgStubKind kind);
 void emit_entry(HostGen *g);
 
+/* access.c */
+#define HOST_ACCESS_HEAD 5 /* from the return address to what leads to the region's head */
+void hg_access_stub(HostGen *g, const HgStub *s, const IrInsn *i);
+void host_access(CpuState *cpu, HostFrame *f); /* called by such a stub */
+
 /* common.c */
 void host_common_code(HostCode *c);
 
@@ -424,8 +442,8 @@ bool host_room(HostGen *g);
 size_t host_next(const HostGen *g, HostKind kind);
 /* So many bytes there are taken, for as long as the lot is held: its number. */
 unsigned host_take(HostGen *g, HostKind kind, size_t bytes);
-/* Memory for a record that holds *lot, not zeroed; NULL: no room. Align: up to 64. */
-void *host_record_alloc(HostGen *g, size_t bytes, size_t align, unsigned *lot);
+/* Memory behind the Tb that was placed last, as long as that lives, not zeroed, on 8 bytes; NULL: no room. */
+void *host_record_more(HostGen *g, size_t bytes);
 /* What lay in it is gone. */
 void host_lot_put(HostCode *c, HostKind kind, unsigned lot);
 

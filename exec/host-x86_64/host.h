@@ -35,18 +35,16 @@ const void *host_no_code(const HostCode *c);
 
 /* A zeroed Tb with room for its links behind it in the memory of records; NULL: no room. */
 Tb *host_tb_place(HostGen *g, unsigned n_links);
-/* It is being freed. */
-void host_tb_unplace(Tb *tb);
 /* Native code of a lowered region into tb; false: too large, or no room. */
 bool host_compile(HostGen *g, Tb *tb, IrBuilder *b);
-/* tb is being freed. */
-void host_tb_free(HostTb *h);
+/* tb is being freed: its native half, and its place where it has been placed. */
+void host_tb_free(HostCode *c, Tb *tb);
 
 /* Run from tb, which is native, until something wants the loop. */
 void host_run(CpuState *cpu, Tb *tb);
 
 /* The direct exit l, if of native code, goes to dst from now on; NULL: back to the loop. tb_lock held. */
-void host_link(TbLink *l, const Tb *dst);
+void host_link(ExecEngine *e, TbLink *l, const Tb *dst);
 
 /* While native code runs or has called C: the region at the last recorded call. */
 Tb *host_current(CpuState *cpu);

@@ -172,35 +172,32 @@ unsigned host_take(HostGen *g, HostKind kind, size_t bytes)
     return f->lot;
 }
 
-void *host_record_alloc(HostGen *g, size_t bytes, size_t align, unsigned *lot)
-{
-    HostFill *f = &g->fill[HOST_RECORDS];
-
-    if (bytes + align > HOST_LOT_BYTES || !fits(g, HOST_RECORDS, bytes + align)) {
-        return NULL;
-    }
-    f->used = (f->used + align - 1) & ~(align - 1);
-    void *at = g->code->records + (size_t)f->lot * HOST_LOT_BYTES + f->used;
-    *lot = host_take(g, HOST_RECORDS, bytes);
-    return at;
-}
+#define TABLES_ROOM (8u << 10) /* more of a region's tables is on the heap */
 
 Tb *host_tb_place(HostGen *g, unsigned n_links)
 {
+    HostFill *f = &g->fill[HOST_RECORDS];
     size_t bytes = sizeof(Tb) + n_links * sizeof(TbLink);
-    unsigned lot;
-    Tb *tb = host_record_alloc(g, bytes, 64, &lot);
 
-    if (tb) {
-        memset(tb, 0, bytes);
-        tb->link = (TbLink *)(tb + 1);
-        tb->memory = g->code;
-        tb->lot = lot;
+    if (!fits(g, HOST_RECORDS, TB_ALIGN + bytes + TABLES_ROOM)) {
+        return NULL;
     }
+    f->used = (f->used + TB_ALIGN - 1) & ~(TB_ALIGN - 1);
+    Tb *tb = (Tb *)(g->code->records + (size_t)f->lot * HOST_LOT_BYTES + f->used);
+    host_take(g, HOST_RECORDS, bytes);
+    memset(tb, 0, bytes);
+    tb->placed = true;
     return tb;
 }
 
-void host_tb_unplace(Tb *tb)
+void *host_record_more(HostGen *g, size_t bytes)
 {
-    host_lot_put(tb->memory, HOST_RECORDS, tb->lot);
+    HostFill *f = &g->fill[HOST_RECORDS];
+
+    if (!g->tb->placed || HOST_LOT_BYTES - f->used < bytes) {
+        return NULL;
+    }
+    void *at = g->code->records + (size_t)f->lot * HOST_LOT_BYTES + f->used;
+    f->used += bytes; /* the Tb holds the lot */
+    return at;
 }

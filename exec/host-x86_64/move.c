@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Moving values to where they must be: parallel moves at exits and calls, and the records that
- * tell a fault where the guest state is.
+ * Moving values to where they must be: literals, single moves, parallel moves at exits and calls.
  */
 #include <string.h>
 #include "host-priv.h"
@@ -304,75 +303,4 @@ unsigned hg_plan_exit(HostGen *g, uint32_t snap, bool back, const HgXfer *extra,
         plan(g, *extra);
     }
     return g->xfers->len - *first;
-}
-
-/* ---- sites ---- */
-
-static uint16_t const_number(HostGen *g, uint64_t k)
-{
-    for (unsigned n = 0; n < g->consts->len; n++) {
-        if (g_array_index(g->consts, uint64_t, n) == k) {
-            return n;
-        }
-    }
-    ir_push(g->consts, HG_ROOM, uint64_t, k);
-    return g->consts->len - 1;
-}
-
-static HostSiteEntry site_entry(HostGen *g, const IrSnapEntry *se)
-{
-    const IrSlotDesc *d = &g->b->slots->slots[se->slot];
-    HostLoc at = g->in_cells ? hg_where_memory(g, se->val) : hg_where(g, se->val);
-    HostSiteEntry e = { .offset = d->offset, .size = d->size, .kind = at.kind };
-
-    switch (at.kind) {
-    case LOC_REG:
-    case LOC_VREG: e.index = at.reg; break;
-    case LOC_CELL: e.index = at.off; break;
-    case LOC_CONST: e.index = const_number(g, at.k); break;
-    default: e.index = at.k; break;
-    }
-    return e;
-}
-
-uint32_t hg_site(HostGen *g, uint32_t snap)
-{
-    const IrSnap *s = &g_array_index(g->b->snaps, IrSnap, snap);
-    HostSite site = { .first = g->entries->len,
-                      .count = s->count,
-                      .pins = g->home_reg & ~g->home_mem,
-                      .aux = s->aux,
-                      .pc = s->pc };
-
-    for (unsigned k = 0; k < s->count; k++) {
-        HostSiteEntry e =
-            site_entry(g, &g_array_index(g->b->snap_entries, IrSnapEntry, s->first + k));
-        ir_push(g->entries, HG_ROOM, HostSiteEntry, e);
-    }
-    /* often the same as before: share the entries */
-    if (g->sites->len) {
-        const HostSite *o = &g_array_index(g->sites, HostSite, g->sites->len - 1);
-        HostSiteEntry *all = (HostSiteEntry *)g->entries->data;
-        if (site.count && o->count == site.count &&
-            !memcmp(all + o->first, all + site.first, site.count * sizeof(*all))) {
-            site.first = o->first;
-            g->entries->len -= site.count;
-        }
-    }
-    ir_push(g->sites, HG_ROOM, HostSite, site);
-    return g->sites->len;
-}
-
-/* Right behind a call: a no-operation whose displacement leads to the region's head, where its Tb
- * is (host_current). */
-void hg_site_here(HostGen *g, uint32_t site)
-{
-    static const uint8_t nop7[3] = { 0x0f, 0x1f, 0x80 };
-    int32_t back = -(int32_t)asm_size(&g->as);
-
-    if (site) {
-        g_array_index(g->sites, HostSite, site - 1).ra = asm_size(&g->as);
-    }
-    asm_data(&g->as, nop7, 3);
-    asm_data(&g->as, &back, 4);
 }

@@ -444,7 +444,7 @@ static void gen_call(Comp *c, const IrInsn *i, uint16_t d)
 {
     const IrCall *call = &g_array_index(c->b->calls, IrCall, i->imm);
     const HelperDesc *h = call->helper;
-    BcCall *r = &c->tb->bc->calls[i->imm];
+    BcCall *r = &c->tb->more->bc->calls[i->imm];
     bool simple = h->ret <= IR_I64 && !(h->flags & HELPER_FPENV);
 
     r->fn = h->fn;
@@ -489,9 +489,9 @@ static void gen_call_if(Comp *c, const IrInsn *i, IrVal v, uint16_t d)
 
 static void gen_link(Comp *c, uint64_t pc)
 {
-    TbLink *l = &c->tb->link[c->n_links];
+    TbLink *l = &tb_links(c->tb)[c->n_links];
 
-    l->src = c->tb;
+    l->index = c->n_links;
     l->pc = pc;
     emit(c, BC_EXIT_DIRECT, 0, 0, 0)->imm = c->n_links++;
 }
@@ -562,7 +562,9 @@ static void gen_insn(Comp *c, const IrInsn *i, IrVal v, uint16_t d)
     case IR_WILL_RETURN:
     case IR_COMMIT: break;
     case IR_CONST: emit(c, BC_CONST, d, 0, 0)->imm = i->imm; break;
-    case IR_VCONST: emit(c, BC_VCONST, d, 0, i->type)->imm = (uintptr_t)&c->tb->pool[i->imm]; break;
+    case IR_VCONST:
+        emit(c, BC_VCONST, d, 0, i->type)->imm = (uintptr_t)&c->tb->more->pool[i->imm];
+        break;
     case IR_GET: {
         const IrSlotDesc *s = &c->b->slots->slots[i->imm];
         gen_get(c, s->type, s->size, s->offset, d);
@@ -675,7 +677,7 @@ static void gen_stubs(Comp *c)
 /* Copy the snapshots that faults need, with frame units instead of values. */
 static void make_snaps(Comp *c)
 {
-    TbBytecode *bc = c->tb->bc;
+    TbBytecode *bc = c->tb->more->bc;
     const IrBuilder *b = c->b;
 
     bc->snaps = g_new0(BcSnap, b->snaps->len);
@@ -695,14 +697,15 @@ static void make_snaps(Comp *c)
 static void finish(Comp *c)
 {
     Tb *tb = c->tb;
+    TbBytecode *bc = tb->more->bc;
 
     make_snaps(c);
-    tb->bc->n_code = c->code->len;
-    tb->bc->code = g_memdup2(c->code->data, c->code->len * sizeof(BcOp));
-    tb->bc->snap_of = g_memdup2(c->snaps->data, c->snaps->len * sizeof(uint32_t));
-    tb->bc->frame_units = c->next_unit;
+    bc->n_code = c->code->len;
+    bc->code = g_memdup2(c->code->data, c->code->len * sizeof(BcOp));
+    bc->snap_of = g_memdup2(c->snaps->data, c->snaps->len * sizeof(uint32_t));
+    bc->frame_units = c->next_unit;
     tb->n_links = c->n_links;
-    tb->bytes = sizeof(Tb) + c->code->len * (sizeof(BcOp) + 4) +
+    tb->bytes = sizeof(Tb) + sizeof(TbMore) + c->code->len * (sizeof(BcOp) + 4) +
                 c->b->snap_entries->len * sizeof(BcSnapEntry) + c->b->calls->len * sizeof(BcCall) +
                 c->n_links * sizeof(TbLink);
 }
@@ -739,11 +742,12 @@ bool interp_compile(Tb *tb, IrBuilder *b)
     for (unsigned k = 0; k < b->n_vars; k++) {
         vars[k] = unit_new(&c, b->var_type[k]);
     }
-    tb->bc = g_new0(TbBytecode, 1);
-    tb->bc->calls = g_new0(BcCall, b->calls->len + 1);
-    tb->pool = b->pool->len ? g_aligned_alloc(b->pool->len, sizeof(IrVec), 32) : NULL;
-    if (tb->pool) {
-        memcpy(tb->pool, b->pool->data, b->pool->len * sizeof(IrVec));
+    TbMore *more = tb_more(tb);
+    more->bc = g_new0(TbBytecode, 1);
+    more->bc->calls = g_new0(BcCall, b->calls->len + 1);
+    more->pool = b->pool->len ? g_aligned_alloc(b->pool->len, sizeof(IrVec), 32) : NULL;
+    if (more->pool) {
+        memcpy(more->pool, b->pool->data, b->pool->len * sizeof(IrVec));
     }
     analyse(&c);
     generate(&c);

@@ -72,9 +72,9 @@ static void fence(unsigned kind)
 
 static uint64_t *frame_of(CpuPriv *p, const Tb *tb)
 {
-    if (UNLIKELY(tb->bc->frame_units > p->frame_units)) {
+    if (UNLIKELY(tb->more->bc->frame_units > p->frame_units)) {
         g_aligned_free(p->frame_mem);
-        p->frame_units = tb->bc->frame_units * 2;
+        p->frame_units = tb->more->bc->frame_units * 2;
         p->frame_mem = g_aligned_alloc0(p->frame_units, 8, 64);
     }
     p->frame = p->frame_mem;
@@ -260,7 +260,7 @@ enter:
     }
     p->tb = tb;
     frame = frame_of(p, tb);
-    code = ip = tb->bc->code;
+    code = ip = tb->more->bc->code;
     goto *labels[ip->op];
 
     UNARY(CONST, ip->imm)
@@ -482,7 +482,7 @@ enter:
     }
     OP(EXIT_DIRECT) :
     {
-        TbLink *l = &tb->link[ip->imm];
+        TbLink *l = &tb_links(tb)[ip->imm];
         Tb *n = __atomic_load_n(&l->dst, __ATOMIC_ACQUIRE);
         if (LIKELY(n) && (!l->cross || cpu->jump_cache[l->jump] == n)) {
             tb = n;

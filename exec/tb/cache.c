@@ -39,12 +39,19 @@ static unsigned hash_of(const TbKey *k, RamAddr phys)
     return (h ^ h >> 29) * 0xbf58476d1ce4e5b9u >> (64 - TB_HASH_BITS);
 }
 
+G_STATIC_ASSERT(offsetof(Tb, key.pc) + sizeof(uint64_t) <= TB_ALIGN);
+
 Tb *tb_new(unsigned n_links)
 {
-    Tb *tb = g_aligned_alloc0(1, sizeof(Tb) + n_links * sizeof(TbLink), 64);
+    return g_aligned_alloc0(1, sizeof(Tb) + n_links * sizeof(TbLink), TB_ALIGN);
+}
 
-    tb->link = (TbLink *)(tb + 1);
-    return tb;
+TbMore *tb_more(Tb *tb)
+{
+    if (!tb->more) {
+        tb->more = g_new0(TbMore, 1);
+    }
+    return tb->more;
 }
 
 static void bytecode_free(TbBytecode *bc)
@@ -59,15 +66,18 @@ static void bytecode_free(TbBytecode *bc)
     }
 }
 
-void tb_free(Tb *tb)
+void tb_free(ExecEngine *e, Tb *tb)
 {
-    bytecode_free(tb->bc);
-    g_free(tb->insn_pc);
-    g_aligned_free(tb->pool);
-    host_tb_free(tb->host);
-    if (tb->memory) {
-        host_tb_unplace(tb);
-    } else {
+    if (tb->more) {
+        bytecode_free(tb->more->bc);
+        g_free(tb->more->insn_pc);
+        g_aligned_free(tb->more->pool);
+        g_free(tb->more);
+    }
+    if (e->host) {
+        host_tb_free(e->host, tb);
+    }
+    if (!tb->placed) {
         g_aligned_free(tb);
     }
 }
@@ -110,7 +120,7 @@ static void page_maybe_drop(ExecEngine *e, CodePage *cp)
     }
 }
 
-uint64_t tb_page_pin(ExecEngine *e, RamAddr page)
+CodePage *tb_page_pin(ExecEngine *e, RamAddr page, uint64_t *seq)
 {
     lock(e);
     CodePage *cp = page_get(e, page);
@@ -121,22 +131,20 @@ uint64_t tb_page_pin(ExecEngine *e, RamAddr page)
     if (ram_dirty_get(e->vm, page, DIRTY_CODE)) {
         ram_dirty_test_and_clear(e->vm, page, GUEST_PAGE_SIZE, DIRTY_CODE);
     }
-    uint64_t seq = cp->seq;
+    *seq = cp->seq;
     unlock(e);
-    return seq;
+    return cp;
 }
 
-void tb_page_unpin(ExecEngine *e, RamAddr page)
+void tb_page_unpin(ExecEngine *e, CodePage *cp)
 {
     lock(e);
-    CodePage *cp = page_get(e, page);
-    g_assert(cp);
     __atomic_fetch_sub(&cp->pins, 1, __ATOMIC_SEQ_CST);
     page_maybe_drop(e, cp);
     unlock(e);
 }
 
-/* Page lists are linked through page_next[k]; the low bit of a link says which k. */
+/* Page lists are linked through the parts; the low bit of a link says which. */
 static Tb *list_tb(const Tb *t, unsigned *k)
 {
     *k = (uintptr_t)t & 1;
@@ -145,20 +153,21 @@ static Tb *list_tb(const Tb *t, unsigned *k)
 
 static void page_unlink(ExecEngine *e, Tb *tb, unsigned k)
 {
-    CodePage *cp = page_get(e, tb->page[k]);
+    CodePage *cp = page_get(e, tb_page(tb, k));
+    const TbPart *part = tb_part(tb, k);
     unsigned j;
-    Tb *next = list_tb(tb->page_next[k], &j);
+    Tb *next = list_tb(part->next, &j);
 
-    *tb->page_at[k] = tb->page_next[k];
+    *part->at = part->next;
     if (next) {
-        next->page_at[j] = tb->page_at[k];
+        tb_part(next, j)->at = part->at;
     }
     page_maybe_drop(e, cp);
 }
 
 /* ---- links ---- */
 
-static void link_remove(TbLink *l)
+static void link_remove(ExecEngine *e, TbLink *l)
 {
     if (!l->dst) {
         return;
@@ -168,13 +177,13 @@ static void link_remove(TbLink *l)
         l->next_in->prev_in = l->prev_in;
     }
     __atomic_store_n(&l->dst, NULL, __ATOMIC_RELEASE);
-    host_link(l, NULL);
+    host_link(e, l, NULL);
 }
 
 void tb_link(ExecEngine *e, TbLink *l, Tb *dst, bool cross)
 {
     lock(e);
-    if (!l->dst && !l->src->invalid && !dst->invalid) {
+    if (!l->dst && !tb_link_src(l)->invalid && !dst->invalid) {
         l->next_in = dst->in;
         l->prev_in = &dst->in;
         if (dst->in) {
@@ -184,7 +193,7 @@ void tb_link(ExecEngine *e, TbLink *l, Tb *dst, bool cross)
         l->jump = jc_index(dst->key.vaddr);
         l->cross |= cross;
         __atomic_store_n(&l->dst, dst, __ATOMIC_RELEASE);
-        host_link(l, dst);
+        host_link(e, l, dst);
     }
     unlock(e);
 }
@@ -228,10 +237,10 @@ static void tb_remove(ExecEngine *e, Tb *tb)
     hash_remove(e, tb);
     forget_everywhere(e, tb);
     while (tb->in) {
-        link_remove(tb->in);
+        link_remove(e, tb->in);
     }
     for (unsigned i = 0; i < tb->n_links; i++) {
-        link_remove(&tb->link[i]);
+        link_remove(e, &tb_links(tb)[i]);
     }
     *(tb->all_prev ? &tb->all_prev->all_next : &e->all_first) = tb->all_next;
     *(tb->all_next ? &tb->all_next->all_prev : &e->all_last) = tb->all_prev;
@@ -257,8 +266,8 @@ static bool second_page_same(CpuState *cpu, const Tb *tb)
         return true;
     }
     TlbFull *f =
-        tlb_lookup(cpu, tb->vpage[1], MMU_ACCESS_EXEC, cpu->ops->fetch_mmu_idx(cpu), true, NULL);
-    return f && !(f->flags & TLBF_IO) && f->ram_addr == tb->page[1];
+        tlb_lookup(cpu, tb_vpage(tb, 1), MMU_ACCESS_EXEC, cpu->ops->fetch_mmu_idx(cpu), true, NULL);
+    return f && !(f->flags & TLBF_IO) && f->ram_addr == tb_page(tb, 1);
 }
 
 Tb *tb_find(CpuState *cpu, const TbKey *key, RamAddr phys, uint32_t cflags)
@@ -281,8 +290,8 @@ static bool in_global_pages(CpuPriv *p, const Tb *tb)
     const CpuTlb *t = &p->space->mode[p->cpu->ops->fetch_mmu_idx(p->cpu)];
 
     for (unsigned k = 0; k < tb->n_pages; k++) {
-        const TlbFull *f = &t->full[tlb_index(t, tb->vpage[k])];
-        if (f->gen != t->gen || f->page != tb->vpage[k] || !(f->flags & TLBF_GLOBAL)) {
+        const TlbFull *f = &t->full[tlb_index(t, tb_vpage(tb, k))];
+        if (f->gen != t->gen || f->page != tb_vpage(tb, k) || !(f->flags & TLBF_GLOBAL)) {
             return false;
         }
     }
@@ -305,8 +314,8 @@ void tb_remember(CpuPriv *p, Tb *tb)
         s->n_log++;
     }
     uint64_t *group = &s->group[i / JC_GROUP];
-    if (*group != tb->vpage[0] || tb->n_pages > 1) {
-        *group = *group == JC_NONE && tb->n_pages == 1 ? tb->vpage[0] : JC_MANY;
+    if (*group != tb_vpage(tb, 0) || tb->n_pages > 1) {
+        *group = *group == JC_NONE && tb->n_pages == 1 ? tb_vpage(tb, 0) : JC_MANY;
     }
     __atomic_store_n(at, tb, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&tb->invalid, __ATOMIC_SEQ_CST)) {
@@ -318,26 +327,27 @@ static Tb *same_in_table(ExecEngine *e, const Tb *tb)
 {
     for (Tb *t = e->hash[hash_of(&tb->key, tb->phys)]; t; t = t->hash_next) {
         if (t->phys == tb->phys && t->cflags == tb->cflags && same_key(&t->key, &tb->key) &&
-            t->n_pages == tb->n_pages && (t->n_pages < 2 || t->page[1] == tb->page[1])) {
+            t->n_pages == tb->n_pages && (t->n_pages < 2 || tb_page(t, 1) == tb_page(tb, 1))) {
             return t;
         }
     }
     return NULL;
 }
 
-static void table_add(ExecEngine *e, Tb *tb)
+static void table_add(ExecEngine *e, Tb *tb, unsigned guest_bytes)
 {
     Tb **bucket = &e->hash[hash_of(&tb->key, tb->phys)];
 
     for (unsigned k = 0; k < tb->n_pages; k++) {
-        CodePage *cp = page_get(e, tb->page[k]);
-        __atomic_store_n(&cp->granules, cp->granules | tb->granule[k], __ATOMIC_SEQ_CST);
+        CodePage *cp = page_get(e, tb_page(tb, k));
+        TbPart *part = tb_part(tb, k);
+        __atomic_store_n(&cp->granules, cp->granules | part->granules, __ATOMIC_SEQ_CST);
         unsigned j;
         Tb *next = list_tb(cp->tbs, &j);
-        tb->page_next[k] = cp->tbs;
-        tb->page_at[k] = &cp->tbs;
+        part->next = cp->tbs;
+        part->at = &cp->tbs;
         if (next) {
-            next->page_at[j] = &tb->page_next[k];
+            tb_part(next, j)->at = &part->next;
         }
         cp->tbs = (Tb *)((uintptr_t)tb | k);
     }
@@ -347,7 +357,7 @@ static void table_add(ExecEngine *e, Tb *tb)
     e->tb_bytes += tb->bytes;
     e->stats.translations++;
     e->stats.insns += tb->n_insns;
-    e->stats.guest_bytes += tb->guest_bytes;
+    e->stats.guest_bytes += guest_bytes;
     tb->hash_next = *bucket;
     __atomic_store_n(bucket, tb, __ATOMIC_RELEASE);
 }
@@ -365,13 +375,13 @@ unsigned tb_runs(ExecEngine *e, const TbKey *key, RamAddr phys)
     return 0;
 }
 
-Tb *tb_insert(ExecEngine *e, Tb *tb, Tb *old, const uint64_t seq[2])
+Tb *tb_insert(ExecEngine *e, Tb *tb, Tb *old, const uint64_t seq[2], unsigned guest_bytes)
 {
     bool fresh = true;
 
     lock(e);
     for (unsigned k = 0; k < tb->n_pages; k++) {
-        CodePage *cp = page_get(e, tb->page[k]);
+        CodePage *cp = page_get(e, tb_page(tb, k));
         fresh &= cp->seq == seq[k];
     }
     if (fresh && old) {
@@ -380,12 +390,12 @@ Tb *tb_insert(ExecEngine *e, Tb *tb, Tb *old, const uint64_t seq[2])
     }
     Tb *other = fresh ? same_in_table(e, tb) : NULL;
     if (fresh && !other) {
-        table_add(e, tb);
+        table_add(e, tb, guest_bytes);
     }
     bool full = e->tb_bytes > e->cache_max;
     unlock(e);
     if (!fresh || other) {
-        tb_free(tb);
+        tb_free(e, tb);
         tb = other;
     }
     if (full) {
@@ -407,7 +417,7 @@ bool tb_self_hit(CpuPriv *p, RamAddr addr, uint64_t len)
     unsigned g0 = (addr & ~GUEST_PAGE_MASK) >> 6, g1 = ((addr + len - 1) & ~GUEST_PAGE_MASK) >> 6;
     uint64_t mask = ~(uint64_t)0 >> (63 - (g1 - g0)) << g0;
     for (unsigned k = 0; k < tb->n_pages; k++) {
-        if (tb->page[k] == page && (tb->granule[k] & mask)) {
+        if (tb_page(tb, k) == page && (tb_part(tb, k)->granules & mask)) {
             return true;
         }
     }
@@ -428,17 +438,17 @@ static void invalidate_in_page(ExecEngine *e, RamAddr page, uint64_t mask)
     while (t) {
         unsigned k;
         Tb *tb = list_tb(t, &k);
-        t = tb->page_next[k];
-        if (tb->granule[k] & mask) {
+        t = tb_part(tb, k)->next;
+        if (tb_part(tb, k)->granules & mask) {
             /* A region may be in this list twice: do not follow the other of its nodes. */
             unsigned j;
             while (t && list_tb(t, &j) == tb) {
-                t = tb->page_next[j];
+                t = tb_part(tb, j)->next;
             }
             tb_remove(e, tb);
             e->stats.invalidations++;
         } else {
-            left |= tb->granule[k];
+            left |= tb_part(tb, k)->granules;
         }
     }
     cp->pins--;
@@ -534,7 +544,7 @@ void tb_reclaim(ExecEngine *e)
     unlock(e);
     while (done) {
         Tb *next = done->retire_next;
-        tb_free(done);
+        tb_free(e, done);
         done = next;
     }
 }
@@ -553,11 +563,11 @@ void tb_cache_clear(ExecEngine *e)
 {
     for (Tb *tb = e->all_first, *next; tb; tb = next) {
         next = tb->all_next;
-        tb_free(tb);
+        tb_free(e, tb);
     }
     for (Tb *tb = e->retired, *next; tb; tb = next) {
         next = tb->retire_next;
-        tb_free(tb);
+        tb_free(e, tb);
     }
     for (unsigned i = 0; i < 1u << CODE_PAGE_BITS; i++) {
         while (e->code_pages[i]) {

@@ -260,7 +260,7 @@ static void jumps_clear_nonglobal(TlbSpace *s)
 
 static bool touches(const Tb *tb, uint64_t page)
 {
-    return tb->vpage[0] == page || (tb->n_pages > 1 && tb->vpage[1] == page);
+    return tb_vpage(tb, 0) == page || (tb->n_pages > 1 && tb_vpage(tb, 1) == page);
 }
 
 /* Regions that begin in the page, or in the one before and reach into it. */

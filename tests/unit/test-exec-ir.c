@@ -38,8 +38,8 @@ static void compile_ir(CpuState *cpu, Tb *tb, bool native)
 static void link_to_itself(CpuState *cpu, Tb *tb)
 {
     for (unsigned k = 0; k < tb->n_links; k++) {
-        if (tb->link[k].pc == HEAD) {
-            tb_link(cpu->engine, &tb->link[k], tb, false);
+        if (tb_links(tb)[k].pc == HEAD) {
+            tb_link(cpu->engine, &tb_links(tb)[k], tb, false);
         }
     }
 }
@@ -88,7 +88,7 @@ static void run_ir(ToyCpu *t, IrBuilder *raw, RunMode mode)
     p->tb = NULL;
     p->hframe = NULL;
     p->last_link = NULL;
-    tb_free(tb);
+    tb_free(cpu->engine, tb);
 }
 
 static void finish_region(IrBuilder *b)

@@ -20,8 +20,8 @@ static Tb *region_at(Machine *m, uint64_t pc)
 static const TbLink *link_to(const Tb *from, uint64_t pc)
 {
     for (unsigned i = 0; i < from->n_links; i++) {
-        if (from->link[i].pc == pc) {
-            return &from->link[i];
+        if (tb_links(from)[i].pc == pc) {
+            return &tb_links(from)[i];
         }
     }
     g_assert_not_reached();
@@ -64,9 +64,10 @@ static void test_chains(void)
     const TbLink *self = link_to(a, 0x1000), *there = link_to(a, 0x2000),
                  *back = link_to(b, 0x1000);
     g_assert_true(self->dst == a && self->loop);
-    g_assert_cmphex(a->host->loop, !=, 0);
-    g_assert_true(there->dst == b && there->guess && *(Tb **)there->field == b);
-    g_assert_true(back->dst == a && back->guess && *(Tb **)back->field == a);
+    const HostCode *c = m->engine->host;
+    g_assert_nonnull(host_loop(a->host));
+    g_assert_true(there->dst == b && there->guess && *(Tb **)host_link_field(c, there) == b);
+    g_assert_true(back->dst == a && back->guess && *(Tb **)host_link_field(c, back) == a);
     machine_free(m);
 }
 
@@ -110,6 +111,38 @@ static void test_shared_checks(void)
     g_assert_cmpuint(windows->len, ==, 1);
     const HgWindow *w = &g_array_index(windows, HgWindow, 0);
     g_assert_cmpint(w->hi - w->lo, ==, 32);
+    machine_free(m);
+}
+
+/* Regions that nobody has been to: each is asked for once, and made where it is asked for. */
+static void test_new_code(void)
+{
+    Machine *m = native_machine();
+
+    if (!m) {
+        return;
+    }
+    for (unsigned k = 1; k < 10; k++) {
+        CODE(m, k << 12, enc(T_ADDI, 1, 1, 0, 1), enc(T_JMP, 0, 0, 0, (k + 1) << 12));
+    }
+    CODE(m, 10 << 12, enc(T_HALT, 0, 0, 0, 0));
+    run(m->cpu[0], 0x1000);
+    g_assert_cmpuint(m->cpu[0]->r[1], ==, 9);
+    g_assert_cmpuint(m->cpu[0]->n_keys, <, 15);
+    machine_free(m);
+}
+
+static void test_small_records(void)
+{
+    Machine *m = native_machine();
+
+    if (!m) {
+        return;
+    }
+    windows_of_loads(m, 1, 2, 3, 4);
+    const Tb *tb = region_at(m, 0x1000);
+    g_assert_cmpuint(tb->bytes - tb->host->size, <, 256);
+    g_assert_cmpuint(tb->host->n_sites, >=, 4);
     machine_free(m);
 }
 
@@ -161,6 +194,8 @@ int main(int argc, char **argv)
     g_test_add_func("/exec/paths/regions-jump-to-each-other", test_chains);
     g_test_add_func("/exec/paths/a-jump-by-register-is-found-in-the-cache", test_jump_cache);
     g_test_add_func("/exec/paths/accesses-at-one-base-share-a-check", test_shared_checks);
+    g_test_add_func("/exec/paths/new-code-is-asked-for-once", test_new_code);
+    g_test_add_func("/exec/paths/what-faults-need-is-small", test_small_records);
     g_test_add_func("/exec/paths/a-row-that-was-thrown-out-comes-back-without-a-walk",
                     test_victims);
     g_test_add_func("/exec/paths/a-store-beside-code-drops-nothing", test_pieces);

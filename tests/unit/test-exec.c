@@ -296,13 +296,14 @@ static void test_store_under_way(gconstpointer data)
     ToyCpu *t = m->cpu[0];
     CpuPriv *p = priv_of(&t->parent);
     RamAddr a = ram_block_addr(m->ram.ram) + 0x9000;
+    uint64_t seq;
 
     CODE(m, 0x1000, enc(T_ST, 2, 1, 0, 0), enc(T_HALT, 0, 0, 0, 0));
     t->r[1] = 0x9000;
     ram_dirty_client_enable(m->vm, DIRTY_MIGRATION, true);
     run(t, 0x1000);
     p->in_exec = p->started = true; /* as if it stood between tag check and store */
-    tb_page_pin(m->engine, a);
+    CodePage *code = tb_page_pin(m->engine, a, &seq);
     ram_dirty_test_and_clear(m->vm, a, 0x1000, DIRTY_MIGRATION);
     g_assert_false(ram_dirty_get(m->vm, a, DIRTY_MIGRATION));
     g_assert_nonnull(p->work);
@@ -314,7 +315,7 @@ static void test_store_under_way(gconstpointer data)
     }
     p->work_tail = &p->work;
     g_assert_true(ram_dirty_get(m->vm, a, DIRTY_MIGRATION));
-    tb_page_unpin(m->engine, a);
+    tb_page_unpin(m->engine, code);
     machine_free(m);
 }
 

@@ -8,6 +8,7 @@ static IrSlotDesc toy_slots[S_COUNT];
 
 static void toy_key(CpuState *cpu, TbKey *key)
 {
+    toy(cpu)->n_keys++;
     *key = (TbKey){ .pc = toy(cpu)->pc, .vaddr = toy(cpu)->pc };
 }
 

@@ -56,6 +56,7 @@ typedef struct ToyCpu {
     unsigned last_excp;
     uint64_t fault_va, fault_pc;
     unsigned n_faults, n_irqs, walks;
+    unsigned n_keys; /* how often the engine asked where it is */
     uint64_t seen_pc, seen_r1;
     bool stop_on_fault;
 } ToyCpu;
