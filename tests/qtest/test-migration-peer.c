@@ -157,6 +157,12 @@ static const Row rows[] = {
       false,
       "failed",
       "the destination sent READY out of turn" },
+    { "last/refused-in-words-and-gone", /* in the middle of what is being written */
+      LAST,
+      { WORDS("no"), SHUT_WITH("\1") },
+      true,
+      "failed",
+      "destination: no" },
     { "state/ended",
       STATE,
       { SHUT_WITH("\0") },

@@ -262,14 +262,17 @@ static bool ends_when_told(BrokenPair *p, int64_t bandwidth)
 {
     gint64 end = g_get_monotonic_time() + DEADLINE;
     Relay r = RELAY_CLEAN;
-    bool told = false, ended = false;
+    bool told = false, ended = false, some_left = false;
     set_param(p->src, "max-bandwidth", bandwidth);
     set_param(p->src, "downtime-limit", 1);
     begin(p, &r);
     for (unsigned n = 1; !ended; n++) {
         qtest_memset(p->src, 0x100000, (uint8_t)n, 1 << 20);
-        json_object *info = query(p->src);
+        json_object *info = query(p->src), *ram;
         ended = is_final(member(info, "status"));
+        if (json_object_object_get_ex(info, "ram", &ram)) {
+            some_left = some_left || number(ram, "remaining") > 0;
+        }
         if (!ended && !told && atoll(member(info, "rounds")) >= 3) {
             told = true;
             set_param(p->src, "avail-switchover-bandwidth", 10000000000);
@@ -280,6 +283,7 @@ static bool ends_when_told(BrokenPair *p, int64_t bandwidth)
     }
     conclude(p, &r);
     g_assert_cmpstr(p->dst_status, ==, "completed");
+    g_assert_true(some_left);
     return told;
 }
 
