@@ -86,7 +86,7 @@ static uint16_t query(ZpciHost *h, const uint8_t *req, uint8_t *res, unsigned le
         res[24 + k] = size ? (uint8_t)__builtin_ctzll(size) : 0;
         memcpy(res + 32 + 4 * k, f->pci->config + PCI_BASE_ADDRESS_0 + 4 * k, 4);
     }
-    res[62] = ZPCI_MEASURE_BYTES;
+    res[62] = ZPCI_MEASURE_BYTES / 4; /* words */
     st_be64(res + 64, ZPCI_DMA_FIRST);
     st_be64(res + 72, ZPCI_DMA_LAST);
     st_be32(res + 124, f->uid);

@@ -2,8 +2,8 @@
 /*
  * The error state of a PCI function. A DMA access that its tables refuse puts it there: nothing of it reaches storage any
  * more, and loads and stores on it are refused, until the guest lifts the block and resets the error (MODIFY PCI
- * FUNCTION CONTROLS), or disables the function. The guest is told twice: of the access, and that it may recover; a
- * kernel's drivers wait for the second event. Codes of events are Linux' and what QEMU is seen to send.
+ * FUNCTION CONTROLS), or disables the function, as a Linux driver that can recover does when it is told of the access. The
+ * event's code is what QEMU is seen to send.
  *
  *   fault, an atomic: NONE -> NOTED by whoever accesses, any thread; -> SEEN when its address is there;
  *   -> NONE in the main loop, when the function's state says error.
@@ -16,17 +16,13 @@ enum {
     FAULT_NOTED,
     FAULT_SEEN,
 };
-enum {
-    EVENT_DMA_REFUSED = 0x0004,
-    EVENT_MAY_RECOVER = 0x003a,
-};
+#define EVENT_DMA_REFUSED 0x0004
 
 static void enter(ZpciFunction *f)
 {
     if (f->pci && f->dev && f->regs.state == ZPCI_ENABLED && !f->regs.error) {
         f->regs.error = f->regs.blocked = true;
         zpci_tell(f, EVENT_DMA_REFUSED, f->fault_address, f->fault_write);
-        zpci_tell(f, EVENT_MAY_RECOVER, 0, false);
     }
     __atomic_store_n(&f->fault, FAULT_NONE, __ATOMIC_RELEASE);
 }

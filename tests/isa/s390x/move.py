@@ -107,8 +107,6 @@ PCI_AFTER = [
     ("... before it of an error that came earlier", [*pci.EVENT, i("lg", r1=2, b2=5, d2=96), i("llgh", r1=3, b2=5, d2=0x6e)],
      dict(r2=8, r3=4)),
     ("... at a store", [load(5, PAGE2), i("llgc", r1=2, b2=5, d2=95)], dict(r2=1)),
-    ("... which may be recovered from", [*pci.EVENT, i("lg", r1=2, b2=5, d2=96), i("llgh", r1=3, b2=5, d2=0x6e)],
-     dict(r2=0, r3=0x3a)),
     ("... which is fetched", [load(5, PAGE2), *pci.put(PAGE2, 0x0010000e00000000, 0), i("chsc", r1=5),
                               i("llgf", r1=2, b2=5, d2=0x14), i("llgh", r1=3, b2=5, d2=0x6e)], dict(r2=2, r3=0x301)),
 ]
