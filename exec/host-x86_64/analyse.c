@@ -111,6 +111,16 @@ static void find_labels(HostGen *g)
     }
 }
 
+/* Is operand k of a sum, used by nobody else, something times 2, 4 or 8? It becomes part of the sum's LEA. */
+static bool is_scaled(const HostGen *g, const IrInsn *i, unsigned k, const uint32_t *uses)
+{
+    const IrInsn *sh = ir_at(g->b, i->arg[k]);
+    uint64_t by, c;
+
+    return sh->op == IR_SHL && uses[i->arg[k]] == 1 && ir_const_value(g->b, sh->arg[1], &by) &&
+           by >= 1 && by <= 3 && !ir_const_value(g->b, i->arg[1 - k], &c);
+}
+
 /* Count uses, and those that are addresses: a sum used as nothing else is folded into them all. */
 static void find_folds(HostGen *g)
 {
@@ -145,6 +155,8 @@ static void find_folds(HostGen *g)
             g->fold[v] = ad->op == IR_ADD && uses[i->arg[0]] == addr[i->arg[0]] &&
                          ir_const_value(b, ad->arg[1], &k) && hg_imm_fits(IR_I64, k, &d) &&
                          !ir_const_value(b, ad->arg[0], &k);
+        } else if (i->op == IR_ADD) {
+            g->fold[v] = is_scaled(g, i, 1, uses) ? 2 : is_scaled(g, i, 0, uses) ? 1 : 0;
         }
     }
 }
@@ -189,7 +201,7 @@ IrVal hg_operand_root(const HostGen *g, const IrInsn *i, IrVal v, unsigned k)
         return g->root[ir_at(g->b, g->root[i->arg[0]])->arg[k]];
     }
 
-    if (k == 0 && g->fold[v]) {
+    if (i->op == IR_ADD ? g->fold[v] == k + 1 : k == 0 && g->fold[v]) {
         x = ir_at(g->b, x)->arg[0];
     }
     return g->root[x];

@@ -94,6 +94,19 @@ static void alu_const(HostGen *g, const IrInsn *i, IrVal v, uint64_t k)
     }
 }
 
+/* d = a + (b << k), for which analyse.c folded the shift into the sum. */
+static void emit_scaled_add(HostGen *g, const IrInsn *i, IrVal v)
+{
+    unsigned n = g->fold[v] - 1;
+    unsigned a = hg_use(g, i->arg[1 - n]), b = hg_use(g, hg_operand_root(g, i, v, n));
+    uint64_t k;
+
+    ir_const_value(g->b, ir_at(g->b, i->arg[n])->arg[1], &k);
+    hg_release(g);
+    unsigned d = hg_def(g, v, wish_of(a) | wish_of(b));
+    asm_lea(&g->as, size_of(i->type), d, asm_mem_index(a, b, (unsigned)k, 0));
+}
+
 /* d = a op b for the five plain ones. */
 static void emit_alu(HostGen *g, const IrInsn *i, IrVal v)
 {
@@ -101,6 +114,10 @@ static void emit_alu(HostGen *g, const IrInsn *i, IrVal v)
     AsmAlu op = alu_of(i->op);
     uint64_t k;
 
+    if (i->op == IR_ADD && g->fold[v]) {
+        emit_scaled_add(g, i, v);
+        return;
+    }
     if (imm_operand(g, i, v, 1, &k)) {
         alu_const(g, i, v, k);
         return;
@@ -147,7 +164,7 @@ static void emit_mul(HostGen *g, const IrInsn *i, IrVal v)
     unsigned b = hg_use(g, i->arg[1]);
     hg_release(g);
     d = hg_def(g, v, wish_of(a) | wish_of(b));
-    copy_to(g, size, d == b ? d : d, d == b ? b : a);
+    copy_to(g, size, d, d == b ? b : a);
     asm_imul(&g->as, size, d, asm_reg(d == b ? a : b));
 }
 
@@ -302,9 +319,6 @@ static void emit_unary(HostGen *g, const IrInsn *i, IrVal v)
     case IR_BSWAP32:
         copy_to(g, 4, d, a);
         asm_bswap(as, 4, d);
-        if (d == a && false) {
-            asm_movzx(as, 4, d, asm_reg(d));
-        }
         break;
     case IR_BSWAP64:
         copy_to(g, 8, d, a);

@@ -274,10 +274,10 @@ struct HostGen {
     HostPinSet *dead_after; /* pins whose home nobody needs any more, after the instruction */
     uint8_t *clean;         /* i32 zero-extended */
     uint8_t *imm;           /* operand mask: constants that stay in the instruction */
-    uint8_t *fold;          /* address operand is base + displacement */
-    uint8_t *comi;          /* compares the operands of the COMI that its first operand is */
-    uint16_t *window_of;    /* by instruction: window + 1 */
-    GArray *windows;        /* HgWindow */
+    uint8_t *fold; /* address operand is base + displacement; IR_ADD: 1 + its scaled operand */
+    uint8_t *comi; /* compares the operands of the COMI that its first operand is */
+    uint16_t *window_of; /* by instruction: window + 1 */
+    GArray *windows;     /* HgWindow */
     uint32_t pin_next[HOST_PINS_MAX + HOST_VEC_PINS_MAX];
 
     /* registers */
