@@ -16,6 +16,7 @@
 #include "exec/exec-priv.h"
 
 #define MXCSR_DEFAULT 0x1f80u
+#define MXCSR_STICKY  0x3fu
 
 static __thread CpuState *current_cpu;
 
@@ -46,6 +47,11 @@ void cpu_fpenv_save(CpuState *cpu)
     }
 }
 
+static uint32_t host_csr(CpuState *cpu)
+{
+    return cpu->ops->fpenv_get ? cpu->ops->fpenv_get(cpu) | MXCSR_DEFAULT : MXCSR_DEFAULT;
+}
+
 void cpu_fpenv_load(CpuState *cpu)
 {
     CpuPriv *p = priv_of(cpu);
@@ -53,8 +59,20 @@ void cpu_fpenv_load(CpuState *cpu)
     if (p->fp_live || !p->tb) {
         return;
     }
-    _mm_setcsr(cpu->ops->fpenv_get ? cpu->ops->fpenv_get(cpu) | MXCSR_DEFAULT : MXCSR_DEFAULT);
+    _mm_setcsr(host_csr(cpu));
     p->fp_live = true;
+}
+
+uint32_t cpu_fpenv_flags(const CpuState *cpu)
+{
+    return cpu->priv->fp_live ? _mm_getcsr() & MXCSR_STICKY : 0;
+}
+
+void cpu_fpenv_renew(CpuState *cpu)
+{
+    if (cpu->priv->fp_live && _mm_getcsr() != host_csr(cpu)) {
+        _mm_setcsr(host_csr(cpu));
+    }
 }
 
 /* ---- leaving translated code ---- */

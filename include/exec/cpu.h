@@ -240,6 +240,11 @@ void cpu_sync_state(CpuState *cpu);
  * the target by fpenv_put; and reload after a change of the guest's control word. */
 void cpu_fpenv_save(CpuState *cpu);
 void cpu_fpenv_load(CpuState *cpu);
+/* For helpers that read or write the guest's control and status word without HELPER_FPENV. The sticky flags, bits 0..5,
+ * that the host has seen since they were last handed over; and what fpenv_get says now put in force, those flags
+ * dropped. */
+uint32_t cpu_fpenv_flags(const CpuState *cpu);
+void cpu_fpenv_renew(CpuState *cpu);
 
 static inline uint64_t cpu_get_pc(const CpuState *cpu)
 {

@@ -35,21 +35,26 @@ void x86_set_mxcsr(X86Cpu *cpu, uint32_t v)
     cpu->mode = (cpu->mode & ~MODE_FPX) | mode_of_mxcsr(v);
 }
 
+/* Mathematical libraries read and write MXCSR in each function: the guest's environment stays in the host. */
 static uint64_t helper_stmxcsr(CpuState *cs)
 {
-    return x86_cpu(cs)->mxcsr;
+    return x86_cpu(cs)->mxcsr | cpu_fpenv_flags(cs);
 }
-HELPER(stmxcsr, IR_I64, HELPER_READS | HELPER_FPENV, HARG_NONE);
+HELPER(stmxcsr, IR_I64, HELPER_READS, HARG_NONE);
 
+/* Returns whether the mode is another now. */
 static uint64_t helper_ldmxcsr(CpuState *cs, uint64_t v)
 {
+    X86Cpu *cpu = x86_cpu(cs);
+    uint32_t mode = cpu->mode;
     if (v & ~(uint64_t)X86_MXCSR_MASK) {
-        x86_raise_err(x86_cpu(cs), EXCP_GP, 0);
+        x86_raise_err(cpu, EXCP_GP, 0);
     }
-    x86_set_mxcsr(x86_cpu(cs), v);
-    return 0;
+    x86_set_mxcsr(cpu, v);
+    cpu_fpenv_renew(cs);
+    return cpu->mode != mode;
 }
-HELPER(ldmxcsr, IR_VOID, HELPER_STATE | HELPER_FPENV, HARG_I64);
+HELPER(ldmxcsr, IR_I64, HELPER_STATE, HARG_I64);
 
 static uint64_t helper_sse_begin(CpuState *cs)
 {

@@ -191,6 +191,13 @@ void x86_tr_mxcsr(X86Trans *t, const X86Insn *i)
         return;
     }
     IrVal v = x86_to64(t, x86_read(t, 0));
-    ir_call(b, &hd_ldmxcsr, v);
-    x86_goto_mode(t, ir_c64(b, t->next_pc));
+    IrVal changed = ir_call(b, &hd_ldmxcsr, v), next = ir_c64(b, t->next_pc);
+    if (mode_single(t->mode)) {
+        x86_goto_mode(t, next);
+        return;
+    }
+    IrLabel same = ir_label_new(b);
+    ir_brcond(b, IR_EQ, changed, ir_c64(b, 0), same);
+    ir_exit_loop(b, next);
+    ir_label(b, same);
 }
