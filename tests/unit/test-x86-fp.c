@@ -101,6 +101,29 @@ static void test_simd_exception(void)
     g_assert_cmpuint(m->cpu->rip, ==, X86M_CODE + 3);
 }
 
+/* MXCSR read and written between instructions that raise flags and round. */
+static void test_mxcsr_in_use(void)
+{
+    static const float one = 1.0f, three = 3.0f;
+    static const uint32_t nearest = 0x3eaaaaab, down = 0x3eaaaaaa;
+
+    x86m_reset(m, 64);
+    m->cpu->gpr[X86_RAX] = X86M_DATA;
+    st_le32(m->mem + X86M_DATA, 0x3f80); /* towards minus infinity, no flag */
+    for (unsigned k = 0; k < 3; k++) {
+        memcpy(m->cpu->ymm[k].b, k == 2 ? &three : &one, 4);
+    }
+    /* DIVSS XMM0, XMM2; STMXCSR [RAX+4]; LDMXCSR [RAX]; STMXCSR [RAX+8]; DIVSS XMM1, XMM2; STMXCSR [RAX+12] */
+    x86m_run_hex(m, "f3 0f 5e c2 0f ae 58 04 0f ae 10 0f ae 58 08 f3 0f 5e ca 0f ae 58 0c");
+    g_assert_cmpint(m->vector, ==, -1);
+    g_assert_cmpmem(m->cpu->ymm[0].b, 4, &nearest, 4);
+    g_assert_cmpmem(m->cpu->ymm[1].b, 4, &down, 4);
+    g_assert_cmphex(ld_le32(m->mem + X86M_DATA + 4), ==, 0x1fa0);
+    g_assert_cmphex(ld_le32(m->mem + X86M_DATA + 8), ==, 0x3f80);
+    g_assert_cmphex(ld_le32(m->mem + X86M_DATA + 12), ==, 0x3fa0);
+    g_assert_cmphex(m->cpu->mxcsr, ==, 0x3fa0);
+}
+
 /* Several x87 instructions in a row, then something that looks at the state another way. */
 static void test_state_in_use(void)
 {
@@ -331,6 +354,8 @@ int main(int argc, char **argv)
                     test_state_in_use);
     g_test_add_func("/target/x86/fp/control-bits-decide-who-may-use-the-units", test_gates);
     g_test_add_func("/target/x86/fp/unmasked-simd-exceptions-are-precise", test_simd_exception);
+    g_test_add_func("/target/x86/fp/mxcsr-read-and-written-between-instructions",
+                    test_mxcsr_in_use);
     g_test_add_func("/target/x86/fp/fstenv-has-four-formats", test_environment);
     g_test_add_func("/target/x86/fp/frstor-undoes-fsave", test_save_restore);
     g_test_add_func("/target/x86/fp/errors-wait-for-an-instruction-that-waits", test_errors);
