@@ -7,6 +7,7 @@ import hashlib
 import http.server
 import os
 import random
+import shutil
 import socket
 import subprocess
 import sys
@@ -181,6 +182,37 @@ def s390x_pci():
     disk_test("serial=17", device="nvme", name="nvme0n1", arch="s390x", parts=("initrd", "modules", "storage"))
 
 
+def s390x_pci_error():
+    """A DMA access beyond its tables stops an NVMe disk; its driver resets the function, and reads go on. The kernel shows
+    how many instructions went to it."""
+    if not shutil.which("s390x-linux-gnu-gcc"):
+        raise guest.Skip("s390x-linux-gnu-gcc is not installed")
+    content = random.Random(3).randbytes(1 << 20)
+    script = ("mount -t debugfs debugfs /sys/kernel/debug\n"
+              "echo 0 >/sys/module/nvme/parameters/sgl_threshold\n" # lists of pages do not tell their length
+              "/beyond /dev/nvme0n1; echo BEYOND=$?\n"
+              "echo EVENTS=$(dmesg | grep -c 'Event 0x4 reports an error')\n"
+              "echo SUM=$(dd if=/dev/nvme0n1 bs=64k iflag=direct 2>/dev/null | md5sum | cut -d' ' -f1)\n"
+              "cd /sys/kernel/debug/pci/*; until grep -q 'Load operations:.*[1-9]' statistics; do sleep 1; done\n"
+              "echo COUNTED=$(grep -c 'operations:' statistics)\n")
+    with tempfile.TemporaryDirectory() as directory:
+        disk, program = os.path.join(directory, "disk"), os.path.join(directory, "beyond")
+        with open(disk, "wb") as f:
+            f.write(content)
+        subprocess.run(["s390x-linux-gnu-gcc", "-O1", "-static", "-o", program, os.path.join(guest.TOP, "tests/boot/beyond.c")],
+                       check=True)
+        initrd = guest.initrd_with(script, directory, "s390x", ("initrd", "modules", "storage"))
+        with open(initrd, "ab") as out, open(program, "rb") as part:
+            out.write(b"\0" * (-out.tell() % 4) + guest.cpio({"beyond": (0o755, part.read())}))
+        with guest.Machine(BUILD, "-drive", f"file={disk},if=none,id=d,format=raw", "-device", "nvme,serial=1,drive=d",
+                           initrd=initrd, append="quiet", arch="s390x") as machine:
+            status, text = machine.finish()
+    assert status == 0, f"exit status {status}\n{text[-2000:]}"
+    assert value(text, "BEYOND") == "0" and value(text, "EVENTS") == "1", text[-2000:]
+    assert value(text, "SUM") == hashlib.md5(content).hexdigest(), text[-2000:]
+    assert value(text, "COUNTED") == "4", text[-2000:]
+
+
 def s390x_more():
     """A SCSI disk, a console and a port of virtio-serial, the balloon: the CCW devices that are left; and the signal to
     quiesce, on which the guest restarts, which this machine must not."""
@@ -242,6 +274,7 @@ def main():
         ("a file comes over the network, and one goes", test_network),
         ("shell, disk, network and random numbers work on s390x", s390x),
         ("virtio and NVMe disks and the network work on s390x by PCI", s390x_pci),
+        ("an NVMe disk on s390x works again after an access that it may not make", s390x_pci_error),
         ("a SCSI disk, a console, a port, the balloon and the quiesce signal work on s390x", s390x_more),
     ])
 
