@@ -109,6 +109,7 @@ static void test_yank(const void *machine)
     g_assert_cmpuint(yankable(p.src, "migration"), ==, 1);
     OK(p.src, YANK);
     wait_status(p.src, "failed");
+    assert_cause(p.src, "connecting was cancelled"); /* it did not just take too long */
     deaf_close(&d);
     hold_it(p.src);
     g_free(connect_unix(&p));

@@ -133,9 +133,27 @@ static void test_file(const void *machine)
     through_file(machine, "file:%s", "file:%s");
 }
 
+/* What is before the offset stays. */
 static void test_file_offset(const void *machine)
 {
-    through_file(machine, "file:%s,offset=4096", "file:%s,offset=4096");
+    Pair p = { 0 };
+    g_autofree char *before = g_strnfill(5000, 'x'), *after = NULL;
+    gsize n;
+
+    open_equal(&p, machine);
+    g_autofree char *path = in_dir(&p, "stream");
+    g_autofree char *uri = g_strdup_printf("file:%s,offset=4096", path);
+    g_assert_true(g_file_set_contents(path, before, 5000, NULL));
+    let_it_converge(p.src);
+    migrate(p.src, uri);
+    wait_status(p.src, "completed");
+    g_assert_true(g_file_get_contents(path, &after, &n, NULL));
+    g_assert_cmpuint(n, >, 1 << 20);
+    g_assert_cmpmem(after, 4096, before, 4096);
+    g_assert_cmpmem(after + 4096, 4, "QEVM", 4);
+    incoming(p.dst, uri);
+    check_moved(&p, "dst");
+    close_pair(&p);
 }
 
 static void test_paused(const void *machine)

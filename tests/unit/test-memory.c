@@ -692,6 +692,58 @@ static void test_dirty_clients_and_hooks(void)
     end_vm(vm);
 }
 
+/* Which of the first 16 pages of the block are dirty, after which none is. */
+static unsigned long take_dirty(Vm *vm, RamBlock *block)
+{
+    unsigned long bits = 0;
+
+    ram_dirty_sync_and_clear(vm, block, DIRTY_MIGRATION, &bits);
+    return bits;
+}
+
+/* Whatever way bytes get into memory, their pages are dirty behind it; and who clears bits tells which pages. */
+static void test_every_writer_is_seen(void)
+{
+    Vm *vm = new_vm();
+    AddressSpace *as = address_space_memory(vm);
+    MemoryRegion ram;
+    GString *cleaned = g_string_new(NULL);
+    RamDirtyHooks hooks = { .cleaned = note_range, .opaque = cleaned };
+    uint64_t len = 0x2000;
+    uint8_t bytes[3] = { 1, 2, 3 };
+
+    g_assert_true(memory_region_init_ram(&ram, vm, NULL, "ram", 0x10000, NULL));
+    memory_region_add(memory_system_region(vm), 0, &ram);
+    ram_dirty_client_enable(vm, DIRTY_MIGRATION, true);
+    g_assert_cmphex(take_dirty(vm, ram.ram), ==, 0xffff);
+    address_space_write(as, 0x1fff, MEM_ATTRS_NONE, bytes, sizeof(bytes));
+    g_assert_cmphex(take_dirty(vm, ram.ram), ==, 0x6);
+    memory_region_dispatch_write(&ram, 0x4ffe, 0x1234, 4, DEVICE_LITTLE_ENDIAN, MEM_ATTRS_NONE);
+    g_assert_cmphex(take_dirty(vm, ram.ram), ==, 0x30);
+    uint8_t *host = address_space_map(as, 0x7000, &len, true, MEM_ATTRS_NONE);
+    g_assert_cmpuint(len, ==, 0x2000);
+    g_assert_cmphex(take_dirty(vm, ram.ram), ==, 0);
+    host[0] = host[0xfff] = 5;
+    address_space_unmap(as, host, len, true, 0x1000); /* as much as was written */
+    g_assert_cmphex(take_dirty(vm, ram.ram), ==, 0x80);
+    host = address_space_map(as, 0x7000, &len, false, MEM_ATTRS_NONE);
+    address_space_unmap(as, host, len, false, len);
+    g_assert_cmphex(take_dirty(vm, ram.ram), ==, 0);
+    phys_st8_le(as, 0x3000, 1);
+    phys_st8_le(as, 0x9000, 1);
+    ram_dirty_set_hooks(vm, &hooks);
+    g_assert_cmphex(take_dirty(vm, ram.ram), ==, 0x208);
+    g_assert_cmpstr(cleaned->str, ==, "3000+7000 ");
+    ram_dirty_set_hooks(vm, NULL);
+    ram_dirty_client_enable(vm, DIRTY_MIGRATION,
+                            false); /* and on again: nobody knows what was written between */
+    ram_dirty_client_enable(vm, DIRTY_MIGRATION, true);
+    g_assert_cmphex(take_dirty(vm, ram.ram), ==, 0xffff);
+    memory_region_clear(&ram);
+    g_string_free(cleaned, TRUE);
+    end_vm(vm);
+}
+
 /* ---- views under readers ---- */
 
 typedef struct {
@@ -816,5 +868,6 @@ int main(int argc, char **argv)
     g_test_add_func("/memory/ram/blocks-never-overlap", test_blocks_never_overlap);
     g_test_add_func("/memory/dirty/loses-no-write", test_dirty_loses_no_write);
     g_test_add_func("/memory/dirty/clients-and-hooks", test_dirty_clients_and_hooks);
+    g_test_add_func("/memory/every-writer-is-seen", test_every_writer_is_seen);
     return g_test_run();
 }

@@ -58,6 +58,9 @@ static void test_keys(gconstpointer row)
     uint8_t key;
 
     s390_keys_record(b);
+    g_assert_true(s390_key_get(b, 0x5000, &key));
+    g_assert_cmphex(key, ==,
+                    0x06); /* nobody looked: referred to and changed, for all that is known */
     for (unsigned k = 0; k < b->n_keys;
          k++) { /* access control, fetch protection, reference, change */
         s390_key_set(b, (uint64_t)k << 12, (uint8_t)(k << 1));
@@ -68,6 +71,9 @@ static void test_keys(gconstpointer row)
         g_assert_true(s390_key_get(b, (uint64_t)k << 12, &key));
         g_assert_cmphex(key, ==, (uint8_t)(k << 1));
     }
+    phys_st8_be(address_space_memory(dst->sys.vm), 0x4123, 1); /* and changes are recorded there */
+    g_assert_true(s390_key_get(b, 0x4000, &key));
+    g_assert_cmphex(key, ==, (4 << 1) | 0x02);
     machine_vm_free(src);
     machine_vm_free(dst);
 }
