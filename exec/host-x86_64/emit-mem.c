@@ -51,13 +51,15 @@ static void tlb_check_range(HostGen *g, const HgStub *s, AsmLabel no, unsigned w
                             int32_t to, IrMemOp mo, MmuAccess access)
 {
     AsmBuf *as = &g->as;
+    unsigned addr = w;
 
     if (s->disp + from) {
         asm_lea(as, 8, w, asm_mem(s->a[0], s->disp + from));
     } else {
         asm_mov_rr(as, 8, w, s->a[0]);
+        addr = s->a[0]; /* not every host renames a copy away */
     }
-    asm_vrri(as, I_RORX, true, HR_SCRATCH, w, CPU_TLB_VIEW_SHIFT);
+    asm_vrri(as, I_RORX, true, HR_SCRATCH, addr, CPU_TLB_VIEW_SHIFT);
     asm_alu(as, ALU_AND, 8, HR_SCRATCH, hg_state(VIEW(mo, mask)));
     if (s->table == HR_NONE) {
         asm_alu(as, ALU_ADD, 8, HR_SCRATCH, hg_state(VIEW(mo, table)));
