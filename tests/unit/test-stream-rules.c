@@ -592,6 +592,69 @@ static void test_starts(void)
     tiny_free(t);
 }
 
+/* ---- sections that may stay at home ---- */
+
+static void idle_save(void *owner, void *saved)
+{
+    memcpy(saved, owner, sizeof(uint32_t));
+}
+
+static void idle_install(void *owner, const void *saved)
+{
+    memcpy(owner, saved, sizeof(uint32_t));
+}
+
+static bool idle_needed(const void *saved)
+{
+    return *(const uint32_t *)saved != 0;
+}
+
+static const Record idle_record = {
+    .name = "idle",
+    .version = 1,
+    .min_version = 1,
+    .size = sizeof(uint32_t),
+    .fields =
+        (const Field[]){ { .name = "word", .kind = FIELD_U32, .size = sizeof(uint32_t) }, F_END },
+    .needed = idle_needed,
+};
+static const SectionOps idle_ops = { .save = idle_save, .install = idle_install };
+static const SectionDesc idle_section = { .record = &idle_record, .ops = &idle_ops };
+
+/* A device that nobody has used sends nothing, and is not missed; one that has been used does. EVIDENCE: MIG-WIRE-008 */
+static void test_stays_at_home(void)
+{
+    Tiny *t = tiny_new();
+    uint32_t word = 0;
+
+    vm_lock(t->vm);
+    Section *section = section_register(t->vm, NULL, &idle_section, 0, &word);
+    vm_unlock(t->vm);
+    for (unsigned used = 0; used < 2; used++) {
+        g_autoptr(GError) error = NULL;
+        gsize n;
+
+        word = used;
+        g_autoptr(GBytes) v4 = tiny_save(t, STREAM_V4);
+        g_autoptr(GPtrArray) items = vm_stream_items(v4);
+        unsigned sent = 0;
+        for (guint i = 0; i < items->len; i++) {
+            const uint8_t *item = g_bytes_get_data(g_ptr_array_index(items, i), &n);
+            sent += item[0] == STREAM_SECTION_FULL && n > 10 && !memcmp(item + 5, "\4idle", 5);
+        }
+        g_assert_cmpuint(sent, ==, used);
+        word = 7 * used;
+        const void *data = g_bytes_get_data(v4, &n);
+        g_assert_true(tiny_load(t, data, n, &error));
+        g_assert_no_error(error);
+        g_assert_cmpuint(word, ==, used);
+    }
+    vm_lock(t->vm);
+    section_unregister(t->vm, section);
+    vm_unlock(t->vm);
+    tiny_free(t);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -607,6 +670,8 @@ int main(int argc, char **argv)
     }
     g_test_add_func("/migration/stream-rules/items/a-section-has-so-many-subsections",
                     test_many_of_one);
+    g_test_add_func("/migration/stream-rules/a-section-that-nobody-needs-stays-at-home",
+                    test_stays_at_home);
     g_test_add_func("/migration/stream-rules/problems-that-are-not-told-are-counted",
                     test_many_problems);
     g_test_add_func("/migration/stream-rules/items/a-ping-has-a-cookie-and-a-way-back", test_ping);
