@@ -110,6 +110,10 @@ unsigned trans_look(TransCtx *c, uint64_t pc, uint8_t *buf, unsigned max)
     if (k == t->n_pages) {
         return 0;
     }
+    if (max == TRANS_LOOK_BYTES && off <= GUEST_PAGE_SIZE - TRANS_LOOK_BYTES) {
+        memcpy(buf, t->host[k] + off, TRANS_LOOK_BYTES); /* two moves, no call */
+        return max;
+    }
     max = MIN(max, GUEST_PAGE_SIZE - off);
     memcpy(buf, t->host[k] + off, max);
     return max;
@@ -298,7 +302,7 @@ static void exit_to(TransCtx *c, uint64_t pc)
 static bool has_exit(const IrBuilder *b, unsigned from)
 {
     for (unsigned v = from; v < ir_count(b); v++) {
-        if (ir_op_info[ir_at(b, v)->op].flags & IRF_X) {
+        if (ir_flags(ir_at(b, v)) & IRF_X) {
             return true;
         }
     }

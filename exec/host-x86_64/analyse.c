@@ -70,24 +70,52 @@ static bool gives_clean(const HostGen *g, const IrInsn *i)
     }
 }
 
-/* The first pass. True: there is a COMI. */
-static bool find_roots(HostGen *g)
+/* Is the address of this access a sum with a constant? */
+static bool may_fold(const HostGen *g, const IrInsn *i)
 {
-    bool comi = false;
+    const IrInsn *ad = ir_at(g->b, i->arg[0]);
+    uint64_t k;
+    int32_t d;
 
-    g->val[0] = (HgVal){ .next = UINT32_MAX, .reg = HR_NONE, .hint = HR_NONE };
+    return ad->op == IR_ADD && ir_const_value(g->b, ad->arg[1], &k) && hg_imm_fits(IR_I64, k, &d) &&
+           !ir_const_value(g->b, ad->arg[0], &k);
+}
+
+/* What the first pass saw. */
+typedef struct Seen {
+    bool comi;
+    unsigned accesses; /* to memory */
+    unsigned folds;    /* sums or shifts that may become part of others */
+} Seen;
+
+static Seen find_roots(HostGen *g)
+{
+    const HgVal none = { .next = UINT32_MAX, .reg = HR_NONE, .hint = HR_NONE };
+    const IrInsn *all = ir_at(g->b, 0);
+    HgVal *val = g->val;
+    IrVal *root = g->root;
+    uint8_t *clean = g->clean;
+    Seen seen = { 0 };
+
+    val[0] = none;
     for (IrVal v = 1; v < g->n; v++) {
-        const IrInsn *i = ir_at(g->b, v);
-        g->val[v] = g->val[0];
-        comi |= i->op == IR_VFCOMI;
-        g->root[v] = v;
-        g->clean[v] = i->type == IR_I32 && gives_clean(g, i);
-        g->val[v].vec = i->type >= IR_V128;
-        if (i->op == IR_TRUNC32 || i->op == IR_MOV || (i->op == IR_ZEXT32 && g->clean[i->arg[0]])) {
-            g->root[v] = g->root[i->arg[0]];
+        const IrInsn *i = &all[v];
+        val[v] = none;
+        val[v].vec = i->type >= IR_V128;
+        root[v] = v;
+        clean[v] = i->type == IR_I32 && gives_clean(g, i);
+        if (i->op == IR_TRUNC32 || i->op == IR_MOV || (i->op == IR_ZEXT32 && clean[i->arg[0]])) {
+            root[v] = root[i->arg[0]];
+        } else if (is_address_op(i->op)) {
+            g->fold[v] = may_fold(g, i);
+            seen.folds += g->fold[v];
+            seen.accesses++;
+        } else {
+            seen.comi |= i->op == IR_VFCOMI;
+            seen.folds += i->op == IR_SHL;
         }
     }
-    return comi;
+    return seen;
 }
 
 /* Which labels a branch leads to that is reached itself. A label that only a later branch reaches is not
@@ -99,7 +127,7 @@ static void find_labels(HostGen *g)
     memset(g->label_used, 0, g->b->n_labels + 1);
     for (IrVal v = 1; v < g->n && g->b->n_labels; v++) {
         const IrInsn *i = ir_at(g->b, v);
-        unsigned flags = ir_op_info[i->op].flags;
+        unsigned flags = ir_flags(i);
         if (i->op == IR_LABEL) {
             reached |= g->label_used[i->imm];
             g->label_used[i->imm] |= reached ? LABEL_SEEN : LABEL_DEAD;
@@ -125,15 +153,14 @@ static bool is_scaled(const HostGen *g, const IrInsn *i, unsigned k, const uint3
 static void find_folds(HostGen *g)
 {
     const IrBuilder *b = g->b;
+    const IrInsn *all = ir_at(b, 0);
     uint32_t *uses = g->nu; /* borrowed until find_uses */
     uint32_t *addr = g->nu + g->n;
-    uint64_t k;
-    int32_t d;
 
     memset(g->nu, 0, 2 * (size_t)g->n * sizeof(uint32_t));
     for (IrVal v = 1; v < g->n; v++) {
-        const IrInsn *i = ir_at(b, v);
-        for (unsigned a = 0; a < ir_nargs(i); a++) {
+        const IrInsn *i = &all[v];
+        for (unsigned a = 0, n = ir_nargs(i); a < n; a++) {
             uses[i->arg[a]]++;
             addr[i->arg[a]] += a == 0 && is_address_op(i->op);
         }
@@ -148,15 +175,11 @@ static void find_folds(HostGen *g)
         uses[g_array_index(b->snap_entries, IrSnapEntry, e).val]++;
     }
     for (IrVal v = 1; v < g->n; v++) {
-        const IrInsn *i = ir_at(b, v);
-        g->fold[v] = 0;
-        if (is_address_op(i->op)) {
-            const IrInsn *ad = ir_at(b, i->arg[0]);
-            g->fold[v] = ad->op == IR_ADD && uses[i->arg[0]] == addr[i->arg[0]] &&
-                         ir_const_value(b, ad->arg[1], &k) && hg_imm_fits(IR_I64, k, &d) &&
-                         !ir_const_value(b, ad->arg[0], &k);
-        } else if (i->op == IR_ADD) {
+        const IrInsn *i = &all[v];
+        if (i->op == IR_ADD) {
             g->fold[v] = is_scaled(g, i, 1, uses) ? 2 : is_scaled(g, i, 0, uses) ? 1 : 0;
+        } else if (g->fold[v]) {
+            g->fold[v] = uses[i->arg[0]] == addr[i->arg[0]];
         }
     }
 }
@@ -240,7 +263,7 @@ static HostPinSet pins_in_snap(const HostGen *g, uint32_t snap)
 static HostPinSet needed_before(HostGen *g, const IrInsn *i, HostPinSet needed)
 {
     const HostPinSet all = hg_all_pins(g);
-    unsigned flags = ir_op_info[i->op].flags, p;
+    unsigned flags = ir_flags(i), p;
 
     switch (i->op) {
     case IR_LABEL:
@@ -299,7 +322,7 @@ static void find_uses_of(HostGen *g, const IrInsn *i, IrVal v)
             continue;
         }
         note_last(g, r, v);
-        if (i->op != IR_PUT && i->op != IR_VARSET && !(ir_op_info[i->op].flags & IRF_T)) {
+        if (i->op != IR_PUT && i->op != IR_VARSET && !(ir_flags(i) & IRF_T)) {
             g->nu[v * 4 + a] = g->val[r].next;
             g->val[r].next = v;
         }
@@ -321,7 +344,7 @@ static void find_uses_of(HostGen *g, const IrInsn *i, IrVal v)
     }
     if (i->snap) {
         use_snap(g, i, v);
-        if (ir_op_info[i->op].flags & IRF_X) {
+        if (ir_flags(i) & IRF_X) {
             hint_snap(g, i);
         }
     }
@@ -356,14 +379,17 @@ void hg_analyse(HostGen *g)
 
     memset(g->imm, 0, g->n);
     memset(g->comi, 0, g->n);
+    memset(g->fold, 0, g->n);
     for (unsigned p = 0; p < g->pins->n; p++) {
         g->pin_next[p] = UINT32_MAX;
     }
     find_labels(g);
-    bool comi = find_roots(g);
-    find_folds(g);
-    hg_find_windows(g);
-    if (comi) {
+    Seen seen = find_roots(g);
+    if (seen.folds) {
+        find_folds(g);
+    }
+    hg_find_windows(g, seen.accesses);
+    if (seen.comi) {
         find_float_compares(g);
     }
     for (IrVal v = g->n; v-- > 1;) {
@@ -372,10 +398,8 @@ void hg_analyse(HostGen *g)
         if (i->op == IR_NOP || g->root[v] != v) {
             continue;
         }
-        bool result = i->type != IR_VOID && ir_op_info[i->op].result[0] != '-';
         g->failed |= i->type == IR_V256 && !g->code->wide;
-        unsigned flags = ir_op_info[i->op].flags;
-        if (result && !g->val[v].last && (flags & (IRF_P | IRF_R)) && !(flags & (IRF_F | IRF_H))) {
+        if (!g->val[v].last && ir_only_result(i)) {
             continue; /* folded into its users: never emitted, uses nothing */
         }
         needed = needed_before(g, i, needed);

@@ -124,7 +124,7 @@ static void begin(HostGen *g, Tb *tb, IrBuilder *b)
 
 static void advance_uses(HostGen *g, const IrInsn *i, IrVal v)
 {
-    if (i->op == IR_PUT || i->op == IR_VARSET || (ir_op_info[i->op].flags & IRF_T)) {
+    if (i->op == IR_PUT || i->op == IR_VARSET || (ir_flags(i) & IRF_T)) {
         return;
     }
     for (unsigned a = 0; a < ir_nargs(i); a++) {
@@ -137,11 +137,9 @@ static void advance_uses(HostGen *g, const IrInsn *i, IrVal v)
 static void one_insn(HostGen *g, IrVal v)
 {
     const IrInsn *i = ir_at(g->b, v);
-    unsigned flags = ir_op_info[i->op].flags;
-    bool result = i->type != IR_VOID && ir_op_info[i->op].result[0] != '-';
 
     if (i->op == IR_NOP || g->root[v] != v || (g->stop && i->op != IR_LABEL) ||
-        (result && !g->val[v].last && (flags & (IRF_P | IRF_R)) && !(flags & (IRF_F | IRF_H)))) {
+        (!g->val[v].last && ir_only_result(i))) {
         return;
     }
     g->pos = v;

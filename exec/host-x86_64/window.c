@@ -106,16 +106,20 @@ static void add_access(Finder *f, const IrInsn *i, IrVal v)
     f->g->window_of[v] = at;
 }
 
-void hg_find_windows(HostGen *g)
+void hg_find_windows(HostGen *g, unsigned accesses)
 {
     Finder f = { .g = g };
 
     g_array_set_size(g->windows, 0);
     g->win_regs = 0;
+    if (accesses < 2) {
+        memset(g->window_of, 0, g->n * sizeof(*g->window_of));
+        return;
+    }
     for (IrVal v = 1; v < g->n; v++) {
         const IrInsn *i = ir_at(g->b, v);
         g->window_of[v] = 0;
-        f.exits += (ir_op_info[i->op].flags & IRF_X) != 0;
+        f.exits += (ir_flags(i) & IRF_X) != 0;
         if (ends_windows(i)) {
             memset(f.open, 0, sizeof(f.open));
         } else if (is_plain_access(i)) {

@@ -70,10 +70,25 @@ void *ir_scratch(IrBuilder *b, size_t bytes);
 /* Direct exits in the region. */
 unsigned ir_count_links(const IrBuilder *b);
 
+/* Of ir_op_info, what passes ask at each instruction: in few cache lines. */
+extern const uint16_t ir_op_flags[IR_OP_COUNT];
+extern const uint8_t ir_op_nargs[IR_OP_COUNT];
+
+static inline unsigned ir_flags(const IrInsn *i)
+{
+    return ir_op_flags[i->op];
+}
 /* Number of operands an instruction has, calls excepted. */
 static inline unsigned ir_nargs(const IrInsn *i)
 {
-    return ir_op_info[i->op].nargs;
+    return ir_op_nargs[i->op];
+}
+/* Its result is all that it is for: nobody misses it when that is not used. */
+static inline bool ir_only_result(const IrInsn *i)
+{
+    unsigned f = ir_flags(i);
+
+    return (f & (IRF_P | IRF_R)) && !(f & (IRF_F | IRF_S | IRF_H));
 }
 
 /* Has it a record of a call, with operands in it? */

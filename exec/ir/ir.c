@@ -11,6 +11,15 @@ const IrOpInfo ir_op_info[IR_OP_COUNT] = {
 #include "exec/ir-ops.def"
 };
 
+const uint16_t ir_op_flags[IR_OP_COUNT] = {
+#define IR_OP(e, n, r, a, imm, f) [IR_##e] = (f),
+#include "exec/ir-ops.def"
+};
+const uint8_t ir_op_nargs[IR_OP_COUNT] = {
+#define IR_OP(e, n, r, a, imm, f) [IR_##e] = sizeof(a) - 1,
+#include "exec/ir-ops.def"
+};
+
 const char *const ir_cond_name[IR_COND_COUNT] = {
     "eq", "ne", "lt", "ge", "le", "gt", "ltu", "geu", "leu", "gtu", "tstz", "tstnz",
 };
@@ -130,15 +139,15 @@ IrVal ir_emit(IrBuilder *b, IrOp op, IrType type, unsigned sub, IrVal a0, IrVal 
               IrVal a3, uint64_t imm)
 {
     IrInsn insn = { .op = op, .type = type, .sub = sub, .arg = { a0, a1, a2, a3 }, .imm = imm };
-    const IrOpInfo *info = &ir_op_info[op];
+    unsigned flags = ir_op_flags[op];
 
-    if (!b->no_fold && (info->flags & IRF_P)) {
+    if (!b->no_fold && (flags & IRF_P)) {
         IrVal v = ir_fold(b, &insn);
         if (v) {
             return v;
         }
     }
-    bool pure = !b->no_fold && (info->flags & IRF_P) && (b->merge || op == IR_CONST);
+    bool pure = !b->no_fold && (flags & IRF_P) && (b->merge || op == IR_CONST);
     uint16_t *seen = pure ? cse_place(b, &insn) : NULL;
     if (pure && *seen > b->cse_floor && *seen < b->ins_a->len &&
         same_insn(ir_at(b, *seen), &insn)) {
@@ -150,7 +159,7 @@ IrVal ir_emit(IrBuilder *b, IrOp op, IrType type, unsigned sub, IrVal a0, IrVal 
         *seen = b->ins_a->len;
     }
     append(b, &insn);
-    if (info->flags & IRF_T) {
+    if (flags & IRF_T) {
         b->ended = true;
     } else if (op == IR_LABEL) {
         b->ended = false;

@@ -7,27 +7,26 @@
 
 static bool removable(const IrBuilder *b, const IrInsn *i)
 {
-    unsigned f = ir_op_info[i->op].flags;
-
     if (ir_is_call(i)) {
         return g_array_index(b->calls, IrCall, i->imm).helper->flags & HELPER_PURE;
     }
-    return (f & (IRF_P | IRF_R)) && !(f & (IRF_F | IRF_S | IRF_H));
+    return ir_only_result(i);
 }
 
 void opt_dead(IrBuilder *b)
 {
     unsigned n = ir_count(b);
+    IrInsn *all = ir_at(b, 0);
     uint8_t *used = ir_scratch(b, n + b->snaps->len);
     uint8_t *snap_seen = used + n;
 
     for (IrVal v = n; v-- > 1;) {
-        IrInsn *i = ir_at(b, v);
+        IrInsn *i = &all[v];
         if (!used[v] && removable(b, i)) {
             *i = (IrInsn){ .op = IR_NOP };
             continue;
         }
-        for (unsigned k = 0; k < ir_op_info[i->op].nargs; k++) {
+        for (unsigned k = 0, args = ir_nargs(i); k < args; k++) {
             used[i->arg[k]] = 1;
         }
         if (ir_is_call(i)) {

@@ -429,10 +429,9 @@ static bool simplify_condition(Lower *l, IrInsn *n, IrVal a[4])
 
 static void lower_other(Lower *l, const IrInsn *i, IrVal from)
 {
-    const IrOpInfo *info = &ir_op_info[i->op];
     IrVal a[4] = { 0 };
 
-    for (unsigned k = 0; k < info->nargs; k++) {
+    for (unsigned k = 0, args = ir_nargs(i); k < args; k++) {
         a[k] = use(l, i->arg[k]);
     }
     if (i->op == IR_INSN) {
@@ -442,14 +441,14 @@ static void lower_other(Lower *l, const IrInsn *i, IrVal from)
     if (!simplify_condition(l, &n, a)) {
         return;
     }
-    info = &ir_op_info[n.op];
+    unsigned flags = ir_flags(&n);
     IrVal v = ir_emit(l->dst, n.op, n.type, n.sub, a[0], a[1], a[2], a[3], i->imm);
     l->map[from] = v;
-    if (info->flags & IRF_X) {
+    if (flags & IRF_X) {
         uint8_t dead = l->opt ? i->dead : 0;
         ir_at(l->dst, v)->snap = exit_snap(l, dead);
         ir_at(l->dst, v)->dead = dead;
-    } else if (info->flags & IRF_F) {
+    } else if (flags & IRF_F) {
         ir_at(l->dst, v)->snap = fault_snap(l);
     }
 }

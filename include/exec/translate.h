@@ -75,6 +75,7 @@ static inline void trans_advance(TransCtx *ctx)
  * of another page than pc's; returns how many. What the region is made by must be named to trans_depend,
  * so that a store there drops the region.
  */
+#define TRANS_LOOK_BYTES 15 /* so many are had most quickly */
 unsigned trans_look(TransCtx *ctx, uint64_t pc, uint8_t *buf, unsigned max);
 void trans_depend(TransCtx *ctx, uint64_t pc, unsigned len);
 /* Fetch the next len bytes of the current instruction at once: they are in buf, by trans_look. */
