@@ -350,7 +350,7 @@ void host_returns_begin(AsmBuf *a, uint64_t nowhere); /* of a new frame, rsp */
 
 /* window.c */
 void hg_find_windows(HostGen *g, unsigned accesses); /* of so many accesses to memory */
-HgWindow *hg_window(HostGen *g, IrVal v); /* of this access, NULL: it goes alone */
+HgWindow *hg_window(HostGen *g, IrVal v);            /* of this access, NULL: it goes alone */
 /* Where the window begins, from the address of access i of it. */
 int32_t hg_window_start(HostGen *g, const HgWindow *w, const IrInsn *i);
 void hg_window_open(HostGen *g, HgWindow *w, unsigned reg);
