@@ -210,12 +210,13 @@ static inline TbPart *tb_part(const Tb *tb, unsigned k)
     return k ? &tb->more->part : (TbPart *)(uintptr_t)&tb->part;
 }
 
-/* The jump cache has JC_GROUPS groups of JC_GROUP places; all code of a page is in one group. */
-#define JC_GROUP  256u
-#define JC_GROUPS 256u
+/* The jump cache has JC_GROUPS groups of JC_GROUP places; all code of a page is in one group. What is called lies on
+ * 8 or 16 bytes mostly: upper bits of the offset take the place of those that are zero. */
+#define JC_GROUP  512u
+#define JC_GROUPS 128u
 #define JC_SIZE   (JC_GROUPS * JC_GROUP)
-#define JC_FOLD   6
-#define JC_PICK   0xff0ffu /* which bits of the folded address make the index */
+#define JC_FOLD   9
+#define JC_PICK   0x7f1ffu /* which bits of the folded address make the index */
 static inline unsigned jc_index(uint64_t vaddr) /* native code computes the same */
 {
     uint32_t h = (uint32_t)vaddr ^ (uint32_t)vaddr >> JC_FOLD;

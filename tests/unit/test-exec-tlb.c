@@ -217,10 +217,22 @@ static void test_code_by_space(gconstpointer jit)
     machine_free(f.m);
 }
 
+/* Functions of a page do not drive each other out of the jump cache: those on 8 bytes have places of their own, of what
+ * lies on 2 bytes, where calls return to, four share one. */
+static void test_places_of_a_page(void)
+{
+    for (unsigned step = 2; step <= 16; step *= 2) {
+        uint8_t taken[JC_GROUP] = { 0 };
+        for (unsigned at = 0; at < GUEST_PAGE_SIZE; at += step) {
+            g_assert_cmpuint(++taken[jc_index(0x1007000 + at) % JC_GROUP], <=, MAX(8 / step, 1));
+        }
+    }
+}
+
 /* A page's flush forgets the code that is mapped there, and no other in the same group. */
 static void test_page_flush_keeps_other_code(gconstpointer jit)
 {
-    const uint64_t other = 0x106000;
+    const uint64_t other = 0x82000;
     Fixture f = setup_with(jit);
     CpuState *cpu = &f.t->parent;
     Tb **at = cpu->jump_cache;
@@ -252,6 +264,8 @@ int main(int argc, char **argv)
     g_test_add_func("/exec/tlb/spaces-keep-their-entries", test_spaces);
     g_test_add_func("/exec/tlb/a-page-flush-reaches-global-entries-everywhere",
                     test_page_flush_reaches_global);
+    g_test_add_func("/exec/tlb/functions-of-a-page-have-places-of-their-own",
+                    test_places_of_a_page);
     g_test_add_func("/exec/tlb/any-part-flushes-a-large-page-and-no-more", test_large_pages);
     g_test_add_func("/exec/tlb/tables-grow-and-keep-what-they-hold", test_growth);
     g_test_add_func("/exec/tlb/cleaning-a-page-leaves-its-neighbour-closed", test_neighbours);
