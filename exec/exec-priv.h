@@ -125,8 +125,7 @@ typedef struct TbLink {
     uint16_t jump; /* jc_index() of dst */
     uint8_t index; /* among those of its region */
     bool cross;    /* never cleared again; both are set before dst */
-    bool
-        loop : 1; /* of native code: a jump back into the region itself, not good for another dst */
+    bool loop : 1; /* of native code: a jump back into the region, not good for another dst */
     bool guess : 1;
 } TbLink;
 
