@@ -12,7 +12,6 @@ import os
 import random
 import struct
 import sys
-import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import programs as base  # noqa: E402
@@ -265,11 +264,7 @@ def main():
         cases.append((mn, make_case(r, mn, False), r.randrange(4)))
     code = b''.join(code_block(i, mn, state[0]) for i, (mn, state, _) in enumerate(cases))
     data = b''.join(state_block(i, *state[1:], cc) for i, (_, state, cc) in enumerate(cases))
-    with tempfile.TemporaryDirectory() as tmp:
-        theirs = base.run_qemu(a.qemu, code, data, tmp)
-        image = base.kernel_image(code, data)
-        ours = {how: base.run_ferry(a.ferry, image, len(data), tmp, how == 'native')
-                for how in ('native', 'interpreted')}
+    theirs, ours = base.run_all(a, code, data)
     bad = {}
     for i, case in enumerate(cases):
         y = theirs[i * SLOT:(i + 1) * SLOT]

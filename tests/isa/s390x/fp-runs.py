@@ -13,7 +13,6 @@ import os
 import random
 import struct
 import sys
-import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import programs as base  # noqa: E402
@@ -132,11 +131,7 @@ def main():
     cases = [make_case(r) for _ in range(a.count)]
     code = b''.join(code_block(i, case[0]) for i, case in enumerate(cases))
     data = b''.join(state_block(*case[1:]) for case in cases)
-    with tempfile.TemporaryDirectory() as tmp:
-        theirs = base.run_qemu(a.qemu, code, data, tmp)
-        image = base.kernel_image(code, data)
-        ours = {how: base.run_ferry(a.ferry, image, len(data), tmp, how == 'native')
-                for how in ('native', 'interpreted')}
+    theirs, ours = base.run_all(a, code, data)
     bad = {}
     for i, case in enumerate(cases):
         for how, slots in ours.items():

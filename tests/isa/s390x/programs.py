@@ -9,6 +9,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../..')
@@ -173,6 +174,15 @@ def run_ferry(ferry, image, n, tmp, jit=True):
         print('program interruption %02x at 0x%x: case %d' %
               (low[0x8f], old, (old - CODE - 0x1000) // 256))
     return open(dump, 'rb').read()
+
+
+def run_all(a, code, data):
+    """The slots as QEMU leaves them, and those of Ferry by "native" and "interpreted"."""
+    image = kernel_image(code, data)
+    with tempfile.TemporaryDirectory() as tmp:
+        return run_qemu(a.qemu, code, data, tmp), {
+            how: run_ferry(a.ferry, image, len(data), tmp, how == 'native')
+            for how in ('native', 'interpreted')}
 
 
 def run_qemu(qemu, code, data, directory):
