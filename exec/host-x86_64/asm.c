@@ -766,3 +766,8 @@ void asm_stmxcsr(AsmBuf *a, AsmRm m)
 {
     op_rm(a, M_0F | 0xae, 4, 3, m, 0);
 }
+
+void asm_x87(AsmBuf *a, uint8_t op, unsigned reg, AsmRm m)
+{
+    op_rm(a, op, 4, reg, m, 0);
+}

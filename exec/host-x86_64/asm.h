@@ -289,6 +289,7 @@ void asm_plain(AsmBuf *a, AsmPlain which);
 void asm_nop(AsmBuf *a, unsigned n);
 void asm_ldmxcsr(AsmBuf *a, AsmRm m);
 void asm_stmxcsr(AsmBuf *a, AsmRm m);
+void asm_x87(AsmBuf *a, uint8_t op, unsigned reg, AsmRm m); /* op D8..DF, ModRM's reg field */
 
 /* ---- VEX: AVX, AVX2, FMA, F16C, BMI ---- */
 typedef enum AsmVex {

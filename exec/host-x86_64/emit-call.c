@@ -154,6 +154,86 @@ static void take_result(HostGen *g, const IrInsn *i, IrVal v)
     }
 }
 
+/* ---- a host instruction in place of a call ---- */
+
+bool hg_place(const HostGen *g, const IrInsn *i, HelperInPlace *p)
+{
+    const IrCall *c = &g_array_index(g->b->calls, IrCall, i->imm);
+    uint64_t arg;
+
+    return c->helper->place && ir_const_value(g->b, c->args[1], &arg) && c->helper->place(arg, p);
+}
+
+static HgXfer stub_arg(HostGen *g, const IrCall *c, unsigned k)
+{
+    if (c->helper->args[k] >= HARG_SLOT_R) {
+        HostLoc at = { .kind = LOC_STATE_ADDR, .off = g->b->slots->slots[c->args[k]].offset };
+        return (HgXfer){ .from = at, .reg = k, .size = 8 };
+    }
+    bool vec = c->helper->args[k] == HARG_V128;
+    return (HgXfer){ .from = hg_where(g, c->args[k]), .reg = k, .size = vec ? 16 : 8 };
+}
+
+static void stub_args(HostGen *g, const IrCall *c, HgStub *s)
+{
+    s->xfer = g->xfers->len;
+    for (unsigned k = 0; k < 6 && c->helper->args[k] != HARG_NONE; k++) {
+        ir_push(g->xfers, HG_ROOM, HgXfer, stub_arg(g, c, k));
+        s->n_xfer++;
+    }
+}
+
+static void place_flags(HostGen *g, unsigned d)
+{
+    asm_plain(&g->as, ASM_PUSHFQ);
+    asm_pop(&g->as, d);
+    asm_alu_ri(&g->as, ALU_AND, 4, d, 0x45);
+}
+
+/* The call, where the instruction may not run, is a stub that keeps all registers. */
+static bool emit_in_place(HostGen *g, const IrInsn *i, IrVal v)
+{
+    const IrCall *c = &g_array_index(g->b->calls, IrCall, i->imm);
+    HgStub s = { .kind = STUB_HELPER, .insn = v, .d = HR_NONE, .table = HR_NONE };
+    AsmBuf *as = &g->as;
+    HelperInPlace p;
+
+    if (!hg_place(g, i, &p)) {
+        return false;
+    }
+    s.entry = asm_label(as);
+    s.back = asm_label(as);
+    unsigned w = HR_NONE;
+    if (p.bytes) {
+        s.a[0] = hg_use(g, c->args[2]);
+        w = hg_temp(g, false);
+        s.table = hg_spare(g);
+    }
+    stub_args(g, c, &s);
+    s.site = hg_site(g, i->snap);
+    s.vecs = hg_any_vec_live(g);
+    s.win_regs = g->win_regs;
+    hg_release(g);
+    if (p.flags && g->val[v].last) {
+        s.d = hg_def(g, v, 0);
+    }
+    asm_alu_imm(as, ALU_CMP, 1, hg_state((int32_t)c->helper->place_if), 0);
+    asm_jcc(as, CC_E, s.entry);
+    if (p.bytes) {
+        hg_check_bytes(g, &s, w, p.bytes, p.mmu, p.write ? MMU_ACCESS_WRITE : MMU_ACCESS_READ);
+        asm_x87(as, p.op, p.modrm >> 3 & 7, asm_mem_index(s.a[0], w, 0, 0));
+    } else {
+        asm_byte(as, p.op);
+        asm_byte(as, p.modrm);
+    }
+    if (s.d != HR_NONE) {
+        place_flags(g, s.d);
+    }
+    asm_bind(as, s.back);
+    ir_push(g->stubs, HG_ROOM, HgStub, s);
+    return true;
+}
+
 static void call_fpenv(HostGen *g, const void *fn)
 {
     asm_mov_rr(&g->as, 8, RDI, HR_CPU);
@@ -182,6 +262,9 @@ void emit_call(HostGen *g, const IrInsn *i, IrVal v)
     bool faults = flags & (HELPER_FAULTS | HELPER_NORETURN), vec_ret = i->type >= IR_V128;
     uint32_t site = 0;
 
+    if (c.helper->place && emit_in_place(g, i, v)) {
+        return;
+    }
     for (unsigned k = 0; k < 6 && c.helper->args[k] != HARG_NONE; k++) {
         if (c.helper->args[k] == HARG_V128 || c.helper->args[k] == HARG_V256) {
             to_cell(g, c.args[k]);
@@ -245,26 +328,16 @@ void emit_call(HostGen *g, const IrInsn *i, IrVal v)
 
 /* ---- calls on a condition: the call is a stub, which keeps all registers ---- */
 
-static HgXfer stub_arg(HostGen *g, const IrCall *c, unsigned k)
-{
-    bool vec = c->helper->args[k] == HARG_V128;
-
-    return (HgXfer){ .from = hg_where(g, c->args[k]), .reg = k, .size = vec ? 16 : 8 };
-}
-
 void emit_call_if(HostGen *g, const IrInsn *i, IrVal v)
 {
     const IrCall *c = &g_array_index(g->b->calls, IrCall, i->imm);
     bool vec = i->type >= IR_V128, wanted = g->val[v].last;
-    HgStub s = { .kind = STUB_HELPER, .insn = v, .d = HR_NONE, .xfer = g->xfers->len };
+    HgStub s = { .kind = STUB_HELPER, .insn = v, .d = HR_NONE };
     unsigned otherwise = wanted ? hg_use(g, i->arg[2]) : HR_NONE;
     s.a[0] = otherwise;
     AsmCc cc = emit_compare(g, i, v);
 
-    for (unsigned k = 0; k < 6 && c->helper->args[k] != HARG_NONE; k++) {
-        ir_push(g->xfers, HG_ROOM, HgXfer, stub_arg(g, c, k));
-        s.n_xfer++;
-    }
+    stub_args(g, c, &s);
     s.entry = asm_label(&g->as);
     s.back = asm_label(&g->as);
     s.vecs = hg_any_vec_live(g);
@@ -320,7 +393,12 @@ void emit_helper_stub(HostGen *g, const HgStub *s)
     asm_mov_imm(as, HR_SCRATCH, (uintptr_t)c->helper);
     asm_store(as, 8, hg_frame(FRAME_OFF(arg)), HR_SCRATCH);
     asm_call_abs(as, g->code->slow[SLOW_HELPER][s->vecs]);
-    hg_site_here(g, 0);
+    hg_site_here(g, s->site);
+    for (unsigned r = 0; r < 16; r++) {
+        if (s->win_regs & 1u << r) {
+            asm_mov_imm(as, r, 1);
+        }
+    }
     if (s->d != HR_NONE && i->type >= IR_V128 && c->helper->ret == IR_I64) {
         asm_v2(as, I_VMOVSD_LD, false, HV_SCRATCH, hg_frame(FRAME_OFF(result)), 0);
         asm_vrrr(as, I_VMOVSD, false, s->d, s->a[0], HV_SCRATCH);

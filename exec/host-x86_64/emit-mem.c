@@ -81,6 +81,12 @@ static void tlb_check(HostGen *g, const HgStub *s, unsigned w, IrMemOp mo, MmuAc
     tlb_check_range(g, s, s->entry, w, 0, MO_BYTES(mo), mo, access);
 }
 
+void hg_check_bytes(HostGen *g, const HgStub *s, unsigned w, unsigned bytes, unsigned mmu,
+                    MmuAccess access)
+{
+    tlb_check_range(g, s, s->entry, w, 0, (int32_t)bytes, MO_MMU(mmu), access);
+}
+
 /* The register that w stands for: the access's own, or its window's. Before operands are used. */
 static void use_window(HostGen *g, HgStub *s, const HgWindow *win)
 {

@@ -221,8 +221,8 @@ typedef struct HgXfer { /* one move of a parallel move */
 
 typedef enum HgStubKind {
     STUB_SLOW,
-    STUB_HELPER, /* the call of a CALL_IF; xfer: its arguments */
-    STUB_EXIT,   /* a side exit */
+    STUB_HELPER, /* the call of a CALL_IF, or what a host instruction stands for; xfer: its arguments */
+    STUB_EXIT, /* a side exit */
     STUB_RAISE,
     STUB_LINK,  /* a direct exit that is not linked */
     STUB_GUESS, /* a direct exit to another page */
@@ -412,6 +412,12 @@ bool emit_control(HostGen *g, const IrInsn *i, IrVal v);
 void emit_vec(HostGen *g, const IrInsn *i, IrVal v);
 void emit_call(HostGen *g, const IrInsn *i, IrVal v);
 void emit_call_if(HostGen *g, const IrInsn *i, IrVal v);
+/* What may run in place of this IR_CALL; false: nothing. */
+bool hg_place(const HostGen *g, const IrInsn *i, HelperInPlace *p);
+/* Are these bytes from the address in s->a[0] on plain memory of one page? To s->entry if not; then w is what
+ * to add. Uses s->table, s->disp. */
+void hg_check_bytes(HostGen *g, const HgStub *s, unsigned w, unsigned bytes, unsigned mmu,
+                    MmuAccess access);
 void emit_helper_stub(HostGen *g, const HgStub *s);
 void emit_call_fn(HostGen *g, const IrInsn *i, IrVal v, const void *fn);
 AsmCc emit_compare(HostGen *g, const IrInsn *i, IrVal v);

@@ -32,10 +32,15 @@ static bool is_plain_access(const IrInsn *i)
            !(i->type >= IR_V128 && (i->imm & MO_BE) && MO_BYTES(i->imm) != 16);
 }
 
-static bool ends_windows(const IrInsn *i)
+static bool ends_windows(const HostGen *g, const IrInsn *i)
 {
-    return i->op == IR_CALL || i->op == IR_LABEL || i->op == IR_BR || i->op == IR_BRCOND ||
-           i->op == IR_ATOMIC || i->op == IR_CMPXCHG;
+    HelperInPlace p;
+
+    if (i->op == IR_CALL) {
+        return !hg_place(g, i, &p);
+    }
+    return i->op == IR_LABEL || i->op == IR_BR || i->op == IR_BRCOND || i->op == IR_ATOMIC ||
+           i->op == IR_CMPXCHG;
 }
 
 /* The address is the value returned, 0 for none, plus *disp. */
@@ -120,7 +125,7 @@ void hg_find_windows(HostGen *g, unsigned accesses)
         const IrInsn *i = ir_at(g->b, v);
         g->window_of[v] = 0;
         f.exits += (ir_flags(i) & IRF_X) != 0;
-        if (ends_windows(i)) {
+        if (ends_windows(g, i)) {
             memset(f.open, 0, sizeof(f.open));
         } else if (is_plain_access(i)) {
             add_access(&f, i, v);

@@ -196,19 +196,36 @@ enum {
     HELPER_STATE = HELPER_READS | HELPER_WRITES | HELPER_FAULTS,
 };
 
+/* One instruction of an x86 host, of an opcode byte and ModRM. */
+typedef struct HelperInPlace {
+    uint8_t op, modrm;
+    uint8_t bytes; /* of guest memory, which is its operand; 0: a form without memory */
+    uint8_t mmu;   /* ... by this mmu index */
+    bool write;    /* ... and is written */
+    bool flags;    /* the result is ZF, PF and CF as it leaves them, in their places */
+} HelperInPlace;
+
 typedef struct HelperDesc {
     const char *name;
     HelperFn fn;
     uint8_t ret;     /* IrType */
     uint8_t args[6]; /* HelperArg, HARG_NONE ends */
     uint8_t flags;
+    /* What native code may run in the helper's place, while the byte at place_if in CpuState is not 0: all that
+     * the helper does, as far as slots tell it. The second argument must be a constant; it is passed here. The
+     * third is the address of guest memory. False: none for these arguments. NULL: never. */
+    bool (*place)(uint64_t arg1, HelperInPlace *p);
+    uint32_t place_if;
 } HelperDesc;
 
 /* One row of a helper table: HELPER(cpuid, IR_VOID, HELPER_STATE, HARG_I32) defines
  * `const HelperDesc hd_cpuid` that calls helper_cpuid. Put HELPER_DECL in a header. */
-#define HELPER(nm, rt, fl, ...) \
-    const HelperDesc hd_##nm = { #nm, (HelperFn)helper_##nm, (rt), { __VA_ARGS__ }, (fl) }
-#define HELPER_DECL(nm) extern const HelperDesc hd_##nm
+#define HELPER_PLACE(nm, place, place_if, rt, fl, ...)                            \
+    const HelperDesc hd_##nm = {                                                  \
+        #nm, (HelperFn)helper_##nm, (rt), { __VA_ARGS__ }, (fl), place, place_if, \
+    }
+#define HELPER(nm, rt, fl, ...) HELPER_PLACE(nm, NULL, 0, rt, fl, __VA_ARGS__)
+#define HELPER_DECL(nm)         extern const HelperDesc hd_##nm
 
 /* ---- instructions ---- */
 typedef struct IrInsn {

@@ -112,10 +112,9 @@ enum {
 typedef struct X87Word {
     uint8_t op, modrm; /* op: D8..DF */
     uint8_t mem_bytes; /* 0: register form */
-    uint8_t seg;       /* of the memory operand */
     uint8_t mmu;
-    uint8_t how;   /* X87_OP16 ... */
-    uint16_t high; /* bytes 8 and 9 of a memory source */
+    uint8_t how; /* X87_OP16 ... */
+    uint8_t rest[3];
 } X87Word;
 
 #endif

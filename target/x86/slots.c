@@ -32,6 +32,8 @@
         S(SLOT_YMM + (n), "ymm" #n, ymm[n], IR_V256, 32), \
         S(SLOT_YMMH + (n), "ymmh" #n, ymm[n].q[2], IR_V128, 16)
 
+#define X87_BYTES (offsetof(X86Cpu, fp_live) + sizeof(bool) - offsetof(X86Cpu, st))
+
 const IrSlotDesc x86_slots[SLOT_COUNT] = {
     GPR(0, "rax"),
     GPR(1, "rcx"),
@@ -109,8 +111,12 @@ const IrSlotDesc x86_slots[SLOT_COUNT] = {
     [SLOT_X87] = { .name = "x87",
                    .offset = offsetof(X86Cpu, st),
                    .type = IR_V256,
-                   .size = offsetof(X86Cpu, fp_dp) + sizeof(uint64_t) - offsetof(X86Cpu, st) },
+                   .size = X87_BYTES },
+    S(SLOT_FP_OPCODE, "fp_opcode", fp_opcode, IR_I32, 2),
+    S(SLOT_FP_CS, "fp_cs", fp_cs, IR_I32, 2),
+    S(SLOT_FP_DS, "fp_ds", fp_ds, IR_I32, 2),
+    S(SLOT_FP_IP, "fp_ip", fp_ip, IR_I64, 8),
+    S(SLOT_FP_DP, "fp_dp", fp_dp, IR_I64, 8),
 };
 /* The slot's size is a byte. */
-G_STATIC_ASSERT(offsetof(X86Cpu, fp_dp) > offsetof(X86Cpu, st) &&
-                offsetof(X86Cpu, fp_dp) + sizeof(uint64_t) - offsetof(X86Cpu, st) < 256);
+G_STATIC_ASSERT(offsetof(X86Cpu, fp_live) > offsetof(X86Cpu, st) && X87_BYTES < 256);

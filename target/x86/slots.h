@@ -28,7 +28,12 @@ enum {
     SLOT_XMM = SLOT_MM_EXP + 8, /* + n, v128 */
     SLOT_YMM = SLOT_XMM + 16,   /* + n, v256; overlaps SLOT_XMM + n */
     SLOT_YMMH = SLOT_YMM + 16,  /* + n, v128: upper half */
-    SLOT_X87 = SLOT_YMMH + 16,  /* all of the x87, for helpers that work on it: never get or put */
+    SLOT_X87 = SLOT_YMMH + 16,  /* registers and words of the x87, for helpers: never get or put */
+    SLOT_FP_OPCODE,             /* i32 of 2; this and what follows: of the last x87 instruction */
+    SLOT_FP_CS,                 /* i32 of 2 */
+    SLOT_FP_DS,
+    SLOT_FP_IP, /* i64 */
+    SLOT_FP_DP,
     SLOT_KERNEL_GS_BASE,
     SLOT_COUNT,
 };

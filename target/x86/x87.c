@@ -7,9 +7,10 @@
  * where the guest's state stays in the host's FPU from one instruction to the next, or boxed, where an
  * exception may be pending or unmasked. So rounding, stack faults, tags, condition codes, and the
  * responses to exceptions are the host's, to the last bit. Guest instructions that wait look at ES
- * first. What the host does not know is kept here: instruction and data pointers, opcode, and the
- * environment formats.
+ * first. What the host does not know is kept elsewhere: instruction and data pointers and opcode by
+ * translated code, in slots; the environment formats here.
  */
+#include <stddef.h>
 #include <string.h>
 #include "base/core/vm.h"
 #include "base/util/endian.h"
@@ -108,18 +109,6 @@ static void check_pending(X86Cpu *cpu)
     }
 }
 
-/* What the FPU remembers of its last instruction. */
-static void record(X86Cpu *cpu, X87Word w, uint64_t rip, uint64_t ea)
-{
-    cpu->fp_opcode = (w.op & 7) << 8 | w.modrm;
-    cpu->fp_ip = rip;
-    cpu->fp_cs = cpu->seg[1].sel;
-    if (w.mem_bytes) {
-        cpu->fp_dp = ea;
-        cpu->fp_ds = cpu->seg[w.seg].sel;
-    }
-}
-
 static X87Word word_of(uint64_t v)
 {
     X87Word w;
@@ -129,31 +118,49 @@ static X87Word word_of(uint64_t v)
 
 /*
  * These two name all the state they touch by the slot argument, so that translated code keeps the rest
- * of the guest's registers where they are across the call.
+ * of the guest's registers where they are across the call. While the guest's state is live, native code
+ * runs the instruction in their place.
  */
+static bool in_place(uint64_t word, bool write, HelperInPlace *p)
+{
+    X87Word w = word_of(word);
+    *p = (HelperInPlace){ .op = w.op,
+                          .modrm = w.modrm,
+                          .bytes = w.mem_bytes,
+                          .mmu = w.mmu,
+                          .write = write,
+                          .flags = w.how & X87_COMI };
+    return !(w.how & X87_CMOV);
+}
+static bool op_in_place(uint64_t word, HelperInPlace *p)
+{
+    return in_place(word, false, p);
+}
+static bool store_in_place(uint64_t word, HelperInPlace *p)
+{
+    return in_place(word, true, p);
+}
 
-/* Register forms and memory sources. lo: memory bytes 0-7 or the flags; returns the flags after. */
-static uint64_t helper_x87_op(CpuState *cs, void *x87, uint64_t word, uint64_t rip, uint64_t ea,
-                              uint64_t lo)
+/* Register forms and memory sources at addr. flags: EFLAGS before; returns those after. */
+static uint64_t helper_x87_op(CpuState *cs, void *x87, uint64_t word, uint64_t addr, uint64_t flags)
 {
     X86Cpu *cpu = x86_cpu(cs);
     X87Word w = word_of(word);
-    uint64_t flags = w.mem_bytes ? 0 : lo;
     uint8_t mem[16];
     check_pending(cpu);
-    memcpy(mem, &lo, 8);
-    memcpy(mem + 8, &w.high, 2);
-    if (x87_live(cpu)) {
-        flags = x87_run_live(w, mem, flags);
-    } else {
-        X87Box box;
-        flags = x87_run_boxed(cpu, &box, w, mem, flags);
-        x87_unbox(cpu, &box);
+    if (w.mem_bytes) { /* changes nothing if it faults */
+        cpu_ld_bytes(cs, addr, mem, w.mem_bytes, w.mmu);
     }
-    record(cpu, w, rip, ea);
+    if (x87_live(cpu)) {
+        return x87_run_live(w, mem, flags);
+    }
+    X87Box box;
+    flags = x87_run_boxed(cpu, &box, w, mem, flags);
+    x87_unbox(cpu, &box);
     return flags;
 }
-HELPER(x87_op, IR_I64, HELPER_FAULTS, HARG_SLOT_RW, HARG_I64, HARG_I64, HARG_I64, HARG_I64);
+HELPER_PLACE(x87_op, op_in_place, offsetof(X86Cpu, fp_live), IR_I64, HELPER_FAULTS, HARG_SLOT_RW,
+             HARG_I64, HARG_I64, HARG_I64);
 
 /* Where the store can go straight to RAM; NULL when it crosses a page or is no RAM. */
 static void *store_target(CpuState *cs, uint64_t addr, X87Word w)
@@ -163,8 +170,7 @@ static void *store_target(CpuState *cs, uint64_t addr, X87Word w)
 }
 
 /* Memory destinations. An unmasked exception other than precision keeps the store from happening. */
-static uint64_t helper_x87_store(CpuState *cs, void *x87, uint64_t word, uint64_t rip, uint64_t ea,
-                                 uint64_t addr)
+static uint64_t helper_x87_store(CpuState *cs, void *x87, uint64_t word, uint64_t addr)
 {
     X86Cpu *cpu = x86_cpu(cs);
     X87Word w = word_of(word);
@@ -176,7 +182,6 @@ static uint64_t helper_x87_store(CpuState *cs, void *x87, uint64_t word, uint64_
     if (to && x87_live(cpu)) {
         x87_run_live(w, mem, 0);
         memcpy(to, mem, w.mem_bytes);
-        record(cpu, w, rip, ea);
         return 0;
     }
     x87_sync(cpu);
@@ -187,10 +192,10 @@ static uint64_t helper_x87_store(CpuState *cs, void *x87, uint64_t word, uint64_
         cpu_probe_access(cs, addr, w.mem_bytes, MMU_ACCESS_WRITE, w.mmu);
     }
     x87_unbox(cpu, &box);
-    record(cpu, w, rip, ea);
     return 0;
 }
-HELPER(x87_store, IR_VOID, HELPER_FAULTS, HARG_SLOT_RW, HARG_I64, HARG_I64, HARG_I64, HARG_I64);
+HELPER_PLACE(x87_store, store_in_place, offsetof(X86Cpu, fp_live), IR_VOID, HELPER_FAULTS,
+             HARG_SLOT_RW, HARG_I64, HARG_I64);
 
 /* ---- control ---- */
 static uint64_t helper_x87_wait(CpuState *cs)

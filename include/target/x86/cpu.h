@@ -124,11 +124,11 @@ typedef struct X86Cpu {
     uint16_t fpcw, fpsw; /* fpsw without TOP */
     uint8_t fp_top;
     uint8_t fp_valid; /* bit i: physical register i is not empty */
-    uint16_t fp_opcode;
-    uint16_t fp_cs, fp_ds;
-    uint64_t fp_ip, fp_dp;
     bool
         fp_live; /* what is above is in the host's FPU (x87-host.c); never outside translated code */
+    uint16_t fp_opcode; /* of the last instruction, like what follows */
+    uint16_t fp_cs, fp_ds;
+    uint64_t fp_ip, fp_dp;
 
     /* ---- SSE, AVX ---- */
     uint32_t mxcsr;

@@ -27,7 +27,6 @@ static IrVal word_of(X86Trans *t, unsigned mem_bytes)
     X87Word w = { .op = i->opcode,
                   .modrm = i->modrm,
                   .mem_bytes = mem_bytes,
-                  .seg = i->mem.seg,
                   .mmu = MO_GET_MMU(t->mo),
                   .how = how_of(i) };
     uint64_t v;
@@ -35,12 +34,27 @@ static IrVal word_of(X86Trans *t, unsigned mem_bytes)
     return ir_c64(t->b, v);
 }
 
+/* What the FPU remembers of its last instruction. */
+static void record(X86Trans *t, bool mem)
+{
+    const X86Insn *i = t->i;
+    IrBuilder *b = t->b;
+    ir_put(b, SLOT_FP_OPCODE, ir_c32(b, (i->opcode & 7) << 8 | i->modrm));
+    ir_put(b, SLOT_FP_IP, ir_c64(b, t->pc));
+    ir_put(b, SLOT_FP_CS, ir_get(b, SLOT_SEG_SEL + X86_CS));
+    if (mem) {
+        ir_put(b, SLOT_FP_DP, x86_ea(t));
+        ir_put(b, SLOT_FP_DS, ir_get(b, SLOT_SEG_SEL + i->mem.seg));
+    }
+}
+
 /* flags: the EFLAGS that the instruction reads, or 0. Returns those it leaves. */
 static IrVal call_reg(X86Trans *t, IrVal flags)
 {
     IrVal zero = ir_c64(t->b, 0);
-    return ir_call(t->b, &hd_x87_op, SLOT_X87, word_of(t, 0), ir_c64(t->b, t->pc), zero,
-                   flags ? flags : zero);
+    IrVal after = ir_call(t->b, &hd_x87_op, SLOT_X87, word_of(t, 0), zero, flags ? flags : zero);
+    record(t, false);
+    return after;
 }
 
 /* A pending exception comes before a fault of the memory operand. */
@@ -70,17 +84,16 @@ static void call_load(X86Trans *t)
         call_reg(t, 0);
         return;
     }
-    wait_first(t);
     unsigned size = i->op[k].size;
-    IrVal addr = x86_mem_addr(t, size, false), lo, word = word_of(t, size);
-    if (size == 10) {
-        lo = x86_load(t, addr, 8);
-        IrVal high = x86_to64(t, x86_load(t, ir_addi(b, addr, 8), 2));
-        word = ir_or(b, word, ir_shli(b, high, 8 * offsetof(X87Word, high)));
-    } else {
-        lo = x86_to64(t, x86_load(t, addr, size));
+    if (!(t->mode & MODE_CS64) || (t->mode & MODE_ALIGN)) {
+        wait_first(t); /* before what follows raises */
     }
-    ir_call(b, &hd_x87_op, SLOT_X87, word, ir_c64(b, t->pc), x86_ea(t), lo);
+    IrVal addr = x86_mem_addr(t, size, false);
+    if (t->mode & MODE_ALIGN) {
+        x86_load(t, addr, MIN(size, 8));
+    }
+    ir_call(b, &hd_x87_op, SLOT_X87, word_of(t, size), addr, ir_c64(b, 0));
+    record(t, true);
 }
 
 static void call_store(X86Trans *t)
@@ -91,7 +104,8 @@ static void call_store(X86Trans *t)
         return;
     }
     IrVal addr = x86_mem_addr(t, size, true);
-    ir_call(t->b, &hd_x87_store, SLOT_X87, word_of(t, size), ir_c64(t->b, t->pc), x86_ea(t), addr);
+    ir_call(t->b, &hd_x87_store, SLOT_X87, word_of(t, size), addr);
+    record(t, true);
 }
 
 void x86_tr_x87_arith(X86Trans *t, const X86Insn *i)
@@ -154,7 +168,7 @@ void x86_tr_x87_cmov(X86Trans *t, const X86Insn *i)
 
 void x86_tr_x87_comi(X86Trans *t, const X86Insn *i)
 {
-    IrVal flags = call_reg(t, x86_to64(t, x86_cc_peek(t)));
+    IrVal flags = call_reg(t, 0);
     x86_cc_set_eflags(t, ir_trunc32(t->b, flags));
 }
 
