@@ -56,6 +56,8 @@ static void make_enter(HostCode *c, AsmBuf *a)
     asm_alu_ri(a, ALU_AND, 8, RSP, -64);
     asm_store(a, 8, asm_mem(RSP, FRAME_OFF(old_rsp)), RAX);
     asm_store_imm(a, 8, asm_mem(RSP, FRAME_OFF(ra)), 0);
+    asm_mov_imm(a, RAX, UINT64_MAX << 32);
+    asm_store(a, 8, asm_mem(RSP, FRAME_OFF(high_half)), RAX);
     asm_store(a, 8, asm_mem(RDX, 0), RSP);
     asm_mov_rr(a, 8, HR_CPU, RDI);
     asm_mov_rr(a, 8, HR_SCRATCH, RSI);

@@ -51,13 +51,28 @@ static AsmAlu alu_of(unsigned op)
     }
 }
 
+/* The instruction just made left the zero flag of v. */
+static void sets_zero_flag(HostGen *g, IrVal v)
+{
+    g->zero_of = v;
+    g->zero_at = asm_size(&g->as);
+}
+
+static bool has_zero_flag(const HostGen *g, IrVal v)
+{
+    IrVal root = g->root[v];
+
+    return root == g->zero_of && asm_size(&g->as) == g->zero_at &&
+           ir_type(g->b, root) == ir_type(g->b, v);
+}
+
 static void and_imm(HostGen *g, unsigned size, unsigned d, unsigned a, uint64_t k)
 {
     int32_t imm;
 
     if (k == 0xff || k == 0xffff || k == 0xffffffffu) {
         asm_movzx(&g->as, k == 0xff ? 1 : k == 0xffff ? 2 : 4, d, asm_reg(a));
-    } else if (size == 8 && k <= 0x7fffffff) {
+    } else if (size == 8 && k <= UINT32_MAX) {
         copy_to(g, 4, d, a);
         asm_alu_ri(&g->as, ALU_AND, 4, d, (int32_t)k);
     } else if (hg_imm_fits(size == 8 ? IR_I64 : IR_I32, k, &imm)) {
@@ -86,11 +101,13 @@ static void alu_const(HostGen *g, const IrInsn *i, IrVal v, uint64_t k)
         asm_mov_imm(&g->as, HR_SCRATCH, k);
         copy_to(g, size, d, a);
         asm_alu_rr(&g->as, op, size, d, HR_SCRATCH);
+        sets_zero_flag(g, v);
     } else if (d != a && (op == ALU_ADD || (op == ALU_SUB && imm != INT32_MIN))) {
         asm_lea(&g->as, size, d, asm_mem(a, op == ALU_ADD ? imm : -imm));
     } else {
         copy_to(g, size, d, a);
         asm_alu_ri(&g->as, op, size, d, imm);
+        sets_zero_flag(g, v);
     }
 }
 
@@ -137,10 +154,12 @@ static void emit_alu(HostGen *g, const IrInsn *i, IrVal v)
         }
     } else if (op == ALU_ADD && d != a && b.kind == ASM_RM_REG) {
         asm_lea(&g->as, size, d, asm_mem_index(a, b.base, 0, 0));
+        return;
     } else {
         copy_to(g, size, d, a);
         asm_alu(&g->as, op, size, d, b);
     }
+    sets_zero_flag(g, v);
 }
 
 static void emit_mul(HostGen *g, const IrInsn *i, IrVal v)
@@ -372,39 +391,52 @@ static void emit_extract(HostGen *g, const IrInsn *i, IrVal v)
     }
 }
 
-/* One half of 64 bits: SHRD takes several times as long. */
-static void deposit_half(HostGen *g, const IrInsn *i, IrVal v, unsigned a, unsigned b, bool low)
+/* The left half of 64 bits: SHRD takes several times as long. */
+static void deposit_high(HostGen *g, const IrInsn *i, IrVal v)
 {
+    unsigned a = hg_use(g, i->arg[0]), b = hg_use(g, i->arg[1]);
     AsmBuf *as = &g->as;
 
-    asm_mov_rr(as, low ? 4 : 8, HR_SCRATCH, b);
+    asm_mov_rr(as, 8, HR_SCRATCH, b);
     hg_release(g);
     unsigned d = hg_def(g, v, wish_of(a));
-    if (low) {
-        copy_to(g, 8, d, a);
-        asm_shift_imm(as, SH_SHR, 8, asm_reg(d), 32);
-        asm_shift_imm(as, SH_SHL, 8, asm_reg(d), 32);
-    } else {
-        asm_mov_rr(as, 4, d, a);
-        asm_shift_imm(as, SH_SHL, 8, asm_reg(HR_SCRATCH), 32);
-    }
+    asm_mov_rr(as, 4, d, a);
+    asm_shift_imm(as, SH_SHL, 8, asm_reg(HR_SCRATCH), 32);
     asm_alu_rr(as, ALU_OR, 8, d, HR_SCRATCH);
+}
+
+/* The right half, which most often has zeros above it already. */
+static void deposit_low(HostGen *g, const IrInsn *i, IrVal v)
+{
+    unsigned a = hg_use(g, i->arg[0]), b = hg_use(g, i->arg[1]);
+    bool narrow = ir_value_width(g->b, i->arg[1]) <= 32;
+    AsmBuf *as = &g->as;
+
+    hg_release(g);
+    unsigned d = hg_def(g, v, wish_of(a));
+    if (!narrow || d == b) {
+        asm_mov_rr(as, 4, HR_SCRATCH, b);
+        b = HR_SCRATCH;
+    }
+    copy_to(g, 8, d, a);
+    asm_alu(as, ALU_AND, 8, d, hg_frame(FRAME_OFF(high_half)));
+    asm_alu_rr(as, ALU_OR, 8, d, b);
 }
 
 static void emit_deposit(HostGen *g, const IrInsn *i, IrVal v)
 {
     unsigned size = size_of(i->type), bits = size * 8;
-    unsigned a = hg_use(g, i->arg[0]), b = hg_use(g, i->arg[1]);
     unsigned pos = i->imm & 0xff, len = i->imm >> 8;
     AsmBuf *as = &g->as;
 
+    if (size == 8 && len == 32 && (pos == 0 || pos == 32)) {
+        (pos ? deposit_high : deposit_low)(g, i, v);
+        return;
+    }
+    unsigned a = hg_use(g, i->arg[0]), b = hg_use(g, i->arg[1]);
     if (len >= bits) {
         hg_release(g);
         asm_mov_rr(as, size, hg_def(g, v, wish_of(b)), b);
-        return;
-    }
-    if (size == 8 && len == 32 && (pos == 0 || pos == 32)) {
-        deposit_half(g, i, v, a, b, !pos);
         return;
     }
     asm_mov_rr(as, 8, HR_SCRATCH, b);
@@ -482,7 +514,9 @@ AsmCc emit_compare(HostGen *g, const IrInsn *i, IrVal v)
     } else if (test) {
         asm_test_imm(as, size, asm_reg(a), imm);
     } else if (imm == 0) {
-        asm_test(as, size, asm_reg(a), a);
+        if ((i->sub != IR_EQ && i->sub != IR_NE) || !has_zero_flag(g, i->arg[0])) {
+            asm_test(as, size, asm_reg(a), a);
+        }
     } else {
         asm_alu_ri(as, ALU_CMP, size, a, imm);
     }

@@ -27,7 +27,8 @@
 
 /* ---- the native frame, at RSP while translated code runs; 64-byte aligned ---- */
 struct HostFrame {
-    uint64_t arg[8]; /* of slow paths */
+    uint64_t arg[7];    /* of slow paths */
+    uint64_t high_half; /* ones in bits 32 to 63: what a 32-bit result leaves of its register */
     uint64_t result;
     uint64_t ra; /* return address of the last call that may look at the state */
     uint64_t old_rsp;

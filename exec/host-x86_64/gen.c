@@ -105,6 +105,7 @@ static void begin(HostGen *g, Tb *tb, IrBuilder *b)
     g->next_cell = FRAME_OFF(cells);
     g->n_free_cell[0] = g->n_free_cell[1] = 0;
     g->n_links = 0;
+    g->zero_of = 0;
     g->failed = g->stop = g->in_cells = g->calls = false;
     g->stubs->len = 0;
     g->xfers->len = 0;

@@ -305,6 +305,8 @@ struct HostGen {
     unsigned n_links;
     HostFill fill[HOST_KINDS];
     size_t hot_bytes, cold_at; /* of the region's first part; where the second begins, from there */
+    IrVal zero_of;             /* the host's zero flag says whether this value is 0 ... */
+    size_t zero_at;            /* ... as long as nothing comes behind the code up to here */
     bool failed;
     bool stop;     /* nothing falls through here */
     bool in_cells; /* sites prefer cells to registers: the callee will not save these */

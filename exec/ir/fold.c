@@ -361,6 +361,13 @@ static IrVal fold_deposit(IrBuilder *b, IrInsn *i)
     return 0;
 }
 
+/* Does this op with a constant leave the left half of 64 bits as it is? */
+static bool changes_low_half(IrOp op, uint64_t k)
+{
+    return ((op == IR_OR || op == IR_XOR) && k >> 32 == 0) ||
+           (op == IR_AND && k >> 32 == UINT32_MAX);
+}
+
 /* (x + c1) + c2, (x & c1) & c2; subtraction of a constant becomes an addition. */
 static IrVal fold_chain(IrBuilder *b, IrInsn *i, uint64_t k)
 {
@@ -377,6 +384,11 @@ static IrVal fold_chain(IrBuilder *b, IrInsn *i, uint64_t k)
         ir_eval(i->op, i->type, 0, k1, k, 0, &both);
         return ir_emit(b, i->op, i->type, 0, base, ir_const(b, i->type, both), 0, 0, 0);
     }
+    if (x->op == IR_DEPOSIT && x->imm == 32u << 8 && changes_low_half(i->op, k)) {
+        IrVal whole = x->arg[0], low = ir_trunc32(b, x->arg[1]);
+        low = ir_emit(b, i->op, IR_I32, 0, low, ir_c32(b, (uint32_t)k), 0, 0, 0);
+        return ir_deposit(b, whole, ir_zext32(b, low), 0, 32);
+    }
     if (i->op == IR_AND && x->op == IR_DEPOSIT && (x->imm & 0xff) == 0 &&
         bits_of(k) <= x->imm >> 8) {
         return ir_andi(b, x->arg[1], k);
@@ -389,6 +401,20 @@ static IrVal fold_chain(IrBuilder *b, IrInsn *i, uint64_t k)
         }
     }
     return 0;
+}
+
+/* An op on 64 bits of which both operands have 32, in 32. */
+static IrVal fold_narrow_div(IrBuilder *b, const IrInsn *i)
+{
+    IrVal x = i->arg[0], y = i->arg[1];
+
+    if (i->type != IR_I64 || ir_value_width(b, x) > 32 || ir_value_width(b, y) > 32) {
+        return 0;
+    }
+    IrOp op = i->op; /* the array may move */
+    x = ir_trunc32(b, x);
+    y = ir_trunc32(b, y);
+    return ir_zext32(b, ir_emit(b, op, IR_I32, 0, x, y, 0, 0, 0));
 }
 
 /* SETCOND, MOVCOND: the simplest form of the condition. */
@@ -502,6 +528,12 @@ IrVal ir_fold(IrBuilder *b, IrInsn *i)
     }
     if (i->op == IR_DEPOSIT) {
         return fold_deposit(b, i);
+    }
+    if (i->op == IR_DIVU || i->op == IR_REMU) {
+        IrVal narrow = fold_narrow_div(b, i);
+        if (narrow) {
+            return narrow;
+        }
     }
     IrVal v = fold_table(b, i, yc, y);
     return v || !yc ? v : fold_chain(b, i, y);

@@ -174,6 +174,65 @@ static void test_integer_ops(void)
     check_integer_ops(RUN_NATIVE);
 }
 
+/* What an op leaves is compared with 0 right behind it, in whichever register or flag it is. */
+static void test_results_and_zero(void)
+{
+    static const IrOp ops[] = { IR_ADD, IR_SUB, IR_AND, IR_OR, IR_XOR };
+    static const uint64_t samples[] = { 0, 1, 0xff, 0x80000000u, UINT32_MAX, 1ull << 32, ~0ull };
+    Machine *m = machine_new(&native_config);
+    ToyCpu *t = m->cpu[0];
+    IrBuilder *b = ir_builder_new(&toy_ops.slots);
+    unsigned n = G_N_ELEMENTS(samples), zeros = 0;
+
+    for (unsigned k = 0; k < G_N_ELEMENTS(ops) * n * n * 8; k++) {
+        IrOp op = ops[k / 8 / n / n];
+        bool w = k & 1, constant = k & 2;
+        uint64_t x = samples[k / 8 % n], y = samples[k / 8 / n % n], want;
+
+        ir_reset(b, &toy_ops.slots);
+        ir_insn_start(b, 0x100, 0);
+        IrVal a = ir_get(b, S_R(1)), c = constant ? ir_c64(b, y) : ir_get(b, S_R(2)), r;
+        r = ir_emit(b, op, w ? IR_I32 : IR_I64, 0, w ? ir_trunc32(b, a) : a,
+                    w ? ir_trunc32(b, c) : c, 0, 0, 0);
+        IrVal low = w ? r : ir_trunc32(b, r);
+        IrVal is_zero = ir_setcondi(b, IR_EQ, k & 4 ? low : r, 0);
+        ir_put(b, S_R(3), ir_type(b, is_zero) == IR_I32 ? ir_zext32(b, is_zero) : is_zero);
+        ir_put(b, S_R(4), w ? ir_zext32(b, r) : r);
+        finish_region(b);
+        g_assert_true(ir_eval(op, w ? IR_I32 : IR_I64, 0, x, y, 0, &want));
+        bool zero = (k & 4 ? (uint32_t)want : want) == 0;
+        zeros += zero;
+        for (unsigned mode = 0; mode < 4; mode++) {
+            t->r[1] = x;
+            t->r[2] = y;
+            run_ir(t, b, mode);
+            g_assert_cmphex(t->r[3], ==, zero);
+            g_assert_cmphex(t->r[4], ==, want);
+        }
+    }
+    g_assert_cmpuint(zeros, >, 100);
+    ir_builder_free(b);
+    machine_free(m);
+}
+
+/* A constant that only concerns the low half is applied to that; a quotient of halves is one of 32 bits. */
+static void test_low_halves_stay_low(void)
+{
+    IrBuilder *b = ir_builder_new(&toy_ops.slots);
+
+    ir_insn_start(b, 0x100, 0);
+    IrVal x = ir_get(b, S_R(1)), y = ir_zext32(b, ir_trunc32(b, ir_get(b, S_R(2))));
+    IrVal d = ir_deposit(b, x, y, 0, 32);
+    g_assert_cmpuint(ir_at(b, ir_ori(b, d, 0x8001))->op, ==, IR_DEPOSIT);
+    g_assert_cmpuint(ir_at(b, ir_xori(b, d, 0xffffffff))->op, ==, IR_DEPOSIT);
+    g_assert_cmpuint(ir_at(b, ir_andi(b, d, ~1ull))->op, ==, IR_DEPOSIT);
+    g_assert_cmpuint(ir_at(b, ir_ori(b, d, 1ull << 32))->op, ==, IR_OR);
+    g_assert_cmpuint(ir_at(b, ir_andi(b, d, 1ull << 40))->op, ==, IR_AND);
+    g_assert_cmpuint(ir_at(b, ir_divu(b, y, ir_c64(b, 7)))->op, ==, IR_ZEXT32);
+    g_assert_cmpuint(ir_at(b, ir_divu(b, x, ir_c64(b, 7)))->op, ==, IR_DIVU);
+    ir_builder_free(b);
+}
+
 static void test_vector_ops(void)
 {
     Machine *m = machine_new(&native_config);
@@ -392,6 +451,12 @@ static void add_random_int(Rand *r)
         break;
     case 5: v = ir_zext32(b, ir_add(b, ir_trunc32(b, x), ir_trunc32(b, y))); break;
     case 6: v = ir_sext32(b, ir_sext8(b, ir_trunc32(b, x))); break;
+    case 8: /* the low half, and what only concerns that */
+        v = ir_zext32(b, ir_trunc32(b, y));
+        x = g_rand_boolean(r->g) ? ir_deposit(b, x, v, 0, 32) : ir_zext32(b, ir_trunc32(b, x));
+        v = g_rand_boolean(r->g) ? ir_c64(b, g_rand_int(r->g)) : v;
+        v = ir_emit(b, ops[g_rand_int_range(r->g, 0, G_N_ELEMENTS(ops))], IR_I64, 0, x, v, 0, 0, 0);
+        break;
     case 7: v = ir_vgetlane(b, IR_I64, V64, pick(r, r->vecs), g_rand_int_range(r->g, 0, 4)); break;
     default:
         v = ir_emit(b, ops[g_rand_int_range(r->g, 0, G_N_ELEMENTS(ops))], IR_I64, 0, x, y, 0, 0, 0);
@@ -813,6 +878,8 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     toy_tables();
     g_test_add_func("/exec/ir/integer-ops-match-the-folder", test_integer_ops);
+    g_test_add_func("/exec/ir/a-result-is-compared-with-zero", test_results_and_zero);
+    g_test_add_func("/exec/ir/what-concerns-the-low-half-stays-there", test_low_halves_stay_low);
     g_test_add_func("/exec/ir/vector-ops-and-overlapping-slots", test_vector_ops);
     g_test_add_func("/exec/ir/fp-ops", test_fp_ops);
     g_test_add_func("/exec/ir/a-sync-under-a-store-rolled-back-loses-nothing",
