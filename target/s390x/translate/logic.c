@@ -203,11 +203,50 @@ static uint64_t selected(unsigned first, unsigned last)
     return first <= last ? from & to : from | to;
 }
 
+/*
+ * The selected bits of register r rotated left by n, in 32 bits: when they are of a right half and come
+ * from one. Else 0, none. Then it is a shift, and what a program does with 32-bit numbers stays in 32 bits.
+ */
+static IrVal rotated_half(S390Trans *t, unsigned r, unsigned n, uint64_t mask)
+{
+    uint64_t from = n ? mask >> n | mask << (64 - n) : mask;
+    uint32_t all = n < 32 ? UINT32_MAX << n : UINT32_MAX >> (64 - n);
+
+    if ((mask | from) >> 32) {
+        return 0;
+    }
+    IrVal x = s390_gpr32(t, r);
+    IrVal v = n < 32 ? ir_shli(t->b, x, n) : ir_shri(t->b, x, 64 - n);
+    return mask == all ? v : ir_andi(t->b, v, mask);
+}
+
+/* Register r2 rotated, without the bits that are not selected: a shift, where none of these comes from
+ * around the end. */
+static IrVal rotated(S390Trans *t, const S390Insn *i, uint64_t mask)
+{
+    IrBuilder *b = t->b;
+    unsigned n = i->i5 & 63;
+    IrVal half = rotated_half(t, i->r2, n, mask), x = s390_gpr(t, i->r2);
+    uint64_t around = (1ull << n) - 1; /* where bits from the left end come to */
+
+    if (half) {
+        return ir_zext32(b, half);
+    }
+    if (mask == ~around) {
+        return ir_shli(b, x, n);
+    }
+    if (!(mask & around)) {
+        return mask >> n <= UINT32_MAX ? ir_shli(b, ir_andi(b, x, mask >> n), n)
+                                       : ir_andi(b, ir_shli(b, x, n), mask);
+    }
+    return ir_andi(b, mask & ~around ? ir_rotli(b, x, n) : ir_shri(b, x, 64 - n), mask);
+}
+
 void s390_tr_risbg(S390Trans *t, const S390Insn *i)
 {
     IrBuilder *ib = t->b;
     uint64_t mask = selected(i->i3 & 63, i->i4 & 63);
-    IrVal v = ir_andi(ib, ir_rotli(ib, s390_gpr(t, i->r2), i->i5 & 63), mask);
+    IrVal v = rotated(t, i, mask);
 
     if (!(i->i4 & 0x80)) { /* the rest stays */
         v = ir_or(ib, v, ir_andi(ib, s390_gpr(t, i->r1), ~mask));
@@ -218,22 +257,28 @@ void s390_tr_risbg(S390Trans *t, const S390Insn *i)
     }
 }
 
-/* 0 OR, 1 XOR, 2 AND with the selected bits; i3 bit 0: test only. */
+/* 0 OR, 1 XOR, 2 AND a with the selected bits v, of a register as wide as both. */
+static IrVal combine(IrBuilder *b, unsigned how, IrVal a, IrVal v, uint64_t mask)
+{
+    switch (how) {
+    case 0: return ir_or(b, a, v);
+    case 1: return ir_xor(b, a, v);
+    default: return ir_and(b, a, ir_ori(b, v, ~mask));
+    }
+}
+
+/* i3 bit 0: test only. */
 void s390_tr_rxsbg(S390Trans *t, const S390Insn *i)
 {
     IrBuilder *ib = t->b;
     uint64_t mask = selected(i->i3 & 63, i->i4 & 63);
-    IrVal v = ir_rotli(ib, s390_gpr(t, i->r2), i->i5 & 63), a = s390_gpr(t, i->r1), r;
+    IrVal half = rotated_half(t, i->r2, i->i5 & 63, mask), v = half ? half : rotated(t, i, mask);
+    IrVal r = combine(ib, i->arg, half ? s390_gpr32(t, i->r1) : s390_gpr(t, i->r1), v, mask);
 
-    switch (i->arg) {
-    case 0: r = ir_or(ib, a, ir_andi(ib, v, mask)); break;
-    case 1: r = ir_xor(ib, a, ir_andi(ib, v, mask)); break;
-    default: r = ir_and(ib, a, ir_ori(ib, v, ~mask)); break;
-    }
     if (!(i->i3 & 0x80)) {
-        s390_set_gpr(t, i->r1, r);
+        half ? s390_set_gpr32(t, i->r1, r) : s390_set_gpr(t, i->r1, r);
     }
-    s390_cc_set(t, CC_NZ, ir_andi(ib, r, mask), 0);
+    s390_cc_set(t, CC_NZ, ir_andi(ib, s390_zext64(t, r), mask), 0);
 }
 
 /* RISBHG, RISBLG: into one half (arg: its position), which alone may change. */
@@ -252,7 +297,7 @@ void s390_tr_risb_half(S390Trans *t, const S390Insn *i)
             mask = half;
         }
     }
-    IrVal v = ir_andi(ib, ir_rotli(ib, s390_gpr(t, i->r2), i->i5 & 63), mask);
+    IrVal v = rotated(t, i, mask);
     uint64_t keep = i->i4 & 0x80 ? ~half : ~mask;
     s390_set_gpr(t, i->r1, ir_or(ib, v, ir_andi(ib, s390_gpr(t, i->r1), keep)));
 }
