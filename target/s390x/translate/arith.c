@@ -231,6 +231,21 @@ void s390_tr_mulg_pair(S390Trans *t, const S390Insn *i)
 }
 
 /* ---- divide: remainder in the even, quotient in the odd register ---- */
+/* Of n, when the quotient is known: cheaper than a second division. */
+static IrVal remainder_of(IrBuilder *b, IrVal n, IrVal quotient, IrVal by)
+{
+    return ir_sub(b, n, ir_mul(b, quotient, by));
+}
+
+/* The right halves of a pair as one number. */
+static IrVal pair_value(S390Trans *t, unsigned r)
+{
+    IrBuilder *b = t->b;
+    IrVal high = ir_shli(b, ir_zext32(b, s390_gpr32(t, r)), 32);
+
+    return ir_or(b, high, ir_zext32(b, s390_gpr32(t, r + 1)));
+}
+
 void s390_tr_div_pair(S390Trans *t, const S390Insn *i)
 {
     IrBuilder *ib = t->b;
@@ -238,11 +253,9 @@ void s390_tr_div_pair(S390Trans *t, const S390Insn *i)
     if (odd_pair(t, i->r1)) {
         return;
     }
-    IrVal b = ir_sext32(ib, s390_second(t));
-    IrVal high = ir_shli(ib, s390_gpr(t, i->r1), 32);
-    IrVal a = ir_or(ib, high, ir_zext32(ib, s390_gpr32(t, i->r1 + 1)));
+    IrVal b = ir_sext32(ib, s390_second(t)), a = pair_value(t, i->r1);
     s390_pgm_if(t, IR_EQ, b, ir_c64(ib, 0), PGM_FIXED_DIVIDE);
-    IrVal q = ir_divs(ib, a, b), r = ir_rems(ib, a, b);
+    IrVal q = ir_divs(ib, a, b), r = remainder_of(ib, a, q, b);
     /* the smallest dividend by -1 gives itself: too large as well */
     s390_pgm_if(t, IR_NE, q, ir_sext32(ib, ir_trunc32(ib, q)), PGM_FIXED_DIVIDE);
     set_pair(t, i->r1, ir_trunc32(ib, r), ir_trunc32(ib, q));
@@ -258,16 +271,15 @@ void s390_tr_divl_pair(S390Trans *t, const S390Insn *i)
     if (!s390_is_w(t)) {
         IrVal b = s390_second(t), high = s390_gpr(t, i->r1), low = s390_gpr(t, i->r1 + 1);
         s390_pgm_if(t, IR_GEU, high, b, PGM_FIXED_DIVIDE); /* also a zero divisor */
-        IrVal q = ir_call(ib, &hd_s390_div128_quot, high, low, b);
-        IrVal r = ir_sub(ib, low, ir_mul(ib, q, b));
-        set_pair(t, i->r1, r, q);
+        IrVal args[6] = { high, low, b };
+        IrVal q = ir_call_if(ib, IR_NE, high, ir_c64(ib, 0), ir_divu(ib, low, b),
+                             &hd_s390_div128_quot, args);
+        set_pair(t, i->r1, remainder_of(ib, low, q, b), q);
         return;
     }
-    IrVal b = ir_zext32(ib, s390_second(t));
-    IrVal high = ir_shli(ib, s390_gpr(t, i->r1), 32);
-    IrVal a = ir_or(ib, high, ir_zext32(ib, s390_gpr32(t, i->r1 + 1)));
+    IrVal b = ir_zext32(ib, s390_second(t)), a = pair_value(t, i->r1);
     s390_pgm_if(t, IR_EQ, b, ir_c64(ib, 0), PGM_FIXED_DIVIDE);
-    IrVal q = ir_divu(ib, a, b), r = ir_remu(ib, a, b);
+    IrVal q = ir_divu(ib, a, b), r = remainder_of(ib, a, q, b);
     s390_pgm_if(t, IR_GTU, q, ir_c64(ib, UINT32_MAX), PGM_FIXED_DIVIDE);
     set_pair(t, i->r1, ir_trunc32(ib, r), ir_trunc32(ib, q));
 }
@@ -281,11 +293,11 @@ void s390_tr_divs(S390Trans *t, const S390Insn *i)
     }
     IrVal b = s390_second(t), a = s390_gpr(t, i->r1 + 1), zero = ir_c64(ib, 0);
     s390_pgm_if(t, IR_EQ, b, zero, PGM_FIXED_DIVIDE);
-    /* MIN / -1: both tests have bit 0 set only together */
-    IrVal min = ir_setcondi(ib, IR_EQ, a, 1ull << 63);
-    IrVal both = ir_and(ib, min, ir_setcondi(ib, IR_EQ, b, UINT64_MAX));
-    s390_pgm_if(t, IR_NE, both, zero, PGM_FIXED_DIVIDE);
-    set_pair(t, i->r1, ir_rems(ib, a, b), ir_divs(ib, a, b));
+    IrVal min = ir_c64(ib, 1ull << 63);
+    IrVal over = ir_or(ib, ir_xor(ib, a, min), ir_not(ib, b)); /* 0: the least number by -1 */
+    s390_pgm_if(t, IR_EQ, over, zero, PGM_FIXED_DIVIDE);
+    IrVal q = ir_divs(ib, a, b);
+    set_pair(t, i->r1, remainder_of(ib, a, q, b), q);
 }
 
 /* ---- compare ---- */
