@@ -365,13 +365,13 @@ static void execute_at(S390Trans *t, const S390Insn *i, IrVal addr)
     t->status = TRANS_END;
 }
 
-void s390_tr_exrl(S390Trans *t, const S390Insn *i)
+/* The target at a known address: in place, where that can be. */
+static void execute_known(S390Trans *t, const S390Insn *i, uint64_t at)
 {
-    uint64_t at = (t->pc + i->ri2) & mode_addr_mask(t->mode);
     uint64_t pc = t->pc;
     S390Insn target;
 
-    if (t->ex || !peek_target(t, at, &target) || !inline_target(&target, i->r1)) {
+    if (t->ex || (at & 1) || !peek_target(t, at, &target) || !inline_target(&target, i->r1)) {
         execute_at(t, i, ir_c64(t->b, at));
         return;
     }
@@ -384,9 +384,21 @@ void s390_tr_exrl(S390Trans *t, const S390Insn *i)
     t->ex_or = 0;
 }
 
+void s390_tr_exrl(S390Trans *t, const S390Insn *i)
+{
+    execute_known(t, i, (t->pc + i->ri2) & mode_addr_mask(t->mode));
+}
+
+/* Programs for machines without EXRL load the address by LARL just before. */
 void s390_tr_ex(S390Trans *t, const S390Insn *i)
 {
-    execute_at(t, i, s390_addr2(t));
+    const S390Larl *l = t->larl;
+
+    if (l->r && l->r == i->b2 && !i->x2 && l->pc == t->pc) {
+        execute_known(t, i, (l->addr + i->d2) & mode_addr_mask(t->mode));
+    } else {
+        execute_at(t, i, s390_addr2(t));
+    }
 }
 
 /* ---- the rest ---- */

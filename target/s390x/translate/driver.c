@@ -8,15 +8,15 @@
  */
 #include "target/s390x/translate/translate-priv.h"
 
-static S390CcState *cc_state(TransCtx *ctx)
+static S390Region *region(TransCtx *ctx)
 {
-    G_STATIC_ASSERT(sizeof(S390CcState) <= sizeof ctx->target);
-    return (S390CcState *)ctx->target;
+    G_STATIC_ASSERT(sizeof(S390Region) <= sizeof ctx->target);
+    return (S390Region *)ctx->target;
 }
 
 void s390_translate_begin(TransCtx *ctx)
 {
-    *cc_state(ctx) = (S390CcState){ 0 };
+    *region(ctx) = (S390Region){ 0 };
     ctx->vaddr_mask = mode_addr_mask(ctx->key.flags);
     if (ctx->key.flags & (MODE_EX | MODE_PER)) {
         ctx->max_insns = 1;
@@ -99,7 +99,8 @@ int s390_translate_insn(TransCtx *ctx)
                     .pc = ctx->pc,
                     .ex = mode & MODE_EX,
                     .status = TRANS_NEXT,
-                    .cc = cc_state(ctx) };
+                    .cc = &region(ctx)->cc,
+                    .larl = &region(ctx)->larl };
     bool ok = fetch_decode(ctx, t.ex ? (mode & MODE_EX_MOD) >> MODE_EX_SH : 0, &insn);
 
     ir_set_aux(ctx->b, insn.len | (t.ex ? S390_AUX_EX : 0));

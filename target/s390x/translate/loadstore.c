@@ -139,7 +139,10 @@ void s390_tr_la(S390Trans *t, const S390Insn *i)
 
 void s390_tr_larl(S390Trans *t, const S390Insn *i)
 {
-    set_address(t, i->r1, s390_wrap(t, ir_c64(t->b, t->pc + i->ri2)));
+    uint64_t addr = (t->pc + i->ri2) & mode_addr_mask(t->mode);
+
+    set_address(t, i->r1, ir_c64(t->b, addr));
+    *t->larl = (S390Larl){ .pc = t->next_pc, .addr = addr, .r = i->r1 };
 }
 
 void s390_tr_lae(S390Trans *t, const S390Insn *i)

@@ -19,12 +19,24 @@
 #include "target/s390x/mode.h"
 #include "target/s390x/slots.h"
 
-/* What is known of the condition code while a region is built; kept in TransCtx.target. */
+/* What is known of the condition code while a region is built. */
 typedef struct S390CcState {
     S390CcOp op;
     bool known;
     IrVal a, b; /* i64; 0 where the kind has none */
 } S390CcState;
+
+/* An address that LARL put in register r, for the instruction at pc. */
+typedef struct S390Larl {
+    uint64_t pc, addr;
+    unsigned r; /* 0: none */
+} S390Larl;
+
+/* Kept in TransCtx.target. */
+typedef struct S390Region {
+    S390CcState cc;
+    S390Larl larl;
+} S390Region;
 
 typedef struct S390Trans {
     TransCtx *ctx;
@@ -37,6 +49,7 @@ typedef struct S390Trans {
     IrVal ex_or;          /* i32, inline EXECUTE: ORed to the length field; 0 = none */
     int status;           /* TransStatus */
     S390CcState *cc;
+    S390Larl *larl;
 } S390Trans;
 
 typedef void (*S390TranslateFn)(S390Trans *t, const S390Insn *i);

@@ -36,6 +36,7 @@ class State:
         self.cc, self.fpc = r.randrange(4), 0
         self.mem_words = {}   # offset in storage: ('code', n)
         self.before = b''     # bytes in front of the instruction, jumped over
+        self.lead = b''       # instructions right before it
         self.after = b''      # instructions right behind it
         self.again = False    # condition code 3: go on
         self.v = {}
@@ -120,6 +121,12 @@ def execute(s, mn):
     s.v['ri2'] = -6
     s.v['b2'] = 9
     s.gpr[9] = ('code', -6)
+    if mn == 'ex' and s.r.getrandbits(1):  # the address is known, and so is where the register gets it, or not quite
+        s.v['d2'] = s.r.choice([0, 0, 2])
+        s.lead = base.enc('larl', r1=9, ri2=-6 - s.v['d2'])
+        if s.r.randrange(4) == 0:
+            s.lead += base.enc('lay', r1=9, b2=9, d2=-2)
+            s.v['d2'] += 2
 
 
 def mode(s, mn):
@@ -313,6 +320,14 @@ def to_left(s, mn):
     s.gpr[0] = s.r.choice([0, 7, 63, s.r.getrandbits(64) & ~0xff | 31])
 
 
+def overlap(s, mn):
+    """Operands of up to 256 bytes that overlap by any distance, most often across the end of a page."""
+    first = s.r.randrange(-300, 60)
+    s.v.update(b1=10, d1=0, b2=11, d2=0, l1=s.r.choice([s.r.randrange(256), 254, 255]))
+    s.gpr[10] = ('table', first)
+    s.gpr[11] = ('table', first - s.r.choice([1, 1, 0, 2, 8, s.r.randrange(300), -s.r.randrange(300)]))
+
+
 def relative(s, mn):
     s.v.update(r1=other(s.r), ri2=2 * s.r.randrange(-1000, 1000))
 
@@ -475,7 +490,8 @@ for fn, names in (
         (strings, 'mvst clst srst srstu'), (lengths, 'mvcl clcl mvcle clcle mvclu clclu cksm'),
         (translation, 'tre troo trot trto trtt trte trtre'), (by_table, 'tr trt trtr mvcin'),
         (decimal, 'zap ap sp mp dp cp srp tp'), (zoned, 'pack unpk mvo pka pku unpka unpku'), (edit, 'ed edmk'),
-        (to_binary, 'cvb cvby cvbg'), (to_left, 'mvcrl'), (relative, 'larl')):
+        (to_binary, 'cvb cvby cvbg'), (to_left, 'mvcrl'), (relative, 'larl'),
+        (overlap, 'mvc xc oc nc mvn mvz')):
     LIST.update({n: fn for n in names.split()})
 
 
@@ -495,6 +511,7 @@ def code_block(index, mn, s):
     if s.before:
         b.emit('brc', m1=15, ri2=4 + len(s.before))
         b.bytes += s.before
+    b.bytes += s.lead
     insn = b.here()
     b.emit(mn, **s.v)
     b.bytes += s.after
