@@ -29,18 +29,17 @@ static uint64_t overlap_distance(CpuState *cs, uint64_t distance, unsigned mmu)
 }
 
 /* ---- MVC ---- */
-/* The byte-by-byte result of moving src to dst in one flat array is that of this loop. */
-static void move_left_to_right(uint8_t *dst, const uint8_t *src, uint64_t n)
+/* What moving n bytes one by one from the left gives, when dst lies so far behind src in storage. */
+static void move_left_to_right(uint8_t *dst, const uint8_t *src, uint64_t n, uint64_t distance)
 {
-    uint64_t distance = (uintptr_t)dst - (uintptr_t)src;
-
-    if (distance == 1) {
-        memset(dst, *src, n);
-    } else if (distance >= n) {
+    if (distance == 0 || distance >= n) {
         memmove(dst, src, n);
+    } else if (distance == 1) {
+        memset(dst, *src, n);
     } else {
-        for (uint64_t k = 0; k < n; k++) {
-            dst[k] = src[k];
+        memmove(dst, src, distance);
+        for (uint64_t k = distance; k < n; k++) {
+            dst[k] = dst[k - distance];
         }
     }
 }
@@ -53,16 +52,13 @@ uint64_t helper_s390_mvc(CpuState *cs, uint64_t dst, uint64_t src, uint64_t n, u
         uint8_t *s = cpu_host_ptr(cs, src, n, MMU_ACCESS_READ, mmu2);
         uint8_t *d = s ? cpu_host_ptr(cs, dst, n, MMU_ACCESS_WRITE, mmu) : NULL;
         if (d) {
-            move_left_to_right(d, s, n);
+            move_left_to_right(d, s, n, (uintptr_t)d - (uintptr_t)s);
             return 0;
         }
     }
     uint8_t in[256], out[256];
-    uint64_t distance = overlap_distance(cs, dst - src, mmu);
     cpu_ld_bytes(cs, src, in, n, mmu2);
-    for (uint64_t k = 0; k < n; k++) {
-        out[k] = distance && distance <= k ? out[k - distance] : in[k];
-    }
+    move_left_to_right(out, in, n, overlap_distance(cs, dst - src, mmu));
     cpu_st_bytes(cs, dst, out, n, mmu);
     return 0;
 }
