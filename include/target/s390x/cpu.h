@@ -160,9 +160,10 @@ typedef enum S390CcOp {
     CC_BFP_EXT,       /* a: the left half, b: the right one */
     CC_BFP_CMP_SHORT, /* binary floating-point a with b: 0 equal, 1 low, 2 high, 3 unordered */
     CC_BFP_CMP_LONG,
-    CC_SUBU, /* unsigned a - b: 1 borrow, 2 zero, 3 no borrow */
-    CC_TM8,  /* a: selected bits, b: mask; 0 all zero, 3 all one, else 1 */
-    CC_TM16, /* the same, mixed: leftmost selected bit zero 1, one 2 */
+    CC_SUBU,  /* unsigned a - b: 1 borrow, 2 zero, 3 no borrow */
+    CC_CARRY, /* a: result of 64 bits, b: carry out of it; result != 0, carry << 1 */
+    CC_TM8,   /* a: selected bits, b: mask; 0 all zero, 3 all one, else 1 */
+    CC_TM16,  /* the same, mixed: leftmost selected bit zero 1, one 2 */
     CC_OP_COUNT,
 } S390CcOp;
 

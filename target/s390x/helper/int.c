@@ -62,6 +62,7 @@ unsigned s390_cc_eval(uint32_t op, uint64_t a, uint64_t b)
     case CC_BFP_CMP_SHORT:
     case CC_BFP_CMP_LONG: return bfp_compare_cc(op == CC_BFP_CMP_LONG, a, b);
     case CC_SUBU: return a == b ? 2 : a < b ? 1 : 3;
+    case CC_CARRY: return (a != 0) | b << 1;
     case CC_TM8: return a == 0 ? 0 : a == b ? 3 : 1;
     case CC_TM16: return a == 0 ? 0 : a == b ? 3 : a >> (63 - __builtin_clzll(b)) & 1 ? 2 : 1;
     case CC_OP_COUNT: break;

@@ -113,34 +113,26 @@ void s390_tr_addn_ih(S390Trans *t, const S390Insn *i)
     s390_set_gpr_high(t, i->r1, ir_addi(t->b, s390_gpr_high(t, i->r1), (uint32_t)i->i2));
 }
 
-/* Carry of the condition code: its left bit. */
-static IrVal carry_in(S390Trans *t)
-{
-    return ir_shri(t->b, s390_cc(t), 1);
-}
-
 /* a + b + c or a - b - (1 - c) with c the carry; the code says result and carry out. */
 static void with_carry(S390Trans *t, bool sub)
 {
     IrBuilder *ib = t->b;
-    IrVal b = s390_second(t), a = s390_first(t), c = carry_in(t), r, carry;
+    IrVal b = s390_second(t), a = s390_first(t), c = s390_cc_carry(t);
 
     if (sub) {
         b = ir_not(ib, b); /* a - b - 1 + c is a + ~b + c, with the same carry */
     }
     if (ir_type(ib, a) == IR_I32) {
         IrVal sum = ir_add(ib, ir_zext32(ib, a), ir_zext32(ib, b));
-        sum = ir_add(ib, sum, ir_zext32(ib, c));
-        r = ir_trunc32(ib, sum);
-        carry = ir_shri(ib, sum, 32);
+        sum = ir_add(ib, sum, c);
+        s390_set_reg(t, t->i->r1, ir_trunc32(ib, sum));
+        s390_cc_set(t, CC_ADDU32, sum, 0);
     } else {
-        IrVal part = ir_add(ib, a, b);
-        r = ir_add(ib, part, ir_zext32(ib, c));
-        carry = ir_or(ib, ir_setcond(ib, IR_LTU, part, a), ir_setcond(ib, IR_LTU, r, part));
+        IrVal part = ir_add(ib, a, b), r = ir_add(ib, part, c);
+        IrVal carry = ir_or(ib, ir_setcond(ib, IR_LTU, part, a), ir_setcond(ib, IR_LTU, r, part));
+        s390_set_reg(t, t->i->r1, r);
+        s390_cc_set(t, CC_CARRY, r, carry);
     }
-    s390_set_reg(t, t->i->r1, r);
-    IrVal nz = ir_setcondi(ib, IR_NE, r, 0);
-    s390_cc_value(t, ir_or(ib, s390_zext64(t, nz), ir_shli(ib, carry, 1)));
 }
 
 void s390_tr_addc(S390Trans *t, const S390Insn *i)

@@ -118,6 +118,7 @@ static IrVal known_cc(S390Trans *t, const S390CcState *cc)
     case CC_BFP_CMP_SHORT:
     case CC_BFP_CMP_LONG: return s390_host_compare_cc(t, cc->op == CC_BFP_CMP_LONG, a, b);
     case CC_SUBU: return compare_cc(t, IR_LTU, a, b, (unsigned[]){ 2, 1, 3 });
+    case CC_CARRY: return carry_cc(t, a, b);
     case CC_TM8: {
         IrVal ones = ir_movcond(ib, IR_EQ, a, b, c32(t, 3), c32(t, 1));
         return ir_movcond(ib, IR_EQ, a, zero, c32(t, 0), ones);
@@ -138,6 +139,20 @@ IrVal s390_cc(S390Trans *t)
         return ir_trunc32(ib, v);
     }
     return t->cc->op <= CC_CONST3 ? c32(t, t->cc->op) : known_cc(t, t->cc);
+}
+
+IrVal s390_cc_carry(S390Trans *t)
+{
+    const S390CcState *cc = t->cc;
+    IrBuilder *ib = t->b;
+
+    switch (cc->known ? cc->op : CC_VALUE) {
+    case CC_ADDU32: return ir_shri(ib, cc->a, 32);
+    case CC_ADDU64: return ir_setcond(ib, IR_LTU, ir_add(ib, cc->a, cc->b), cc->a);
+    case CC_SUBU: return ir_setcond(ib, IR_GEU, cc->a, cc->b);
+    case CC_CARRY: return cc->b;
+    default: return ir_zext32(ib, ir_shri(ib, s390_cc(t), 1));
+    }
 }
 
 /* ---- masks ---- */
@@ -170,11 +185,87 @@ static unsigned borrow_mask(unsigned mask)
     return (mask & 2 ? 8 : 0) | (mask & 4) | (mask & 1 ? 2 : 0);
 }
 
+/* The code itself, an i64 of 0 to 3; every mask is one comparison. */
+static S390Cond value_form(IrBuilder *ib, IrVal v, unsigned mask)
+{
+    switch (mask) {
+    case 8: return cond(IR_EQ, v, ir_c64(ib, 0));
+    case 4: return cond(IR_EQ, v, ir_c64(ib, 1));
+    case 2: return cond(IR_EQ, v, ir_c64(ib, 2));
+    case 1: return cond(IR_EQ, v, ir_c64(ib, 3));
+    case 12: return cond(IR_LTU, v, ir_c64(ib, 2));
+    case 10: return cond(IR_TSTZ, v, ir_c64(ib, 1));
+    case 9: return cond(IR_GEU, ir_addi(ib, v, UINT64_MAX), ir_c64(ib, 2));
+    default: { /* the others are what these are not */
+        S390Cond c = value_form(ib, v, 15 - mask);
+        c.c = s390_negate(c.c);
+        return c;
+    }
+    }
+}
+
+/*
+ * The code of a signed sum: 0 zero, 1 negative, 2 positive, 3 overflow, where it is known which way a sum that
+ * overflows goes: by the sign of what is added. Then that is like a positive sum or like a negative one, the
+ * true one and the result, which wrapped, being of different signs; so all masks but those of "negative or
+ * positive" or "zero or overflow" are a comparison of one of the two with zero. Not of the least number, with which
+ * the result of an overflow may be zero.
+ */
+static bool sum_form(unsigned mask, bool up, S390Cond true_sum, S390Cond result, S390Cond *out)
+{
+    bool neg = mask & 4, pos = mask & 2, over = mask & 1;
+
+    if (neg == pos) {
+        *out = result;
+        return over == neg;
+    }
+    *out = (over == pos) == up ? true_sum : result;
+    return true;
+}
+
+static bool sum32_form(S390Trans *t, IrVal exact, unsigned mask, S390Cond *out)
+{
+    IrBuilder *ib = t->b;
+    const IrInsn *sum = ir_at(ib, exact);
+    uint64_t k;
+
+    if (sum->op != IR_ADD || !ir_const_value(ib, sum->arg[1], &k) || (int64_t)k == INT32_MIN) {
+        return false;
+    }
+    return sum_form(mask, (int64_t)k >= 0, s390_compare(mask, exact, ir_c64(ib, 0), false),
+                    s390_compare(mask, ir_trunc32(ib, exact), ir_c32(ib, 0), false), out);
+}
+
+static bool sum64_form(S390Trans *t, IrVal a, IrVal b, unsigned mask, S390Cond *out)
+{
+    IrBuilder *ib = t->b;
+    uint64_t k;
+
+    if (!ir_const_value(ib, b, &k) || k == 1ull << 63) {
+        return false;
+    }
+    return sum_form(mask, (int64_t)k >= 0, s390_compare(mask, a, ir_c64(ib, -k), false),
+                    s390_compare(mask, ir_add(ib, a, b), ir_c64(ib, 0), false), out);
+}
+
+/* Of a sum without sign: 0 zero, 1 not zero, and 2 more with carry. */
+static bool carry_form(IrVal result, IrVal zero, S390Cond carry, unsigned mask, S390Cond *out)
+{
+    switch (mask) {
+    case 10: *out = cond(IR_EQ, result, zero); return true;
+    case 5: *out = cond(IR_NE, result, zero); return true;
+    case 12: carry.c = s390_negate(carry.c); /* fall through */
+    case 3: *out = carry; return true;
+    default: return false;
+    }
+}
+
 /* True if the masked code is a plain comparison; fills *out. */
 static bool short_form(S390Trans *t, const S390CcState *cc, unsigned mask, S390Cond *out)
 {
     IrBuilder *ib = t->b;
     IrVal a = cc->a, b = cc->b, zero = ir_c64(ib, 0);
+    uint64_t selected;
 
     switch (cc->op) {
     case CC_NZ:
@@ -194,19 +285,23 @@ static bool short_form(S390Trans *t, const S390CcState *cc, unsigned mask, S390C
             *out = cond(mask == 1 ? IR_NE : IR_EQ, a, ir_sext32(ib, ir_trunc32(ib, a)));
             return true;
         }
-        return false;
+        return sum32_form(t, a, mask, out);
+    case CC_ADD64: return sum64_form(t, a, b, mask, out);
+    case CC_SUB64: /* a difference of zero does not overflow */
+        *out = cond(mask == 8 ? IR_EQ : IR_NE, a, b);
+        return mask == 8 || mask == 7;
     case CC_ADDU32:
-        if (mask == 3 || mask == 12) {
-            *out = cond(mask == 3 ? IR_GTU : IR_LEU, a, ir_c64(ib, UINT32_MAX));
+        if (mask == 8 || mask == 7) {
+            *out = cond(mask == 8 ? IR_EQ : IR_NE, a, zero);
             return true;
         }
-        return false;
-    case CC_ADDU64:
-        if (mask == 3 || mask == 12) {
-            *out = cond(mask == 3 ? IR_LTU : IR_GEU, ir_add(ib, a, b), a);
-            return true;
-        }
-        return false;
+        return carry_form(ir_trunc32(ib, a), ir_c32(ib, 0), cond(IR_GTU, a, ir_c64(ib, UINT32_MAX)),
+                          mask, out);
+    case CC_ADDU64: {
+        IrVal sum = ir_add(ib, a, b);
+        return carry_form(sum, zero, cond(IR_LTU, sum, a), mask, out);
+    }
+    case CC_CARRY: return carry_form(a, zero, cond(IR_NE, b, zero), mask, out);
     case CC_BFP_CMP_SHORT:
     case CC_BFP_CMP_LONG:
         *out = s390_host_cond(t, cc->op == CC_BFP_CMP_LONG, mask, a, b);
@@ -217,17 +312,16 @@ static bool short_form(S390Trans *t, const S390CcState *cc, unsigned mask, S390C
             *out = cond(mask == 8 ? IR_EQ : IR_NE, a, zero);
             return true;
         }
+        if (ir_const_value(ib, b, &selected) && !selected) {
+            *out = fixed(mask & 8);
+            return true;
+        }
         if (mask == 1 || mask == 14) {
             *out = cond(mask == 1 ? IR_EQ : IR_NE, a, b);
             return true;
         }
         return false;
-    case CC_VALUE:
-        if (mask == 8 || mask == 7) {
-            *out = cond(mask == 8 ? IR_EQ : IR_NE, a, zero);
-            return true;
-        }
-        return false;
+    case CC_VALUE: *out = value_form(ib, a, mask); return true;
     default: return false;
     }
 }
@@ -245,6 +339,5 @@ S390Cond s390_cond(S390Trans *t, unsigned mask)
     if (t->cc->known && short_form(t, t->cc, mask, &c)) {
         return c;
     }
-    IrVal cc = s390_cc(t);
-    return cond(IR_TSTNZ, ir_shr(t->b, c32(t, 8), cc), c32(t, mask));
+    return value_form(t->b, ir_zext32(t->b, s390_cc(t)), mask);
 }

@@ -132,6 +132,7 @@ void s390_cc_value(S390Trans *t, IrVal cc);      /* any integer, 0..3 */
 bool s390_cc_dead_at(S390Trans *t, uint64_t pc); /* live.c: nobody there reads what it is now */
 void s390_cc_unknown(S390Trans *t);              /* a helper wrote it */
 IrVal s390_cc(S390Trans *t);                     /* i32, 0..3 */
+IrVal s390_cc_carry(S390Trans *t); /* i64: its left bit, the carry of sums without sign */
 /* Branch mask as a comparison. */
 typedef struct S390Cond {
     enum {

@@ -328,6 +328,27 @@ def overlap(s, mn):
     s.gpr[11] = ('table', first - s.r.choice([1, 1, 0, 2, 8, s.r.randrange(300), -s.r.randrange(300)]))
 
 
+EDGES = [0, 1, 2, (1 << 31) - 1, 1 << 31, (1 << 32) - 1, 1 << 32, (1 << 63) - 1, 1 << 63]
+
+
+def edge(s):
+    return s.r.choice([*EDGES, *(-x & (1 << 64) - 1 for x in EDGES), base.value(s.r)])
+
+
+def code_by_branches(s, mn):
+    """What the code is, by a branch right behind the instruction that sets it, and by two more on other masks. Sums
+    with carry come behind one that leaves it, where others come first in their region."""
+    s.gpr[4:10] = [edge(s) for _ in range(6)]
+    s.gpr[5] = s.r.choice([s.gpr[4], -s.gpr[4] & (1 << 64) - 1, s.gpr[5], s.gpr[5]])
+    s.mem[:8] = edge(s).to_bytes(8, 'big')
+    s.v.update(r1=4, r2=5, r3=6, b1=10, b2=10, x2=0, d1=0, d2=0, l1=s.r.randrange(12),
+               i2=s.r.choice([0, 1, 2, -1, -8, 0x7f, -0x80, 0x7fff, -0x8000, 0x7fffffff, -0x80000000]))
+    if mn in ('alcr', 'alcgr', 'slbr', 'slbgr') and s.r.randrange(4):
+        s.lead = base.enc(s.r.choice(['algr', 'alr', 'slgr', 'slr', 'alcgr', 'alcr', 'slbgr', 'clgr']), r1=7, r2=8)
+    for k, mask in enumerate(s.r.sample(range(1, 15), 3)):
+        s.after += base.enc('brc', m1=mask, ri2=10) + base.enc('lay', r1=12, b2=12, d2=1 << k)
+
+
 def relative(s, mn):
     s.v.update(r1=other(s.r), ri2=2 * s.r.randrange(-1000, 1000))
 
@@ -491,7 +512,9 @@ for fn, names in (
         (translation, 'tre troo trot trto trtt trte trtre'), (by_table, 'tr trt trtr mvcin'),
         (decimal, 'zap ap sp mp dp cp srp tp'), (zoned, 'pack unpk mvo pka pku unpka unpku'), (edit, 'ed edmk'),
         (to_binary, 'cvb cvby cvbg'), (to_left, 'mvcrl'), (relative, 'larl'),
-        (overlap, 'mvc xc oc nc mvn mvz')):
+        (overlap, 'mvc xc oc nc mvn mvz'),
+        (code_by_branches, 'ar agr sr sgr ahi aghi afi agfi ahik aghik asi agsi alr algr slr slgr alfi algfi alhsik alghsik '
+                           'alsi algsi alcr alcgr slbr slbgr cr cgr clr clgr ngr xr lcr lcgr ltgr tmll tm clc ltr')):
     LIST.update({n: fn for n in names.split()})
 
 
