@@ -116,12 +116,11 @@ unsigned ram_dirty_clean_mask(Vm *vm, RamAddr addr)
     DirtyChunk *chunk = chunk_at(root, page);
     unsigned clean = 0, w = (page & (DIRTY_CHUNK_PAGES - 1)) / 64;
 
-    for (int c = 0; chunk && c < DIRTY_CLIENTS; c++) {
+    for (unsigned m = chunk ? enabled : 0; m; m &= m - 1) {
+        int c = __builtin_ctz(m);
         uint64_t word = atomic_load_explicit(&chunk->words[c][w], memory_order_acquire);
 
-        if ((enabled & DIRTY_MASK(c)) && !(word >> (page & 63) & 1)) {
-            clean |= DIRTY_MASK(c);
-        }
+        clean |= word >> (page & 63) & 1 ? 0 : DIRTY_MASK(c);
     }
     return clean;
 }

@@ -156,8 +156,10 @@ bool asm_finish(AsmBuf *a)
         int64_t target = label_offset(a, f->label);
         int64_t rel = target - (f->at + f->size + f->trail);
         g_assert(target >= 0 && (f->size == 4 || rel == (int8_t)rel));
-        for (unsigned i = 0; i < f->size; i++) {
-            a->start[f->at + i] = rel >> 8 * i;
+        if (f->size == 4) {
+            le32(a->start + f->at, rel);
+        } else {
+            a->start[f->at] = rel;
         }
     }
     a->fixups->len = 0;

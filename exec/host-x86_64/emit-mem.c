@@ -17,13 +17,12 @@
 
 bool hg_any_vec_live(const HostGen *g)
 {
+    IrVal any = 0;
+
     for (unsigned r = 0; r < 16; r++) {
-        unsigned p = g->pins->of_reg[1][r];
-        if (g->in[1][r] || (p && (g->home_reg & 1u << (p - 1)))) {
-            return true;
-        }
+        any |= g->in[1][r];
     }
-    return false;
+    return any || (g->pins->vec & g->home_reg);
 }
 
 /* The address operand: a register and a displacement. */

@@ -101,6 +101,7 @@ static void add_home(HostGen *g, IrSlot s, unsigned reg, const SlotUse *u)
     if (!u->written[s] && !pinned) {
         g->read_only |= 1u << o->n;
     }
+    o->vec |= (HostPinSet)vec << o->n;
     o->of_slot[s] = o->of_reg[vec][reg] = ++o->n;
 }
 
@@ -156,6 +157,7 @@ static void forget_own(HostGen *g)
         o->of_slot[o->pin[p].slot] = 0;
     }
     o->n = 0;
+    o->vec = 0;
     memset(o->of_reg, 0, sizeof(o->of_reg));
     g->read_only = 0;
 }
@@ -163,11 +165,11 @@ static void forget_own(HostGen *g)
 void hg_choose_homes(HostGen *g)
 {
     unsigned n = g->b->slots->count;
-    IrVal back = last_jump_back(g);
+    IrVal back = g->tb->draft ? 0 : last_jump_back(g);
 
     forget_own(g);
     g->pins = &g->code->pins;
-    if (!back || g->tb->draft) {
+    if (!back) {
         return;
     }
     g_autofree uint16_t *mem = g_malloc0(n * (sizeof(uint16_t) + 4));

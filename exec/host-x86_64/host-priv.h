@@ -31,6 +31,7 @@ typedef struct HostPin {
 
 typedef struct HostPins {
     unsigned n;
+    HostPinSet vec; /* those in vector registers */
     HostPin pin[HOST_PINS_MAX + HOST_VEC_PINS_MAX];
     uint8_t of_reg[2][16]; /* pin + 1, 0 none; general, vector */
     uint8_t *of_slot;      /* pin + 1, by slot */
@@ -328,9 +329,13 @@ static inline bool hg_const(const HostGen *g, IrVal v, uint64_t *k)
     return ir_const_value(g->b, g->root[v], k);
 }
 
+static inline HostPinSet hg_pins_of(const HostPins *p)
+{
+    return ((HostPinSet)1 << p->n) - 1;
+}
 static inline HostPinSet hg_all_pins(const HostGen *g)
 {
-    return ((HostPinSet)1 << g->pins->n) - 1;
+    return hg_pins_of(g->pins);
 }
 /* The region jumps back to its head inside. */
 static inline bool hg_loops(const HostGen *g)

@@ -168,31 +168,26 @@ static void cut_circle(HostGen *g, bool vec, uint8_t from[16], unsigned d)
     }
 }
 
-/* Register to register, each destination once. */
-static void move_registers(HostGen *g, bool vec, uint8_t from[16])
+/* Register to register, each destination (a bit of `to`) once. */
+static void move_registers(HostGen *g, bool vec, uint8_t from[16], unsigned to)
 {
-    for (;;) {
-        uint16_t read = 0;
-        int pending = -1;
-        for (unsigned d = 0; d < 16; d++) {
-            if (from[d] != HR_NONE && from[d] != d) {
+    while (to) {
+        unsigned read = 0;
+        for (unsigned m = to; m; m &= m - 1) {
+            unsigned d = __builtin_ctz(m);
+            if (from[d] == HR_NONE || from[d] == d) {
+                to &= ~(1u << d);
+            } else {
                 read |= 1u << from[d];
-                pending = d;
             }
         }
-        if (pending < 0) {
-            return;
+        for (unsigned m = to & ~read; m; m &= m - 1) {
+            unsigned d = __builtin_ctz(m);
+            move_one(g, vec, d, from[d]);
+            from[d] = HR_NONE;
         }
-        bool moved = false;
-        for (unsigned d = 0; d < 16; d++) {
-            if (from[d] != HR_NONE && from[d] != d && !(read & 1u << d)) {
-                move_one(g, vec, d, from[d]);
-                from[d] = HR_NONE;
-                moved = true;
-            }
-        }
-        if (!moved) {
-            cut_circle(g, vec, from, pending);
+        if (to && !(to & ~read)) {
+            cut_circle(g, vec, from, __builtin_ctz(to));
         }
     }
 }
@@ -201,6 +196,7 @@ static void move_registers(HostGen *g, bool vec, uint8_t from[16])
 void hg_parallel(HostGen *g, const HgXfer *x, unsigned n)
 {
     uint8_t from[2][16];
+    unsigned to[2] = { 0, 0 };
 
     memset(from, HR_NONE, sizeof(from));
     for (unsigned k = 0; k < n; k++) {
@@ -208,10 +204,11 @@ void hg_parallel(HostGen *g, const HgXfer *x, unsigned n)
             store_state(g, &x[k]);
         } else if (x[k].from.kind == LOC_REG || x[k].from.kind == LOC_VREG) {
             from[x[k].vec][x[k].reg] = x[k].from.reg;
+            to[x[k].vec] |= 1u << x[k].reg;
         }
     }
-    move_registers(g, false, from[0]);
-    move_registers(g, true, from[1]);
+    move_registers(g, false, from[0], to[0]);
+    move_registers(g, true, from[1], to[1]);
     for (unsigned k = 0; k < n; k++) {
         if (x[k].reg == HR_NONE || x[k].from.kind == LOC_REG || x[k].from.kind == LOC_VREG) {
             continue;
@@ -281,14 +278,16 @@ unsigned hg_plan_exit(HostGen *g, uint32_t snap, bool back, const HgXfer *extra,
 
     *first = g->xfers->len;
     plan_snap(g, &g_array_index(g->b->snaps, IrSnap, snap), to, &done, &named);
-    for (unsigned p = 0; p < to->n; p++) {
-        const HostPin *hp = &to->pin[p];
+    /* where the pins are the same, those in their registers stay there */
+    HostPinSet rest = hg_pins_of(to) & ~done & ~(to == g->pins ? g->home_reg : 0);
+    for (; rest; rest &= rest - 1) {
+        const HostPin *hp = &to->pin[__builtin_ctz(rest)];
         unsigned own = hg_pin_of(g, hp->slot);
-        HgXfer x = { .reg = hp->reg, .vec = hp->vec, .size = hp->size };
-        if (!(done & 1u << p)) {
-            x.from = own ? home_at(g, own - 1) : (HostLoc){ .kind = LOC_STATE, .off = hp->offset };
-            plan(g, x);
-        }
+        plan(g, (HgXfer){ .from = own ? home_at(g, own - 1)
+                                      : (HostLoc){ .kind = LOC_STATE, .off = hp->offset },
+                          .reg = hp->reg,
+                          .vec = hp->vec,
+                          .size = hp->size });
     }
     for (unsigned p = 0; p < g->pins->n && to != g->pins; p++) {
         const HostPin *hp = &g->pins->pin[p];

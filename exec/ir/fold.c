@@ -466,6 +466,9 @@ static bool is_shift(IrOp op)
 static IrVal fold_table(IrBuilder *b, const IrInsn *i, bool kc, uint64_t k)
 {
     if (kc) {
+        if (k > 1 && k != ir_type_mask(i->type)) { /* no rule has it */
+            return 0;
+        }
         for (unsigned r = 0; r < G_N_ELEMENTS(const_rules); r++) {
             if (const_rules[r].op == i->op &&
                 k == ((uint64_t)(int64_t)const_rules[r].k & ir_type_mask(i->type))) {

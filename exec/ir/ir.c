@@ -97,7 +97,7 @@ void ir_reset(IrBuilder *b, const IrSlotTable *slots)
 }
 
 /* Where the last pure op like this one may be noted; what is found there must be compared. */
-static uint16_t *cse_place(IrBuilder *b, const IrInsn *i)
+static uint16_t *cse_place(const IrBuilder *b, const IrInsn *i)
 {
     uint64_t h =
         i->imm * 0x9e3779b97f4a7c15u ^
@@ -115,57 +115,95 @@ static bool same_insn(const IrInsn *a, const IrInsn *b)
            a->imm == b->imm;
 }
 
-/* Field by field: a wide copy of what was just written in pieces waits for all of them. */
-static void append(IrBuilder *b, const IrInsn *i)
+/* What stood at this place in an earlier region or before a label does not count. */
+static bool may_stand_for(const IrBuilder *b, unsigned v)
 {
-    if (b->ins_a->len >= IR_MAX_INSNS) {
-        g_array_append_vals(b->ins_a, i, 1);
-        return;
+    return v > b->cse_floor && v < b->ins_a->len;
+}
+
+/* Each field from where it is: a wide copy of what was just written in pieces waits for all of them. */
+static inline IrVal append(IrBuilder *b, IrOp op, IrType type, unsigned sub, IrVal a0, IrVal a1,
+                           IrVal a2, IrVal a3, uint64_t imm)
+{
+    unsigned v = b->ins_a->len;
+
+    if (v >= IR_MAX_INSNS) {
+        b->overflow = true;
+        g_array_set_size(b->ins_a, v + 1);
     }
-    IrInsn *to = ir_at(b, b->ins_a->len++);
-    to->op = i->op;
-    to->type = i->type;
-    to->sub = i->sub;
-    to->dead = 0;
-    to->snap = 0;
-    to->arg[0] = i->arg[0];
-    to->arg[1] = i->arg[1];
-    to->arg[2] = i->arg[2];
-    to->arg[3] = i->arg[3];
-    to->imm = i->imm;
+    b->ins_a->len = v + 1;
+    *ir_at(b, v) =
+        (IrInsn){ .op = op, .type = type, .sub = sub, .arg = { a0, a1, a2, a3 }, .imm = imm };
+    return v;
+}
+
+static IrVal append_insn(IrBuilder *b, const IrInsn *i)
+{
+    return append(b, i->op, i->type, i->sub, i->arg[0], i->arg[1], i->arg[2], i->arg[3], i->imm);
+}
+
+/* The same value as before, or a new one, which is noted. */
+static IrVal emit_once(IrBuilder *b, const IrInsn *i)
+{
+    uint16_t *seen = cse_place(b, i);
+
+    if (may_stand_for(b, *seen) && same_insn(ir_at(b, *seen), i)) {
+        return *seen;
+    }
+    if (b->ins_a->len < IR_MAX_INSNS) {
+        *seen = b->ins_a->len;
+    }
+    return append_insn(b, i);
+}
+
+static IrVal emit_const(IrBuilder *b, IrType type, uint64_t value)
+{
+    if (b->no_fold) {
+        return append(b, IR_CONST, type, 0, 0, 0, 0, 0, value);
+    }
+    uint64_t h = (value + IR_CONST + ((uint64_t)type << 40)) * 0x9e3779b97f4a7c15u;
+    uint16_t *seen = &b->cse[(h ^ h >> 32) * 0x94d049bb133111ebu >> (64 - IR_CSE_BITS)];
+    unsigned v = b->ins_a->len;
+
+    if (may_stand_for(b, *seen)) {
+        const IrInsn *i = ir_at(b, *seen);
+        if (i->op == IR_CONST && i->type == type && i->imm == value) {
+            return *seen;
+        }
+    }
+    if (v < IR_MAX_INSNS) {
+        *seen = v;
+    }
+    return append(b, IR_CONST, type, 0, 0, 0, 0, 0, value);
+}
+
+static IrVal emit_pure(IrBuilder *b, IrInsn *i)
+{
+    IrVal v = ir_fold(b, i);
+
+    return v ? v : b->merge ? emit_once(b, i) : append_insn(b, i);
 }
 
 IrVal ir_emit(IrBuilder *b, IrOp op, IrType type, unsigned sub, IrVal a0, IrVal a1, IrVal a2,
               IrVal a3, uint64_t imm)
 {
-    IrInsn insn = { .op = op, .type = type, .sub = sub, .arg = { a0, a1, a2, a3 }, .imm = imm };
     unsigned flags = ir_op_flags[op];
 
-    if (!b->no_fold && (flags & IRF_P)) {
-        IrVal v = ir_fold(b, &insn);
-        if (v) {
-            return v;
-        }
+    if (op == IR_CONST) {
+        return emit_const(b, type, imm);
     }
-    bool pure = !b->no_fold && (flags & IRF_P) && (b->merge || op == IR_CONST);
-    uint16_t *seen = pure ? cse_place(b, &insn) : NULL;
-    if (pure && *seen > b->cse_floor && *seen < b->ins_a->len &&
-        same_insn(ir_at(b, *seen), &insn)) {
-        return *seen;
+    if ((flags & IRF_P) && !b->no_fold) {
+        IrInsn i = { .op = op, .type = type, .sub = sub, .arg = { a0, a1, a2, a3 }, .imm = imm };
+        return emit_pure(b, &i);
     }
-    if (b->ins_a->len >= IR_MAX_INSNS) {
-        b->overflow = true;
-    } else if (pure) {
-        *seen = b->ins_a->len;
-    }
-    append(b, &insn);
+    IrVal v = append(b, op, type, sub, a0, a1, a2, a3, imm);
     if (flags & IRF_T) {
         b->ended = true;
     } else if (op == IR_LABEL) {
         b->ended = false;
-        b->cse_floor = b->ins_a->len - 1;
+        b->cse_floor = v;
     }
-    return b->ins_a->len - 1;
+    return v;
 }
 
 bool ir_const_value(const IrBuilder *b, IrVal v, uint64_t *out)
@@ -181,8 +219,7 @@ bool ir_const_value(const IrBuilder *b, IrVal v, uint64_t *out)
 
 IrVal ir_const(IrBuilder *b, IrType type, uint64_t value)
 {
-    value &= ir_type_mask(type);
-    return ir_emit(b, IR_CONST, type, 0, 0, 0, 0, 0, value);
+    return emit_const(b, type, value & ir_type_mask(type));
 }
 
 IrVal ir_vconst(IrBuilder *b, IrType type, const IrVec *v)
