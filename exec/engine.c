@@ -347,6 +347,7 @@ void cpu_clear(CpuState *cpu)
     ir_builder_free(p->raw);
     ir_builder_free(p->low);
     g_free(p->trans);
+    g_free(p->trans_memo);
     g_aligned_free(p->frame_mem);
     g_array_free(p->breakpoints, TRUE);
     g_array_free(p->watchpoints, TRUE);

@@ -185,6 +185,7 @@ struct Tb {
     uint8_t n_pages : 2;
     bool draft : 1;  /* a basic block, that a larger region replaces when it is hot */
     bool placed : 1; /* in the memory of records; else on the heap */
+    bool strict : 1; /* TransCtx.strict */
 };
 
 static inline TbLink *tb_links(const Tb *tb)
@@ -314,7 +315,9 @@ struct CpuPriv {
     /* translation */
     IrBuilder *raw, *low;
     TransState *trans;
-    Tb *once; /* not in the table: freed after its run */
+    void *trans_memo;     /* TransCtx.memo */
+    uint32_t trans_flags; /* of the last region, for tb_flags_gained() */
+    Tb *once;             /* not in the table: freed after its run */
 
     PhysPage phys[PHYS_CACHE];
     PhysRange ranges[PHYS_RANGES];
@@ -530,6 +533,10 @@ void tb_evict(ExecEngine *e);
 void tb_reclaim(ExecEngine *e);
 void tb_cache_init(ExecEngine *e);
 void tb_cache_clear(ExecEngine *e);
+
+/* The only vCPU has flags that no region has: where regions have the same but for bits of `soft`, which came
+ * since, these are of the new flags from now on, and what is strict goes. Takes tb_lock. */
+void tb_flags_gained(ExecEngine *e, uint32_t flags, uint32_t soft);
 
 /* ---- translate, interpret ---- */
 void translate_abort(CpuPriv *p);

@@ -400,6 +400,7 @@ static void begin(CpuState *cpu, TransState *t, const TbKey *key, uint32_t cflag
     t->ctx.vaddr_mask = ~(uint64_t)0;
     t->ctx.max_insns = max;
     t->ctx.single_step = cflags & TBC_STEP;
+    t->ctx.memo = &p->trans_memo;
     t->ctx.priv = t;
     t->mmu = cpu->ops->fetch_mmu_idx(cpu);
     t->active = true;
@@ -490,6 +491,7 @@ static Tb *build(CpuState *cpu, TransState *t, RamAddr phys, uint32_t cflags)
     tb->cflags = cflags;
     tb->n_insns = t->n;
     tb->draft = t->cut;
+    tb->strict = t->ctx.strict;
     tb->heat = (int32_t)cpu->engine->config.hot_after;
     if (t->charge) {
         tb_more(tb)->insn_pc = g_memdup2(t->pcs, t->n * sizeof(*t->pcs));
@@ -546,10 +548,17 @@ static Tb *attempt(CpuState *cpu, const TbKey *key, RamAddr phys, uint32_t cflag
 
 Tb *translate_region(CpuState *cpu, const TbKey *key, RamAddr phys, uint32_t cflags, Tb *hot)
 {
-    unsigned limit = cpu->engine->config.max_insns;
+    ExecEngine *e = cpu->engine;
+    unsigned limit = e->config.max_insns;
     unsigned max = cflags & TBC_ONE ? 1 : limit ? MIN(limit, TRANS_MAX_INSNS) : TRANS_MAX_INSNS;
     Tb *tb;
 
+    if (key->flags != priv_of(cpu)->trans_flags) {
+        priv_of(cpu)->trans_flags = key->flags;
+        if (e->host && cpu->ops->soft_flags && engine_cpu_count(e) == 1) {
+            tb_flags_gained(e, key->flags, cpu->ops->soft_flags);
+        }
+    }
     do {
         tb = attempt(cpu, key, phys, cflags, hot, &max);
     } while (!tb);

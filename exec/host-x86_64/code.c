@@ -197,6 +197,32 @@ void host_code_stats(const HostCode *c, ExecStats *s)
 }
 
 /* A number for what a region's exits share with their targets; 0: none left. */
+static HostMode *mode_at(HostCode *c, unsigned k)
+{
+    return &g_array_index(c->modes, HostMode, k);
+}
+
+bool host_mode_gained(HostCode *c, uint32_t flags, uint32_t soft, uint32_t *old)
+{
+    bool known = false, found = false;
+
+    g_mutex_lock(&c->lock);
+    for (unsigned k = 0; k < c->modes->len; k++) { /* the latest, if there are several */
+        uint32_t f = mode_at(c, k)->flags;
+        known |= f == flags;
+        if ((f & flags) == f && !((f ^ flags) & ~soft)) {
+            *old = f;
+            found = true;
+        }
+    }
+    for (unsigned k = 0; found && !known && k < c->modes->len; k++) {
+        HostMode *m = mode_at(c, k);
+        m->flags = m->flags == *old ? flags : m->flags;
+    }
+    g_mutex_unlock(&c->lock);
+    return found && !known;
+}
+
 uint32_t host_mode(HostCode *c, const TbKey *key)
 {
     HostMode m = { .flags = key->flags, .base = key->vaddr - key->pc };
@@ -204,7 +230,7 @@ uint32_t host_mode(HostCode *c, const TbKey *key)
 
     g_mutex_lock(&c->lock);
     for (unsigned k = 0; k < c->modes->len && !n; k++) {
-        const HostMode *o = &g_array_index(c->modes, HostMode, k);
+        const HostMode *o = mode_at(c, k);
         n = o->flags == m.flags && o->base == m.base ? k + 1 : 0;
     }
     if (!n && c->modes->len < MODES_MAX) {

@@ -30,6 +30,9 @@ void host_gen_free(HostGen *g);
 
 /* A number for the flags and base of a key, 0: none left. */
 uint32_t host_mode(HostCode *c, const TbKey *key);
+/* No number is for these flags, but some are for *old, the same without some bits of `soft`: those are for
+ * the flags now. False: nothing was changed. */
+bool host_mode_gained(HostCode *c, uint32_t flags, uint32_t soft, uint32_t *old);
 /* Where a region without native code pretends to begin: back to the loop. */
 const void *host_no_code(const HostCode *c);
 

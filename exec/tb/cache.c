@@ -200,6 +200,14 @@ void tb_link(ExecEngine *e, TbLink *l, Tb *dst, bool cross)
 
 /* ---- removal; tb_lock held ---- */
 
+static void hash_add(ExecEngine *e, Tb *tb)
+{
+    Tb **bucket = &e->hash[hash_of(&tb->key, tb->phys)];
+
+    tb->hash_next = *bucket;
+    __atomic_store_n(bucket, tb, __ATOMIC_RELEASE);
+}
+
 static void hash_remove(ExecEngine *e, Tb *tb)
 {
     Tb **at = &e->hash[hash_of(&tb->key, tb->phys)];
@@ -336,8 +344,6 @@ static Tb *same_in_table(ExecEngine *e, const Tb *tb)
 
 static void table_add(ExecEngine *e, Tb *tb, unsigned guest_bytes)
 {
-    Tb **bucket = &e->hash[hash_of(&tb->key, tb->phys)];
-
     for (unsigned k = 0; k < tb->n_pages; k++) {
         CodePage *cp = page_get(e, tb_page(tb, k));
         TbPart *part = tb_part(tb, k);
@@ -358,8 +364,7 @@ static void table_add(ExecEngine *e, Tb *tb, unsigned guest_bytes)
     e->stats.translations++;
     e->stats.insns += tb->n_insns;
     e->stats.guest_bytes += guest_bytes;
-    tb->hash_next = *bucket;
-    __atomic_store_n(bucket, tb, __ATOMIC_RELEASE);
+    hash_add(e, tb);
 }
 
 unsigned tb_runs(ExecEngine *e, const TbKey *key, RamAddr phys)
@@ -402,6 +407,28 @@ Tb *tb_insert(ExecEngine *e, Tb *tb, Tb *old, const uint64_t seq[2], unsigned gu
         tb_evict(e);
     }
     return tb;
+}
+
+/* ---- flags ---- */
+
+void tb_flags_gained(ExecEngine *e, uint32_t flags, uint32_t soft)
+{
+    uint32_t old;
+
+    lock(e);
+    if (host_mode_gained(e->host, flags, soft, &old)) {
+        for (Tb *tb = e->all_first, *next; tb; tb = next) {
+            next = tb->all_next;
+            if (tb->key.flags == old && tb->strict) {
+                tb_remove(e, tb);
+            } else if (tb->key.flags == old) {
+                hash_remove(e, tb);
+                tb->key.flags = flags;
+                hash_add(e, tb);
+            }
+        }
+    }
+    unlock(e);
 }
 
 /* ---- invalidation ---- */

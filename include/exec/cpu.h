@@ -101,6 +101,9 @@ typedef struct CpuTargetOps {
     /* ---- translation (own thread) ---- */
     /* Describe the code at the current state. */
     void (*get_tb_key)(CpuState *cpu, TbKey *key);
+    /* Bits of TbKey.flags that are set once, early, and that only regions which say so depend on
+     * (TransCtx.strict): the others stay when a bit comes. 0: none. */
+    uint32_t soft_flags;
     /* Once a region, before the first instruction; may fill ctx->target. */
     void (*translate_begin)(TransCtx *ctx);
     /* One guest instruction at ctx->pc: see exec/translate.h. */

@@ -41,10 +41,12 @@ struct TransCtx {
     bool single_step;    /* one instruction, then CPU_EXCP_DEBUG: done by the driver */
     bool other_flags;    /* set by the translator: key.flags hold no more, exits are indirect */
     bool more;           /* ... and: the region must not end before the next instruction */
-    unsigned fetched;    /* bytes fetched by the current instruction so far */
-    uint8_t bytes[24];   /* ... and the first of them */
-    uint64_t target[8];  /* free for the target's translate_begin/insn */
-    void *priv;          /* driver */
+    bool strict; /* set by the translator: the code depends on bits of CpuTargetOps.soft_flags */
+    unsigned fetched;   /* bytes fetched by the current instruction so far */
+    uint8_t bytes[24];  /* ... and the first of them */
+    uint64_t target[8]; /* free for the target's translate_begin/insn */
+    void **memo; /* the target's, from region to region: NULL at first, g_free()d in the end */
+    void *priv;  /* driver */
 };
 
 /*
@@ -75,7 +77,7 @@ static inline void trans_advance(TransCtx *ctx)
  * of another page than pc's; returns how many. What the region is made by must be named to trans_depend,
  * so that a store there drops the region.
  */
-#define TRANS_LOOK_BYTES 15 /* so many are had most quickly */
+#define TRANS_LOOK_BYTES 16 /* so many are had most quickly */
 unsigned trans_look(TransCtx *ctx, uint64_t pc, uint8_t *buf, unsigned max);
 void trans_depend(TransCtx *ctx, uint64_t pc, unsigned len);
 /* Fetch the next len bytes of the current instruction at once: they are in buf, by trans_look. */

@@ -35,6 +35,7 @@ const CpuTargetOps x86_target_ops = {
     .pc_offset = offsetof(X86Cpu, rip),
     .slots = { x86_slots, SLOT_COUNT },
     .get_tb_key = x86_get_tb_key,
+    .soft_flags = MODE_OSFXSR | MODE_OSXSAVE | MODE_AVX,
     .translate_begin = x86_translate_begin,
     .translate_insn = x86_translate_insn,
     .disas = disas,

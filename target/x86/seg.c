@@ -48,7 +48,6 @@ static uint32_t control_bits(const X86Cpu *cpu)
     m |= cpu->cr4 & CR4_OSFXSR ? MODE_OSFXSR : 0;
     m |= cpu->cr4 & CR4_OSXSAVE ? MODE_OSXSAVE : 0;
     m |= (cpu->cr4 & CR4_OSXSAVE) && (cpu->xcr0 & 6) == 6 ? MODE_AVX : 0;
-    m |= cpu->cr4 & CR4_UMIP ? MODE_UMIP : 0;
     m |= cpu->sys.smm ? MODE_SMM : 0;
     m |= mode_of_mxcsr(cpu->mxcsr);
     for (unsigned n = 0; n < 4 && (cpu->dr[7] & 0xff); n++) {

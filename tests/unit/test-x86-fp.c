@@ -76,6 +76,47 @@ static void test_gates(void)
     }
 }
 
+/* From the start of the code, which comes to its one SSE instruction where rcx is not 0. */
+static int run_with(unsigned off, bool sse)
+{
+    m->cpu->cr4 |= CR4_OSFXSR | CR4_OSXSAVE;
+    set_gates(0, off);
+    m->cpu->rip = X86M_CODE;
+    m->cpu->gpr[X86_RCX] = sse;
+    x86m_resume(m);
+    return m->vector;
+}
+
+/* Regions that do not look at OSFXSR and its like are the same ones when the bit comes; those that do
+ * are not. */
+static void test_a_control_bit_that_comes(void)
+{
+    static const uint8_t code[] = { 0x85, 0xc9, 0x75, 0x03, 0xff, 0xc0, 0xf4, 0x0f, 0x58, 0xc1 };
+    ExecConfig config = { .no_threads = true, .jit = true };
+    X86Machine *interpreted = m;
+    ExecStats before, after;
+
+    m = x86m_new_with(&config);
+    x86m_reset(m, 64);
+    x86m_load(m, code, sizeof(code));
+    g_assert_cmpint(run_with(NO_SSE | NO_AVX, true), ==, EXCP_UD);
+    g_assert_cmpint(run_with(NO_SSE | NO_AVX, false), ==, -1);
+    engine_stats(m->engine, &before);
+    g_assert_cmpint(run_with(NO_AVX, false), ==, -1);
+    g_assert_cmpint(run_with(0, false), ==, -1);
+    engine_stats(m->engine, &after);
+    if (before.native_regions) {
+        g_assert_cmpuint(after.translations, ==, before.translations);
+    }
+    g_assert_cmpint(run_with(0, true), ==, -1);
+    g_assert_cmpint(run_with(NO_AVX, true), ==, -1);
+    g_assert_cmpint(run_with(NO_SSE | NO_AVX, true), ==, EXCP_UD);
+    g_assert_cmpint(run_with(NO_SSE | NO_AVX, false), ==, -1);
+    g_assert_cmpint(run_with(0, true), ==, -1);
+    x86m_free(m);
+    m = interpreted;
+}
+
 static void test_simd_exception(void)
 {
     static const float one = 1.0f, zero = 0.0f;
@@ -350,6 +391,8 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     m = x86m_new();
+    g_test_add_func("/target/x86/fp/a-control-bit-that-comes-leaves-other-regions-as-they-are",
+                    test_a_control_bit_that_comes);
     g_test_add_func("/target/x86/fp/x87-state-is-the-same-however-it-is-looked-at",
                     test_state_in_use);
     g_test_add_func("/target/x86/fp/control-bits-decide-who-may-use-the-units", test_gates);

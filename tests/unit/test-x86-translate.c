@@ -13,11 +13,12 @@
 
 static X86Cpu cpu;
 static uint8_t page[GUEST_PAGE_SIZE];
+static void *memo; /* the translator's */
 static const IrSlotTable slots = { x86_slots, SLOT_COUNT };
 
 static const uint32_t extra[] = {
     0,
-    MODE_FPX | MODE_UMIP,
+    MODE_FPX | MODE_SMM,
     MODE_TF | MODE_RF | MODE_SHADOW,
     3 | MODE_ALIGN,
     MODE_TS | MODE_MP,
@@ -44,6 +45,13 @@ static int one(TransCtx *ctx)
     return status;
 }
 
+static void all_gates(bool on)
+{
+    for (unsigned g = 1; g < X86_GATE_COUNT; g++) {
+        x86_gate_set(&cpu.gates, g, on);
+    }
+}
+
 static void check(IrBuilder *b, const X86Sample *s, unsigned variant)
 {
     g_autoptr(GError) error = NULL;
@@ -61,6 +69,7 @@ static void check(IrBuilder *b, const X86Sample *s, unsigned variant)
                        .pc = PC,
                        .vaddr_mask = UINT64_MAX,
                        .max_insns = TRANS_MAX_INSNS,
+                       .memo = &memo,
                        .priv = &t };
     ctx->key = (TbKey){ .pc = PC, .vaddr = PC, .flags = mode_word(s->mode, variant) };
     ir_reset(b, &slots);
@@ -84,15 +93,46 @@ static void check(IrBuilder *b, const X86Sample *s, unsigned variant)
 static void test_every_line_gives_valid_ir(void)
 {
     IrBuilder *b = ir_builder_new(&slots);
-    for (unsigned g = 1; g < X86_GATE_COUNT; g++) {
-        x86_gate_set(&cpu.gates, g, true);
-    }
+    all_gates(true);
     for (unsigned k = 0; k < x86_n_samples; k++) {
         for (unsigned v = 0; v < G_N_ELEMENTS(extra); v++) {
             check(b, &x86_samples[k], v);
         }
     }
     ir_builder_free(b);
+    g_clear_pointer(&memo, g_free);
+}
+
+/* What is known of bytes is what decoding them says: the first time, again, after all others, with other
+ * bytes behind, and when the features changed. */
+static void test_known_instructions(void)
+{
+    static const unsigned modes[] = { 16, 32, 64 };
+    TransCtx ctx = { .cpu = &cpu.base, .memo = &memo };
+    unsigned open = 0;
+
+    for (unsigned round = 0; round < 6; round++) {
+        all_gates(round < 4);
+        x86_decoded_begin(&ctx);
+        for (unsigned k = 0; k < x86_n_samples * 3 * 2; k++) {
+            const X86Sample *s = &x86_samples[k / 6];
+            uint8_t buf[TRANS_LOOK_BYTES];
+            X86Insn want, got;
+
+            ctx.key.flags = mode_word(modes[k / 2 % 3], 0);
+            memset(buf, round * 0x55 + k, sizeof(buf));
+            memcpy(buf, s->bytes, s->len);
+            X86DecodeResult r =
+                x86_decode(buf, sizeof(buf), x86_code_mode(ctx.key.flags), &cpu.gates, &want);
+            g_assert_cmpint(x86_decoded(&ctx, buf, sizeof(buf), &got), ==, r);
+            if (r == X86_DECODE_OK) {
+                g_assert_cmpmem(&got, sizeof(got), &want, sizeof(want));
+                open += round < 4 ? 1 : -1;
+            }
+        }
+    }
+    g_assert_cmpuint(open, >, x86_n_samples); /* closed gates make a difference */
+    g_clear_pointer(&memo, g_free);
 }
 
 int main(int argc, char **argv)
@@ -100,5 +140,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/target/x86/every-line-gives-ir-that-the-verifier-accepts",
                     test_every_line_gives_valid_ir);
+    g_test_add_func("/target/x86/an-instruction-known-by-its-bytes-is-as-decoded",
+                    test_known_instructions);
     return g_test_run();
 }

@@ -10,7 +10,7 @@
 
 #define TABLES 0x100000u
 
-static X86Machine *current; /* the one machine of the test program */
+static X86Machine *current; /* the machine that runs */
 
 static void record_exception(CpuState *cs)
 {
@@ -59,7 +59,6 @@ X86Machine *x86m_new_with(const ExecConfig *config)
     m->ops.has_work = no_work;
     cpu_init(&m->cpu->base, m->engine, &m->ops, address_space_memory(m->vm));
     vm_unlock(m->vm);
-    current = m;
     return m;
 }
 
@@ -150,6 +149,7 @@ void x86m_resume(X86Machine *m)
 {
     X86Cpu *cpu = m->cpu;
 
+    current = m;
     m->vector = -1;
     cpu->base.halted = 0;
     cpu->base.exception = CPU_EXCP_NONE;

@@ -33,7 +33,6 @@ enum {
     MODE_IOPL_OK = 1u << 19,  /* CPL <= IOPL, or no protection: CLI, STI, IN, OUT need no helper */
     MODE_NOSMAP = 1u << 20,   /* supervisor code with EFLAGS.AC set under CR4.SMAP */
     MODE_DEBUG = 1u << 21,    /* an instruction breakpoint is enabled in DR7 */
-    MODE_UMIP = 1u << 22,     /* CR4.UMIP */
     MODE_SEGCHECK = 1u << 23, /* ES, CS, SS or DS is not flat, usable and 4 GiB: check limits and
                                   rights; FS and GS outside 64-bit code are always checked */
     MODE_ALIGN = 1u << 24,    /* CPL 3, CR0.AM and EFLAGS.AC: unaligned data access is #AC */

@@ -17,6 +17,7 @@ static X86Region *region_of(TransCtx *ctx)
 void x86_translate_begin(TransCtx *ctx)
 {
     *region_of(ctx) = (X86Region){ .mode = ctx->key.flags };
+    x86_decoded_begin(ctx);
     if (mode_single(ctx->key.flags)) {
         ctx->max_insns = 1;
     }
@@ -25,20 +26,14 @@ void x86_translate_begin(TransCtx *ctx)
     }
 }
 
-static unsigned code_mode(uint32_t mode)
-{
-    return mode & MODE_CS64 ? 64 : mode & MODE_CS32 ? 32 : 16;
-}
-
 /* Fetch exactly the bytes of one instruction; a byte on the next page only if it is needed. */
 static X86DecodeResult fetch_decode(TransCtx *ctx, X86Insn *i)
 {
-    uint8_t buf[15];
-    const X86GateSet *gates = &x86_cpu(ctx->cpu)->gates;
+    uint8_t buf[TRANS_LOOK_BYTES];
 
     trans_peek8(ctx, 0); /* now the region has the page */
     unsigned n = trans_look(ctx, ctx->pc, buf, sizeof buf);
-    X86DecodeResult r = x86_decode(buf, n, code_mode(ctx->key.flags), gates, i);
+    X86DecodeResult r = x86_decoded(ctx, buf, n, i);
     if (r == X86_DECODE_OK) {
         trans_take(ctx, buf, i->len);
         return r;
@@ -49,7 +44,7 @@ static X86DecodeResult fetch_decode(TransCtx *ctx, X86Insn *i)
     while (r == X86_DECODE_MORE && n < sizeof buf) {
         buf[n] = trans_peek8(ctx, n);
         n++;
-        r = x86_decode(buf, n, code_mode(ctx->key.flags), gates, i);
+        r = x86_decoded(ctx, buf, n, i);
     }
     for (unsigned k = 0; r == X86_DECODE_OK && k < i->len; k++) {
         trans_fetch8(ctx);
@@ -104,12 +99,15 @@ static void single_prologue(X86Trans *t)
         ir_put(t->b, SLOT_EFLAGS, ir_andi(t->b, ef, ~(uint64_t)X86_RF));
         ir_put(t->b, SLOT_INT_SHADOW, ir_c32(t->b, 0));
         ir_put(t->b, SLOT_MODE, ir_c32(t->b, t->mode & ~(MODE_SHADOW | MODE_RF)));
+        t->ctx->strict = true;
     }
 }
 
 static void translate_one(X86Trans *t, const X86Insn *i)
 {
     int vector = state_gate(t, i);
+
+    t->ctx->strict |= i->flags & (X86_F_SSE | X86_F_AVX | X86_F_FPU);
     if (vector >= 0) {
         x86_raise_ir(t, vector, 0);
         return;

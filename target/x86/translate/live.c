@@ -95,11 +95,10 @@ static FlagUse flag_use(const X86Insn *i)
 
 bool x86_look(X86Trans *t, uint64_t rip, X86Insn *i)
 {
-    unsigned mode = t->mode & MODE_CS64 ? 64 : t->mode & MODE_CS32 ? 32 : 16;
-    uint8_t buf[15];
+    uint8_t buf[TRANS_LOOK_BYTES];
     unsigned n = trans_look(t->ctx, rip, buf, sizeof buf);
 
-    if (x86_decode(buf, n, mode, &x86_cpu(t->ctx->cpu)->gates, i) != X86_DECODE_OK) {
+    if (x86_decoded(t->ctx, buf, n, i) != X86_DECODE_OK) {
         return false;
     }
     trans_depend(t->ctx, rip, i->len);

@@ -382,6 +382,7 @@ void x86_tr_xsave(X86Trans *t, const X86Insn *i)
         { X86_MN_XSAVES, XSAVE_SUPERVISOR, false }, { X86_MN_XRSTORS, XSAVE_SUPERVISOR, true },
     };
 
+    t->ctx->strict = true;
     if (!(t->mode & MODE_OSXSAVE) || (t->mode & MODE_TS)) {
         x86_raise_ir(t, t->mode & MODE_OSXSAVE ? EXCP_NM : EXCP_UD, 0);
         return;

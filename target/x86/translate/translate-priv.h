@@ -157,6 +157,17 @@ typedef struct X86Cond {
     IrVal x, y;
 } X86Cond;
 X86Cond x86_cond(X86Trans *t, unsigned cc);
+/* ---- decoded.c ---- */
+static inline unsigned x86_code_mode(uint32_t mode)
+{
+    return mode & MODE_CS64 ? 64 : mode & MODE_CS32 ? 32 : 16;
+}
+/* Before the first instruction of a region. */
+void x86_decoded_begin(TransCtx *ctx);
+/* x86_decode() in the mode of the region, or what it said of these bytes the last time. buf has room for
+ * TRANS_LOOK_BYTES. */
+X86DecodeResult x86_decoded(TransCtx *ctx, const uint8_t *buf, unsigned n, X86Insn *insn);
+
 /* ---- live.c ---- */
 /* The code at rip overwrites all arithmetic flags before it reads one. */
 bool x86_cc_dead_at(X86Trans *t, uint64_t rip);
