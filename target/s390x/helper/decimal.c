@@ -74,21 +74,27 @@ static void pack(uint8_t *b, unsigned n, s128 v, bool minus)
     }
 }
 
-static unsigned store_result(S390Cpu *cpu, uint64_t at, unsigned n, s128 v, unsigned mmu)
+/* v: the last digits of a result of this sign; lost: there are others that are not zero. */
+static unsigned store_last(S390Cpu *cpu, uint64_t at, unsigned n, s128 v, bool minus, bool lost,
+                           unsigned mmu)
 {
     s128 limit = power10(2 * n - 1);
-    bool overflow = v >= limit || v <= -limit, minus = v < 0;
     uint8_t b[16] = { 0 };
 
     pack(b, n, v, minus);
     cpu_st_bytes(&cpu->base, at, b, n, mmu);
-    if (!overflow) {
+    if (!lost && v < limit && v > -limit) {
         return v == 0 ? 0 : minus ? 1 : 2;
     }
     if (cpu->psw_mask & (4ull << PSW_PM_SHIFT)) {
         s390_program(cpu, PGM_DECIMAL_OVERFLOW);
     }
     return 3;
+}
+
+static unsigned store_result(S390Cpu *cpu, uint64_t at, unsigned n, s128 v, unsigned mmu)
+{
+    return store_last(cpu, at, n, v, v < 0, false, mmu);
 }
 
 enum {
@@ -175,8 +181,7 @@ uint64_t helper_s390_dec_srp(CpuState *cs, uint64_t a1, uint64_t count, uint64_t
     if (shift >= 0) { /* what leaves a 31-digit field is lost either way */
         bool lost = v != 0 && (shift > 31 || v >= power10(31 - shift) || v <= -power10(31 - shift));
         s128 wide = shift > 31 ? 0 : v % power10(31 - shift) * power10(shift);
-        unsigned cc = store_result(cpu, a1, n, wide, mmu);
-        return lost ? 3 : cc;
+        return store_last(cpu, a1, n, wide, v < 0, lost, mmu);
     }
     shift = -shift;
     s128 last = shift > 31 ? 0 : v / power10(shift - 1) % 10,
