@@ -348,8 +348,8 @@ void hg_release(HostGen *g)
     if (i->snap) {
         const IrSnap *s = &g_array_index(g->b->snaps, IrSnap, i->snap);
         for (unsigned e = 0; e < s->count; e++) {
-            release_one(g,
-                        g->root[g_array_index(g->b->snap_entries, IrSnapEntry, s->first + e).val]);
+            hg_each_known(g, g_array_index(g->b->snap_entries, IrSnapEntry, s->first + e).val,
+                          release_one);
         }
     }
 }

@@ -149,7 +149,17 @@ static bool is_scaled(const HostGen *g, const IrInsn *i, unsigned k, const uint3
            by >= 1 && by <= 3 && !ir_const_value(g->b, i->arg[1 - k], &c);
 }
 
-/* Count uses, and those that are addresses: a sum used as nothing else is folded into them all. */
+static void count_snap(const HostGen *g, const IrInsn *i, uint32_t *uses)
+{
+    const IrSnap *s = &g_array_index(g->b->snaps, IrSnap, i->snap);
+
+    for (unsigned e = 0; e < s->count; e++) {
+        uses[g_array_index(g->b->snap_entries, IrSnapEntry, s->first + e).val]++;
+    }
+}
+
+/* Count uses, and those that are addresses: a sum used as nothing else is folded into them all. What faults
+ * want does not count: they can do the sum. */
 static void find_folds(HostGen *g)
 {
     const IrBuilder *b = g->b;
@@ -164,15 +174,15 @@ static void find_folds(HostGen *g)
             uses[i->arg[a]]++;
             addr[i->arg[a]] += a == 0 && is_address_op(i->op);
         }
+        if (i->snap && (ir_flags(i) & IRF_X)) {
+            count_snap(g, i, uses);
+        }
         if (ir_is_call(i)) {
             const IrCall *c = &g_array_index(b->calls, IrCall, i->imm);
             for (unsigned a = 0; a < 6 && c->helper->args[a] != HARG_NONE; a++) {
                 uses[c->helper->args[a] < HARG_SLOT_R ? c->args[a] : 0]++;
             }
         }
-    }
-    for (unsigned e = 0; e < b->snap_entries->len; e++) {
-        uses[g_array_index(b->snap_entries, IrSnapEntry, e).val]++;
     }
     for (IrVal v = 1; v < g->n; v++) {
         const IrInsn *i = &all[v];
@@ -237,12 +247,77 @@ static void note_last(HostGen *g, IrVal x, IrVal at)
     s->last = MAX(s->last, at);
 }
 
+static void note_hot(HostGen *g, IrVal x, IrVal at)
+{
+    note_last(g, x, at);
+    g->later[g->root[x]] |= HG_HOT;
+}
+
 static void use_snap(HostGen *g, const IrInsn *i, IrVal v)
 {
     const IrSnap *s = &g_array_index(g->b->snaps, IrSnap, i->snap);
 
     for (unsigned e = 0; e < s->count; e++) {
-        note_last(g, g_array_index(g->b->snap_entries, IrSnapEntry, s->first + e).val, v);
+        IrVal x = g_array_index(g->b->snap_entries, IrSnapEntry, s->first + e).val;
+        if (ir_flags(i) & IRF_X) {
+            note_hot(g, x, v);
+        } else {
+            note_last(g, x, v);
+        }
+    }
+}
+
+/* ---- what comes later ---- */
+
+/* Only faults want v, and it is known then by what its operands are. It may keep one register that nobody
+ * else keeps so long: as many as v itself. */
+static bool may_come_later(const HostGen *g, const IrInsn *i, IrVal v)
+{
+    IrVal more = 0;
+
+    if (i->op < IR_ADD || i->op > IR_MOVCOND || !ir_type_is_int(i->type) || g->comi[v] ||
+        (g->later[v] & HG_HOT) || g->later[v] >> HG_DEPTH_SHIFT >= HG_DEPTH_MAX) {
+        return false;
+    }
+    for (unsigned a = 0; a < ir_nargs(i); a++) {
+        IrVal r = g->root[i->arg[a]];
+        uint64_t k;
+        if (ir_const_value(g->b, r, &k) || r == more || g->val[r].last >= g->val[v].last) {
+            continue;
+        }
+        if (more) {
+            return false;
+        }
+        more = r;
+    }
+    return true;
+}
+
+static void come_later(HostGen *g, const IrInsn *i, IrVal v)
+{
+    unsigned depth = (g->later[v] >> HG_DEPTH_SHIFT) + 1;
+
+    g->later[v] |= HG_LATER;
+    for (unsigned a = 0; a < ir_nargs(i); a++) {
+        IrVal r = g->root[i->arg[a]];
+        note_last(g, r, g->val[v].last);
+        if (g->later[r] >> HG_DEPTH_SHIFT < depth) {
+            g->later[r] = (g->later[r] & (HG_HOT | HG_LATER)) | depth << HG_DEPTH_SHIFT;
+        }
+    }
+}
+
+void hg_each_known(HostGen *g, IrVal v, HgValueFn fn)
+{
+    IrVal r = g->root[v];
+    const IrInsn *i = ir_at(g->b, r);
+
+    if (!(g->later[r] & HG_LATER)) {
+        fn(g, r);
+        return;
+    }
+    for (unsigned a = 0; a < ir_nargs(i); a++) {
+        hg_each_known(g, i->arg[a], fn);
     }
 }
 
@@ -321,7 +396,7 @@ static void find_uses_of(HostGen *g, const IrInsn *i, IrVal v)
             g->imm[v] |= 1u << a;
             continue;
         }
-        note_last(g, r, v);
+        note_hot(g, r, v);
         if (i->op != IR_PUT && i->op != IR_VARSET && !(ir_flags(i) & IRF_T)) {
             g->nu[v * 4 + a] = g->val[r].next;
             g->val[r].next = v;
@@ -331,7 +406,7 @@ static void find_uses_of(HostGen *g, const IrInsn *i, IrVal v)
         const IrCall *c = &g_array_index(g->b->calls, IrCall, i->imm);
         for (unsigned a = 0; a < 6 && c->helper->args[a] != HARG_NONE; a++) {
             if (c->helper->args[a] < HARG_SLOT_R) {
-                note_last(g, c->args[a], v);
+                note_hot(g, c->args[a], v);
             }
         }
     }
@@ -379,6 +454,7 @@ void hg_analyse(HostGen *g)
 
     memset(g->imm, 0, g->n);
     memset(g->comi, 0, g->n);
+    memset(g->later, 0, g->n);
     memset(g->fold, 0, g->n);
     for (unsigned p = 0; p < g->pins->n; p++) {
         g->pin_next[p] = UINT32_MAX;
@@ -401,6 +477,10 @@ void hg_analyse(HostGen *g)
         g->failed |= i->type == IR_V256 && !g->code->wide;
         if (!g->val[v].last && ir_only_result(i)) {
             continue; /* folded into its users: never emitted, uses nothing */
+        }
+        if (may_come_later(g, i, v)) {
+            come_later(g, i, v);
+            continue;
         }
         needed = needed_before(g, i, needed);
         find_uses_of(g, i, v);

@@ -72,15 +72,20 @@ static void lose_caller_saved(HostGen *g)
     g->lock[0] = g->lock[1] = 0;
 }
 
+static void save_known(HostGen *g, IrVal r)
+{
+    if (g->val[r].reg != HR_NONE) {
+        hg_save(g, r);
+    }
+}
+
 static void save_snap(HostGen *g, uint32_t snap)
 {
     const IrSnap *s = &g_array_index(g->b->snaps, IrSnap, snap);
 
     for (unsigned e = 0; e < s->count; e++) {
-        IrVal r = g->root[g_array_index(g->b->snap_entries, IrSnapEntry, s->first + e).val];
-        if (g->val[r].reg != HR_NONE) {
-            hg_save(g, r);
-        }
+        hg_each_known(g, g_array_index(g->b->snap_entries, IrSnapEntry, s->first + e).val,
+                      save_known);
     }
 }
 

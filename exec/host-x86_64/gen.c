@@ -28,6 +28,7 @@ HostGen *host_gen_new(CpuState *cpu)
     g->sites = g_array_sized_new(FALSE, FALSE, sizeof(HostSite), HG_ROOM);
     g->entries = g_array_sized_new(FALSE, FALSE, sizeof(HostSiteEntry), HG_ROOM);
     g->site_bytes = g_byte_array_sized_new(HG_ROOM);
+    g->later_bytes = g_byte_array_sized_new(HG_ROOM);
     g->literals = g_array_sized_new(FALSE, FALSE, sizeof(HgLiteral), HG_ROOM);
     g->windows = g_array_new(FALSE, FALSE, sizeof(HgWindow));
     g->lit_data = g_byte_array_new();
@@ -44,6 +45,7 @@ static void free_arrays(HostGen *g)
     g_free(g->dead_after);
     g_free(g->window_of);
     g_free(g->comi);
+    g_free(g->later);
     g_free(g->clean);
     g_free(g->imm);
     g_free(g->fold);
@@ -62,6 +64,7 @@ void host_gen_free(HostGen *g)
     g_array_free(g->sites, TRUE);
     g_array_free(g->entries, TRUE);
     g_byte_array_free(g->site_bytes, TRUE);
+    g_byte_array_free(g->later_bytes, TRUE);
     g_array_free(g->literals, TRUE);
     g_array_free(g->windows, TRUE);
     g_byte_array_free(g->lit_data, TRUE);
@@ -84,6 +87,7 @@ static void make_arrays(HostGen *g)
     g->dead_after = g_new0(HostPinSet, g->cap);
     g->window_of = g_new0(uint16_t, g->cap);
     g->comi = g_malloc0(g->cap);
+    g->later = g_malloc0(g->cap);
     g->clean = g_malloc0(g->cap);
     g->imm = g_malloc0(g->cap);
     g->fold = g_malloc0(g->cap);
@@ -113,6 +117,7 @@ static void begin(HostGen *g, Tb *tb, IrBuilder *b)
     g->entries->len = 0;
     g->literals->len = 0;
     g_byte_array_set_size(g->lit_data, 0);
+    g_byte_array_set_size(g->later_bytes, 0);
     asm_begin(&g->as, g->code->rw + at, HOST_REGION_MAX, (uintptr_t)g->code->rx + at);
     for (unsigned k = 0; k <= b->n_labels && k <= IR_MAX_LABELS; k++) {
         g->label[k] = asm_label(&g->as);
@@ -140,7 +145,7 @@ static void one_insn(HostGen *g, IrVal v)
     const IrInsn *i = ir_at(g->b, v);
 
     if (i->op == IR_NOP || g->root[v] != v || (g->stop && i->op != IR_LABEL) ||
-        (!g->val[v].last && ir_only_result(i))) {
+        (!g->val[v].last && ir_only_result(i)) || (g->later[v] & HG_LATER)) {
         return;
     }
     g->pos = v;

@@ -55,6 +55,7 @@ typedef enum HostLocKind {
     LOC_POOL,       /* vector constant k of the region */
     LOC_FRAME_ADDR, /* the address itself */
     LOC_STATE_ADDR,
+    LOC_LATER, /* computed when it is wanted (sites.c) */
 } HostLocKind;
 
 typedef struct HostLoc {
@@ -66,7 +67,8 @@ typedef struct HostLoc {
 typedef struct HostSiteEntry {
     IrSlot slot;
     uint8_t kind, reg;
-    uint64_t k; /* cell offset, constant, its number in the pool */
+    uint64_t
+        k; /* cell offset, constant, its number in the pool; of LOC_LATER: where and how long */
 } HostSiteEntry;
 
 typedef struct HostSite {
@@ -218,6 +220,12 @@ typedef struct HgXfer { /* one move of a parallel move */
 /* The generator's arrays have room for so many elements from the start (ir_push). */
 #define HG_ROOM 512
 
+/* HostGen.later. What only faults want is not computed before there is one. */
+#define HG_HOT         1 /* an instruction reads it */
+#define HG_LATER       2 /* no code is made for it: sites tell how it comes from its operands */
+#define HG_DEPTH_SHIFT 4 /* above: how many operations away from an entry it is */
+#define HG_DEPTH_MAX   4
+
 #define HOST_NO_GUESS 1 /* what no jump cache holds */
 
 typedef enum HgStubKind {
@@ -275,8 +283,9 @@ struct HostGen {
     HostPinSet *dead_after; /* pins whose home nobody needs any more, after the instruction */
     uint8_t *clean;         /* i32 zero-extended */
     uint8_t *imm;           /* operand mask: constants that stay in the instruction */
-    uint8_t *fold; /* address operand is base + displacement; IR_ADD: 1 + its scaled operand */
-    uint8_t *comi; /* compares the operands of the COMI that its first operand is */
+    uint8_t *fold;  /* address operand is base + displacement; IR_ADD: 1 + its scaled operand */
+    uint8_t *later; /* by root: HG_HOT, HG_LATER */
+    uint8_t *comi;  /* compares the operands of the COMI that its first operand is */
     uint16_t *window_of; /* by instruction: window + 1 */
     GArray *windows;     /* HgWindow */
     uint32_t pin_next[HOST_PINS_MAX + HOST_VEC_PINS_MAX];
@@ -300,7 +309,7 @@ struct HostGen {
     GArray *stubs;     /* HgStub */
     GArray *xfers;     /* HgXfer */
     GArray *sites, *entries;
-    GByteArray *site_bytes;
+    GByteArray *site_bytes, *later_bytes;
     GArray *literals; /* HgLiteral */
     GByteArray *lit_data;
     unsigned n_links;
@@ -367,6 +376,10 @@ void hg_window_lose(HostGen *g, uint16_t regs); /* these registers are for somet
 void hg_analyse(HostGen *g);
 unsigned hg_pin_of(const HostGen *g, IrSlot s); /* + 1, 0: not pinned */
 bool hg_imm_fits(IrType t, uint64_t k, int32_t *out);
+
+/* What is read where v is to be known at a fault: v, or of what comes later, its operands and theirs. */
+typedef void (*HgValueFn)(HostGen *g, IrVal root);
+void hg_each_known(HostGen *g, IrVal v, HgValueFn fn);
 
 /* alloc.c. Registers are numbers; `vec` says the class. */
 unsigned hg_use(HostGen *g, IrVal v);              /* into a register; locked till the next op */

@@ -5,7 +5,9 @@
  *
  *   site:   flags (what is as in the site before it), then what is not so: distance of the return address from
  *           the last one, of the pc, pins, aux, number of entries, entries
- *   entry:  slot, kind | register << 4 (LOC_CELL, LOC_POOL, LOC_CONST: then the cell, number, value)
+ *   entry:  slot, value
+ *   value:  kind | register << 4 (LOC_CELL, LOC_POOL, LOC_CONST: then the cell, number, value); or what only a
+ *           fault wants: LOC_LATER | operands << 4, operation, sub, types, immediate, then its operands as values
  *
  * Numbers are in groups of seven bits, lowest first; signed ones (distances, values) are folded so that small
  * ones are short.
@@ -20,60 +22,7 @@ enum {
     SAME_ENTRIES = 8,
 };
 
-/* ---- while code is generated ---- */
-
-static HostSiteEntry site_entry(HostGen *g, const IrSnapEntry *se)
-{
-    HostLoc at = g->in_cells ? hg_where_memory(g, se->val) : hg_where(g, se->val);
-    HostSiteEntry e = { .slot = se->slot, .kind = at.kind };
-
-    switch (at.kind) {
-    case LOC_REG:
-    case LOC_VREG: e.reg = at.reg; break;
-    case LOC_CELL: e.k = (uint64_t)at.off; break;
-    default: e.k = at.k; break;
-    }
-    return e;
-}
-
-uint32_t hg_site(HostGen *g, uint32_t snap)
-{
-    const IrSnap *s = &g_array_index(g->b->snaps, IrSnap, snap);
-    HostSite site = { .first = g->entries->len,
-                      .count = s->count,
-                      .pins = g->home_reg & ~g->home_mem,
-                      .aux = s->aux,
-                      .pc = s->pc };
-
-    for (unsigned k = 0; k < s->count; k++) {
-        HostSiteEntry e =
-            site_entry(g, &g_array_index(g->b->snap_entries, IrSnapEntry, s->first + k));
-        ir_push(g->entries, HG_ROOM, HostSiteEntry, e);
-    }
-    ir_push(g->sites, HG_ROOM, HostSite, site);
-    return g->sites->len;
-}
-
-void hg_site_at(HostGen *g, uint32_t site)
-{
-    if (site) {
-        g_array_index(g->sites, HostSite, site - 1).ra = asm_size(&g->as);
-    }
-}
-
-/* Right behind a call: a no-operation whose displacement leads to the region's head, where its Tb
- * is (host_current). */
-void hg_site_here(HostGen *g, uint32_t site)
-{
-    static const uint8_t nop7[3] = { 0x0f, 0x1f, 0x80 };
-    int32_t back = -(int32_t)asm_size(&g->as);
-
-    hg_site_at(g, site);
-    asm_data(&g->as, nop7, 3);
-    asm_data(&g->as, &back, 4);
-}
-
-/* ---- as bytes ---- */
+/* ---- numbers as bytes ---- */
 
 static void put_number(GByteArray *to, uint64_t v)
 {
@@ -119,18 +68,151 @@ static uint64_t get_signed(const uint8_t **p)
     return v >> 1 ^ -(v & 1);
 }
 
-static void put_entries(GByteArray *to, const HostSiteEntry *e, unsigned n)
+/* ---- while code is generated ---- */
+
+enum {                 /* types of an operation */
+    WIDE_OPERANDS = 1, /* the first two are of 64 bits */
+    WIDE_RESULT = 2,   /* and so are other operands */
+};
+
+static HostLoc where(HostGen *g, IrVal v)
+{
+    return g->in_cells ? hg_where_memory(g, v) : hg_where(g, v);
+}
+
+static void put_at(GByteArray *to, const HostSiteEntry *e)
+{
+    put_byte(to, e->kind | e->reg << 4);
+    if (e->kind == LOC_CONST) {
+        put_signed(to, e->k);
+    } else if (e->kind == LOC_CELL || e->kind == LOC_POOL) {
+        put_number(to, e->k);
+    }
+}
+
+static HostSiteEntry entry_at(HostLoc at)
+{
+    HostSiteEntry e = { .kind = at.kind };
+
+    switch (at.kind) {
+    case LOC_REG:
+    case LOC_VREG: e.reg = at.reg; break;
+    case LOC_CELL: e.k = (uint64_t)at.off; break;
+    default: e.k = at.k; break;
+    }
+    return e;
+}
+
+/* An integer, by root. */
+static void put_value(HostGen *g, GByteArray *to, IrVal r)
+{
+    const IrInsn *i = ir_at(g->b, r);
+    unsigned n = ir_nargs(i);
+
+    if (!(g->later[r] & HG_LATER)) {
+        HostSiteEntry e = entry_at(where(g, r));
+        put_at(to, &e);
+        return;
+    }
+    put_byte(to, LOC_LATER | n << 4);
+    put_byte(to, i->op);
+    put_byte(to, i->sub);
+    put_byte(to, (ir_type(g->b, i->arg[0]) == IR_I64 ? WIDE_OPERANDS : 0) |
+                     (i->type == IR_I64 ? WIDE_RESULT : 0));
+    put_number(to, i->imm);
+    for (unsigned a = 0; a < n; a++) {
+        put_value(g, to, g->root[i->arg[a]]);
+    }
+}
+
+static HostSiteEntry site_entry(HostGen *g, const IrSnapEntry *se)
+{
+    HostSiteEntry e = { .kind = LOC_LATER };
+    IrVal r = g->root[se->val];
+
+    if (g->later[r] & HG_LATER) {
+        unsigned at = g->later_bytes->len;
+        put_value(g, g->later_bytes, r);
+        e.k = at | (uint64_t)(g->later_bytes->len - at) << 32;
+    } else {
+        e = entry_at(where(g, r));
+    }
+    e.slot = se->slot;
+    return e;
+}
+
+uint32_t hg_site(HostGen *g, uint32_t snap)
+{
+    const IrSnap *s = &g_array_index(g->b->snaps, IrSnap, snap);
+    HostSite site = { .first = g->entries->len,
+                      .count = s->count,
+                      .pins = g->home_reg & ~g->home_mem,
+                      .aux = s->aux,
+                      .pc = s->pc };
+
+    for (unsigned k = 0; k < s->count; k++) {
+        HostSiteEntry e =
+            site_entry(g, &g_array_index(g->b->snap_entries, IrSnapEntry, s->first + k));
+        ir_push(g->entries, HG_ROOM, HostSiteEntry, e);
+    }
+    ir_push(g->sites, HG_ROOM, HostSite, site);
+    return g->sites->len;
+}
+
+void hg_site_at(HostGen *g, uint32_t site)
+{
+    if (site) {
+        g_array_index(g->sites, HostSite, site - 1).ra = asm_size(&g->as);
+    }
+}
+
+/* Right behind a call: a no-operation whose displacement leads to the region's head, where its Tb
+ * is (host_current). */
+void hg_site_here(HostGen *g, uint32_t site)
+{
+    static const uint8_t nop7[3] = { 0x0f, 0x1f, 0x80 };
+    int32_t back = -(int32_t)asm_size(&g->as);
+
+    hg_site_at(g, site);
+    asm_data(&g->as, nop7, 3);
+    asm_data(&g->as, &back, 4);
+}
+
+/* ---- as bytes ---- */
+
+static const uint8_t *later_of(const HostGen *g, const HostSiteEntry *e, unsigned *n)
+{
+    *n = e->k >> 32;
+    return g->later_bytes->data + (uint32_t)e->k;
+}
+
+static void put_entries(const HostGen *g, GByteArray *to, const HostSiteEntry *e, unsigned n)
 {
     put_number(to, n);
     for (unsigned k = 0; k < n; k++, e++) {
         put_number(to, e->slot);
-        put_byte(to, e->kind | e->reg << 4);
-        if (e->kind == LOC_CONST) {
-            put_signed(to, e->k);
-        } else if (e->kind == LOC_CELL || e->kind == LOC_POOL) {
-            put_number(to, e->k);
+        if (e->kind == LOC_LATER) {
+            unsigned bytes;
+            const uint8_t *p = later_of(g, e, &bytes);
+            g_byte_array_append(to, p, bytes);
+        } else {
+            put_at(to, e);
         }
     }
+}
+
+static bool same_entry(const HostGen *g, const HostSiteEntry *x, const HostSiteEntry *y)
+{
+    unsigned n, m;
+
+    if (x->slot != y->slot || x->kind != y->kind || x->reg != y->reg) {
+        return false;
+    }
+    if (x->kind == LOC_LATER) {
+        const uint8_t *p = later_of(g, x, &n), *q = later_of(g, y, &m);
+        return n == m && !memcmp(p, q, n);
+    }
+    return x->k == y->k;
 }
 
 static bool same_entries(const HostGen *g, const HostSite *a, const HostSite *b)
@@ -139,8 +221,7 @@ static bool same_entries(const HostGen *g, const HostSite *a, const HostSite *b)
                         *y = &g_array_index(g->entries, HostSiteEntry, b->first);
 
     for (unsigned k = 0; k < a->count && a->count == b->count; k++) {
-        if (x[k].slot != y[k].slot || x[k].kind != y[k].kind || x[k].reg != y[k].reg ||
-            x[k].k != y[k].k) {
+        if (!same_entry(g, &x[k], &y[k])) {
             return false;
         }
     }
@@ -172,7 +253,7 @@ unsigned hg_put_sites(const HostGen *g, GByteArray *to)
             put_number(to, s->aux);
         }
         if (!(same & SAME_ENTRIES)) {
-            put_entries(to, &g_array_index(g->entries, HostSiteEntry, s->first), s->count);
+            put_entries(g, to, &g_array_index(g->entries, HostSiteEntry, s->first), s->count);
         }
         last = *s;
         n++;
@@ -184,26 +265,63 @@ unsigned hg_put_sites(const HostGen *g, GByteArray *to)
 
 typedef struct Entry {
     unsigned slot, kind, reg;
-    uint64_t k;
+    uint64_t k; /* of LOC_LATER the value itself */
 } Entry;
 
-static Entry get_entry(const uint8_t **p)
+static uint64_t compute(unsigned op, unsigned sub, unsigned types, uint64_t imm, const uint64_t *a)
 {
-    Entry e = { .slot = (unsigned)get_number(p), .kind = **p & 15, .reg = **p >> 4 };
+    IrType t = types & WIDE_OPERANDS ? IR_I64 : IR_I32;
+    uint64_t v = 0;
+
+    if (op == IR_MOVCOND) {
+        return ir_eval_cond((IrCond)sub, t, a[0], a[1]) ? a[2] : a[3];
+    }
+    ir_eval((IrOp)op, t, sub, a[0], a[1], imm, &v);
+    return v;
+}
+
+/* f NULL: only skip it. */
+static Entry get_value(const uint8_t **p, const HostFrame *f)
+{
+    Entry e = { .kind = **p & 15, .reg = **p >> 4 };
 
     (*p)++;
     if (e.kind == LOC_CONST) {
         e.k = get_signed(p);
     } else if (e.kind == LOC_CELL || e.kind == LOC_POOL) {
         e.k = get_number(p);
+    } else if (e.kind == LOC_LATER) {
+        unsigned op = *(*p)++, sub = *(*p)++, types = *(*p)++;
+        uint64_t imm = get_number(p), a[4] = { 0 };
+        for (unsigned k = 0; k < e.reg; k++) {
+            bool wide = types & (k < 2 ? WIDE_OPERANDS : WIDE_RESULT);
+            Entry x = get_value(p, f);
+            uint64_t v = x.k;
+            if (f && x.kind == LOC_REG) {
+                v = f->reg[x.reg];
+            } else if (f && x.kind == LOC_CELL) {
+                memcpy(&v, (const uint8_t *)f + x.k, 8);
+            }
+            a[k] = wide ? v : (uint32_t)v;
+        }
+        e.k = f ? compute(op, sub, types, imm, a) : 0;
     }
+    return e;
+}
+
+static Entry get_entry(const uint8_t **p, const HostFrame *f)
+{
+    unsigned slot = (unsigned)get_number(p);
+    Entry e = get_value(p, f);
+
+    e.slot = slot;
     return e;
 }
 
 static void skip_entries(const uint8_t **p)
 {
     for (uint64_t n = get_number(p); n; n--) {
-        get_entry(p);
+        get_entry(p, NULL);
     }
 }
 
@@ -241,6 +359,7 @@ static void apply_entry(CpuState *cpu, const Tb *tb, const Entry *e)
     case LOC_REG: from = &f->reg[e->reg]; break;
     case LOC_VREG: from = &f->vreg[e->reg]; break;
     case LOC_CELL: from = (const uint8_t *)f + e->k; break;
+    case LOC_LATER:
     case LOC_CONST: from = &e->k; break;
     default: from = &tb->more->pool[e->k]; break;
     }
@@ -279,7 +398,7 @@ void host_apply_snapshot(CpuState *cpu)
         memcpy((char *)cpu + p->offset, from, p->size);
     }
     for (uint64_t n = entries ? get_number(&entries) : 0; n; n--) {
-        Entry e = get_entry(&entries);
+        Entry e = get_entry(&entries, f);
         apply_entry(cpu, tb, &e);
     }
     cpu_set_pc(cpu, s.pc);
