@@ -83,7 +83,7 @@ static bool may_fold(const HostGen *g, const IrInsn *i)
 
 /* What the first pass saw. */
 typedef struct Seen {
-    bool comi;
+    bool comi, twins;
     unsigned accesses; /* to memory */
     unsigned folds;    /* sums or shifts that may become part of others */
 } Seen;
@@ -113,6 +113,7 @@ static Seen find_roots(HostGen *g)
         } else {
             seen.comi |= i->op == IR_VFCOMI;
             seen.folds += i->op == IR_SHL;
+            seen.twins |= i->op >= IR_MULHU && i->op <= IR_DIVUW;
         }
     }
     return seen;
@@ -192,6 +193,86 @@ static void find_folds(HostGen *g)
             g->fold[v] = uses[i->arg[0]] == addr[i->arg[0]];
         }
     }
+}
+
+/* ---- what one host instruction gives at once ---- */
+
+#define TWIN_FAR 24 /* no farther: both take a register from the first on */
+
+static bool same_factors(const HostGen *g, const IrInsn *x, const IrInsn *y)
+{
+    const IrVal *r = g->root;
+    IrVal a = r[x->arg[0]], b = r[x->arg[1]], c = r[y->arg[0]], d = r[y->arg[1]];
+
+    return (a == c && b == d) || (a == d && b == c);
+}
+
+/* The other half of the product of 128 bits that v is a half of. */
+static IrVal other_half(const HostGen *g, const IrInsn *i, IrVal v)
+{
+    uint64_t k;
+
+    if (ir_const_value(g->b, i->arg[0], &k) || ir_const_value(g->b, i->arg[1], &k)) {
+        return 0;
+    }
+    for (IrVal u = v; --u && v - u < TWIN_FAR;) {
+        const IrInsn *o = ir_at(g->b, u);
+        bool one = (o->op == IR_MUL) != (i->op == IR_MUL), low = o->op == IR_MUL || i->op == IR_MUL;
+        bool product = o->op == IR_MUL || o->op == IR_MULHU || o->op == IR_MULHS;
+        if (product && one && low && o->type == IR_I64 && same_factors(g, o, i)) {
+            return u;
+        }
+    }
+    return 0;
+}
+
+/* The quotient that i is the remainder of: x - x / d * d. */
+static IrVal quotient_of(const HostGen *g, const IrInsn *i, IrVal v)
+{
+    const IrVal *r = g->root;
+    const IrInsn *m = ir_at(g->b, r[i->arg[1]]);
+
+    for (unsigned k = 0; k < 2 && m->op == IR_MUL; k++) {
+        IrVal q = r[m->arg[k]], d = r[m->arg[1 - k]];
+        const IrInsn *o = ir_at(g->b, q);
+        unsigned low = o->op == IR_DIVUW;
+        if ((o->op == IR_DIVU || o->op == IR_DIVS || low) && o->type == i->type &&
+            m->type == i->type && v - q < TWIN_FAR && r[o->arg[low]] == r[i->arg[0]] &&
+            r[o->arg[low + 1]] == d) {
+            return q;
+        }
+    }
+    return 0;
+}
+
+static void find_twins(HostGen *g)
+{
+    memset(g->twin, 0, g->n * sizeof(*g->twin));
+    for (IrVal v = 1; v < g->n; v++) {
+        const IrInsn *i = ir_at(g->b, v);
+        IrVal u = 0;
+        if (i->op == IR_SUB) {
+            u = quotient_of(g, i, v);
+        } else if ((i->op == IR_MUL || i->op == IR_MULHU || i->op == IR_MULHS) &&
+                   i->type == IR_I64) {
+            u = other_half(g, i, v);
+        }
+        if (u && !g->twin[u] && g->root[u] == u) {
+            g->twin[u] = v;
+            g->twin[v] = u;
+        }
+    }
+}
+
+/* Is v what an instruction before it makes? That has to, then. */
+static bool comes_with_twin(HostGen *g, IrVal v)
+{
+    if (!g->twins || !g->twin[v] || g->twin[v] > v) {
+        return false;
+    }
+    g->later[v] |= HG_TWIN;
+    g->later[g->twin[v]] |= HG_TWIN;
+    return true;
 }
 
 /* Is v a test of flags that COMI left shortly before? Then it compares once more itself, which costs less
@@ -275,8 +356,9 @@ static bool may_come_later(const HostGen *g, const IrInsn *i, IrVal v)
 {
     IrVal more = 0;
 
-    if (i->op < IR_ADD || i->op > IR_MOVCOND || !ir_type_is_int(i->type) || g->comi[v] ||
-        (g->later[v] & HG_HOT) || g->later[v] >> HG_DEPTH_SHIFT >= HG_DEPTH_MAX) {
+    if (i->op < IR_ADD || i->op > IR_MOVCOND || i->op == IR_DIVUW || !ir_type_is_int(i->type) ||
+        g->comi[v] || (g->later[v] & (HG_HOT | HG_TWIN)) ||
+        g->later[v] >> HG_DEPTH_SHIFT >= HG_DEPTH_MAX) {
         return false;
     }
     for (unsigned a = 0; a < ir_nargs(i); a++) {
@@ -302,7 +384,7 @@ static void come_later(HostGen *g, const IrInsn *i, IrVal v)
         IrVal r = g->root[i->arg[a]];
         note_last(g, r, g->val[v].last);
         if (g->later[r] >> HG_DEPTH_SHIFT < depth) {
-            g->later[r] = (g->later[r] & (HG_HOT | HG_LATER)) | depth << HG_DEPTH_SHIFT;
+            g->later[r] = (g->later[r] & ((1u << HG_DEPTH_SHIFT) - 1)) | depth << HG_DEPTH_SHIFT;
         }
     }
 }
@@ -468,6 +550,10 @@ void hg_analyse(HostGen *g)
     if (seen.comi) {
         find_float_compares(g);
     }
+    g->twins = seen.twins;
+    if (seen.twins) {
+        find_twins(g);
+    }
     for (IrVal v = g->n; v-- > 1;) {
         const IrInsn *i = ir_at(g->b, v);
         g->dead_after[v] = ~needed;
@@ -475,11 +561,14 @@ void hg_analyse(HostGen *g)
             continue;
         }
         g->failed |= i->type == IR_V256 && !g->code->wide;
-        if (!g->val[v].last && ir_only_result(i)) {
+        if (!g->val[v].last && ir_only_result(i) && !(g->later[v] & HG_TWIN)) {
             continue; /* folded into its users: never emitted, uses nothing */
         }
         if (may_come_later(g, i, v)) {
             come_later(g, i, v);
+            continue;
+        }
+        if (comes_with_twin(g, v)) {
             continue;
         }
         needed = needed_before(g, i, needed);

@@ -162,8 +162,37 @@ static void emit_alu(HostGen *g, const IrInsn *i, IrVal v)
     sets_zero_flag(g, v);
 }
 
+/* Both halves of a product of 64 bits: v's and w's. */
+static void emit_product(HostGen *g, const IrInsn *i, IrVal v, IrVal w)
+{
+    bool low_first = i->op == IR_MUL, sign = ir_at(g->b, low_first ? w : v)->op == IR_MULHS;
+    IrVal low = low_first ? v : w, high = low_first ? w : v;
+
+    hg_take(g, RDX);
+    if (!sign) {
+        hg_use_in(g, i->arg[0], RDX);
+        unsigned b = hg_use(g, i->arg[1]);
+        hg_release(g);
+        unsigned h = g->val[high].last ? hg_def(g, high, 0) : HR_SCRATCH;
+        unsigned l = g->val[low].last ? hg_def(g, low, 0) : HR_SCRATCH;
+        asm_vrrr(&g->as, I_MULX, true, h, l, b);
+        return;
+    }
+    hg_take(g, RAX);
+    hg_use_in(g, i->arg[0], RAX);
+    unsigned b = hg_use(g, i->arg[1]);
+    asm_unary(&g->as, UN_IMUL, 8, asm_reg(b));
+    hg_release(g);
+    hg_def_in(g, low, RAX);
+    hg_def_in(g, high, RDX);
+}
+
 static void emit_mul(HostGen *g, const IrInsn *i, IrVal v)
 {
+    if (hg_twin(g, v)) {
+        emit_product(g, i, v, hg_twin(g, v));
+        return;
+    }
     unsigned size = size_of(i->type), a = hg_use(g, i->arg[0]), d;
     uint64_t k;
     int32_t imm;
@@ -275,6 +304,10 @@ static void emit_mulh(HostGen *g, const IrInsn *i, IrVal v)
 {
     bool sign = i->op == IR_MULHS;
 
+    if (hg_twin(g, v)) {
+        emit_product(g, i, v, hg_twin(g, v));
+        return;
+    }
     if (i->type == IR_I32) {
         unsigned a = hg_use(g, i->arg[0]), b = hg_use(g, i->arg[1]);
         unsigned t = hg_temp(g, false);
@@ -584,6 +617,22 @@ static void odd_division(HostGen *g, unsigned size, bool sign, unsigned b, AsmLa
     asm_alu_rr(as, ALU_XOR, 4, RAX, RAX);
 }
 
+/* The result that is in `from`, and the remainder in RDX if somebody wants that. */
+static void take_division(HostGen *g, unsigned size, IrVal v, unsigned from)
+{
+    IrVal w = hg_twin(g, v);
+
+    if (w) {
+        hg_release(g);
+        hg_def_in(g, v, RAX);
+        hg_def_in(g, w, RDX);
+        return;
+    }
+    g->lock[0] &= ~(HR_BIT(RAX) | HR_BIT(RDX));
+    hg_release(g);
+    copy_to(g, size, hg_def(g, v, HR_BIT(from)), from);
+}
+
 static void emit_div(HostGen *g, const IrInsn *i, IrVal v)
 {
     bool sign = i->op == IR_DIVS || i->op == IR_REMS, rem = i->op == IR_REMU || i->op == IR_REMS;
@@ -613,9 +662,29 @@ static void emit_div(HostGen *g, const IrInsn *i, IrVal v)
     }
     asm_unary(as, sign ? UN_IDIV : UN_DIV, size, asm_reg(b));
     asm_bind(as, done);
-    g->lock[0] &= ~(HR_BIT(RAX) | HR_BIT(RDX));
-    hg_release(g);
-    copy_to(g, size, hg_def(g, v, HR_BIT(from)), from);
+    take_division(g, size, v, from);
+}
+
+/* Two registers by one. */
+static void emit_divuw(HostGen *g, const IrInsn *i, IrVal v)
+{
+    AsmBuf *as = &g->as;
+    AsmLabel fits = asm_label(as), done = asm_label(as);
+
+    hg_take(g, RDX);
+    hg_take(g, RAX);
+    hg_use_in(g, i->arg[0], RDX);
+    hg_use_in(g, i->arg[1], RAX);
+    unsigned b = hg_use(g, i->arg[2]);
+    asm_alu_rr(as, ALU_CMP, 8, RDX, b);
+    asm_jcc_short(as, CC_B, fits);
+    asm_mov_rr(as, 8, RDX, RAX);
+    asm_alu_rr(as, ALU_XOR, 4, RAX, RAX);
+    asm_jmp_short(as, done);
+    asm_bind(as, fits);
+    asm_unary(as, UN_DIV, 8, asm_reg(b));
+    asm_bind(as, done);
+    take_division(g, 8, v, RAX);
 }
 
 bool emit_int(HostGen *g, const IrInsn *i, IrVal v)
@@ -633,6 +702,7 @@ bool emit_int(HostGen *g, const IrInsn *i, IrVal v)
     case IR_DIVS:
     case IR_REMU:
     case IR_REMS: emit_div(g, i, v); return true;
+    case IR_DIVUW: emit_divuw(g, i, v); return true;
     case IR_ANDN: emit_andn(g, i, v); return true;
     case IR_SHL:
     case IR_SHR:

@@ -46,6 +46,7 @@ static void free_arrays(HostGen *g)
     g_free(g->window_of);
     g_free(g->comi);
     g_free(g->later);
+    g_free(g->twin);
     g_free(g->clean);
     g_free(g->imm);
     g_free(g->fold);
@@ -88,6 +89,7 @@ static void make_arrays(HostGen *g)
     g->window_of = g_new0(uint16_t, g->cap);
     g->comi = g_malloc0(g->cap);
     g->later = g_malloc0(g->cap);
+    g->twin = g_new0(IrVal, g->cap);
     g->clean = g_malloc0(g->cap);
     g->imm = g_malloc0(g->cap);
     g->fold = g_malloc0(g->cap);
@@ -140,12 +142,24 @@ static void advance_uses(HostGen *g, const IrInsn *i, IrVal v)
     }
 }
 
+/* Is there nothing to make? */
+static bool is_idle(const HostGen *g, const IrInsn *i, IrVal v)
+{
+    if (i->op == IR_NOP || g->root[v] != v || (g->stop && i->op != IR_LABEL) ||
+        (g->later[v] & HG_LATER)) {
+        return true;
+    }
+    if (g->later[v] & HG_TWIN) {
+        return g->twin[v] < v;
+    }
+    return !g->val[v].last && ir_only_result(i);
+}
+
 static void one_insn(HostGen *g, IrVal v)
 {
     const IrInsn *i = ir_at(g->b, v);
 
-    if (i->op == IR_NOP || g->root[v] != v || (g->stop && i->op != IR_LABEL) ||
-        (!g->val[v].last && ir_only_result(i)) || (g->later[v] & HG_LATER)) {
+    if (is_idle(g, i, v)) {
         return;
     }
     g->pos = v;

@@ -223,6 +223,7 @@ typedef struct HgXfer { /* one move of a parallel move */
 /* HostGen.later. What only faults want is not computed before there is one. */
 #define HG_HOT         1 /* an instruction reads it */
 #define HG_LATER       2 /* no code is made for it: sites tell how it comes from its operands */
+#define HG_TWIN        4 /* the first of two makes both */
 #define HG_DEPTH_SHIFT 4 /* above: how many operations away from an entry it is */
 #define HG_DEPTH_MAX   4
 
@@ -284,7 +285,8 @@ struct HostGen {
     uint8_t *clean;         /* i32 zero-extended */
     uint8_t *imm;           /* operand mask: constants that stay in the instruction */
     uint8_t *fold;  /* address operand is base + displacement; IR_ADD: 1 + its scaled operand */
-    uint8_t *later; /* by root: HG_HOT, HG_LATER */
+    uint8_t *later; /* by root: HG_HOT, HG_LATER, HG_TWIN */
+    IrVal *twin;    /* by value: what the same host instruction gives; 0 none. If `twins` */
     uint8_t *comi;  /* compares the operands of the COMI that its first operand is */
     uint16_t *window_of; /* by instruction: window + 1 */
     GArray *windows;     /* HgWindow */
@@ -318,6 +320,7 @@ struct HostGen {
     IrVal zero_of;             /* the host's zero flag says whether this value is 0 ... */
     size_t zero_at;            /* ... as long as nothing comes behind the code up to here */
     bool failed;
+    bool twins;
     bool stop;     /* nothing falls through here */
     bool in_cells; /* sites prefer cells to registers: the callee will not save these */
 };
@@ -380,6 +383,12 @@ bool hg_imm_fits(IrType t, uint64_t k, int32_t *out);
 /* What is read where v is to be known at a fault: v, or of what comes later, its operands and theirs. */
 typedef void (*HgValueFn)(HostGen *g, IrVal root);
 void hg_each_known(HostGen *g, IrVal v, HgValueFn fn);
+
+/* The twin that v makes too, 0: none. */
+static inline IrVal hg_twin(const HostGen *g, IrVal v)
+{
+    return g->later[v] & HG_TWIN ? g->twin[v] : 0;
+}
 
 /* alloc.c. Registers are numbers; `vec` says the class. */
 unsigned hg_use(HostGen *g, IrVal v);              /* into a register; locked till the next op */

@@ -296,6 +296,7 @@ static bool gen_arith(Comp *c, const IrInsn *i, uint16_t d)
         o->e = i->imm >> 8;
         o->x = i->type == IR_I32;
         return true;
+    case IR_DIVUW: emit(c, BC_DIVUW, d, a, b)->c = val(c, i->arg[2]); return true;
     case IR_MULHU:
     case IR_MULHS:
         if (i->type == IR_I64) {

@@ -296,6 +296,7 @@ enter:
         R(ip->d) = ip->x ? (uint32_t)v : v;
         NEXT;
     }
+    UNARY(DIVUW, ir_eval_divuw(R(ip->a), R(ip->b), R(ip->c)))
     UNARY(MULHU64, (uint64_t)((UInt128)R(ip->a) * R(ip->b) >> 64))
     UNARY(MULHS64, (uint64_t)((Int128)S64(ip->a) * S64(ip->b) >> 64))
     OP(EVAL) :

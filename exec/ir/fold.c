@@ -97,6 +97,11 @@ static uint64_t eval_shift(IrOp op, bool w, uint64_t a, uint64_t b)
     }
 }
 
+uint64_t ir_eval_divuw(uint64_t high, uint64_t low, uint64_t d)
+{
+    return high < d ? (uint64_t)(((unsigned __int128)high << 64 | low) / d) : 0;
+}
+
 bool ir_eval(IrOp op, IrType t, unsigned sub, uint64_t a, uint64_t b, uint64_t imm, uint64_t *out)
 {
     bool w = t == IR_I32;
@@ -501,6 +506,10 @@ IrVal ir_fold(IrBuilder *b, IrInsn *i)
     }
     if (i->op == IR_MOVCOND) {
         return fold_movcond(b, i);
+    }
+    if (i->op == IR_DIVUW && ir_const_value(b, i->arg[0], &x) && x == 0) {
+        *i = (IrInsn){ .op = IR_DIVU, .type = IR_I64, .arg = { i->arg[1], i->arg[2] } };
+        n = 2;
     }
     if (n > 2 || ir_type_is_vec(ir_type(b, i->arg[0]))) {
         return 0;

@@ -43,6 +43,7 @@ void ir_fold_cond(IrBuilder *b, IrCondition *q);
 int ir_cond_decided(const IrBuilder *b, const IrCondition *q);
 /* An upper bound on the significant low bits of v. */
 unsigned ir_value_width(const IrBuilder *b, IrVal v);
+uint64_t ir_eval_divuw(uint64_t high, uint64_t low, uint64_t d);
 uint64_t ir_eval_pdep(uint64_t a, uint64_t m);
 uint64_t ir_eval_pext(uint64_t a, uint64_t m);
 /* Load/store conversions: raw bytes (little-endian host integer) to a value, by mop and type. */

@@ -402,6 +402,12 @@ IR_B1(CTZ, ctz)
 IR_B1(POPCNT, popcnt)
 #undef IR_B1
 
+/* high:low / d, 128 bits by 64; 0 where the quotient does not fit (high >= d). */
+static inline IrVal ir_divuw(IrBuilder *b, IrVal high, IrVal low, IrVal d)
+{
+    return ir_emit(b, IR_DIVUW, IR_I64, 0, high, low, d, 0, 0);
+}
+
 /* i32 -> i64 and back. */
 static inline IrVal ir_sext32(IrBuilder *b, IrVal x)
 {

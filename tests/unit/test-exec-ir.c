@@ -151,7 +151,7 @@ static void check_integer_ops(RunMode mode)
             uint64_t mask = ir_type_mask(ty), want;
             uint64_t x = samples[k / 2 % 16], y = samples[k / 32];
             unsigned pos = (unsigned)(x + k) % 20, len = 1 + (unsigned)(y + k) % 12;
-            if (op == IR_SEXT32 || op == IR_ZEXT32 || op == IR_TRUNC32 ||
+            if (op == IR_DIVUW || op == IR_SEXT32 || op == IR_ZEXT32 || op == IR_TRUNC32 ||
                 (op == IR_BSWAP64 && ty == IR_I32)) {
                 continue;
             }
@@ -436,7 +436,7 @@ static void add_random_int(Rand *r)
     IrBuilder *b = r->b;
     IrVal x = pick(r, r->ints), y = pick(r, r->ints), v;
 
-    switch (g_rand_int_range(r->g, 0, 10)) {
+    switch (g_rand_int_range(r->g, 0, 11)) {
     case 0: v = ir_c64(b, (uint64_t)g_rand_int(r->g) << g_rand_int_range(r->g, 0, 32)); break;
     case 1:
         v = ir_extractu(b, x, g_rand_int_range(r->g, 0, 32), g_rand_int_range(r->g, 1, 32));
@@ -458,6 +458,12 @@ static void add_random_int(Rand *r)
         v = ir_emit(b, ops[g_rand_int_range(r->g, 0, G_N_ELEMENTS(ops))], IR_I64, 0, x, v, 0, 0, 0);
         break;
     case 7: v = ir_vgetlane(b, IR_I64, V64, pick(r, r->vecs), g_rand_int_range(r->g, 0, 4)); break;
+    case 9:
+        if (g_rand_boolean(r->g)) {
+            v = ir_divuw(b, ir_shri(b, x, g_rand_int_range(r->g, 0, 64)), y, pick(r, r->ints));
+            break;
+        }
+        /* fall through */
     default:
         v = ir_emit(b, ops[g_rand_int_range(r->g, 0, G_N_ELEMENTS(ops))], IR_I64, 0, x, y, 0, 0, 0);
         break;

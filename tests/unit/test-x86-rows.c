@@ -98,6 +98,15 @@ static void put_int(Row *r, GRand *rnd)
     unsigned w = g_rand_int_range(rnd, 0, 4);
     bool memory = !g_rand_int_range(rnd, 0, 3);
 
+    if (!g_rand_int_range(rnd, 0, 12)) { /* XOR EDX, EDX or CQO; DIV or IDIV RCX, or of 32 bits */
+        bool sign = g_rand_boolean(rnd);
+        byte(r, sign ? 0x48 : 0x31);
+        byte(r, sign ? 0x99 : 0xd2);
+        byte(r, w & 1 ? 0x48 : 0x40);
+        byte(r, 0xf7);
+        byte(r, sign ? 0xf9 : 0xf1);
+        return;
+    }
     if (w == 3) {
         byte(r, 0x66);
     }

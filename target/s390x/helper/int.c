@@ -75,13 +75,6 @@ uint64_t helper_s390_cc(CpuState *cs, uint64_t op, uint64_t a, uint64_t b)
     return s390_cc_eval(op, a, b);
 }
 
-uint64_t helper_s390_div128_quot(CpuState *cs, uint64_t high, uint64_t low, uint64_t divisor)
-{
-    unsigned __int128 v = (unsigned __int128)high << 64 | low;
-
-    return divisor > high ? (uint64_t)(v / divisor) : 0; /* else the caller has raised */
-}
-
 /* value: sign-extended; the sign keeps its place, the other width - 1 bits move. */
 uint64_t helper_s390_sla(CpuState *cs, uint64_t v, uint64_t n, uint64_t width)
 {

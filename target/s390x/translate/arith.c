@@ -263,9 +263,7 @@ void s390_tr_divl_pair(S390Trans *t, const S390Insn *i)
     if (!s390_is_w(t)) {
         IrVal b = s390_second(t), high = s390_gpr(t, i->r1), low = s390_gpr(t, i->r1 + 1);
         s390_pgm_if(t, IR_GEU, high, b, PGM_FIXED_DIVIDE); /* also a zero divisor */
-        IrVal args[6] = { high, low, b };
-        IrVal q = ir_call_if(ib, IR_NE, high, ir_c64(ib, 0), ir_divu(ib, low, b),
-                             &hd_s390_div128_quot, args);
+        IrVal q = ir_divuw(ib, high, low, b);
         set_pair(t, i->r1, remainder_of(ib, low, q, b), q);
         return;
     }

@@ -13,14 +13,6 @@ uint64_t helper_x86_cc_flags(CpuState *cs, uint64_t op, uint64_t a, uint64_t b, 
 }
 
 /* rDX:rAX / d; the remainder follows from the quotient. */
-uint64_t helper_x86_divu64(CpuState *cs, uint64_t hi, uint64_t lo, uint64_t d)
-{
-    if (hi >= d) { /* also d == 0 */
-        x86_raise(x86_cpu(cs), EXCP_DE);
-    }
-    return (uint64_t)(((unsigned __int128)hi << 64 | lo) / d);
-}
-
 uint64_t helper_x86_divs64(CpuState *cs, uint64_t hi, uint64_t lo, uint64_t d)
 {
     __int128 n = (__int128)((unsigned __int128)hi << 64 | lo);

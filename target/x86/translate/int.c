@@ -48,15 +48,6 @@ static IrVal alu_atomic(X86Trans *t, unsigned mn, IrVal addr, IrVal y, IrVal cin
     }
 }
 
-/* XOR EDX, EDX */
-static bool clears_rdx(const X86Insn *i)
-{
-    const X86Operand *d = &i->op[0], *s = &i->op[1];
-
-    return i->mn == X86_MN_XOR && d->kind == X86_OPK_GPR && s->kind == X86_OPK_GPR &&
-           d->reg == X86_RDX && s->reg == X86_RDX && d->size >= 4;
-}
-
 void x86_tr_alu(X86Trans *t, const X86Insn *i)
 {
     unsigned size = i->op[0].size;
@@ -78,9 +69,6 @@ void x86_tr_alu(X86Trans *t, const X86Insn *i)
         x86_rmw_write(t, addr, r);
     }
     alu_flags(t, i->mn, size, r, x, y, cin);
-    if (clears_rdx(i)) {
-        t->region->rdx = (X86Extended){ .at = t->next_pc, .kind = X86_EXT_ZERO };
-    }
 }
 
 void x86_tr_test(X86Trans *t, const X86Insn *i)
@@ -213,15 +201,12 @@ void x86_tr_imul(X86Trans *t, const X86Insn *i)
 }
 
 /* ---- divide ---- */
-/* The quotient of rAX alone, where rDX extends it. */
-static IrVal div_extended(X86Trans *t, IrVal lo, IrVal d, bool sgn)
+/* The signed quotient of rAX alone, where rDX extends it. */
+static IrVal div_extended(X86Trans *t, IrVal lo, IrVal d)
 {
     IrBuilder *b = t->b;
 
     x86_raise_ir_if(t, IR_EQ, d, ir_c64(b, 0), EXCP_DE, 0);
-    if (!sgn) {
-        return ir_divu(b, lo, d);
-    }
     IrVal min = ir_c64(b, UINT64_C(1) << 63);
     IrVal over = ir_or(b, ir_xor(b, lo, min), ir_not(b, d)); /* 0: the least number by -1 */
     x86_raise_ir_if(t, IR_EQ, over, ir_c64(b, 0), EXCP_DE, 0);
@@ -232,12 +217,14 @@ static void div64(X86Trans *t, IrVal d, bool sgn)
 {
     IrBuilder *b = t->b;
     IrVal lo = x86_gpr(t, X86_RAX, 8), hi = x86_gpr(t, X86_RDX, 8), q;
-    X86Extended *e = &t->region->rdx;
 
-    if (e->at == t->pc && e->kind == (sgn ? X86_EXT_SIGN : X86_EXT_ZERO)) {
-        q = div_extended(t, lo, d, sgn);
+    if (!sgn) {
+        x86_raise_ir_if(t, IR_GEU, hi, d, EXCP_DE, 0); /* by 0 too */
+        q = ir_divuw(b, hi, lo, d);
+    } else if (t->region->sign_at == t->pc) {
+        q = div_extended(t, lo, d);
     } else {
-        q = ir_call(b, sgn ? &hd_x86_divs64 : &hd_x86_divu64, hi, lo, d);
+        q = ir_call(b, &hd_x86_divs64, hi, lo, d);
     }
     x86_set_gpr(t, X86_RAX, 8, q);
     x86_set_gpr(t, X86_RDX, 8, ir_sub(b, lo, ir_mul(b, q, d)));
@@ -367,7 +354,7 @@ void x86_tr_convertd(X86Trans *t, const X86Insn *i)
     IrVal v = ir_extracts(t->b, ir_get(t->b, SLOT_GPR + X86_RAX), 0, i->opsize * 8);
     x86_set_gpr(t, X86_RDX, i->opsize, ir_sari(t->b, v, 63));
     if (i->opsize == 8) {
-        t->region->rdx = (X86Extended){ .at = t->next_pc, .kind = X86_EXT_SIGN };
+        t->region->sign_at = t->next_pc;
     }
 }
 

@@ -38,23 +38,12 @@ typedef enum X86HeadFlags {
     X86_HEAD_LIVE,
 } X86HeadFlags;
 
-/* What the instruction before the one at `at` made of rDX: an extension of rAX for a division. */
-typedef struct X86Extended {
-    uint64_t at;
-    uint8_t kind;
-} X86Extended;
-enum {
-    X86_EXT_NONE,
-    X86_EXT_ZERO,
-    X86_EXT_SIGN,
-};
-
 /* What goes through a region from instruction to instruction; kept in TransCtx.target. */
 typedef struct X86Region {
     X86CcState cc;
-    uint32_t mode; /* now: STAC and CLAC change it on the way */
-    uint8_t head;  /* X86HeadFlags */
-    X86Extended rdx;
+    uint32_t mode;    /* now: STAC and CLAC change it on the way */
+    uint8_t head;     /* X86HeadFlags */
+    uint64_t sign_at; /* RDX is RAX's sign before the instruction there, which follows CQO */
 } X86Region;
 
 typedef struct X86Trans {
