@@ -196,7 +196,6 @@ void host_code_stats(const HostCode *c, ExecStats *s)
     s->native_regions = __atomic_load_n(&c->regions, __ATOMIC_RELAXED);
 }
 
-/* A number for what a region's exits share with their targets; 0: none left. */
 static HostMode *mode_at(HostCode *c, unsigned k)
 {
     return &g_array_index(c->modes, HostMode, k);
@@ -223,6 +222,7 @@ bool host_mode_gained(HostCode *c, uint32_t flags, uint32_t soft, uint32_t *old)
     return found && !known;
 }
 
+/* A number for what a region's exits share with their targets; 0: none left. */
 uint32_t host_mode(HostCode *c, const TbKey *key)
 {
     HostMode m = { .flags = key->flags, .base = key->vaddr - key->pc };

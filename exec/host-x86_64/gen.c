@@ -30,7 +30,7 @@ HostGen *host_gen_new(CpuState *cpu)
     g->site_bytes = g_byte_array_sized_new(HG_ROOM);
     g->later_bytes = g_byte_array_sized_new(HG_ROOM);
     g->literals = g_array_sized_new(FALSE, FALSE, sizeof(HgLiteral), HG_ROOM);
-    g->windows = g_array_new(FALSE, FALSE, sizeof(HgWindow));
+    g->windows = g_array_sized_new(FALSE, FALSE, sizeof(HgWindow), HG_ROOM);
     g->lit_data = g_byte_array_new();
     g->label = g_new0(AsmLabel, IR_MAX_LABELS + 1);
     g->label_used = g_malloc0(IR_MAX_LABELS + 1);

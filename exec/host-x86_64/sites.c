@@ -24,26 +24,35 @@ enum {
 
 /* ---- numbers as bytes ---- */
 
+#define NUMBER_MAX 10
+#define VALUE_MAX  (4 + NUMBER_MAX) /* without operands */
+#define SITE_MAX   (1 + 5 * NUMBER_MAX) /* without entries */
+
+/* Room for n bytes more, so that each is a store. */
+static void reserve(GByteArray *to, size_t n)
+{
+    unsigned len = to->len;
+
+    g_byte_array_set_size(to, len + n);
+    to->len = len;
+}
+
+static void put_byte(GByteArray *to, uint8_t b)
+{
+    to->data[to->len++] = b;
+}
+
 static void put_number(GByteArray *to, uint64_t v)
 {
-    uint8_t bytes[10];
-    unsigned n = 0;
-
     for (; v >= 0x80; v >>= 7) {
-        bytes[n++] = v | 0x80;
+        put_byte(to, v | 0x80);
     }
-    bytes[n++] = v;
-    g_byte_array_append(to, bytes, n);
+    put_byte(to, v);
 }
 
 static void put_signed(GByteArray *to, uint64_t v)
 {
     put_number(to, v << 1 ^ (uint64_t)((int64_t)v >> 63));
-}
-
-static void put_byte(GByteArray *to, uint8_t b)
-{
-    g_byte_array_append(to, &b, 1);
 }
 
 static uint64_t get_number(const uint8_t **p)
@@ -109,6 +118,7 @@ static void put_value(HostGen *g, GByteArray *to, IrVal r)
     const IrInsn *i = ir_at(g->b, r);
     unsigned n = ir_nargs(i);
 
+    reserve(to, VALUE_MAX);
     if (!(g->later[r] & HG_LATER)) {
         HostSiteEntry e = entry_at(where(g, r));
         put_at(to, &e);
@@ -188,13 +198,20 @@ static const uint8_t *later_of(const HostGen *g, const HostSiteEntry *e, unsigne
 
 static void put_entries(const HostGen *g, GByteArray *to, const HostSiteEntry *e, unsigned n)
 {
+    size_t most = NUMBER_MAX;
+
+    for (unsigned k = 0; k < n; k++) {
+        most += NUMBER_MAX + (e[k].kind == LOC_LATER ? e[k].k >> 32 : VALUE_MAX);
+    }
+    reserve(to, most);
     put_number(to, n);
     for (unsigned k = 0; k < n; k++, e++) {
         put_number(to, e->slot);
         if (e->kind == LOC_LATER) {
             unsigned bytes;
             const uint8_t *p = later_of(g, e, &bytes);
-            g_byte_array_append(to, p, bytes);
+            memcpy(to->data + to->len, p, bytes);
+            to->len += bytes;
         } else {
             put_at(to, e);
         }
@@ -241,6 +258,7 @@ unsigned hg_put_sites(const HostGen *g, GByteArray *to)
         unsigned same = (s->pc == last.pc ? SAME_PC : 0) | (s->pins == last.pins ? SAME_PINS : 0) |
                         (s->aux == last.aux ? SAME_AUX : 0) |
                         (same_entries(g, s, &last) ? SAME_ENTRIES : 0);
+        reserve(to, SITE_MAX);
         put_byte(to, same);
         put_signed(to, (uint64_t)((int64_t)s->ra - (int64_t)last.ra));
         if (!(same & SAME_PC)) {

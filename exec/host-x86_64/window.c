@@ -102,7 +102,7 @@ static void add_access(Finder *f, const IrInsn *i, IrVal v)
                        .write = write,
                        .mmu = MO_GET_MMU(i->imm),
                        .reg = HR_NONE };
-        g_array_append_val(all, w);
+        ir_push(all, HG_ROOM, HgWindow, w);
         at = all->len;
         memmove(f->open, f->open + 1, sizeof(f->open) - sizeof(f->open[0]));
         f->open[OPEN - 1] = at;

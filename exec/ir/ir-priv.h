@@ -66,8 +66,8 @@ uint64_t ir_mop_extend(uint64_t raw, IrMemOp mo, IrType t);
         }                                                        \
     } while (0)
 
-/* Zeroed memory for a pass, good until the next asks. */
-void *ir_scratch(IrBuilder *b, size_t bytes);
+/* Memory for a pass, good until the next asks: zeros, then anything. */
+void *ir_scratch(IrBuilder *b, size_t zeros, size_t more);
 /* Direct exits in the region. */
 unsigned ir_count_links(const IrBuilder *b);
 

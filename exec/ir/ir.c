@@ -56,14 +56,14 @@ void ir_builder_free(IrBuilder *b)
     g_free(b);
 }
 
-void *ir_scratch(IrBuilder *b, size_t bytes)
+void *ir_scratch(IrBuilder *b, size_t zeros, size_t more)
 {
-    if (bytes > b->scratch_bytes) {
+    if (zeros + more > b->scratch_bytes) {
         g_free(b->scratch);
-        b->scratch_bytes = bytes * 2;
+        b->scratch_bytes = (zeros + more) * 2;
         b->scratch = g_malloc(b->scratch_bytes);
     }
-    return memset(b->scratch, 0, bytes);
+    return memset(b->scratch, 0, zeros);
 }
 
 unsigned ir_count_links(const IrBuilder *b)
@@ -79,17 +79,14 @@ unsigned ir_count_links(const IrBuilder *b)
 
 void ir_reset(IrBuilder *b, const IrSlotTable *slots)
 {
-    static const IrInsn nop = { .op = IR_NOP };
-    static const IrSnap nosnap = { 0 };
-
     b->slots = slots;
-    b->ins_a->len = 0;
+    b->ins_a->len = 1;
     b->calls->len = 0;
     b->pool->len = 0;
-    b->snaps->len = 0;
+    b->snaps->len = 1;
     b->snap_entries->len = 0;
-    g_array_append_val(b->ins_a, nop);
-    g_array_append_val(b->snaps, nosnap);
+    *ir_at(b, 0) = (IrInsn){ .op = IR_NOP };
+    g_array_index(b->snaps, IrSnap, 0) = (IrSnap){ 0 };
     b->n_labels = 0;
     b->n_vars = 0;
     b->cse_floor = 0;

@@ -17,7 +17,7 @@ void opt_dead(IrBuilder *b)
 {
     unsigned n = ir_count(b);
     IrInsn *all = ir_at(b, 0);
-    uint8_t *used = ir_scratch(b, n + b->snaps->len);
+    uint8_t *used = ir_scratch(b, n + b->snaps->len, 0);
     uint8_t *snap_seen = used + n;
 
     for (IrVal v = n; v-- > 1;) {

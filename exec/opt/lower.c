@@ -497,11 +497,12 @@ void opt_lower(const IrBuilder *src, IrBuilder *dst, const SlotMap *map, bool op
 {
     unsigned n = map->n;
     IrVal values[IR_MAX_INSNS + 1];
-    uint8_t *mem = ir_scratch(dst, n * (sizeof(IrVal) + sizeof(IrSlot) + sizeof(IrSnapEntry) + 3));
-    IrSnapEntry *base = (IrSnapEntry *)mem;
-    IrVal *known = (IrVal *)(base + n);
-    IrSlot *order = (IrSlot *)(known + n);
-    uint8_t *bytes = (uint8_t *)(order + n);
+    unsigned even = (n + 7) & ~7u; /* what follows is aligned */
+    IrVal *known =
+        ir_scratch(dst, even * (sizeof(IrVal) + 3), n * (sizeof(IrSnapEntry) + sizeof(IrSlot)));
+    uint8_t *bytes = (uint8_t *)(known + even);
+    IrSnapEntry *base = (IrSnapEntry *)(bytes + 3 * even);
+    IrSlot *order = (IrSlot *)(base + n);
     Lower l = {
         .src = src,
         .dst = dst,
