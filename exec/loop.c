@@ -217,6 +217,14 @@ static bool handle_exception(CpuState *cpu)
     return cpu->halted;
 }
 
+/* What is requested and not masked. */
+static uint32_t open_requests(const CpuState *cpu)
+{
+    uint32_t request = cpu_irq_pending(cpu);
+
+    return request && cpu->ops->irq_open && !cpu->ops->irq_open(cpu, request) ? 0 : request;
+}
+
 static bool handle_interrupts(CpuState *cpu, uint32_t request)
 {
     CpuPriv *p = priv_of(cpu);
@@ -299,7 +307,7 @@ static bool loop_wanted(const CpuState *cpu)
     const CpuPriv *p = cpu->priv;
     const ExecEngine *e = cpu->engine;
 
-    return __atomic_load_n(&cpu->exit_request, __ATOMIC_RELAXED) || cpu_irq_pending(cpu) ||
+    return __atomic_load_n(&cpu->exit_request, __ATOMIC_RELAXED) || open_requests(cpu) ||
            cpu->singlestep || p->one_insn || p->count_out || p->debug_after || e->icount.on ||
            p->epoch != __atomic_load_n(&e->epoch, __ATOMIC_RELAXED) || log_enabled(LOG_NOCHAIN);
 }
@@ -400,7 +408,7 @@ static bool loop_once(CpuState *cpu)
         __atomic_exchange_n(&cpu->exit_request, 0, __ATOMIC_SEQ_CST);
         return true;
     }
-    uint32_t request = cpu_irq_pending(cpu);
+    uint32_t request = open_requests(cpu);
     if (request && handle_interrupts(cpu, request)) {
         return cpu->exception == CPU_EXCP_NONE;
     }

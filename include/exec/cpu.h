@@ -133,6 +133,10 @@ typedef struct CpuTargetOps {
     /* irq_request is not zero: take one pending event if it is allowed now, and return true if
      * state changed; return false if nothing may be taken. VM lock held. */
     bool (*poll_interrupt)(CpuState *cpu, uint32_t request);
+    /* Might poll_interrupt take something now? Asked often and without a lock, on the own thread: only what
+     * the CPU masks as a whole says no. What may turn a no into a yes ends the region by exit_request or
+     * by an exit that is not chained. NULL: always. */
+    bool (*irq_open)(const CpuState *cpu, uint32_t request);
     /* Halted: is there a reason to wake? VM lock held. */
     bool (*has_work)(CpuState *cpu);
     /* A fault (or cpu_sync_state) in translated code at the instruction with this pc and aux: all

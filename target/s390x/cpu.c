@@ -46,6 +46,7 @@ const CpuTargetOps s390_target_ops = {
     .bus_error = s390_bus_error,
     .do_interrupt = s390_do_interrupt,
     .poll_interrupt = s390_poll_interrupt,
+    .irq_open = s390_irq_open,
     .has_work = s390_has_work,
     .restore_state = s390_restore_state,
     .debug_exception = s390_debug_exception,

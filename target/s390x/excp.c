@@ -460,6 +460,15 @@ static bool take_one(S390Cpu *cpu)
            ((cpu->psw_mask & PSW_IO) && take_io(cpu));
 }
 
+bool s390_irq_open(const CpuState *cs, uint32_t request)
+{
+    const S390Cpu *cpu = (const S390Cpu *)cs;
+
+    return cpu->run_state != S390_CPU_OPERATING ||
+           (cpu->psw_mask & (PSW_MCHECK | PSW_EXT | PSW_IO | PSW_WAIT)) ||
+           (pending_bits(cpu) & (PEND_RESTART | PEND_STOP));
+}
+
 bool s390_poll_interrupt(CpuState *cs, uint32_t request)
 {
     S390Cpu *cpu = s390_cpu(cs);

@@ -138,6 +138,7 @@ bool s390_same_space(const S390Cpu *cpu, unsigned mmu);
 
 /* ---- excp.c ---- */
 void s390_do_interrupt(CpuState *cs);
+bool s390_irq_open(const CpuState *cs, uint32_t request);
 bool s390_poll_interrupt(CpuState *cs, uint32_t request);
 bool s390_has_work(CpuState *cs);
 void s390_restore_state(CpuState *cs, uint64_t pc, uint32_t aux);

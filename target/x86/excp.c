@@ -429,16 +429,20 @@ bool x86_poll_interrupt(CpuState *cs, uint32_t request)
     return false;
 }
 
-bool x86_has_work(CpuState *cs)
+bool x86_irq_open(const CpuState *cs, uint32_t r)
 {
-    const X86Cpu *cpu = x86_cpu(cs);
-    uint32_t r = cpu_irq_pending(cs);
+    const X86Cpu *cpu = (const X86Cpu *)cs;
 
     if (cpu->sys.shutdown) {
         return r & CPU_IRQ_INIT;
     }
     return ((r & CPU_IRQ_HARD) && (cpu->eflags & X86_IF)) || (r & (CPU_IRQ_INIT | CPU_IRQ_SIPI)) ||
            ((r & CPU_IRQ_NMI) && !cpu->sys.nmi_blocked) || ((r & CPU_IRQ_SMI) && !cpu->sys.smm);
+}
+
+bool x86_has_work(CpuState *cs)
+{
+    return x86_irq_open(cs, cpu_irq_pending(cs));
 }
 
 /* ---- software interrupts ---- */

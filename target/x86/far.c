@@ -20,7 +20,9 @@ void x86_load_eflags(X86Cpu *cpu, uint32_t v, uint32_t mask)
 
 void x86_recheck_irq(X86Cpu *cpu)
 {
-    if (cpu_irq_pending(&cpu->base)) {
+    uint32_t request = cpu_irq_pending(&cpu->base);
+
+    if (request && x86_irq_open(&cpu->base, request)) {
         cpu_exit_request(&cpu->base);
     }
 }

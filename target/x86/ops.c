@@ -45,6 +45,7 @@ const CpuTargetOps x86_target_ops = {
     .unaligned = x86_unaligned,
     .do_interrupt = x86_do_interrupt,
     .poll_interrupt = x86_poll_interrupt,
+    .irq_open = x86_irq_open,
     .has_work = x86_has_work,
     .fpenv_get = x86_fpenv_get,
     .fpenv_put = x86_fpenv_put,

@@ -103,6 +103,7 @@ bool x86_mmu_debug(CpuState *cs, GuestVirt va, uint64_t *phys);
 void x86_unaligned(CpuState *cs, GuestVirt va, MmuAccess access, unsigned mmu_idx);
 void x86_do_interrupt(CpuState *cs);
 bool x86_poll_interrupt(CpuState *cs, uint32_t request);
+bool x86_irq_open(const CpuState *cs, uint32_t request);
 bool x86_has_work(CpuState *cs);
 bool x86_debug_exception(CpuState *cs);
 

@@ -488,6 +488,32 @@ static void test_interrupt_and_work(gconstpointer data)
     machine_free(m);
 }
 
+static bool open_by_r13(const CpuState *cpu, uint32_t request)
+{
+    return ((const ToyCpu *)cpu)->r[13];
+}
+
+/* What is masked is not polled; what was pending is taken when the mask is gone. */
+static void test_masked_interrupt(gconstpointer data)
+{
+    Machine *m = machine_new(data);
+    ToyCpu *t = m->cpu[0];
+
+    toy_ops.irq_open = open_by_r13;
+    CODE(m, 0x1000, enc(T_MOVI, 2, 0, 0, 0x2000), enc(T_JR, 0, 2, 0, 0));
+    CODE(m, 0x2000, enc(T_ADD, 5, 15, 15, 0), enc(T_MOVI, 13, 0, 0, 1),
+         enc(T_MOVI, 2, 0, 0, 0x3000), enc(T_JR, 0, 2, 0, 0));
+    CODE(m, 0x3000, enc(T_HALT, 0, 0, 0, 0));
+    t->r[5] = 7;
+    cpu_interrupt(&t->parent, CPU_IRQ_HARD);
+    run(t, 0x1000);
+    toy_ops.irq_open = NULL;
+    g_assert_cmpuint(t->r[5], ==, 0); /* r15, before the interrupt set it */
+    g_assert_cmpuint(t->r[15], ==, 1);
+    g_assert_cmpuint(t->n_irqs, ==, 1);
+    machine_free(m);
+}
+
 /* One vCPU runs a function in a loop, the other rewrites its immediate; in the end both agree. */
 static void test_cross_modify(gconstpointer data)
 {
@@ -637,6 +663,7 @@ int main(int argc, char **argv)
         { "breakpoint-step-watchpoint-stop", test_debug },
         { "two-vcpus-add-atomically", test_two_cpus_add },
         { "interrupt-wakes-and-work-runs-on-its-thread", test_interrupt_and_work },
+        { "masked-interrupt-waits-and-nobody-asks", test_masked_interrupt },
         { "code-modified-by-another-vcpu-is-seen", test_cross_modify },
         { "translations-are-bounded", test_eviction },
     };
