@@ -25,7 +25,7 @@ enum {
 /* ---- numbers as bytes ---- */
 
 #define NUMBER_MAX 10
-#define VALUE_MAX  (4 + NUMBER_MAX) /* without operands */
+#define VALUE_MAX  (4 + NUMBER_MAX)     /* without operands */
 #define SITE_MAX   (1 + 5 * NUMBER_MAX) /* without entries */
 
 /* Room for n bytes more, so that each is a store. */
