@@ -348,8 +348,12 @@ void hg_release(HostGen *g)
     if (i->snap) {
         const IrSnap *s = &g_array_index(g->b->snaps, IrSnap, i->snap);
         for (unsigned e = 0; e < s->count; e++) {
-            hg_each_known(g, g_array_index(g->b->snap_entries, IrSnapEntry, s->first + e).val,
-                          release_one);
+            IrVal r = g->root[g_array_index(g->b->snap_entries, IrSnapEntry, s->first + e).val];
+            if (g->later[r] & HG_LATER) {
+                hg_each_known(g, r, release_one);
+            } else {
+                release_one(g, r);
+            }
         }
     }
 }
