@@ -310,7 +310,7 @@ static IrVal fold_trunc(IrBuilder *b, const IrInsn *i)
         if ((x.imm & 0xff) == 0 && end >= 32) {
             return ir_trunc32(b, x.arg[1]);
         }
-        if (narrows(b, x.arg[1]) && end <= 32) {
+        if (end <= 32 && (narrows(b, x.arg[1]) || ir_value_width(b, x.arg[1]) <= 32)) {
             IrVal whole = ir_trunc32(b, x.arg[0]);
             return ir_deposit(b, whole, ir_trunc32(b, x.arg[1]), x.imm & 0xff, x.imm >> 8);
         }
