@@ -528,6 +528,27 @@ static void add_random_mem(Rand *r)
     }
 }
 
+/* Something that only a fault in the next instruction would read. */
+static void add_random_unread(Rand *r)
+{
+    static const uint8_t ops[] = { IR_ADD, IR_SUB, IR_AND, IR_OR, IR_XOR, IR_SHL, IR_SHR, IR_ANDN };
+    IrBuilder *b = r->b;
+    IrSlot to = S_R(g_rand_int_range(r->g, 0, 15));
+    IrVal x = pick(r, r->ints);
+
+    for (unsigned k = g_rand_int_range(r->g, 1, 4); k; k--) {
+        IrOp op = ops[g_rand_int_range(r->g, 0, G_N_ELEMENTS(ops))];
+        x = ir_emit(b, op, IR_I64, 0, x, pick(r, r->ints), 0, 0, 0);
+        if (g_rand_int_range(r->g, 0, 4) == 0) {
+            x = ir_deposit(b, pick(r, r->ints), ir_zext32(b, ir_trunc32(b, x)), 0, 32);
+        }
+    }
+    ir_put(b, to, x);
+    ir_insn_start(b, HEAD + 0x80 + ir_count(b), 0);
+    add_random_mem(r);
+    ir_put(b, to, pick(r, r->ints));
+}
+
 static void add_random_op(Rand *r)
 {
     IrBuilder *b = r->b;
@@ -565,11 +586,7 @@ static void add_random_op(Rand *r)
         ir_brcond(b, g_rand_int_range(r->g, 0, IR_COND_COUNT), pick(r, r->ints), pick(r, r->ints),
                   l);
         ir_put(b, S_R(g_rand_int_range(r->g, 0, 15)), pick(r, r->ints));
-        if (!b->ended) {
-            ir_label(b, l);
-        } else {
-            ir_label(b, l);
-        }
+        ir_label(b, l);
         break;
     }
     case 9:
@@ -583,6 +600,7 @@ static void add_random_op(Rand *r)
         v = ir_call(b, &hd_toy_sync, pick(r, r->ints));
         g_array_append_val(r->ints, v);
         break;
+    case 15: add_random_unread(r); break;
     default: add_random_int(r); break;
     }
 }
