@@ -337,6 +337,9 @@ void hg_release(HostGen *g)
     for (unsigned k = 0; k < ir_nargs(i); k++) {
         release_one(g, hg_operand_root(g, i, g->pos, k));
     }
+    if (hg_third_root(g, i, g->pos)) {
+        release_one(g, hg_third_root(g, i, g->pos));
+    }
     if (ir_is_call(i)) {
         const IrCall *c = &g_array_index(g->b->calls, IrCall, i->imm);
         for (unsigned k = 0; k < 6 && c->helper->args[k] != HARG_NONE; k++) {

@@ -112,7 +112,7 @@ static Seen find_roots(HostGen *g)
             seen.accesses++;
         } else {
             seen.comi |= i->op == IR_VFCOMI;
-            seen.folds += i->op == IR_SHL;
+            seen.folds += i->op == IR_SHL || (i->op == IR_SETCOND && i->sub == IR_LTU);
             seen.twins |= i->op >= IR_MULHU && i->op <= IR_DIVUW;
         }
     }
@@ -148,6 +148,32 @@ static bool is_scaled(const HostGen *g, const IrInsn *i, unsigned k, const uint3
 
     return sh->op == IR_SHL && uses[i->arg[k]] == 1 && ir_const_value(g->b, sh->arg[1], &by) &&
            by >= 1 && by <= 3 && !ir_const_value(g->b, i->arg[1 - k], &c);
+}
+
+/* Is operand k of a sum, used by nobody else, a carry, or another comparison like it? It is not made, the sum
+ * becomes an ADC. */
+static bool is_carry(const HostGen *g, const IrInsn *i, unsigned k, const uint32_t *uses)
+{
+    const IrInsn *c = ir_at(g->b, i->arg[k]);
+    uint64_t n;
+
+    return c->op == IR_SETCOND && c->sub == IR_LTU && uses[i->arg[k]] == 1 &&
+           !ir_const_value(g->b, c->arg[0], &n) && !ir_const_value(g->b, c->arg[1], &n) &&
+           !ir_const_value(g->b, i->arg[1 - k], &n);
+}
+
+static unsigned fold_of_sum(const HostGen *g, const IrInsn *i, const uint32_t *uses)
+{
+    for (unsigned k = 2; k-- > 0;) {
+        if (is_scaled(g, i, k, uses)) {
+            return HG_SCALED + k;
+        }
+        if (is_carry(g, i, k, uses)) {
+            g->later[g->root[ir_at(g->b, i->arg[k])->arg[0]]] |= HG_CARRY;
+            return HG_ADC + k;
+        }
+    }
+    return 0;
 }
 
 static void count_snap(const HostGen *g, const IrInsn *i, uint32_t *uses)
@@ -188,7 +214,7 @@ static void find_folds(HostGen *g)
     for (IrVal v = 1; v < g->n; v++) {
         const IrInsn *i = &all[v];
         if (i->op == IR_ADD) {
-            g->fold[v] = is_scaled(g, i, 1, uses) ? 2 : is_scaled(g, i, 0, uses) ? 1 : 0;
+            g->fold[v] = fold_of_sum(g, i, uses);
         } else if (g->fold[v]) {
             g->fold[v] = uses[i->arg[0]] == addr[i->arg[0]];
         }
@@ -315,10 +341,19 @@ IrVal hg_operand_root(const HostGen *g, const IrInsn *i, IrVal v, unsigned k)
         return g->root[ir_at(g->b, g->root[i->arg[0]])->arg[k]];
     }
 
-    if (i->op == IR_ADD ? g->fold[v] == k + 1 : k == 0 && g->fold[v]) {
+    if (i->op == IR_ADD ? g->fold[v] == HG_SCALED + k || g->fold[v] == HG_ADC + k
+                        : k == 0 && g->fold[v]) {
         x = ir_at(g->b, x)->arg[0];
     }
     return g->root[x];
+}
+
+IrVal hg_third_root(const HostGen *g, const IrInsn *i, IrVal v)
+{
+    if (i->op != IR_ADD || g->fold[v] < HG_ADC) {
+        return 0;
+    }
+    return g->root[ir_at(g->b, i->arg[g->fold[v] - HG_ADC])->arg[1]];
 }
 
 static void note_last(HostGen *g, IrVal x, IrVal at)
@@ -472,6 +507,12 @@ static void find_uses_of(HostGen *g, const IrInsn *i, IrVal v)
 {
     uint64_t k;
 
+    IrVal third = hg_third_root(g, i, v);
+    if (third) {
+        note_hot(g, third, v);
+        g->nu[v * 4 + 2] = g->val[third].next;
+        g->val[third].next = v;
+    }
     for (unsigned a = ir_nargs(i); a-- > 0;) {
         IrVal r = hg_operand_root(g, i, v, a);
         if (takes_const(i, a) && ir_const_value(g->b, r, &k)) {

@@ -106,7 +106,7 @@ static void emit_label(HostGen *g, const IrInsn *i)
         hg_barrier(g, true);
     }
     asm_bind(&g->as, g->label[i->imm]);
-    g->zero_of = 0; /* other flags may come by a branch */
+    g->zero_of = g->carry_of = 0; /* other flags may come by a branch */
     g->stop = false;
 }
 

@@ -66,6 +66,21 @@ static bool has_zero_flag(const HostGen *g, IrVal v)
            ir_type(g->b, root) == ir_type(g->b, v);
 }
 
+static void sets_carry(HostGen *g, IrVal v)
+{
+    g->carry_of = v;
+    g->carry_at = asm_size(&g->as);
+}
+
+/* Is (s < a) the carry that the instruction just made left? */
+static bool has_carry(const HostGen *g, IrVal s, IrVal a)
+{
+    const IrInsn *i = ir_at(g->b, s);
+
+    return s == g->carry_of && asm_size(&g->as) == g->carry_at &&
+           (g->root[i->arg[0]] == a || g->root[i->arg[1]] == a);
+}
+
 static void and_imm(HostGen *g, unsigned size, unsigned d, unsigned a, uint64_t k)
 {
     int32_t imm;
@@ -114,7 +129,7 @@ static void alu_const(HostGen *g, const IrInsn *i, IrVal v, uint64_t k)
 /* d = a + (b << k), for which analyse.c folded the shift into the sum. */
 static void emit_scaled_add(HostGen *g, const IrInsn *i, IrVal v)
 {
-    unsigned n = g->fold[v] - 1;
+    unsigned n = g->fold[v] - HG_SCALED;
     unsigned a = hg_use(g, i->arg[1 - n]), b = hg_use(g, hg_operand_root(g, i, v, n));
     uint64_t k;
 
@@ -122,6 +137,26 @@ static void emit_scaled_add(HostGen *g, const IrInsn *i, IrVal v)
     hg_release(g);
     unsigned d = hg_def(g, v, wish_of(a) | wish_of(b));
     asm_lea(&g->as, size_of(i->type), d, asm_mem_index(a, b, (unsigned)k, 0));
+}
+
+/* x + (s < a): the comparison is only made where the flags are not there. What uses and results of values may
+ * need in between are moves, which keep flags. */
+static void emit_adc(HostGen *g, const IrInsn *i, IrVal v)
+{
+    unsigned n = g->fold[v] - HG_ADC, size = size_of(i->type);
+    IrVal s = hg_operand_root(g, i, v, n), a = hg_third_root(g, i, v);
+    IrType t = ir_type(g->b, ir_at(g->b, i->arg[n])->arg[0]);
+    bool there = has_carry(g, s, a) && t == ir_type(g->b, s);
+    unsigned x = hg_use(g, i->arg[1 - n]);
+
+    if (!there) {
+        unsigned rs = hg_use(g, s);
+        asm_alu_rr(&g->as, ALU_CMP, size_of(t), rs, hg_use(g, a));
+    }
+    hg_release(g);
+    unsigned d = hg_def(g, v, wish_of(x));
+    copy_to(g, size, d, x);
+    asm_alu_ri(&g->as, ALU_ADC, size, d, 0);
 }
 
 /* d = a op b for the five plain ones. */
@@ -132,7 +167,11 @@ static void emit_alu(HostGen *g, const IrInsn *i, IrVal v)
     uint64_t k;
 
     if (i->op == IR_ADD && g->fold[v]) {
-        emit_scaled_add(g, i, v);
+        if (g->fold[v] >= HG_ADC) {
+            emit_adc(g, i, v);
+        } else {
+            emit_scaled_add(g, i, v);
+        }
         return;
     }
     if (imm_operand(g, i, v, 1, &k)) {
@@ -152,7 +191,7 @@ static void emit_alu(HostGen *g, const IrInsn *i, IrVal v)
             asm_unary(&g->as, UN_NEG, size, asm_reg(d));
             asm_alu_rr(&g->as, ALU_ADD, size, d, a);
         }
-    } else if (op == ALU_ADD && d != a && b.kind == ASM_RM_REG) {
+    } else if (op == ALU_ADD && d != a && b.kind == ASM_RM_REG && !(g->later[v] & HG_CARRY)) {
         asm_lea(&g->as, size, d, asm_mem_index(a, b.base, 0, 0));
         return;
     } else {
@@ -160,6 +199,9 @@ static void emit_alu(HostGen *g, const IrInsn *i, IrVal v)
         asm_alu(&g->as, op, size, d, b);
     }
     sets_zero_flag(g, v);
+    if (op == ALU_ADD) {
+        sets_carry(g, v);
+    }
 }
 
 /* Both halves of a product of 64 bits: v's and w's. */

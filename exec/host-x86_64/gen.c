@@ -111,7 +111,7 @@ static void begin(HostGen *g, Tb *tb, IrBuilder *b)
     g->next_cell = FRAME_OFF(cells);
     g->n_free_cell[0] = g->n_free_cell[1] = 0;
     g->n_links = 0;
-    g->zero_of = 0;
+    g->zero_of = g->carry_of = 0;
     g->failed = g->stop = g->in_cells = g->calls = false;
     g->stubs->len = 0;
     g->xfers->len = 0;
@@ -139,6 +139,10 @@ static void advance_uses(HostGen *g, const IrInsn *i, IrVal v)
         if (!(g->imm[v] & 1u << a)) {
             g->val[hg_operand_root(g, i, v, a)].next = g->nu[v * 4 + a];
         }
+    }
+    IrVal third = hg_third_root(g, i, v);
+    if (third) {
+        g->val[third].next = g->nu[v * 4 + 2];
     }
 }
 

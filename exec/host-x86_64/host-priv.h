@@ -224,8 +224,13 @@ typedef struct HgXfer { /* one move of a parallel move */
 #define HG_HOT         1 /* an instruction reads it */
 #define HG_LATER       2 /* no code is made for it: sites tell how it comes from its operands */
 #define HG_TWIN        4 /* the first of two makes both */
+#define HG_CARRY       8 /* the carry of this sum is wanted */
 #define HG_DEPTH_SHIFT 4 /* above: how many operations away from an entry it is */
 #define HG_DEPTH_MAX   4
+
+/* HostGen.fold of a sum: + the operand that is not made. */
+#define HG_SCALED 1 /* a shift: LEA */
+#define HG_ADC    3 /* a comparison */
 
 #define HOST_NO_GUESS 1 /* what no jump cache holds */
 
@@ -319,6 +324,8 @@ struct HostGen {
     size_t hot_bytes, cold_at; /* of the region's first part; where the second begins, from there */
     IrVal zero_of;             /* the host's zero flag says whether this value is 0 ... */
     size_t zero_at;            /* ... as long as nothing comes behind the code up to here */
+    IrVal carry_of;            /* the same: the carry flag is that of this sum */
+    size_t carry_at;
     bool failed;
     bool twins;
     bool stop;     /* nothing falls through here */
@@ -414,6 +421,7 @@ HostLoc hg_where(HostGen *g, IrVal v);
 HostLoc hg_where_memory(HostGen *g, IrVal v);
 void hg_set_home(HostGen *g, unsigned pin, IrVal v); /* PUT of a pinned slot */
 IrVal hg_operand_root(const HostGen *g, const IrInsn *i, IrVal v, unsigned k);
+IrVal hg_third_root(const HostGen *g, const IrInsn *i, IrVal v); /* of a sum with carry; else 0 */
 
 /* move.c */
 void hg_load_loc(HostGen *g, unsigned reg, HostLoc from); /* general, 64 bits */

@@ -634,6 +634,30 @@ static void test_write_xor_execute(void)
     machine_free(m);
 }
 
+static void test_parser_rejects(void)
+{
+    static const char *const bad[] = {
+        "v1:i64 = frobnicate v2", "v1:i64 = add v2, v3",    "put v1, @r1", "v1:i64 = get @nosuch",
+        "v1:i64 = const 7",       "v1:i64 = load v9, [64]", "label",       "v1:i99 = const #1",
+    };
+    IrBuilder *b = ir_builder_new(&toy_ops.slots);
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++) {
+        g_autoptr(GError) error = NULL;
+        g_assert_false(ir_parse(b, bad[i], NULL, &error));
+        g_assert_error(error, FERRY_EXEC_ERROR, FERRY_EXEC_ERROR_IR_SYNTAX);
+    }
+    g_autoptr(GError) error = NULL;
+    /* a value that a branch skips */
+    g_assert_true(ir_parse(b,
+                           "v1:i64 = get @r1\nbrcond.eq v1, v1, L0\nv2:i64 = get @r2\nlabel L0\n"
+                           "put v2, @r3\nexit_direct #0x10\n",
+                           NULL, &error));
+    g_assert_false(ir_verify(b, &error));
+    g_assert_error(error, FERRY_EXEC_ERROR, FERRY_EXEC_ERROR_IR_INVALID);
+    ir_builder_free(b);
+}
+
 int main(int argc, char **argv)
 {
     static const ExecConfig plain = { 0 }, no_opt = { .no_opt = true },
@@ -686,5 +710,6 @@ int main(int argc, char **argv)
     }
     g_test_add_func("/exec/native/what-is-hot-is-translated-again-along-the-way-taken", test_hot);
     g_test_add_func("/exec/native/no-memory-is-writable-and-executable", test_write_xor_execute);
+    g_test_add_func("/exec/ir/the-parser-rejects-nonsense", test_parser_rejects);
     return g_test_run();
 }
