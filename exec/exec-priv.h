@@ -179,7 +179,8 @@ struct Tb {
     TbMore *more; /* NULL: nothing */
     uint32_t bytes;
     uint8_t n_links;
-    uint8_t n_insns;
+    uint8_t n_insns : 7;
+    bool hot : 1;    /* no basic block, made for its runs or where nobody counts them */
     uint8_t invalid; /* unlinked: must not be entered from caches. Atomic */
     uint8_t cflags : 3;
     uint8_t n_pages : 2;
@@ -527,6 +528,8 @@ void tb_free(ExecEngine *e, Tb *tb);
 bool tb_self_hit(CpuPriv *p, RamAddr addr, uint64_t len);
 /* RAM was written: regions with code in the 64-byte pieces touched go. Any thread. */
 void tb_invalidate_range(ExecEngine *e, RamAddr addr, uint64_t len);
+/* A region of the table goes; who runs in it leaves at its next exit. Any thread, no lock held. */
+void tb_drop(ExecEngine *e, Tb *tb);
 bool tb_lock_mine(ExecEngine *e);
 void tb_flush_all(ExecEngine *e);
 void tb_evict(ExecEngine *e);

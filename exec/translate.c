@@ -492,6 +492,7 @@ static Tb *build(CpuState *cpu, TransState *t, RamAddr phys, uint32_t cflags)
     tb->n_insns = t->n;
     tb->draft = t->cut;
     tb->strict = t->ctx.strict;
+    tb->hot = !t->draft && !cflags;
     tb->heat = (int32_t)cpu->engine->config.hot_after;
     if (t->charge) {
         tb_more(tb)->insn_pc = g_memdup2(t->pcs, t->n * sizeof(*t->pcs));

@@ -588,6 +588,9 @@ void hg_analyse(HostGen *g)
         find_folds(g);
     }
     hg_find_windows(g, seen.accesses);
+    if (seen.accesses) {
+        hg_find_late(g);
+    }
     if (seen.comi) {
         find_float_compares(g);
     }

@@ -10,6 +10,7 @@
  *   next_link      with a TbLink in HR_SCRATCH: goes where it leads if the jump cache says that this is
  *                  still mapped; else as next_pc, but returns the link
  *   access[v]      a stub of access.c: what to do lies behind it
+ *   missed[v]      the same of forecast.c
  *   slow[k][v]     arguments in HostFrame; saves all registers there, calls, restores those that C may
  *                  change; v: vector registers too
  */
@@ -245,13 +246,15 @@ static void slow_call(const HostCode *c, AsmBuf *a, const void *fn)
 }
 
 /* The result is in a saved register. */
-static void make_access(HostCode *c, AsmBuf *a, bool vecs)
+static uint64_t make_access(const HostCode *c, AsmBuf *a, const void *fn, bool vecs)
 {
-    c->access[vecs] = slow_begin(c, a, vecs);
+    uint64_t at = slow_begin(c, a, vecs);
+
     asm_lea(a, 8, RSI, frame_below(0));
-    slow_call(c, a, host_access);
+    slow_call(c, a, fn);
     restore_registers(c, a, HR_POOL, vecs);
     asm_ret(a);
+    return at;
 }
 
 static void make_slow(HostCode *c, AsmBuf *a, unsigned kind, bool vecs)
@@ -282,7 +285,8 @@ void host_common_code(HostCode *c)
     make_enter(c, &a);
     make_leave(c, &a);
     for (unsigned vecs = 0; vecs < 2; vecs++) {
-        make_access(c, &a, vecs);
+        c->access[vecs] = make_access(c, &a, host_access, vecs);
+        c->missed[vecs] = make_access(c, &a, host_forecast_missed, vecs);
         for (unsigned k = 0; k < SLOW_COUNT; k++) {
             make_slow(c, &a, k, vecs);
         }

@@ -4,7 +4,8 @@
  *
  * w := va; t := row(va); w ^= t.tag; if w > 4096 - size: stub; w := t.addend; access base + disp + w.
  * What is loaded waits for the address, the row's number, the addend: the table's own address is put in
- * a register that happens to be free, which takes an addition off that way.
+ * a register that happens to be free, which takes an addition off that way. In hot code a forecast says the
+ * addend beforehand (forecast.c).
  * Accesses near each other keep w (window.c): if the low byte of w is not 0: stub; access.
  * The stub's common code (common.c) saves every register where a snapshot can find it, calls,
  * and restores them. So neither t nor w may be a register that the op's snapshot names, and operands
@@ -39,14 +40,13 @@ static unsigned address(HostGen *g, const IrInsn *i, IrVal v, int32_t *disp)
 
 static AsmRm row_field(const HgStub *s, int32_t off)
 {
-    return s->table == HR_NONE ? asm_mem(HR_SCRATCH, off)
-                               : asm_mem_index(s->table, HR_SCRATCH, 0, off);
+    return hg_row_field(s->table, off);
 }
 
 /* Check the bytes [from, to) from the operand's address on; `no`: they are not all plain memory of one
  * page. After this HR_SCRATCH is the row (in s->table, if that is a register), and w what to add to an
- * address. */
-static void tlb_check_range(HostGen *g, const HgStub *s, AsmLabel no, unsigned w, int32_t from,
+ * address, as forecast where s has one. */
+static void tlb_check_range(HostGen *g, HgStub *s, AsmLabel no, unsigned w, int32_t from,
                             int32_t to, IrMemOp mo, MmuAccess access)
 {
     AsmBuf *as = &g->as;
@@ -72,15 +72,19 @@ static void tlb_check_range(HostGen *g, const HgStub *s, AsmLabel no, unsigned w
     asm_alu(as, ALU_XOR, 8, w, row_field(s, offsetof(TlbEntry, tag) + 8 * access));
     asm_alu_ri(as, ALU_CMP, 8, w, GUEST_PAGE_SIZE - (to - from));
     asm_jcc(as, CC_A, no);
-    asm_mov(as, 8, w, row_field(s, offsetof(TlbEntry, addend)));
+    if (s->forecast.on) {
+        hg_forecast(g, &s->forecast, w, s->table);
+    } else {
+        asm_mov(as, 8, w, row_field(s, offsetof(TlbEntry, addend)));
+    }
 }
 
-static void tlb_check(HostGen *g, const HgStub *s, unsigned w, IrMemOp mo, MmuAccess access)
+static void tlb_check(HostGen *g, HgStub *s, unsigned w, IrMemOp mo, MmuAccess access)
 {
     tlb_check_range(g, s, s->entry, w, 0, MO_BYTES(mo), mo, access);
 }
 
-void hg_check_bytes(HostGen *g, const HgStub *s, unsigned w, unsigned bytes, unsigned mmu,
+void hg_check_bytes(HostGen *g, HgStub *s, unsigned w, unsigned bytes, unsigned mmu,
                     MmuAccess access)
 {
     tlb_check_range(g, s, s->entry, w, 0, (int32_t)bytes, MO_MMU(mmu), access);
@@ -108,6 +112,9 @@ static void check_access(HostGen *g, HgStub *s, HgWindow *win, unsigned w, const
 {
     MmuAccess own = access_of(i);
 
+    if (s->window == HR_NONE && i->op == IR_LOAD) {
+        hg_forecast_plan(g, &s->forecast, i);
+    }
     if (!win) {
         tlb_check(g, s, w, i->imm, own);
     } else if (win->reg == HR_NONE) {
@@ -360,7 +367,7 @@ static void slow_atomic(HostGen *g, const HgStub *s, const IrInsn *i)
 }
 
 /* Aligned, and both tags must match; w becomes the host address. RAX is free. */
-static void atomic_check(HostGen *g, const HgStub *s, unsigned w, IrMemOp mo)
+static void atomic_check(HostGen *g, HgStub *s, unsigned w, IrMemOp mo)
 {
     AsmBuf *as = &g->as;
 
@@ -523,7 +530,7 @@ static void emit_atomic(HostGen *g, const IrInsn *i, IrVal v)
 }
 
 /* The window is not open: look for this access alone. */
-static void access_alone(HostGen *g, const HgStub *s, const IrInsn *i)
+static void access_alone(HostGen *g, HgStub *s, const IrInsn *i)
 {
     AsmLabel no = asm_label(&g->as);
 
@@ -542,6 +549,10 @@ void emit_slow_stub(HostGen *g, HgStub *s)
 {
     const IrInsn *i = ir_at(g->b, s->insn);
 
+    if (s->forecast.on) {
+        hg_forecast_stub(g, &s->forecast, s->vecs);
+        s->forecast.on = false;
+    }
     asm_bind(&g->as, s->entry);
     if (s->window != HR_NONE && !g->tb->draft) {
         access_alone(g, s, i);

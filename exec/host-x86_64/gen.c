@@ -44,6 +44,7 @@ static void free_arrays(HostGen *g)
     g_free(g->nu);
     g_free(g->dead_after);
     g_free(g->window_of);
+    g_free(g->late);
     g_free(g->comi);
     g_free(g->later);
     g_free(g->twin);
@@ -90,6 +91,7 @@ static void make_arrays(HostGen *g)
     g->comi = g_malloc0(g->cap);
     g->later = g_malloc0(g->cap);
     g->twin = g_new0(IrVal, g->cap);
+    g->late = g_new0(bool, g->cap);
     g->clean = g_malloc0(g->cap);
     g->imm = g_malloc0(g->cap);
     g->fold = g_malloc0(g->cap);
@@ -110,7 +112,7 @@ static void begin(HostGen *g, Tb *tb, IrBuilder *b)
     g->lock[0] = g->lock[1] = 0;
     g->next_cell = FRAME_OFF(cells);
     g->n_free_cell[0] = g->n_free_cell[1] = 0;
-    g->n_links = 0;
+    g->n_links = g->n_forecasts = 0;
     g->zero_of = g->carry_of = 0;
     g->failed = g->stop = g->in_cells = g->calls = false;
     g->stubs->len = 0;
@@ -258,8 +260,10 @@ static void name_code(const HostGen *g)
 static size_t make_record(HostGen *g)
 {
     const size_t loop = hg_loops(g) ? sizeof(HostLoop) + g->own.n * sizeof(HostPin) : 0;
+    const size_t forecasts = g->n_forecasts * sizeof(HostForecast);
     GByteArray *sites = g->site_bytes;
 
+    host_record_more(g, forecasts); /* which code names already */
     g_byte_array_set_size(sites, 0);
     unsigned n_sites = hg_put_sites(g, sites);
     size_t size = (loop ? sizeof(HostTb) + loop : offsetof(HostTb, rest)) + sites->len;
@@ -277,7 +281,7 @@ static size_t make_record(HostGen *g)
     }
     memcpy((uint8_t *)host_sites(h), sites->data, sites->len);
     g->tb->host = h;
-    return size;
+    return size + forecasts;
 }
 
 static void finish(HostGen *g)

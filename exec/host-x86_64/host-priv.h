@@ -151,6 +151,28 @@ typedef struct HostFill {
     uint32_t used;
 } HostFill;
 
+/* What a load expects, among the records of its region. Any vCPU writes it, each word by itself. */
+#define HOST_FORECASTS_MAX 64
+typedef struct HostForecast {
+    uintptr_t addend; /* of the page seen last */
+    uint32_t left;    /* misses until the next look at the clock */
+    uint32_t since;   /* the last one; 0: never */
+    uint64_t runs;    /* since then, where they are counted */
+} HostForecast;
+
+/* What is known of the forecasts of a guest instruction: forecast.c. */
+#define HOST_FORECAST_KEY_BITS 14
+typedef enum HostSteady {
+    STEADY_SURELY = 0, /* nothing speaks against it */
+    STEADY_COUNT,      /* its runs are being counted */
+    STEADY_ENOUGH,
+    STEADY_NOT,
+} HostSteady;
+static inline uint16_t host_forecast_key(uint64_t pc)
+{
+    return pc * 0x9e3779b97f4a7c15u >> (64 - HOST_FORECAST_KEY_BITS);
+}
+
 typedef enum HostSlow {
     SLOW_LOAD_VEC,
     SLOW_STORE_VEC,
@@ -177,9 +199,11 @@ struct HostCode {
     uint64_t enter, leave, leave_pc, next_link, next_pc, refuse;
     uint64_t slow[SLOW_COUNT][2]; /* HostSlow, with vector registers saved */
     uint64_t access[2];           /* the same of access.c */
+    uint64_t missed[2];           /* the same of forecast.c */
     GArray *modes;                /* HostMode, under lock */
     uint64_t bytes;               /* live. Atomic */
     uint64_t regions;
+    uint8_t steady[1u << HOST_FORECAST_KEY_BITS]; /* HostSteady by host_forecast_key(). Atomic */
 };
 
 /* The field of a link that jumps of native code read; NULL: none. */
@@ -246,6 +270,16 @@ typedef enum HgStubKind {
     STUB_ENTRY, /* exit_request */
 } HgStubKind;
 
+/* A load whose page is foreseen: forecast.c. */
+typedef struct HgForecast {
+    bool on;
+    bool counts; /* its runs */
+    HostForecast *cell;
+    uint16_t key;       /* of the guest instruction */
+    uint8_t w, table;   /* registers: what to add to an address; the TLB's table or HR_NONE */
+    AsmLabel miss, hit; /* the row says otherwise; w is right */
+} HgForecast;
+
 typedef struct HgStub {
     HgStubKind kind;
     AsmLabel entry, back;
@@ -260,6 +294,7 @@ typedef struct HgStub {
     uint8_t window;    /* register of the access's window, HR_NONE */
     uint8_t table;     /* register for the address of the TLB's table, HR_NONE */
     uint16_t win_regs; /* of all windows that are open */
+    HgForecast forecast;
 } HgStub;
 
 /* A spill cell that nobody needs, and the instruction that needed it last. */
@@ -293,6 +328,7 @@ struct HostGen {
     uint8_t *later; /* by root: HG_HOT, HG_LATER, HG_TWIN */
     IrVal *twin;    /* by value: what the same host instruction gives; 0 none. If `twins` */
     uint8_t *comi;  /* compares the operands of the COMI that its first operand is */
+    bool *late;     /* the value waits for a load; of hot regions */
     uint16_t *window_of; /* by instruction: window + 1 */
     GArray *windows;     /* HgWindow */
     uint32_t pin_next[HOST_PINS_MAX + HOST_VEC_PINS_MAX];
@@ -320,6 +356,7 @@ struct HostGen {
     GArray *literals; /* HgLiteral */
     GByteArray *lit_data;
     unsigned n_links;
+    unsigned n_forecasts; /* of the region */
     HostFill fill[HOST_KINDS];
     size_t hot_bytes, cold_at; /* of the region's first part; where the second begins, from there */
     IrVal zero_of;             /* the host's zero flag says whether this value is 0 ... */
@@ -381,6 +418,19 @@ HgWindow *hg_window(HostGen *g, IrVal v);            /* of this access, NULL: it
 int32_t hg_window_start(HostGen *g, const HgWindow *w, const IrInsn *i);
 void hg_window_open(HostGen *g, HgWindow *w, unsigned reg);
 void hg_window_lose(HostGen *g, uint16_t regs); /* these registers are for something else */
+
+/* forecast.c */
+void hg_find_late(HostGen *g);
+void hg_forecast_plan(HostGen *g, HgForecast *f, const IrInsn *i); /* of this load, or none */
+/* Behind the check of the tag: w is what to add, w and the row's registers are not changed until here. */
+void hg_forecast(HostGen *g, HgForecast *f, unsigned w, unsigned table);
+void hg_forecast_stub(HostGen *g, const HgForecast *f, bool vecs);
+void host_forecast_missed(CpuState *cpu, HostFrame *f); /* called by such a stub */
+/* A field of the TLB row whose offset is in HR_SCRATCH, in the table at that register; HR_NONE: its address is. */
+static inline AsmRm hg_row_field(unsigned table, int32_t off)
+{
+    return table == HR_NONE ? asm_mem(HR_SCRATCH, off) : asm_mem_index(table, HR_SCRATCH, 0, off);
+}
 
 /* analyse.c */
 void hg_analyse(HostGen *g);
@@ -453,7 +503,7 @@ void emit_call_if(HostGen *g, const IrInsn *i, IrVal v);
 bool hg_place(const HostGen *g, const IrInsn *i, HelperInPlace *p);
 /* Are these bytes from the address in s->a[0] on plain memory of one page? To s->entry if not; then w is what
  * to add. Uses s->table, s->disp. */
-void hg_check_bytes(HostGen *g, const HgStub *s, unsigned w, unsigned bytes, unsigned mmu,
+void hg_check_bytes(HostGen *g, HgStub *s, unsigned w, unsigned bytes, unsigned mmu,
                     MmuAccess access);
 void emit_helper_stub(HostGen *g, const HgStub *s);
 void emit_call_fn(HostGen *g, const IrInsn *i, IrVal v, const void *fn);
@@ -487,6 +537,9 @@ size_t host_next(const HostGen *g, HostKind kind);
 unsigned host_take(HostGen *g, HostKind kind, size_t bytes);
 /* Memory behind the Tb that was placed last, as long as that lives, not zeroed, on 8 bytes; NULL: no room. */
 void *host_record_more(HostGen *g, size_t bytes);
+/* The same, not taken yet. NULL: the Tb was not placed. */
+#define HOST_RECORD_ROOM (8u << 10) /* that there is at least */
+void *host_record_next(const HostGen *g);
 /* What lay in it is gone. */
 void host_lot_put(HostCode *c, HostKind kind, unsigned lot);
 

@@ -172,14 +172,12 @@ unsigned host_take(HostGen *g, HostKind kind, size_t bytes)
     return f->lot;
 }
 
-#define TABLES_ROOM (8u << 10) /* more of a region's tables is on the heap */
-
 Tb *host_tb_place(HostGen *g, unsigned n_links)
 {
     HostFill *f = &g->fill[HOST_RECORDS];
     size_t bytes = sizeof(Tb) + n_links * sizeof(TbLink);
 
-    if (!fits(g, HOST_RECORDS, TB_ALIGN + bytes + TABLES_ROOM)) {
+    if (!fits(g, HOST_RECORDS, TB_ALIGN + bytes + HOST_RECORD_ROOM)) {
         return NULL;
     }
     f->used = (f->used + TB_ALIGN - 1) & ~(TB_ALIGN - 1);
@@ -190,14 +188,21 @@ Tb *host_tb_place(HostGen *g, unsigned n_links)
     return tb;
 }
 
+void *host_record_next(const HostGen *g)
+{
+    const HostFill *f = &g->fill[HOST_RECORDS];
+
+    return g->tb->placed ? g->code->records + (size_t)f->lot * HOST_LOT_BYTES + f->used : NULL;
+}
+
 void *host_record_more(HostGen *g, size_t bytes)
 {
     HostFill *f = &g->fill[HOST_RECORDS];
+    void *at = host_record_next(g);
 
-    if (!g->tb->placed || HOST_LOT_BYTES - f->used < bytes) {
+    if (!at || HOST_LOT_BYTES - f->used < bytes) {
         return NULL;
     }
-    void *at = g->code->records + (size_t)f->lot * HOST_LOT_BYTES + f->used;
     f->used += bytes; /* the Tb holds the lot */
     return at;
 }

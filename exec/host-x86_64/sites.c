@@ -393,7 +393,7 @@ Tb *host_current(CpuState *cpu)
     if (!ra) {
         return p->tb;
     }
-    /* hg_site_here or hg_access_stub */
+    /* hg_site_here; or hg_access_stub, hg_forecast_stub */
     memcpy(&back, ra + (*ra == ASM_JMP32 ? HOST_ACCESS_HEAD : 3), 4);
     return *(Tb *const *)(ra + back);
 }

@@ -40,6 +40,7 @@ static unsigned hash_of(const TbKey *k, RamAddr phys)
 }
 
 G_STATIC_ASSERT(offsetof(Tb, key.pc) + sizeof(uint64_t) <= TB_ALIGN);
+G_STATIC_ASSERT(sizeof(Tb) == 128 && TRANS_MAX_INSNS < 128);
 
 Tb *tb_new(unsigned n_links)
 {
@@ -515,6 +516,13 @@ void tb_invalidate_range(ExecEngine *e, RamAddr addr, uint64_t len)
     if (locked) {
         unlock(e);
     }
+}
+
+void tb_drop(ExecEngine *e, Tb *tb)
+{
+    lock(e);
+    tb_remove(e, tb);
+    unlock(e);
 }
 
 void tb_flush_all(ExecEngine *e)
