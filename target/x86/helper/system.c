@@ -240,9 +240,12 @@ uint64_t helper_x86_invpcid(CpuState *cs, uint64_t type, uint64_t at)
 
 /* ---- MSRs, CPUID, time ---- */
 
+/* For an IF that is on now, though EFLAGS in memory may not have it yet. */
 uint64_t helper_x86_recheck_irq(CpuState *cs)
 {
-    x86_recheck_irq(x86_cpu(cs));
+    if (cpu_irq_pending(cs)) {
+        cpu_exit_request(cs);
+    }
     return 0;
 }
 
