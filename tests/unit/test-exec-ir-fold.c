@@ -23,11 +23,25 @@ static void test_low_halves_stay_low(void)
     ir_builder_free(b);
 }
 
+static void test_parts_come_back(void)
+{
+    IrBuilder *b = ir_builder_new(&toy_ops.slots);
+
+    ir_insn_start(b, 0x100, 0);
+    IrVal x = ir_get(b, S_R(1)), y = ir_get(b, S_R(2));
+    IrVal set = ir_setcond(b, IR_LTU, x, y), byte = ir_deposit(b, x, set, 0, 8);
+    const IrInsn *back = ir_at(b, ir_zext8(b, ir_trunc32(b, byte)));
+    g_assert_true(back->op == IR_TRUNC32 && back->arg[0] == set);
+    ir_builder_free(b);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     toy_tables();
     g_test_add_func("/exec/ir-fold/what-concerns-the-low-half-stays-there",
                     test_low_halves_stay_low);
+    g_test_add_func("/exec/ir-fold/a-byte-written-and-read-back-is-what-was-written",
+                    test_parts_come_back);
     return g_test_run();
 }
