@@ -32,7 +32,7 @@ struct HostFrame {
     uint64_t result;
     uint64_t ra; /* return address of the last call that may look at the state */
     uint64_t old_rsp;
-    uint64_t ret_top; /* index of the latest of ret[] */
+    uint64_t ret_top; /* where the latest of ret[] is, in bytes */
     IrVec varg[3];    /* vector operands and results of slow paths */
 #define HOST_RETURNS 32
     const struct HostReturn *ret[HOST_RETURNS]; /* where calls are expected to return: return.c */

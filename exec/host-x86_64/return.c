@@ -18,7 +18,8 @@
  */
 #include "host-priv.h"
 
-G_STATIC_ASSERT(!(HOST_RETURNS & (HOST_RETURNS - 1)));
+/* Where the latest is in the ring is counted in bytes, in a byte. */
+G_STATIC_ASSERT(sizeof(((HostFrame *)NULL)->ret) == 256);
 G_STATIC_ASSERT(offsetof(HostFrame, ret) % 32 == 0);
 
 /* The same exits look into the jump cache by this region's mode. */
@@ -27,21 +28,20 @@ static bool predicts(const HostGen *g)
     return !g->tb->cflags && !g->cpu->priv->trans->ctx.other_flags && g->mode != UINT32_MAX;
 }
 
-static AsmRm ring(unsigned index)
+static AsmRm ring(unsigned at)
 {
-    return asm_mem_index(HR_FRAME, index, 3, FRAME_OFF(ret));
+    return asm_mem_index(HR_FRAME, at, 0, FRAME_OFF(ret));
 }
 
-/* Index of the latest into RCX, one further on or back in the frame. RAX: the latest, when it is popped. */
+/* Where the latest is into RCX, one further on or back in the frame. RAX: the latest, when it is popped. */
 static void turn(AsmBuf *as, bool push)
 {
-    asm_mov(as, 4, RCX, hg_frame(FRAME_OFF(ret_top)));
+    asm_movzx(as, 1, RCX, hg_frame(FRAME_OFF(ret_top)));
     if (!push) {
         asm_mov(as, 8, RAX, ring(RCX));
     }
-    asm_alu_ri(as, push ? ALU_ADD : ALU_SUB, 4, RCX, 1);
-    asm_alu_ri(as, ALU_AND, 4, RCX, HOST_RETURNS - 1);
-    asm_store(as, 4, hg_frame(FRAME_OFF(ret_top)), RCX);
+    asm_alu_ri(as, push ? ALU_ADD : ALU_SUB, 1, RCX, 8);
+    asm_store(as, 1, hg_frame(FRAME_OFF(ret_top)), RCX);
 }
 
 void hg_call(HostGen *g)

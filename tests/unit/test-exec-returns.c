@@ -176,8 +176,8 @@ static void look_at_ring(Machine *m)
     if (!f) {
         return; /* interpreted */
     }
-    t->seen_pc = *(const uint64_t *)f->ret[f->ret_top];
-    t->seen_r1 |= (uint64_t)1 << f->ret_top;
+    t->seen_pc = *(const uint64_t *)f->ret[f->ret_top / 8];
+    t->seen_r1 |= (uint64_t)1 << f->ret_top / 8;
 }
 
 /* In the function the latest call is known; and as each return takes its call off, all are in one place
