@@ -224,15 +224,22 @@ static inline unsigned jc_index(uint64_t vaddr) /* native code computes the same
     return (h >> GUEST_PAGE_BITS & (JC_GROUPS - 1)) * JC_GROUP | (h & (JC_GROUP - 1));
 }
 
+static inline const void **jc_native(Tb **jumps)
+{
+    return (const void **)(jumps + JC_SIZE);
+}
+
 typedef struct TransState TransState;
 
 /* What is remembered of one address space: its tables by mmu index, and its jump cache. A cached
  * translation is one whose code is mapped in this space as it was when it was entered. */
 typedef struct TlbSpace {
     uint64_t id;
-    uint64_t used;             /* when last switched to; 0: free */
-    CpuTlb *mode;              /* ops->mmu_modes */
-    Tb **jumps;                /* JC_SIZE; other threads set elements to NULL */
+    uint64_t used; /* when last switched to; 0: free */
+    CpuTlb *mode;  /* ops->mmu_modes */
+    Tb **
+        jumps; /* JC_SIZE; other threads set elements to NULL. Behind them lies where each one's native code is
+                 * (jc_native): a jump need not wait for the Tb */
     uint64_t group[JC_GROUPS]; /* of jumps: the page that all in it are of, or one of these: */
 #define JC_NONE 1              /* nothing in it */
 #define JC_MANY 2              /* of several pages, or in two */

@@ -249,14 +249,14 @@ static void jump_cache(HostGen *g)
     asm_mov_imm(as, RAX, JC_PICK);
     asm_vrrr(as, I_PEXT, false, RCX, RCX, RAX);
     asm_mov(as, 8, RAX, hg_state(offsetof(CpuState, jump_cache)));
-    asm_mov(as, 8, RAX, asm_mem_index(RAX, RCX, 3, 0));
-    asm_test(as, 8, asm_reg(RAX), RAX);
+    asm_mov(as, 8, RDX, asm_mem_index(RAX, RCX, 3, 0));
+    asm_test(as, 8, asm_reg(RDX), RDX);
     asm_jcc(as, CC_E, miss->entry);
-    asm_alu_store(as, ALU_CMP, 8, asm_mem(RAX, offsetof(Tb, key.pc)), HR_SCRATCH);
+    asm_alu_store(as, ALU_CMP, 8, asm_mem(RDX, offsetof(Tb, key.pc)), HR_SCRATCH);
     asm_jcc(as, CC_NE, miss->entry);
-    asm_alu_imm(as, ALU_CMP, 4, asm_mem(RAX, offsetof(Tb, mode)), g->mode);
+    asm_alu_imm(as, ALU_CMP, 4, asm_mem(RDX, offsetof(Tb, mode)), g->mode);
     asm_jcc(as, CC_NE, miss->entry);
-    asm_jmp_rm(as, asm_mem(RAX, offsetof(Tb, native)));
+    asm_jmp_rm(as, asm_mem_index(RAX, RCX, 3, JC_SIZE * sizeof(Tb *))); /* jc_native */
 }
 
 static void emit_exit_direct(HostGen *g, const IrInsn *i)

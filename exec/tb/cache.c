@@ -326,6 +326,7 @@ void tb_remember(CpuPriv *p, Tb *tb)
     if (*group != tb_vpage(tb, 0) || tb->n_pages > 1) {
         *group = *group == JC_NONE && tb->n_pages == 1 ? tb_vpage(tb, 0) : JC_MANY;
     }
+    jc_native(s->jumps)[i] = tb->native;
     __atomic_store_n(at, tb, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&tb->invalid, __ATOMIC_SEQ_CST)) {
         __atomic_store_n(at, NULL, __ATOMIC_SEQ_CST);

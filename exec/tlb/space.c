@@ -316,7 +316,7 @@ static void space_alloc(CpuPriv *p, TlbSpace *s)
     }
     g_mutex_lock(&p->tlb_mutex);
     s->mode = mode;
-    __atomic_store_n(&s->jumps, g_new0(Tb *, JC_SIZE), __ATOMIC_RELEASE);
+    __atomic_store_n(&s->jumps, g_new0(Tb *, 2 * JC_SIZE), __ATOMIC_RELEASE);
     g_mutex_unlock(&p->tlb_mutex);
 }
 

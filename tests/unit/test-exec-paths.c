@@ -83,6 +83,8 @@ static void test_jump_cache(void)
     m->cpu[0]->r[2] = 5;
     run(m->cpu[0], 0x1000);
     g_assert_true(m->cpu[0]->parent.jump_cache[jc_index(0x3000)] == region_at(m, 0x3000));
+    g_assert_true(jc_native(m->cpu[0]->parent.jump_cache)[jc_index(0x3000)] ==
+                  region_at(m, 0x3000)->native);
     machine_free(m);
 }
 
