@@ -38,8 +38,8 @@ static void move_left_to_right(uint8_t *dst, const uint8_t *src, uint64_t n, uin
         memset(dst, *src, n);
     } else {
         memmove(dst, src, distance);
-        for (uint64_t k = distance; k < n; k++) {
-            dst[k] = dst[k - distance];
+        for (uint64_t done = distance; done < n; done *= 2) {
+            memcpy(dst + done, dst, MIN(done, n - done));
         }
     }
 }
