@@ -223,6 +223,19 @@ static void link_jump(HostGen *g, int cc, const IrInsn *i)
     tb_links(g->tb)[s->link].field_at = (uint32_t)(g->as.p - 4 - g->code->rw);
 }
 
+/* host_mode() of what comes behind the region; 0: not known. */
+static uint32_t mode_after(const HostGen *g)
+{
+    const TransCtx *c = &g->cpu->priv->trans->ctx;
+    TbKey key = g->tb->key;
+
+    if (!c->other_flags) {
+        return g->mode;
+    }
+    key.flags = c->flags_after;
+    return key.flags ? host_mode(g->code, &key) : 0;
+}
+
 /* pc in HR_SCRATCH, all homes in place, every other register free. */
 static void jump_cache(HostGen *g)
 {
@@ -230,9 +243,10 @@ static void jump_cache(HostGen *g)
     const TbKey *k = &g->tb->key;
     HgStub *miss = hg_stub(g, STUB_MISS);
     uint64_t base = k->vaddr - k->pc, mask = g->cpu->priv->trans->ctx.vaddr_mask;
+    uint32_t mode = mode_after(g);
     int32_t off;
 
-    if (g->tb->cflags || g->cpu->priv->trans->ctx.other_flags || !hg_imm_fits(IR_I64, base, &off) ||
+    if (g->tb->cflags || !mode || !hg_imm_fits(IR_I64, base, &off) ||
         (mask != ~(uint64_t)0 && mask != 0xffffffffu)) {
         asm_jmp(as, miss->entry);
         return;
@@ -254,7 +268,7 @@ static void jump_cache(HostGen *g)
     asm_jcc(as, CC_E, miss->entry);
     asm_alu_store(as, ALU_CMP, 8, asm_mem(RDX, offsetof(Tb, key.pc)), HR_SCRATCH);
     asm_jcc(as, CC_NE, miss->entry);
-    asm_alu_imm(as, ALU_CMP, 4, asm_mem(RDX, offsetof(Tb, mode)), g->mode);
+    asm_alu_imm(as, ALU_CMP, 4, asm_mem(RDX, offsetof(Tb, mode)), mode);
     asm_jcc(as, CC_NE, miss->entry);
     asm_jmp_rm(as, asm_mem_index(RAX, RCX, 3, JC_SIZE * sizeof(Tb *))); /* jc_native */
 }

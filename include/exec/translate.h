@@ -31,16 +31,17 @@ typedef enum TransStatus {
 struct TransCtx {
     CpuState *cpu;
     IrBuilder *b;
-    TbKey key;           /* of the region's start */
-    uint64_t pc;         /* of the current instruction, TbKey.pc form */
-    uint64_t next_pc;    /* in: pc; out: set by the translator (see trans_advance) */
-    uint64_t pc_base;    /* vaddr - pc at the start: fetch address = (pc + pc_base) & vaddr_mask */
-    uint64_t vaddr_mask; /* default all ones; translate_begin may set (32-bit modes) */
-    unsigned insn_index; /* 0 for the first of the region */
-    unsigned max_insns;  /* the region ends after that many */
-    bool single_step;    /* one instruction, then CPU_EXCP_DEBUG: done by the driver */
-    bool other_flags;    /* set by the translator: key.flags hold no more, exits are indirect */
-    bool more;           /* ... and: the region must not end before the next instruction */
+    TbKey key;            /* of the region's start */
+    uint64_t pc;          /* of the current instruction, TbKey.pc form */
+    uint64_t next_pc;     /* in: pc; out: set by the translator (see trans_advance) */
+    uint64_t pc_base;     /* vaddr - pc at the start: fetch address = (pc + pc_base) & vaddr_mask */
+    uint64_t vaddr_mask;  /* default all ones; translate_begin may set (32-bit modes) */
+    unsigned insn_index;  /* 0 for the first of the region */
+    unsigned max_insns;   /* the region ends after that many */
+    bool single_step;     /* one instruction, then CPU_EXCP_DEBUG: done by the driver */
+    bool other_flags;     /* set by the translator: key.flags hold no more, exits are indirect */
+    uint32_t flags_after; /* ... what they are then; 0: not known */
+    bool more;            /* ... and: the region must not end before the next instruction */
     bool strict; /* set by the translator: the code depends on bits of CpuTargetOps.soft_flags */
     unsigned fetched;   /* bytes fetched by the current instruction so far */
     uint8_t bytes[24];  /* ... and the first of them */

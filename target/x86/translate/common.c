@@ -325,6 +325,7 @@ void x86_return(X86Trans *t, IrVal rip)
 void x86_goto_mode(X86Trans *t, IrVal rip)
 {
     t->ctx->other_flags = true;
+    t->ctx->flags_after = 0;
     x86_goto_val(t, rip);
 }
 

@@ -126,6 +126,7 @@ void x86_change_mode(X86Trans *t, uint32_t mode)
 {
     t->region->mode = mode;
     t->ctx->other_flags = mode != t->ctx->key.flags;
+    t->ctx->flags_after = mode;
 }
 
 int x86_translate_insn(TransCtx *ctx)
