@@ -204,7 +204,7 @@ static void emit_alu(HostGen *g, const IrInsn *i, IrVal v)
     }
 }
 
-/* Both halves of a product of 64 bits: v's and w's. */
+/* Both halves of a product of 64 bits: v's and w's; w 0: only the high half, v. */
 static void emit_product(HostGen *g, const IrInsn *i, IrVal v, IrVal w)
 {
     bool low_first = i->op == IR_MUL, sign = ir_at(g->b, low_first ? w : v)->op == IR_MULHS;
@@ -346,10 +346,6 @@ static void emit_mulh(HostGen *g, const IrInsn *i, IrVal v)
 {
     bool sign = i->op == IR_MULHS;
 
-    if (hg_twin(g, v)) {
-        emit_product(g, i, v, hg_twin(g, v));
-        return;
-    }
     if (i->type == IR_I32) {
         unsigned a = hg_use(g, i->arg[0]), b = hg_use(g, i->arg[1]);
         unsigned t = hg_temp(g, false);
@@ -366,21 +362,7 @@ static void emit_mulh(HostGen *g, const IrInsn *i, IrVal v)
         asm_mov_rr(&g->as, 4, hg_def(g, v, 0), HR_SCRATCH);
         return;
     }
-    hg_take(g, RDX);
-    if (!sign) {
-        hg_use_in(g, i->arg[0], RDX);
-        unsigned b = hg_use(g, i->arg[1]);
-        hg_release(g);
-        unsigned d = hg_def(g, v, 0);
-        asm_vrrr(&g->as, I_MULX, true, d, HR_SCRATCH, b);
-        return;
-    }
-    hg_take(g, RAX);
-    hg_use_in(g, i->arg[0], RAX);
-    unsigned b = hg_use(g, i->arg[1]);
-    asm_unary(&g->as, UN_IMUL, 8, asm_reg(b));
-    hg_release(g);
-    asm_mov_rr(&g->as, 8, hg_def(g, v, 1u << RDX), RDX);
+    emit_product(g, i, v, hg_twin(g, v));
 }
 
 /* ---- one operand ---- */

@@ -32,11 +32,6 @@ typedef struct __attribute__((packed)) HostMissed {
 
 /* ---- which addresses come late ---- */
 
-static bool jumps_back(const HostGen *g, const IrInsn *i)
-{
-    return (i->op == IR_EXIT_DIRECT || i->op == IR_EXIT_DIRECT_IF) && i->imm == g->tb->key.pc;
-}
-
 /* The slots that a jump back leaves late values in. True: one was not known to be such. */
 static bool note_slots(const HostGen *g, const IrInsn *i, bool *slot)
 {
@@ -77,7 +72,7 @@ static bool late_pass(HostGen *g, bool *slot)
     for (IrVal v = 1; v < g->n; v++) {
         const IrInsn *i = ir_at(g->b, v);
         g->late[v] = is_late(g, i, slot);
-        if (jumps_back(g, i)) {
+        if (hg_jumps_back(g, i)) {
             more |= note_slots(g, i, slot);
         }
     }

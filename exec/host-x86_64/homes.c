@@ -24,15 +24,10 @@ typedef struct SlotUse {
     uint8_t *pointer; /* helpers get its address */
 } SlotUse;
 
-static bool jumps_back(const HostGen *g, const IrInsn *i)
-{
-    return (i->op == IR_EXIT_DIRECT || i->op == IR_EXIT_DIRECT_IF) && i->imm == g->tb->key.pc;
-}
-
 static IrVal last_jump_back(const HostGen *g)
 {
     for (IrVal v = g->n; v-- > 1;) {
-        if (jumps_back(g, ir_at(g->b, v))) {
+        if (hg_jumps_back(g, ir_at(g->b, v))) {
             return v;
         }
     }
@@ -65,7 +60,7 @@ static void use_of_insn(const HostGen *g, SlotUse *u, const IrInsn *i, bool coun
         const IrSnap *s = &g_array_index(g->b->snaps, IrSnap, i->snap);
         for (unsigned e = 0; e < s->count; e++) {
             IrSlot slot = g_array_index(g->b->snap_entries, IrSnapEntry, s->first + e).slot;
-            use_slot(u, slot, jumps_back(g, i));
+            use_slot(u, slot, hg_jumps_back(g, i));
             u->written[slot] = 1;
         }
     }

@@ -393,6 +393,11 @@ static inline HostPinSet hg_all_pins(const HostGen *g)
 {
     return hg_pins_of(g->pins);
 }
+/* A direct exit to the region's own head. */
+static inline bool hg_jumps_back(const HostGen *g, const IrInsn *i)
+{
+    return (i->op == IR_EXIT_DIRECT || i->op == IR_EXIT_DIRECT_IF) && i->imm == g->tb->key.pc;
+}
 /* The region jumps back to its head inside. */
 static inline bool hg_loops(const HostGen *g)
 {
