@@ -399,11 +399,7 @@ void emit_helper_stub(HostGen *g, const HgStub *s)
     asm_store(as, 8, hg_frame(FRAME_OFF(arg)), HR_SCRATCH);
     asm_call_abs(as, g->code->slow[SLOW_HELPER][s->vecs]);
     hg_site_here(g, s->site);
-    for (unsigned r = 0; r < 16; r++) {
-        if (s->win_regs & 1u << r) {
-            asm_mov_imm(as, r, 1);
-        }
-    }
+    hg_windows_unknown(g, s->win_regs);
     if (s->d != HR_NONE && i->type >= IR_V128 && c->helper->ret == IR_I64) {
         asm_v2(as, I_VMOVSD_LD, false, HV_SCRATCH, hg_frame(FRAME_OFF(result)), 0);
         asm_vrrr(as, I_VMOVSD, false, s->d, s->a[0], HV_SCRATCH);

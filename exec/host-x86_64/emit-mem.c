@@ -570,11 +570,7 @@ void emit_slow_stub(HostGen *g, HgStub *s)
     case IR_STORE: slow_store_vec(g, s, i); break;
     default: slow_atomic(g, s, i); break;
     }
-    for (unsigned r = 0; r < 16; r++) {
-        if (s->win_regs & 1u << r) {
-            asm_mov_imm(&g->as, r, 1);
-        }
-    }
+    hg_windows_unknown(g, s->win_regs);
     asm_jmp(&g->as, s->back);
 }
 

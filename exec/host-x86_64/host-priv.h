@@ -423,6 +423,8 @@ HgWindow *hg_window(HostGen *g, IrVal v);            /* of this access, NULL: it
 int32_t hg_window_start(HostGen *g, const HgWindow *w, const IrInsn *i);
 void hg_window_open(HostGen *g, HgWindow *w, unsigned reg);
 void hg_window_lose(HostGen *g, uint16_t regs); /* these registers are for something else */
+/* Code: behind a call that lost what they held, windows in these registers send their accesses to the stub. */
+void hg_windows_unknown(HostGen *g, uint16_t regs);
 
 /* forecast.c */
 void hg_find_late(HostGen *g);

@@ -172,3 +172,10 @@ void hg_window_lose(HostGen *g, uint16_t regs)
         }
     }
 }
+
+void hg_windows_unknown(HostGen *g, uint16_t regs)
+{
+    for (unsigned m = regs; m; m &= m - 1) {
+        asm_mov_imm(&g->as, __builtin_ctz(m), 1);
+    }
+}
