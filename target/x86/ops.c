@@ -17,7 +17,7 @@ static int disas(const CpuState *cs, uint32_t flags, uint64_t pc, const uint8_t 
                  unsigned len, GString *out)
 {
     const X86Cpu *cpu = (const X86Cpu *)cs;
-    unsigned mode = flags & MODE_CS64 ? 64 : flags & MODE_CS32 ? 32 : 16;
+    unsigned mode = mode_code_bits(flags);
     X86Insn i;
 
     if (x86_decode(bytes, len, mode, &cpu->gates, &i) != X86_DECODE_OK) {

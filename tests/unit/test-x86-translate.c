@@ -123,7 +123,7 @@ static void test_known_instructions(void)
             memset(buf, round * 0x55 + k, sizeof(buf));
             memcpy(buf, s->bytes, s->len);
             X86DecodeResult r =
-                x86_decode(buf, sizeof(buf), x86_code_mode(ctx.key.flags), &cpu.gates, &want);
+                x86_decode(buf, sizeof(buf), mode_code_bits(ctx.key.flags), &cpu.gates, &want);
             g_assert_cmpint(x86_decoded(&ctx, buf, sizeof(buf), &got), ==, r);
             if (r == X86_DECODE_OK) {
                 g_assert_cmpmem(&got, sizeof(got), &want, sizeof(want));

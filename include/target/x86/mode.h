@@ -52,6 +52,11 @@ static inline unsigned mode_cpl(uint32_t mode)
 {
     return mode & MODE_CPL;
 }
+/* What x86_decode() calls the mode: the size of the code segment. */
+static inline unsigned mode_code_bits(uint32_t mode)
+{
+    return mode & MODE_CS64 ? 64 : mode & MODE_CS32 ? 32 : 16;
+}
 /* The mmu index of an explicit data access (and of instruction fetch). */
 static inline unsigned mode_mmu(uint32_t mode)
 {

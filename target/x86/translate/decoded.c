@@ -7,6 +7,7 @@
  * and the size are compared here; the features once a region.
  */
 #include <string.h>
+#include "base/util/endian.h"
 #include "target/x86/translate/translate-priv.h"
 
 #define PLACES_BITS 10
@@ -43,14 +44,6 @@ static Decoded *place(Memo *m, uint64_t first, unsigned mode)
     return &m->known[h * 0x9e3779b1u >> (32 - PLACES_BITS)];
 }
 
-static uint64_t load(const uint8_t *p)
-{
-    uint64_t v;
-
-    memcpy(&v, p, sizeof v);
-    return GUINT64_FROM_LE(v);
-}
-
 static uint64_t low_bytes(unsigned n)
 {
     return n >= 8 ? ~(uint64_t)0 : ((uint64_t)1 << 8 * n) - 1;
@@ -59,12 +52,12 @@ static uint64_t low_bytes(unsigned n)
 X86DecodeResult x86_decoded(TransCtx *ctx, const uint8_t *buf, unsigned n, X86Insn *insn)
 {
     Memo *m = *ctx->memo;
-    unsigned mode = x86_code_mode(ctx->key.flags);
+    unsigned mode = mode_code_bits(ctx->key.flags);
 
     if (n < TRANS_LOOK_BYTES) {
         return x86_decode(buf, n, mode, &m->gates, insn);
     }
-    uint64_t lo = load(buf), hi = load(buf + 8);
+    uint64_t lo = ld_le64(buf), hi = ld_le64(buf + 8);
     Decoded *d = place(m, lo, mode);
     unsigned len = d->insn.len;
     if (len && d->insn.mode == mode && (lo & low_bytes(len)) == d->bytes[0] &&

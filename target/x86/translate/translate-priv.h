@@ -147,10 +147,6 @@ typedef struct X86Cond {
 } X86Cond;
 X86Cond x86_cond(X86Trans *t, unsigned cc);
 /* ---- decoded.c ---- */
-static inline unsigned x86_code_mode(uint32_t mode)
-{
-    return mode & MODE_CS64 ? 64 : mode & MODE_CS32 ? 32 : 16;
-}
 /* Before the first instruction of a region. */
 void x86_decoded_begin(TransCtx *ctx);
 /* x86_decode() in the mode of the region, or what it said of these bytes the last time. buf has room for
