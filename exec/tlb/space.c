@@ -208,8 +208,8 @@ static void block_flush(CpuTlb *t, uint64_t page, unsigned lg, bool only_global)
     }
 }
 
-/* Returns the size of the block that may have gone. */
-static unsigned mode_flush_page(CpuTlb *t, uint64_t page, bool only_global)
+/* large: what larger pages around it may have left goes too. Returns the size of the block that may have gone. */
+static unsigned mode_flush_page(CpuTlb *t, uint64_t page, bool only_global, bool large)
 {
     unsigned most = GUEST_PAGE_BITS;
 
@@ -217,7 +217,7 @@ static unsigned mode_flush_page(CpuTlb *t, uint64_t page, bool only_global)
         return most;
     }
     block_flush(t, page, GUEST_PAGE_BITS, only_global);
-    for (unsigned k = 0; k < TLB_LARGE_SIZES && t->large[k].lg; k++) {
+    for (unsigned k = 0; large && k < TLB_LARGE_SIZES && t->large[k].lg; k++) {
         unsigned lg = t->large[k].lg;
         uint64_t bit, *word = large_word(t, k, page, lg, &bit);
         if (*word & bit) {
@@ -475,28 +475,38 @@ void cpu_tlb_flush_space(CpuState *cpu, uint64_t id)
 }
 
 static void space_flush_page(CpuPriv *p, TlbSpace *s, uint64_t page, uint32_t mmu_mask,
-                             bool only_global)
+                             bool only_global, bool large)
 {
     unsigned lg = GUEST_PAGE_BITS;
 
     for (unsigned m = 0; m < p->cpu->ops->mmu_modes; m++) {
         if (mmu_mask >> m & 1) {
-            lg = MAX(lg, mode_flush_page(&s->mode[m], page, only_global));
+            lg = MAX(lg, mode_flush_page(&s->mode[m], page, only_global, large));
         }
     }
     jumps_clear_block(s, page, lg);
 }
 
-void cpu_tlb_flush_page_mmu(CpuState *cpu, GuestVirt va, uint32_t mmu_mask)
+static void flush_page(CpuState *cpu, GuestVirt va, uint32_t mmu_mask, bool large)
 {
     CpuPriv *p = priv_of(cpu);
 
     for (unsigned i = 0; i < TLB_SPACES; i++) {
         if (p->spaces[i].used) {
             space_flush_page(p, &p->spaces[i], va & GUEST_PAGE_MASK, mmu_mask,
-                             &p->spaces[i] != p->space);
+                             &p->spaces[i] != p->space, large);
         }
     }
+}
+
+void cpu_tlb_flush_page_mmu(CpuState *cpu, GuestVirt va, uint32_t mmu_mask)
+{
+    flush_page(cpu, va, mmu_mask, true);
+}
+
+void cpu_tlb_flush_small_page(CpuState *cpu, GuestVirt va)
+{
+    flush_page(cpu, va, ~0u, false);
 }
 
 void cpu_tlb_flush_page(CpuState *cpu, GuestVirt va)
@@ -509,7 +519,7 @@ void cpu_tlb_flush_space_page(CpuState *cpu, uint64_t id, GuestVirt va)
     TlbSpace *s = space_find(priv_of(cpu), id);
 
     if (s) {
-        space_flush_page(priv_of(cpu), s, va & GUEST_PAGE_MASK, ~0u, false);
+        space_flush_page(priv_of(cpu), s, va & GUEST_PAGE_MASK, ~0u, false, true);
     }
 }
 
@@ -520,7 +530,7 @@ static void flush_every_cpu(CpuState *cpu, void *opaque)
     for (unsigned i = 0; i < engine_cpu_count(cpu->engine); i++) {
         CpuState *c = engine_cpu(cpu->engine, i);
         if (va) {
-            cpu_tlb_flush_page(c, *va);
+            cpu_tlb_flush_small_page(c, *va);
         } else {
             cpu_tlb_flush(c);
         }
@@ -532,7 +542,7 @@ void cpu_tlb_flush_all_cpus(CpuState *cpu)
     cpu_run_exclusive(cpu, flush_every_cpu, NULL);
 }
 
-void cpu_tlb_flush_page_all_cpus(CpuState *cpu, GuestVirt va)
+void cpu_tlb_flush_small_page_all_cpus(CpuState *cpu, GuestVirt va)
 {
     cpu_run_exclusive(cpu, flush_every_cpu, &va);
 }

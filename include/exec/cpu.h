@@ -335,6 +335,8 @@ void cpu_tlb_flush_nonglobal_all(CpuState *cpu);          /* of every space */
 /* The page in the current space, and where it is global in the others too; all mmu indexes. */
 void cpu_tlb_flush_page(CpuState *cpu, GuestVirt va);
 void cpu_tlb_flush_page_mmu(CpuState *cpu, GuestVirt va, uint32_t mmu_mask);
+/* An entry of a table of pages of GUEST_PAGE_SIZE changed: what larger pages gave for the rest of theirs stays. */
+void cpu_tlb_flush_small_page(CpuState *cpu, GuestVirt va);
 /* Go on in this address space. keep: with the entries that it had; else only global ones stay. */
 void cpu_tlb_switch(CpuState *cpu, uint64_t space, bool keep);
 /* Entries that are not global of one space, current or not; of one page there. */
@@ -343,7 +345,7 @@ void cpu_tlb_flush_space_page(CpuState *cpu, uint64_t space, GuestVirt va);
 /* Other vCPUs too: queued there; synced: returns when all have done it, at the next region of the
  * caller (the caller must end its region). */
 void cpu_tlb_flush_all_cpus(CpuState *cpu);
-void cpu_tlb_flush_page_all_cpus(CpuState *cpu, GuestVirt va);
+void cpu_tlb_flush_small_page_all_cpus(CpuState *cpu, GuestVirt va);
 /* The rule that maps mode to code changed (features): forget jump-cache entries. */
 void cpu_jump_cache_clear(CpuState *cpu);
 

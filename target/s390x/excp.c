@@ -528,13 +528,16 @@ void s390_get_tb_key(CpuState *cs, TbKey *key)
 {
     S390Cpu *cpu = s390_cpu(cs);
     uint64_t m = cpu->psw_mask;
+    unsigned fetch = s390_fetch_mmu(cs);
     uint32_t flags = (m & PSW_BA ? MODE_BA31 : 0) | (m & PSW_EA ? MODE_EA64 : 0) |
                      (m & PSW_P ? MODE_P : 0) | (cpu->cr[0] & CR0_AFP ? MODE_AFP : 0) |
                      (cpu->cr[0] & CR0_VX ? MODE_VX : 0);
 
-    flags |= (s390_per_active(cpu) ? MODE_PER : 0) |
-             ((cpu->fpc & FPC_HOST_MASK) == FPC_HOST_WANT ? MODE_FP : 0);
-    flags |= s390_mmu_of_psw(cpu) << MODE_MMU_SH | s390_fetch_mmu(cs) << MODE_FETCHSH;
+    /* Code of the home space is the system's. It hardly counts with floating point and would be there twice,
+     * the FPC being the program's that ran before. */
+    bool fast = fetch != S390_MMU_HOME && (cpu->fpc & FPC_HOST_MASK) == FPC_HOST_WANT;
+    flags |= (s390_per_active(cpu) ? MODE_PER : 0) | (fast ? MODE_FP : 0) |
+             s390_mmu_of_psw(cpu) << MODE_MMU_SH | fetch << MODE_FETCHSH;
     key->pc = key->vaddr = cpu->pc;
     if (cpu->ex_mode) {
         flags |= MODE_EX | (cpu->ex_mode & EX_MODIFIER) << MODE_EX_SH;

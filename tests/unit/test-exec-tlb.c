@@ -107,6 +107,27 @@ static void test_large_pages(void)
     machine_free(f.m);
 }
 
+static void test_small_page_flush_leaves_large_pages(void)
+{
+    Fixture f = setup();
+    CpuState *cpu = &f.t->parent;
+
+    for (unsigned i = 0x10; i < 0x20; i++) {
+        f.t->perm[i] |= PERM_LARGE;
+    }
+    cpu_tlb_flush(cpu);
+    walks_of(&f, 0x11000);
+    walks_of(&f, 0x9000);
+    cpu_tlb_flush_small_page(cpu, 0x15000);
+    cpu_tlb_flush_small_page(cpu, 0x9123);
+    g_assert_cmpuint(walks_of(&f, 0x11000), ==, 0);
+    g_assert_cmpuint(walks_of(&f, 0x9000), ==, 1);
+    cpu_tlb_flush_small_page_all_cpus(cpu, 0x9000);
+    g_assert_cmpuint(walks_of(&f, 0x11000), ==, 0);
+    g_assert_cmpuint(walks_of(&f, 0x9000), ==, 1);
+    machine_free(f.m);
+}
+
 static void test_growth(void)
 {
     Fixture f = setup();
@@ -267,6 +288,8 @@ int main(int argc, char **argv)
     g_test_add_func("/exec/tlb/functions-of-a-page-have-places-of-their-own",
                     test_places_of_a_page);
     g_test_add_func("/exec/tlb/any-part-flushes-a-large-page-and-no-more", test_large_pages);
+    g_test_add_func("/exec/tlb/a-flush-of-a-small-page-leaves-what-large-ones-gave",
+                    test_small_page_flush_leaves_large_pages);
     g_test_add_func("/exec/tlb/tables-grow-and-keep-what-they-hold", test_growth);
     g_test_add_func("/exec/tlb/cleaning-a-page-leaves-its-neighbour-closed", test_neighbours);
     g_test_add_func("/exec/tlb/cleaning-closes-every-name-of-a-page", test_aliases);

@@ -132,9 +132,9 @@ uint64_t helper_s390_ipte(CpuState *cs, uint64_t regs, uint64_t arg, uint64_t mm
 
     entry_set_invalid(cpu, table + (va >> 12 & 0xff) * 8, 0x400);
     if (local) {
-        cpu_tlb_flush_page(cs, va & ~0xfffull);
+        cpu_tlb_flush_small_page(cs, va & ~0xfffull);
     } else {
-        cpu_tlb_flush_page_all_cpus(cs, va & ~0xfffull);
+        cpu_tlb_flush_small_page_all_cpus(cs, va & ~0xfffull);
     }
     return 0;
 }
