@@ -4,7 +4,7 @@
  * the stages (lower, dead code, bytecode) and enters the result in the table.
  *
  * A region lies in the page of its first byte; only its first instruction may reach into the next
- * page, which the region then may go on in. Pages are pinned (write-protected, with a sequence
+ * page (trans_reach), which the region then may go on in. Pages are pinned (write-protected, with a sequence
  * number) before their bytes are read.
  */
 #include <string.h>
@@ -99,6 +99,22 @@ static unsigned page_here(const TransState *t, uint64_t va)
         k++;
     }
     return k;
+}
+
+bool trans_reach(TransCtx *c, uint64_t pc)
+{
+    TransState *t = c->priv;
+    uint64_t va = (pc + c->pc_base) & c->vaddr_mask;
+    bool failed = false;
+    unsigned k = page_here(t, va);
+
+    if (t->n_pages == 1 && (va & GUEST_PAGE_MASK) == t->vpage[0] + GUEST_PAGE_SIZE) {
+        if (t->n > 0) {
+            stop_before(t);
+        }
+        k = fetch_page(t, va, true, &failed);
+    }
+    return !failed && k < t->n_pages && t->host[k];
 }
 
 unsigned trans_look(TransCtx *c, uint64_t pc, uint8_t *buf, unsigned max)

@@ -74,6 +74,12 @@ static inline void trans_advance(TransCtx *ctx)
 }
 
 /*
+ * Code at pc is wanted for the instruction at hand. True: the region has its page, or has it now, which is the one next to
+ * that of the region's first byte and can be fetched from. Then the region begins with this instruction: one that has
+ * others before it ends there, and this does not return.
+ */
+bool trans_reach(TransCtx *ctx, uint64_t pc);
+/*
  * Code bytes at any pc, when they lie in a page that the region has already: copies at most max, none
  * of another page than pc's; returns how many. What the region is made by must be named to trans_depend,
  * so that a store there drops the region.

@@ -311,7 +311,7 @@ void s390_tr_cmpt(S390Trans *t, const S390Insn *i)
 }
 
 /* ---- execute ---- */
-/* The rest of the target at address `at`, if it is in the page of this instruction. */
+/* The target at address `at`, if it is in the page of this instruction, or of EXRL in the next one. */
 static bool peek_target(S390Trans *t, uint64_t at, S390Insn *out)
 {
     TransCtx *ctx = t->ctx;
@@ -319,8 +319,10 @@ static bool peek_target(S390Trans *t, uint64_t at, S390Insn *out)
     uint8_t bytes[6];
     bool ok = false;
 
-    if ((pc & page) != (at & page) || (at & page) != ((at + 5) & page) ||
-        ((pc + 5) & page) != (pc & page)) {
+    if ((at & page) != ((at + 5) & page) || ((pc + 5) & page) != (pc & page)) {
+        return false;
+    }
+    if ((pc & page) != (at & page) && (t->i->mn != MN_EXRL || !trans_reach(ctx, at))) {
         return false;
     }
     ctx->pc = at - ctx->fetched; /* what the next byte to come counts from */
