@@ -2,15 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """execute.py FERRY: EXECUTE RELATIVE LONG of a target on the next page, in short programs called as often as code
 needs to become hot, against the definition. Prints TAP."""
-import sys
-
+from dat import FETCH, OFF, PAGES, PLAIN, SEGMENTS, control, entry, fill, on
 from programs import enc
 from system import SPACE, i, load, main
 
 NEXT = SPACE + 0x1000
+OTHER = 0x36000  # another frame for it
 FROM, TO = SPACE + 0x2000, SPACE + 0x2100
 TARGET = NEXT + 8
-CALLS = 300  # more than the runs after which code is translated again
+CALLS = 1500  # more than the runs after which code is translated again
 
 
 def put(at, code):
@@ -43,6 +43,10 @@ def often(length):
     return [i("lghi", r1=10, i2=CALLS), *calls]
 
 
+def invalidate(page):
+    return [load(9, PAGES), load(8, page), i("ipte", r1=9, r2=8)]
+
+
 OPERANDS = [*put(FROM, bytes(range(0x11, 0x19))), *put(TO, bytes(8)), load(5, FROM), load(6, TO)]
 SEEN = [i("lg", r1=2, b2=6)]
 AGAIN = [i("lg", r1=3, b2=6)]
@@ -62,6 +66,16 @@ CASES = [
      dict(r2=0x1112131400000000, r3=0x1112131415161718)),
     ("a target that may not be executed is refused there",
      [*program(), *OPERANDS, *put(TARGET, enc("exrl", r1=4, ri2=8)), *call(0)], dict(pgm=3)),
+    ("tables", [*fill(SEGMENTS, 512, 0x20, 0), *fill(PAGES, 256, 0, 4096), *entry(SEGMENTS, 0, PAGES),
+                *control(PLAIN, (1, SEGMENTS), (13, SEGMENTS))], dict()),
+    ("where the next page is mapped anew the target is that frame's",
+     on(*program(), *put(OTHER, enc("bcr", m1=15, r2=12)), *put(OTHER + 8, enc("xc", b1=6, l1=0, b2=5)), *OPERANDS, *often(3), *SEEN,
+        *invalidate(NEXT), *entry(PAGES, NEXT >> 12, OTHER), load(5, TO), load(6, TO), *call(1), *AGAIN),
+     dict(r2=0x1112131400000000, r3=0x131400000000)),
+    ("... and where it is not there, the page is missing",
+     on(*OPERANDS, load(7, NEXT - 6), *often(3), *invalidate(NEXT), load(7, NEXT - 6), *call(1)),
+     dict(pgm=0x11, teid=NEXT | FETCH)),
+    ("translation off again", [OFF], dict()),
 ]
 
 if __name__ == "__main__":
